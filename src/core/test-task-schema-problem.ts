@@ -1,0 +1,161 @@
+import { z } from "zod";
+
+/** One thing that is wrong with a resource. `segments` is `path` taken apart, for finding the line. */
+export interface Problem {
+  path: string;
+  segments: readonly (string | number)[];
+  message: string;
+}
+
+type Segments = readonly (string | number)[];
+type Issue = z.core.$ZodIssue;
+
+/** `spec.nodeLabels[0].name`; keys that are no plain words are quoted, as in `spec.resources.limits["example.com/gpu"]`. */
+export function formatPath(segments: Segments): string {
+  let path = "";
+  for (const segment of segments) {
+    if (typeof segment === "number") path += `[${segment}]`;
+    else if (/^[A-Za-z_][A-Za-z0-9_-]*$/.test(segment)) path += path === "" ? segment : `.${segment}`;
+    else path += `[${JSON.stringify(segment)}]`;
+  }
+  return path;
+}
+
+export function makeProblem(segments: Segments, message: string): Problem {
+  return { path: formatPath(segments), segments, message };
+}
+
+/** What zod found (with `reportInput`), as sentences that name the place and the remedy. */
+export function renderProblems(schema: z.ZodType, issues: readonly Issue[]): Problem[] {
+  return issues.flatMap((issue) => {
+    const segments = issue.path.map((segment) => (typeof segment === "symbol" ? String(segment) : segment));
+    if (issue.code === "unrecognized_keys") {
+      const known = knownFields(schema, segments);
+      return issue.keys.map((key) => makeProblem([...segments, key], unknownFieldMessage(key, known)));
+    }
+    return [makeProblem(segments, messageOf(issue))];
+  });
+}
+
+function messageOf(issue: Issue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return typeMessage(issue.expected, issue.input);
+    case "invalid_union":
+      return typeMessage("string or whole number", issue.input);
+    case "invalid_value":
+      return `must be ${issue.values.map(String).join(" or ")}`;
+    case "too_small":
+      return issue.minimum === 1 && issue.origin !== "number" && issue.origin !== "int"
+        ? "must not be empty; give a value or remove the field"
+        : `must be at least ${issue.minimum}`;
+    case "too_big":
+      return sizeMessage(issue.origin, issue.maximum);
+    default:
+      return issue.message;
+  }
+}
+
+function typeMessage(expected: string, input: unknown): string {
+  if (input === undefined) return "is required";
+  const wanted = TYPE_NAMES[expected] ?? expected;
+  const remedy = expected.startsWith("string") && (typeof input === "number" || typeof input === "boolean") ? "; put it in quotes" : "";
+  return `must be ${wanted}, not ${typeName(input)}${remedy}`;
+}
+
+const TYPE_NAMES: Record<string, string> = {
+  string: "a string",
+  array: "a list",
+  object: "an object",
+  record: "an object",
+  boolean: "true or false",
+  int: "a whole number",
+  number: "a number",
+  "string or whole number": "a string or a whole number",
+};
+
+function typeName(input: unknown): string {
+  if (input === null) return "null";
+  if (Array.isArray(input)) return "a list";
+  return TYPE_NAMES[typeof input] ?? typeof input;
+}
+
+function sizeMessage(origin: string, maximum: number | bigint): string {
+  if (origin === "string") return `must be at most ${maximum} characters long`;
+  if (origin === "array") return `must have at most ${maximum} entries`;
+  return `must be at most ${maximum}`;
+}
+
+/** Words of other programs' resources, and where their meaning goes here. */
+const ELSEWHERE: Record<string, string> = {
+  args: "use script, or a whole pod in template",
+  command: "use script, or a whole pod in template",
+  containers: "a whole pod goes into template.spec",
+  envFrom: "belongs into a container of template",
+  initContainers: "belongs into template.spec",
+  securityContext: "belongs into template.spec or one of its containers",
+  serviceAccountName: "belongs into template.spec",
+  valueFrom: "belongs into the env of a container of template",
+  volumes: "belongs into template.spec",
+};
+
+function unknownFieldMessage(field: string, known: readonly string[]): string {
+  const nearest = nearestName(field, known);
+  if (nearest !== undefined) return `unknown field; did you mean ${nearest}?`;
+  if (Object.hasOwn(ELSEWHERE, field)) return `unknown field; ${ELSEWHERE[field]}`;
+  return known.length === 0 ? "unknown field; remove it" : `unknown field; known here: ${known.join(", ")}`;
+}
+
+/** The name that `word` was probably meant to be: at most two edits away (one for short words), or one that begins like it. */
+export function nearestName(word: string, names: readonly string[]): string | undefined {
+  const lower = word.toLowerCase();
+  if (lower.length > 50) return undefined;
+  const ranked = names
+    .map((name) => ({ name, distance: editDistance(lower, name.toLowerCase()) }))
+    .filter(
+      ({ name, distance }) => distance <= (Math.min(lower.length, name.length) < 5 ? 1 : 2) || isLongPrefix(lower, name.toLowerCase()),
+    )
+    .sort((left, right) => left.distance - right.distance);
+  return ranked[0]?.name;
+}
+
+function isLongPrefix(left: string, right: string): boolean {
+  return Math.min(left.length, right.length) >= 4 && (left.startsWith(right) || right.startsWith(left));
+}
+
+function editDistance(left: string, right: string): number {
+  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= left.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= right.length; j++) {
+      const substituted = (row[j - 1] ?? 0) + (left[i - 1] === right[j - 1] ? 0 : 1);
+      next[j] = Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1);
+    }
+    row = next;
+  }
+  return row[right.length] ?? 0;
+}
+
+/** Names of the fields that `schema` has at `segments`. */
+export function knownFields(schema: z.ZodType, segments: Segments): string[] {
+  let current: z.core.$ZodType | undefined = unwrap(schema);
+  for (const segment of segments) {
+    if (current instanceof z.ZodObject) current = unwrap(current.shape[segment as string]);
+    else if (current instanceof z.ZodArray) current = unwrap(current.element);
+    else return [];
+  }
+  return current instanceof z.ZodObject ? Object.keys(current.shape) : [];
+}
+
+function unwrap(schema: z.core.$ZodType | undefined): z.core.$ZodType | undefined {
+  let current = schema;
+  while (
+    current instanceof z.ZodOptional ||
+    current instanceof z.ZodExactOptional ||
+    current instanceof z.ZodDefault ||
+    current instanceof z.ZodPrefault
+  ) {
+    current = current.unwrap();
+  }
+  return current;
+}
