@@ -1,0 +1,131 @@
+import { readFileSync } from "node:fs";
+import { LineCounter, parseDocument } from "yaml";
+import { z } from "zod";
+import { isDuration } from "./core/duration.ts";
+import { InputError } from "./runtime/errors.ts";
+import { LOG_LEVELS } from "./runtime/logger.ts";
+import { VERSION } from "./version.ts";
+
+const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+
+const dnsLabel = z.string().max(63).regex(DNS_LABEL, "must be lower-case letters, digits and dashes, as Kubernetes' names are");
+
+const address = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$/, "must be HOST or HOST:PORT, for example gearman.example.org:4730")
+  .refine((text) => Number(/:(\d+)$/.exec(text)?.[1] ?? 1) <= 65_535, "has a port above 65535");
+
+const listen = z
+  .string()
+  .regex(
+    /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/,
+    "must be ADDRESS:PORT to listen on, for example 0.0.0.0:8081; port 0 takes any free one",
+  );
+
+const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http or https URL" });
+
+const configSchema = z.strictObject({
+  installation: dnsLabel
+    .max(40)
+    .default("turbo-hipster")
+    .describe("name of this installation; on every object it makes, and in the manager name that Zuul sends stop: to"),
+  namespaces: z.array(dnsLabel).min(1).default(["default"]).describe("namespaces whose TestTasks are served"),
+  gearman: z.strictObject({
+    servers: z
+      .array(address)
+      .min(1, "needs at least one server, HOST or HOST:PORT")
+      .transform((servers) => servers.map((server) => (/:\d+$/.test(server) ? server : `${server}:4730`)))
+      .refine((servers) => new Set(servers).size === servers.length, "names a server twice")
+      .describe("Gearman servers to take builds from; the default port is 4730"),
+  }),
+  image: z.string().min(1).default(`turbo-hipster:${VERSION}`).describe("image that holds this program, for the checkout container"),
+  maxBuilds: z.int().min(1).max(10_000).default(100).describe("builds at once in the whole installation"),
+  results: z.enum(["text", "token"]).default("text").describe("text: reviewers see sentences; token: one word of ours for each"),
+  checkout: z
+    .strictObject({
+      allowedUrls: z
+        .array(z.string().min(1))
+        .default([])
+        .describe("URL prefixes that builds may be checked out from; none given: any http, https, git or ssh URL"),
+    })
+    .prefault({}),
+  keepJobs: z
+    .string()
+    .refine(isDuration, "must be a duration like 90s, 30m or 24h")
+    .default("24h")
+    .describe("how long a finished build's Job, and with it its log, is kept after its result was delivered"),
+  publicUrl: httpUrl
+    .optional()
+    .describe("address under which people reach the public pages; default: this host's name and the public port"),
+  http: z
+    .strictObject({
+      public: listen.default("0.0.0.0:8080").describe("pages for people, read-only"),
+      internal: listen.default("0.0.0.0:8081").describe("/healthz and /readyz"),
+    })
+    .prefault({}),
+  log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info") }).prefault({}),
+});
+
+export type Config = z.infer<typeof configSchema>;
+
+/**
+ * Reads the operator's configuration: one YAML file.
+ * @throws InputError naming the file and, for each problem, the field's path and the remedy.
+ */
+export function loadConfig(path: string): Config {
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch (error) {
+    throw new InputError(
+      `cannot read the configuration ${path}: ${(error as NodeJS.ErrnoException).code ?? error}. Name a readable file with --config.`,
+      { cause: error },
+    );
+  }
+  return parseConfig(text, path);
+}
+
+/** The same for text that came from `source`. */
+export function parseConfig(text: string, source: string): Config {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [broken] = document.errors;
+  if (broken) {
+    const { line, col } = lines.linePos(broken.pos[0]);
+    throw new InputError(`${source}:${line}:${col}: not YAML: ${broken.message}`);
+  }
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    throw new InputError(`${source}: ${(error as Error).message}`, { cause: error });
+  }
+  const parsed = configSchema.safeParse(value ?? {});
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.flatMap((issue) => describeIssue(issue));
+  throw new InputError(`${source} is no valid configuration:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string[] {
+  const path = issue.path.map(String).join(".");
+  if (issue.code === "unrecognized_keys") {
+    const known = knownFields(issue.path);
+    return issue.keys.map((key) => `${[...issue.path, key].map(String).join(".")}: unknown field; known here: ${known.join(", ")}`);
+  }
+  if (issue.code === "invalid_type" && issue.input === undefined)
+    return [`${path}: is missing or has the wrong type; expected ${issue.expected}`];
+  return [`${path || "(whole file)"}: ${issue.message}`];
+}
+
+/** Names of the fields that may stand at a path. */
+function knownFields(path: readonly PropertyKey[]): string[] {
+  let schema: unknown = configSchema;
+  for (const part of path) schema = unwrapped(schema).shape[String(part)];
+  return Object.keys(unwrapped(schema).shape);
+}
+
+function unwrapped(schema: unknown): z.ZodObject {
+  let inner = schema as { shape?: object; def: { innerType?: unknown; in?: unknown } };
+  while (!inner.shape) inner = (inner.def.innerType ?? inner.def.in) as typeof inner;
+  return inner as unknown as z.ZodObject;
+}

@@ -1,0 +1,378 @@
+import { type BuildLimits, decideBuild } from "../core/build-decision.ts";
+import { type BuildState, observeBuild } from "../core/build-state.ts";
+import { isSameBuild, readJobRecord } from "../core/job-record.ts";
+import type { Job } from "../core/kubernetes-objects.ts";
+import { CANCELLED_ANNOTATION, DELIVERED_ANNOTATION, VERDICT_ANNOTATION } from "../core/names.ts";
+import { configuration, infrastructure, type ResultStyle, renderResult, stoppedBeforeStart, type Verdict } from "../core/verdict.ts";
+import { renderFinalWorkData, STEPS, stepsDone, type WorkData } from "../core/work-data.ts";
+import { backoffMs } from "../runtime/backoff.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { coerceError, TurboHipsterError } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { Wakeup } from "../runtime/wakeup.ts";
+import type { Assignment, BuildCluster, Slot } from "./ports.ts";
+
+/** A build that nobody asks for any more is ended after this long; a requeue or a relaunch comes within seconds. */
+const UNCLAIMED_MS = 120_000;
+/** How long a Job that was created may be missing from the watch's cache before the API server is asked. */
+const CACHE_LAG_MS = 30_000;
+/** Tries at a call that the API server refuses for good before the build is given back to Zuul. */
+const MAX_REFUSED_TRIES = 8;
+/** Names to try when a Job of another build holds the wanted one. */
+const MAX_NAMES = 5;
+
+export interface BuildOptions {
+  /** The rendered Job; its name is the build's number. */
+  job: Job;
+  limits: BuildLimits;
+  /** The first WORK_DATA; every later one is built on it. */
+  workData: WorkData;
+  nodeLabels: string[];
+  cluster: BuildCluster;
+  clock: Clock;
+  logger: Logger;
+  resultStyle: ResultStyle;
+  keepJobSeconds: number;
+  /** True when the Job is there already, from before this process. */
+  isAdopted: boolean;
+}
+
+export interface BuildReport {
+  number: string;
+  namespace: string;
+  jobName: string;
+  step: string;
+  pod: string | undefined;
+  requested: "stop" | "unclaimed" | undefined;
+  verdict: Verdict | undefined;
+}
+
+/**
+ * One build, from the request to the delivered answer: create, follow, judge, deliver, record. It holds no state that it could not read
+ * again from the Job, besides whose request it answers. `core` decides; this performs.
+ */
+export class Build {
+  readonly #options: BuildOptions;
+  readonly #wakeup: Wakeup;
+  #logger: Logger;
+  #jobName: string;
+  #createdJob: Job | undefined;
+  /** True when a create failed without saying whether it took effect. */
+  #mayExist = false;
+  #wasCached = false;
+  #assignment: Assignment | undefined;
+  #slot: Slot | undefined;
+  #unclaimedSinceMs: number;
+  #requested: "stop" | "unclaimed" | undefined;
+  #isCancelRecorded = false;
+  #state: BuildState = { kind: "absent" };
+  #stateSince: Date;
+  #step = 0;
+  #verdict: Verdict | undefined;
+
+  constructor(options: BuildOptions) {
+    this.#options = options;
+    this.#wakeup = new Wakeup(options.clock);
+    this.#logger = options.logger.child({ build: this.number, namespace: this.namespace });
+    this.#jobName = options.job.metadata.name;
+    this.#stateSince = options.clock.now();
+    this.#unclaimedSinceMs = options.clock.monotonicMs();
+    if (options.isAdopted) {
+      this.#createdJob = options.job;
+      const record = readJobRecord(options.job);
+      if (record?.isCancelled) {
+        this.#requested = "stop";
+        this.#isCancelRecorded = true;
+      }
+    }
+  }
+
+  get number(): string {
+    return this.#options.workData.number;
+  }
+
+  get namespace(): string {
+    return this.#options.job.metadata.namespace ?? "";
+  }
+
+  get jobName(): string {
+    return this.#jobName;
+  }
+
+  report(): BuildReport {
+    const { number, namespace } = this;
+    return {
+      number,
+      namespace,
+      jobName: this.#jobName,
+      step: STEPS[this.#step] ?? "ended",
+      pod: this.#pod()?.name,
+      requested: this.#requested,
+      verdict: this.#verdict,
+    };
+  }
+
+  /** Takes over a request for this build; an earlier one, if any, is not answered any more. Says at once where the build stands. */
+  attach(assignment: Assignment): void {
+    if (this.#assignment) this.#logger.warn({ server: assignment.server }, "replaces the request of this build by a newer one");
+    this.#assignment = assignment;
+    if (this.#slot) assignment.slot.release();
+    else this.#slot = assignment.slot;
+    assignment.sendData(JSON.stringify(this.#options.workData));
+    assignment.sendStatus(this.#step, STEPS.length);
+    const onLost = () => {
+      if (this.#assignment === assignment) this.#detach();
+    };
+    if (assignment.lost.aborted) onLost();
+    else assignment.lost.addEventListener("abort", onLost, { once: true });
+    if (this.#requested === "unclaimed" && !this.#verdict && !this.#pod()?.isEnding) this.#requested = undefined;
+    this.wake();
+  }
+
+  /** Zuul's `stop:`. The build ends ABORTED unless its test has ended already. */
+  requestStop(): void {
+    if (this.#requested === "stop" || this.#verdict) return;
+    this.#requested = "stop";
+    this.#logger.info({}, "stops the build as Zuul asked");
+    this.wake();
+  }
+
+  /** Something about its Job or pod has changed. */
+  wake(): void {
+    this.#wakeup.wake();
+  }
+
+  /** Carries the build to its end; resolves when nothing is left to do for it, or soon after `stopping` aborts. Never rejects. */
+  async run(stopping: AbortSignal): Promise<void> {
+    try {
+      const verdict = (await this.#create(stopping)) ?? (await this.#follow(stopping));
+      if (!verdict || stopping.aborted) return;
+      this.#conclude(verdict);
+      do {
+        const delivered = await this.#deliver(verdict, stopping);
+        if (!stopping.aborted) await this.#record(verdict, delivered, stopping);
+        // A server that took the build away just before the answer may have handed it out again meanwhile.
+      } while (this.#assignment && !stopping.aborted);
+    } catch (error) {
+      // A defect of ours: the request must still be answered.
+      this.#logger.error({ err: coerceError(error) }, "fails the build after an unexpected error");
+      this.#conclude(infrastructure("operator-error", coerceError(error).message));
+      await this.#assignment?.fail();
+    } finally {
+      this.#slot?.release();
+    }
+  }
+
+  /** Creates the Job, or adopts the one that is there. Returns a verdict when there can be none. */
+  async #create(stopping: AbortSignal): Promise<Verdict | undefined> {
+    const { cluster, job, isAdopted } = this.#options;
+    if (isAdopted) return undefined;
+    let refusals = 0;
+    let otherBuilds = 0;
+    for (let attempt = 0; !stopping.aborted; attempt++) {
+      if (this.#requested === "stop") return stoppedBeforeStart();
+      try {
+        const wanted: Job = { ...job, metadata: { ...job.metadata, name: this.#jobName } };
+        const creation = await cluster.createJob(wanted);
+        if (creation.kind === "created") {
+          this.#createdJob = creation.job;
+          return undefined;
+        }
+        if (creation.kind === "refused") return configuration("job-refused", creation.message);
+        const existing = await cluster.getJob(this.namespace, this.#jobName);
+        if (existing && isSameBuild(existing, wanted)) {
+          this.#logger.info({ job: this.#jobName }, "adopts the Job that is already there");
+          this.#createdJob = existing;
+          this.#stateSince = new Date(existing.metadata.creationTimestamp ?? this.#stateSince);
+          return undefined;
+        }
+        if (!existing) continue;
+        otherBuilds += 1;
+        if (otherBuilds >= MAX_NAMES) return infrastructure("name-taken", "Jobs of other builds hold its names");
+        this.#jobName = `${this.number}-r${otherBuilds}`;
+      } catch (error) {
+        this.#mayExist = true;
+        if (!isRetryable(error)) refusals += 1;
+        if (refusals >= MAX_REFUSED_TRIES)
+          return infrastructure("job-not-created", `the Job could not be created - ${coerceError(error).message}`);
+        this.#logger.warn({ err: coerceError(error), attempt }, "retries to create the Job");
+        await this.#wakeup.wait(backoffMs(attempt, 250, 15_000), stopping);
+      }
+    }
+    return undefined;
+  }
+
+  /** Observes, decides and acts until there is a verdict; undefined when `stopping` came first. */
+  async #follow(stopping: AbortSignal): Promise<Verdict | undefined> {
+    const { cluster, clock, limits } = this.#options;
+    for (let failures = 0; !stopping.aborted; ) {
+      const recorded = this.#recordedVerdict();
+      if (recorded) return recorded;
+      this.#observe();
+      const unclaimedInMs = this.#checkClaim();
+      const action = decideBuild({ state: this.#state, requested: this.#requested, since: this.#stateSince, limits }, clock.now());
+      try {
+        if (action.kind === "finish" && !action.deleteJob) return action.verdict;
+        if (action.kind === "finish") {
+          await cluster.annotateJob(this.namespace, this.#jobName, { [VERDICT_ANNOTATION]: JSON.stringify(action.verdict) });
+          await cluster.deleteJob(this.namespace, this.#jobName);
+          return action.verdict;
+        }
+        if (action.kind === "end-pod") {
+          await cluster.endPod(this.namespace, action.pod);
+          this.#logger.info({ pod: action.pod, requested: this.#requested ?? "limit" }, "ends the pod");
+        }
+        await this.#recordCancel();
+        if (!this.#wasCached && (await this.#isJobGone())) return infrastructure("job-gone", "the Job was deleted");
+        failures = 0;
+        if (action.kind === "wait")
+          await this.#wakeup.wait(earliest(action.recheckInMs, unclaimedInMs, this.#wasCached ? undefined : CACHE_LAG_MS), stopping);
+        // The patched pod comes back as an event; look again even if it does not.
+        else await this.#wakeup.wait(CACHE_LAG_MS, stopping);
+      } catch (error) {
+        this.#logger.warn({ err: coerceError(error), action: action.kind }, "retries what the API server did not do");
+        await this.#wakeup.wait(backoffMs(failures++, 250, 15_000), stopping);
+      }
+    }
+    return undefined;
+  }
+
+  #observe(): void {
+    const { cluster, clock, isAdopted } = this.#options;
+    const cached = cluster.cachedJob(this.namespace, this.#jobName);
+    if (cached) this.#wasCached = true;
+    const job = cached ?? (this.#wasCached ? undefined : this.#createdJob);
+    const observed = observeBuild(job, cluster.cachedPods(this.namespace, this.#jobName));
+    const state: BuildState = observed.kind === "absent" ? { kind: "lost", pod: undefined, reason: "the Job was deleted" } : observed;
+    if (state.kind !== this.#state.kind) {
+      const wasThere = isAdopted && this.#state.kind === "absent" && state.kind === "running" && state.startedAt;
+      this.#stateSince = wasThere ? new Date(Math.min(Date.parse(wasThere), clock.now().getTime())) : clock.now();
+      this.#logger.info({ state: state.kind, pod: "pod" in state ? state.pod?.name : undefined }, "build reached a new state");
+    }
+    this.#state = state;
+    const step = stepsDone(state);
+    if (step > this.#step) {
+      this.#step = step;
+      this.#assignment?.sendStatus(step, STEPS.length);
+    }
+  }
+
+  /** The verdict that an earlier process wrote down, where the pod that told it may be gone by now. */
+  #recordedVerdict(): Verdict | undefined {
+    const job = this.#options.cluster.cachedJob(this.namespace, this.#jobName) ?? this.#createdJob;
+    return job ? readJobRecord(job)?.verdict : undefined;
+  }
+
+  /** Ends a build that nobody claims; returns how long that may still take. */
+  #checkClaim(): number | undefined {
+    if (this.#assignment || this.#requested) return undefined;
+    const leftMs = this.#unclaimedSinceMs + UNCLAIMED_MS - this.#options.clock.monotonicMs();
+    if (leftMs > 0) return leftMs;
+    this.#logger.info({}, "gives up the build, nobody asks for it any more");
+    this.#requested = "unclaimed";
+    return undefined;
+  }
+
+  async #recordCancel(): Promise<void> {
+    if (this.#requested !== "stop" || this.#isCancelRecorded) return;
+    const { cluster, clock } = this.#options;
+    await cluster.annotateJob(this.namespace, this.#jobName, { [CANCELLED_ANNOTATION]: clock.now().toISOString() });
+    this.#isCancelRecorded = true;
+  }
+
+  /** Asks the API server for a Job that the watch has not shown in time: it may have come and gone between two looks. */
+  async #isJobGone(): Promise<boolean> {
+    const { clock, cluster } = this.#options;
+    if (clock.now().getTime() - this.#stateSince.getTime() < CACHE_LAG_MS) return false;
+    return (await cluster.getJob(this.namespace, this.#jobName)) === undefined;
+  }
+
+  #conclude(verdict: Verdict): void {
+    this.#verdict = verdict;
+    this.#step = STEPS.length;
+    // The pod has ended or is ending: what it took is free for the next build.
+    this.#slot?.release();
+    this.#slot = undefined;
+    this.#logger.info({ result: verdict.result, class: verdict.class, rule: verdict.rule, text: verdict.message }, "judged the build");
+  }
+
+  /** Sends the answer to whoever asks for it, again after a lost link; false when nobody did in time. */
+  async #deliver(verdict: Verdict, stopping: AbortSignal): Promise<boolean> {
+    const { workData, nodeLabels, resultStyle } = this.#options;
+    const result = renderResult(verdict, resultStyle);
+    const json = JSON.stringify(renderFinalWorkData(workData, { result, node: this.#pod()?.node, nodeLabels }));
+    while (!stopping.aborted) {
+      const assignment = this.#assignment;
+      if (!assignment) {
+        const leftMs = this.#unclaimedSinceMs + UNCLAIMED_MS - this.#options.clock.monotonicMs();
+        if (leftMs <= 0) return false;
+        await this.#wakeup.wait(leftMs, stopping);
+        continue;
+      }
+      assignment.sendStatus(STEPS.length, STEPS.length);
+      assignment.sendData(json);
+      const outcome = result === null ? await assignment.fail() : await assignment.complete(json);
+      if (outcome === "delivered") {
+        if (this.#assignment === assignment) this.#assignment = undefined;
+        return true;
+      }
+      if (this.#assignment === assignment) this.#detach();
+    }
+    return false;
+  }
+
+  /** The one patch after delivery: the verdict and when the Job may go. Also ends containers that outlive the judged one. */
+  async #record(verdict: Verdict, isDelivered: boolean, stopping: AbortSignal): Promise<void> {
+    const { cluster, clock, keepJobSeconds } = this.#options;
+    if (!this.#createdJob && !this.#mayExist) return;
+    const annotations = {
+      [VERDICT_ANNOTATION]: JSON.stringify(verdict),
+      ...(isDelivered ? { [DELIVERED_ANNOTATION]: clock.now().toISOString() } : {}),
+    };
+    const pod = this.#pod();
+    for (let attempt = 0; !stopping.aborted; attempt++) {
+      try {
+        if (!this.#createdJob) await this.#deleteUnseenJob();
+        else await cluster.annotateJob(this.namespace, this.#jobName, annotations, keepJobSeconds);
+        if (pod?.othersRunning && !pod.isEnding) await cluster.endPod(this.namespace, pod.name);
+        this.#logger.info({ delivered: isDelivered }, "recorded the build");
+        return;
+      } catch (error) {
+        if (!isRetryable(error) && attempt >= MAX_REFUSED_TRIES) {
+          this.#logger.error({ err: coerceError(error) }, "leaves the build unrecorded, the API server refuses it");
+          return;
+        }
+        this.#logger.warn({ err: coerceError(error), attempt }, "retries to record the build");
+        await this.#wakeup.wait(backoffMs(attempt, 500, 30_000), stopping);
+      }
+    }
+  }
+
+  /** Deletes the Job of a create that seemed to fail, after the build was answered without it. */
+  async #deleteUnseenJob(): Promise<void> {
+    const { cluster, job } = this.#options;
+    const existing = await cluster.getJob(this.namespace, this.#jobName);
+    const wanted: Job = { ...job, metadata: { ...job.metadata, name: this.#jobName } };
+    if (existing && isSameBuild(existing, wanted)) await cluster.deleteJob(this.namespace, this.#jobName);
+  }
+
+  #detach(): void {
+    this.#assignment = undefined;
+    this.#unclaimedSinceMs = this.#options.clock.monotonicMs();
+    this.#logger.warn({}, "lost the link to whoever asked for the build");
+    this.wake();
+  }
+
+  #pod() {
+    return "pod" in this.#state ? this.#state.pod : undefined;
+  }
+}
+
+function isRetryable(error: unknown): boolean {
+  return error instanceof TurboHipsterError && error.retryable;
+}
+
+function earliest(...delays: (number | undefined)[]): number | undefined {
+  const given = delays.filter((delay) => delay !== undefined);
+  return given.length === 0 ? undefined : Math.min(...given);
+}

@@ -1,0 +1,258 @@
+import { createHash, randomUUID } from "node:crypto";
+import { buildLimits } from "../core/build-limits.ts";
+import { type ManifestSettings, renderJob } from "../core/job-manifest.ts";
+import { type JobRecord, readJobRecord } from "../core/job-record.ts";
+import type { Job } from "../core/kubernetes-objects.ts";
+import { buildNumber, isUsableUnique, parseFunctionName } from "../core/names.ts";
+import { parseParameters, textParameter } from "../core/parameters.ts";
+import { parseStopRequest } from "../core/stop-request.ts";
+import { type TestTask, testTaskKey } from "../core/test-task.ts";
+import { configuration, type ResultStyle, renderResult, type Verdict } from "../core/verdict.ts";
+import { renderFinalWorkData, renderWorkData, STEPS, type WorkerIdentity } from "../core/work-data.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { coerceError } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { Service } from "../runtime/service.ts";
+import { Build, type BuildReport } from "./build.ts";
+import type { Assignment, BuildCluster } from "./ports.ts";
+
+/** A stop for a build not known yet is remembered this long, and at most so many of them. */
+const EARLY_STOP_MS = 60_000;
+const MAX_EARLY_STOPS = 1000;
+
+export interface BuildsOptions {
+  cluster: BuildCluster;
+  /** The TestTask that serves a function now. */
+  findTask(functionName: string): TestTask | undefined;
+  worker: WorkerIdentity;
+  settings: ManifestSettings;
+  /** Where people can look at a build. */
+  buildUrl(number: string): string;
+  replica: string;
+  resultStyle: ResultStyle;
+  keepJobSeconds: number;
+  clock: Clock;
+  logger: Logger;
+  /** A build of this TestTask (`namespace/name`) has begun or ended. */
+  onTaskActivity(taskKey: string): void;
+}
+
+export interface LastBuild {
+  number: string;
+  /** As Zuul got it; null when Zuul runs the build again. */
+  result: string | null;
+  url: string;
+  finishedAt: string;
+}
+
+/** All builds under way: hands requests, stops and changes of Jobs and pods to the build they concern. */
+export class Builds implements Service {
+  readonly #options: BuildsOptions;
+  readonly #builds = new Map<string, Build>();
+  readonly #runs = new Set<Promise<void>>();
+  readonly #answers = new Set<Promise<unknown>>();
+  readonly #earlyStops = new Map<string, number>();
+  readonly #active = new Map<string, number>();
+  readonly #last = new Map<string, LastBuild>();
+  readonly #stopping = new AbortController();
+
+  constructor(options: BuildsOptions) {
+    this.#options = options;
+  }
+
+  /** Goes on with the builds whose Jobs are there; call it once the caches are filled. */
+  async start(): Promise<void> {
+    for (const job of this.#options.cluster.cachedJobs()) {
+      const record = readJobRecord(job);
+      if (record && !record.isDelivered && !record.verdict && !this.#builds.has(record.number)) this.#adopt(job, record);
+    }
+  }
+
+  /** Leaves the Jobs to whoever comes next. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await Promise.allSettled([...this.#runs, ...this.#answers]);
+  }
+
+  /** Takes a request. Says at once who has it and under which number, before anything that may be slow. */
+  assign(assignment: Assignment): void {
+    try {
+      this.#assign(assignment);
+    } catch (error) {
+      // Nothing that a request holds may go without an answer.
+      this.#options.logger.error(
+        { err: coerceError(error), function: assignment.functionName },
+        "fails a request after an unexpected error",
+      );
+      assignment.slot.release();
+      this.#track(this.#answers, assignment.fail());
+    }
+  }
+
+  /** A `stop:` request; whatever it holds, it needs no further answer. */
+  requestStop(payload: Uint8Array): void {
+    const number = parseStopRequest(payload);
+    if (number === undefined) {
+      this.#options.logger.warn({}, "ignores a stop request that names no build");
+      return;
+    }
+    const build = this.#builds.get(number);
+    if (build) build.requestStop();
+    else this.#rememberStop(number);
+  }
+
+  /** Something about a Job of ours, or about a pod of it, has changed. */
+  wake(jobName: string): void {
+    // A Job carries its build's number as name, save where another build held that name.
+    const build = this.#builds.get(jobName) ?? this.#builds.get(jobName.replace(/-r\d+$/, ""));
+    build?.wake();
+  }
+
+  report(number: string): BuildReport | undefined {
+    return this.#builds.get(number)?.report();
+  }
+
+  get size(): number {
+    return this.#builds.size;
+  }
+
+  activeOf(taskKey: string): number {
+    return this.#active.get(taskKey) ?? 0;
+  }
+
+  lastOf(taskKey: string): LastBuild | undefined {
+    return this.#last.get(taskKey);
+  }
+
+  #assign(assignment: Assignment): void {
+    const { functionName, server, payload } = assignment;
+    const { findTask, settings, replica, clock, logger } = this.#options;
+    const unique = isUsableUnique(assignment.unique) ? assignment.unique : randomUUID();
+    const task = findTask(functionName);
+    const number = buildNumber(task?.metadata.name ?? "refused", { server, functionName, unique }, sha256Hex);
+
+    const known = this.#builds.get(number);
+    if (known) {
+      logger.info({ build: number, server }, "attaches a request to the build that is under way");
+      known.attach(assignment);
+      return;
+    }
+    const jobName = parseFunctionName(functionName)?.jobName ?? functionName;
+    const workData = renderWorkData({ jobName, number, url: this.#options.buildUrl(number) }, this.#options.worker);
+    assignment.sendData(JSON.stringify(workData));
+    assignment.sendStatus(0, STEPS.length);
+    const parsed = parseParameters(payload);
+    if (!task || !parsed.ok) {
+      const why = parsed.ok || !task ? "no TestTask serves this job any more" : parsed.problem;
+      this.#refuse(assignment, workData, configuration(task ? "bad-request" : "no-task", why));
+      return;
+    }
+
+    const request = {
+      server,
+      unique,
+      number,
+      logPath: textParameter(parsed.parameters, "LOG_PATH") ?? null,
+      replica,
+      since: clock.now().toISOString(),
+    };
+    const job = renderJob({ task, functionName, parameters: parsed.parameters, request, settings });
+    logger.info({ build: number, function: functionName, server, unique, task: testTaskKey(task) }, "accepts a build");
+    const build = this.#run(job, testTaskKey(task), buildLimits(task.spec.timeouts), workData, functionName, false);
+    build.attach(assignment);
+    if (this.#takeEarlyStop(number)) build.requestStop();
+  }
+
+  #adopt(job: Job, record: JobRecord): void {
+    const { buildUrl, worker, logger } = this.#options;
+    const jobName = parseFunctionName(record.functionName)?.jobName ?? record.functionName;
+    const workData = renderWorkData({ jobName, number: record.number, url: buildUrl(record.number) }, worker);
+    logger.info({ build: record.number, job: record.jobName }, "goes on with a build that was under way");
+    this.#run(job, `${record.namespace}/${record.task}`, buildLimits(record.timeouts), workData, record.functionName, true);
+  }
+
+  #run(
+    job: Job,
+    taskKey: string,
+    limits: ReturnType<typeof buildLimits>,
+    workData: ReturnType<typeof renderWorkData>,
+    functionName: string,
+    isAdopted: boolean,
+  ): Build {
+    const { cluster, clock, logger, resultStyle, keepJobSeconds } = this.#options;
+    const nodeLabel = parseFunctionName(functionName)?.nodeLabel;
+    const nodeLabels = nodeLabel === undefined ? [] : [nodeLabel];
+    const build = new Build({ job, limits, workData, nodeLabels, cluster, clock, logger, resultStyle, keepJobSeconds, isAdopted });
+    this.#builds.set(build.number, build);
+    this.#countActive(taskKey, 1);
+    const run = build.run(this.#stopping.signal).then(() => {
+      this.#builds.delete(build.number);
+      this.#noteLast(taskKey, build);
+      this.#countActive(taskKey, -1);
+    });
+    this.#track(this.#runs, run);
+    return build;
+  }
+
+  /** Answers a request that becomes no Job. */
+  #refuse(assignment: Assignment, workData: ReturnType<typeof renderWorkData>, verdict: Verdict): void {
+    const { logger, resultStyle } = this.#options;
+    logger.warn(
+      { build: workData.number, function: assignment.functionName, rule: verdict.rule, text: verdict.message },
+      "refuses a request",
+    );
+    const json = JSON.stringify(
+      renderFinalWorkData(workData, { result: renderResult(verdict, resultStyle), node: undefined, nodeLabels: [] }),
+    );
+    assignment.sendData(json);
+    this.#track(this.#answers, assignment.complete(json));
+    assignment.slot.release();
+  }
+
+  #noteLast(taskKey: string, build: Build): void {
+    const verdict = build.report().verdict;
+    if (!verdict) return;
+    this.#last.set(taskKey, {
+      number: build.number,
+      result: renderResult(verdict, this.#options.resultStyle),
+      url: this.#options.buildUrl(build.number),
+      finishedAt: this.#options.clock
+        .now()
+        .toISOString()
+        .replace(/\.\d+Z$/, "Z"),
+    });
+  }
+
+  #countActive(taskKey: string, change: number): void {
+    const count = this.activeOf(taskKey) + change;
+    if (count > 0) this.#active.set(taskKey, count);
+    else this.#active.delete(taskKey);
+    this.#options.onTaskActivity(taskKey);
+  }
+
+  #rememberStop(number: string): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const [old, atMs] of this.#earlyStops) {
+      if (nowMs - atMs > EARLY_STOP_MS || this.#earlyStops.size >= MAX_EARLY_STOPS) this.#earlyStops.delete(old);
+    }
+    this.#earlyStops.set(number, nowMs);
+    this.#options.logger.info({ build: number }, "remembers a stop for a build that is not known yet");
+  }
+
+  #takeEarlyStop(number: string): boolean {
+    const atMs = this.#earlyStops.get(number);
+    this.#earlyStops.delete(number);
+    return atMs !== undefined && this.#options.clock.monotonicMs() - atMs <= EARLY_STOP_MS;
+  }
+
+  /** Keeps a promise until it is settled, so that `stop` can wait for it. */
+  #track<T>(set: Set<Promise<T>>, promise: Promise<T>): void {
+    set.add(promise);
+    const forget = () => set.delete(promise);
+    promise.then(forget, forget);
+  }
+}
+
+function sha256Hex(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}

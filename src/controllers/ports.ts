@@ -1,0 +1,43 @@
+import type { Job, Pod } from "../core/kubernetes-objects.ts";
+
+/** A place in a bounded number of builds; releasing it twice is releasing it once. */
+export interface Slot {
+  release(): void;
+}
+
+/** One Gearman request that a server has assigned to us, as `gearman/` hands it over. */
+export interface Assignment {
+  readonly server: string;
+  readonly functionName: string;
+  readonly unique: string;
+  readonly payload: Uint8Array;
+  /** Reserved before the request was grabbed; the receiver releases it. */
+  readonly slot: Slot;
+  /** Aborts when the link that it came over is gone; whatever is sent after that goes nowhere. */
+  readonly lost: AbortSignal;
+  sendData(json: string): void;
+  sendStatus(numerator: number, denominator: number): void;
+  /** Resolves once the server is known to have read it, or the link was lost before that was known. */
+  complete(json: string): Promise<"delivered" | "lost">;
+  fail(): Promise<"delivered" | "lost">;
+}
+
+/** How creating a Job went. Anything that may go better later is thrown instead, as an error with `retryable`. */
+export type JobCreation = { kind: "created"; job: Job } | { kind: "exists" } | { kind: "refused"; message: string };
+
+/**
+ * What builds need of the cluster. Every method may throw a `TurboHipsterError`; with `retryable` the same call may succeed later.
+ * Objects that are gone are no error for `annotate`, `delete` and `end`.
+ */
+export interface BuildCluster {
+  createJob(job: Job): Promise<JobCreation>;
+  getJob(namespace: string, name: string): Promise<Job | undefined>;
+  annotateJob(namespace: string, name: string, annotations: Record<string, string>, ttlSecondsAfterFinished?: number): Promise<void>;
+  deleteJob(namespace: string, name: string): Promise<void>;
+  /** Lowers the pod's `activeDeadlineSeconds` so that the kubelet ends it: TERM, the grace, and the object stays. */
+  endPod(namespace: string, name: string): Promise<void>;
+  /** From the watch's cache. */
+  cachedJob(namespace: string, name: string): Job | undefined;
+  cachedPods(namespace: string, jobName: string): Pod[];
+  cachedJobs(): Iterable<Job>;
+}

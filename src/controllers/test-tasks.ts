@@ -1,0 +1,202 @@
+import { isDeepStrictEqual } from "node:util";
+import type { KubeObject } from "../core/kubernetes-objects.ts";
+import { decideServedFunctions, type ServedFunctions } from "../core/served-functions.ts";
+import { parseTestTask, type TestTask, type TestTaskParseResult, testTaskKey } from "../core/test-task.ts";
+import { renderTestTaskStatus, type ServerState } from "../core/test-task-conditions.ts";
+import type { TestTaskStatus } from "../core/test-task-schema-status.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { coerceError } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { Service } from "../runtime/service.ts";
+import { Wakeup } from "../runtime/wakeup.ts";
+
+/** At most one write of a task's status in this time. */
+const STATUS_INTERVAL_MS = 5000;
+/** Builds at once that are told that no TestTask serves their job any more. */
+const RETIRED_SLOTS = 10;
+
+/** A bounded number of builds, as `gearman/` counts them. */
+export interface Pool {
+  setCapacity(capacity: number): void;
+}
+
+export interface Lane<P extends Pool> {
+  name: string;
+  functions: readonly string[];
+  slots: P;
+}
+
+export interface TestTasksOptions<P extends Pool> {
+  cluster: {
+    cachedTestTasks(): Iterable<KubeObject>;
+    writeStatus(namespace: string, name: string, status: TestTaskStatus, signal: AbortSignal): Promise<void>;
+  };
+  /** Slots of all tasks without a `maxConcurrent`; the others' pools are its children. */
+  pool: P;
+  makePool(capacity: number, parent?: P): P;
+  /** Called with all that Gearman must know whenever that has changed. */
+  onRegistrations(registrations: { functions: string[]; lanes: Lane<P>[] }): void;
+  servers(): readonly ServerState[];
+  builds: {
+    activeOf(taskKey: string): number;
+    lastOf(taskKey: string): TestTaskStatus["lastBuild"];
+  };
+  clock: Clock;
+  logger: Logger;
+}
+
+/** Keeps Gearman's registrations in step with the TestTasks, and the TestTasks' status in step with what happens. */
+export class TestTasks<P extends Pool> implements Service {
+  readonly #options: TestTasksOptions<P>;
+  readonly #wakeup: Wakeup;
+  readonly #stopping = new AbortController();
+  readonly #parsed = new WeakMap<object, TestTaskParseResult>();
+  readonly #pools = new Map<string, P>();
+  readonly #retiredPool: P;
+  readonly #everServed = new Set<string>();
+  readonly #written = new Map<string, { status: TestTaskStatus; atMs: number }>();
+  #tasks = new Map<string, TestTask>();
+  #served: ServedFunctions = { byFunction: new Map(), byTask: new Map() };
+  #loop: Promise<void> | undefined;
+
+  constructor(options: TestTasksOptions<P>) {
+    this.#options = options;
+    this.#wakeup = new Wakeup(options.clock);
+    this.#retiredPool = options.makePool(RETIRED_SLOTS);
+  }
+
+  /** Call it once the cache of TestTasks is filled: until then nothing is registered. */
+  async start(): Promise<void> {
+    this.#loop ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#loop;
+  }
+
+  /** A TestTask, a link or a build of a task has changed. */
+  wake(): void {
+    this.#wakeup.wake();
+  }
+
+  /** The TestTask that serves a function now. */
+  find(functionName: string): TestTask | undefined {
+    const served = this.#served.byFunction.get(functionName);
+    return served ? this.#tasks.get(served.task) : undefined;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      let waitMs: number | undefined;
+      try {
+        this.#refresh();
+        waitMs = await this.#writeStatuses(signal);
+      } catch (error) {
+        this.#options.logger.error({ err: coerceError(error) }, "retries after an unexpected error with the TestTasks");
+        waitMs = STATUS_INTERVAL_MS;
+      }
+      await this.#wakeup.wait(waitMs, signal);
+    }
+  }
+
+  /** Reads all TestTasks and tells Gearman what they serve. */
+  #refresh(): void {
+    const tasks = new Map<string, TestTask>();
+    for (const object of this.#options.cluster.cachedTestTasks()) {
+      const parsed = this.#parse(object);
+      if (parsed.ok && !object.metadata.deletionTimestamp) tasks.set(testTaskKey(parsed.task), parsed.task);
+    }
+    this.#tasks = tasks;
+    this.#served = decideServedFunctions([...tasks.values()]);
+    for (const name of this.#served.byFunction.keys()) this.#everServed.add(name);
+    this.#options.onRegistrations({ functions: [...this.#everServed], lanes: this.#lanes() });
+  }
+
+  /**
+   * Tasks without a limit share a lane; each of the others has its own. A suspended task has none: its functions stay registered and
+   * nobody takes their builds. Functions that lost their TestTask are answered with a sentence.
+   */
+  #lanes(): Lane<P>[] {
+    const { pool, makePool } = this.#options;
+    const shared: string[] = [];
+    const lanes: Lane<P>[] = [];
+    for (const [key, task] of this.#tasks) {
+      const functions = this.#served.byTask.get(key)?.functions ?? [];
+      const { maxConcurrent, suspend } = task.spec;
+      if (suspend || functions.length === 0) continue;
+      if (maxConcurrent === undefined) {
+        shared.push(...functions);
+        continue;
+      }
+      const own = this.#pools.get(key) ?? makePool(maxConcurrent, pool);
+      own.setCapacity(maxConcurrent);
+      this.#pools.set(key, own);
+      lanes.push({ name: key, functions, slots: own });
+    }
+    const retired = [...this.#everServed].filter((name) => !this.#served.byFunction.has(name));
+    if (shared.length > 0) lanes.unshift({ name: "shared", functions: shared, slots: pool });
+    if (retired.length > 0) lanes.push({ name: "retired", functions: retired, slots: this.#retiredPool });
+    return lanes;
+  }
+
+  #parse(object: KubeObject): TestTaskParseResult {
+    let parsed = this.#parsed.get(object);
+    if (!parsed) {
+      parsed = parseTestTask(object);
+      this.#parsed.set(object, parsed);
+    }
+    return parsed;
+  }
+
+  /** Writes the statuses that are due; returns how long until the next one may be. */
+  async #writeStatuses(signal: AbortSignal): Promise<number | undefined> {
+    const { cluster, clock, logger } = this.#options;
+    let waitMs: number | undefined;
+    const present = new Set<string>();
+    for (const object of cluster.cachedTestTasks()) {
+      if (signal.aborted) return undefined;
+      const { namespace = "default", name } = object.metadata;
+      const key = `${namespace}/${name}`;
+      present.add(key);
+      const status = this.#status(key, object);
+      const written = this.#written.get(key);
+      if (isDeepStrictEqual(status, written?.status ?? (object as { status?: unknown }).status)) continue;
+      const dueMs = written ? written.atMs + STATUS_INTERVAL_MS - clock.monotonicMs() : 0;
+      if (dueMs > 0) {
+        waitMs = Math.min(waitMs ?? dueMs, dueMs);
+        continue;
+      }
+      this.#written.set(key, { status, atMs: clock.monotonicMs() });
+      try {
+        await cluster.writeStatus(namespace, name, status, signal);
+      } catch (error) {
+        if (signal.aborted) return undefined;
+        this.#written.set(key, { status: {}, atMs: clock.monotonicMs() });
+        waitMs = Math.min(waitMs ?? STATUS_INTERVAL_MS, STATUS_INTERVAL_MS);
+        logger.warn({ err: coerceError(error), testTask: key }, "retries to write the status of a TestTask");
+      }
+    }
+    for (const key of this.#written.keys()) if (!present.has(key)) this.#written.delete(key);
+    for (const key of this.#pools.keys()) if (!present.has(key)) this.#pools.delete(key);
+    return waitMs;
+  }
+
+  #status(key: string, object: KubeObject): TestTaskStatus {
+    const { servers, builds, clock } = this.#options;
+    const parsed = this.#parse(object);
+    return renderTestTaskStatus(
+      {
+        generation: object.metadata.generation,
+        task: parsed.ok ? parsed.task : { problems: parsed.problems.map(({ path, message }) => `${path} ${message}`) },
+        functions: this.#served.byTask.get(key) ?? { functions: [], conflicts: [] },
+        servers: servers(),
+        active: builds.activeOf(key),
+        lastBuild: builds.lastOf(key),
+        previous: this.#written.get(key)?.status.conditions ? this.#written.get(key)?.status : parsed.ok ? parsed.task.status : undefined,
+      },
+      clock.now(),
+    );
+  }
+}

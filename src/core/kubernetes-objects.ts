@@ -1,0 +1,122 @@
+/**
+ * The parts of Kubernetes' objects that the program reads, in the API's own JSON: timestamps are RFC 3339 text, everything may be absent.
+ * https://kubernetes.io/docs/reference/kubernetes-api/
+ */
+export interface ObjectMeta {
+  name: string;
+  namespace?: string;
+  uid?: string;
+  resourceVersion?: string;
+  generation?: number;
+  creationTimestamp?: string;
+  deletionTimestamp?: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+}
+
+export interface KubeObject {
+  apiVersion?: string;
+  kind?: string;
+  metadata: ObjectMeta;
+}
+
+export interface Condition {
+  type: string;
+  status: "True" | "False" | "Unknown";
+  reason?: string;
+  message?: string;
+  lastTransitionTime?: string;
+  observedGeneration?: number;
+}
+
+export interface EnvVar {
+  name: string;
+  value?: string;
+  valueFrom?: object;
+}
+
+export interface VolumeMount {
+  name: string;
+  mountPath: string;
+  readOnly?: boolean;
+}
+
+export interface Container {
+  name: string;
+  image?: string;
+  command?: string[];
+  args?: string[];
+  workingDir?: string;
+  env?: EnvVar[];
+  volumeMounts?: VolumeMount[];
+  resources?: { limits?: Record<string, string | number>; requests?: Record<string, string | number> };
+  securityContext?: Record<string, unknown>;
+  terminationMessagePath?: string;
+  terminationMessagePolicy?: string;
+  restartPolicy?: string;
+}
+
+export interface PodSpec {
+  containers: Container[];
+  initContainers?: Container[];
+  volumes?: { name: string; [source: string]: unknown }[];
+  restartPolicy?: string;
+  activeDeadlineSeconds?: number;
+  terminationGracePeriodSeconds?: number;
+  nodeSelector?: Record<string, string>;
+  tolerations?: object[];
+  securityContext?: Record<string, unknown>;
+  enableServiceLinks?: boolean;
+  automountServiceAccountToken?: boolean;
+  serviceAccountName?: string;
+  nodeName?: string;
+}
+
+export interface PodTemplate {
+  metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
+  spec: PodSpec;
+}
+
+export interface JobSpec {
+  template: PodTemplate;
+  backoffLimit?: number;
+  podFailurePolicy?: object;
+  ttlSecondsAfterFinished?: number;
+  suspend?: boolean;
+}
+
+export interface Job extends KubeObject {
+  spec?: JobSpec;
+  status?: { conditions?: Condition[]; startTime?: string; active?: number; failed?: number; succeeded?: number };
+}
+
+export interface TerminatedState {
+  exitCode: number;
+  signal?: number;
+  reason?: string;
+  message?: string;
+  startedAt?: string | null;
+  finishedAt?: string | null;
+}
+
+export interface ContainerStatus {
+  name: string;
+  state?: {
+    waiting?: { reason?: string; message?: string };
+    running?: { startedAt?: string };
+    terminated?: TerminatedState;
+  };
+}
+
+export interface Pod extends KubeObject {
+  spec?: PodSpec;
+  status?: {
+    phase?: string;
+    reason?: string;
+    message?: string;
+    startTime?: string;
+    conditions?: Condition[];
+    initContainerStatuses?: ContainerStatus[];
+    containerStatuses?: ContainerStatus[];
+  };
+}

@@ -1,0 +1,39 @@
+import type { Clock } from "./clock.ts";
+
+/**
+ * Lets one loop wait for "something has changed". A wake-up that comes while the loop is busy is kept, any number of them as one, so
+ * none is lost between looking and waiting.
+ */
+export class Wakeup {
+  readonly #clock: Clock;
+  #isPending = false;
+  #notify: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  wake(): void {
+    this.#isPending = true;
+    this.#notify?.();
+  }
+
+  /** Resolves at the next wake-up, after `timeoutMs` (none: never by itself), or when `signal` aborts; never rejects. */
+  async wait(timeoutMs: number | undefined, signal: AbortSignal): Promise<void> {
+    if (!this.#isPending && !signal.aborted) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#notify = resolve;
+      const cancelTimer = timeoutMs === undefined ? undefined : this.#clock.schedule(timeoutMs, resolve);
+      const onAbort = () => resolve();
+      signal.addEventListener("abort", onAbort, { once: true });
+      try {
+        await promise;
+      } finally {
+        cancelTimer?.();
+        signal.removeEventListener("abort", onAbort);
+        this.#notify = undefined;
+      }
+    }
+    this.#isPending = false;
+  }
+}
