@@ -1,0 +1,80 @@
+import type { DispatcherOptions } from "@kubernetes/client-node";
+import { Agent, type buildConnector, type Dispatcher, ProxyAgent } from "undici";
+
+/**
+ * Requests, watches and followed logs have connections of their own, so that none can starve another: an API server allows about 100
+ * streams on an HTTP/2 connection.
+ */
+export type Purpose = "request" | "watch" | "log";
+
+export interface Dispatchers {
+  /** The kept dispatcher; a new one when `connect` is another object than last time. */
+  pick(purpose: Purpose, connect: DispatcherOptions): Dispatcher;
+  /** The next request of this purpose opens a new connection; what runs on the old one may end there. For a connection that may be dead. */
+  retire(purpose: Purpose): void;
+  /** Breaks whatever still runs. */
+  close(): Promise<void>;
+}
+
+/** The API server closes idle connections after 90 s; be first, or a request meets the closing. */
+const KEEP_ALIVE_MS = 55_000;
+const PING_MS = 15_000;
+/** Sockets for plain requests where the server speaks HTTP/1.1 only; more wait in line, each within its deadline. */
+const MAX_REQUEST_CONNECTIONS = 16;
+
+export function makeDispatchers(): Dispatchers {
+  const current = new Map<Purpose, { connect: DispatcherOptions; dispatcher: Dispatcher }>();
+  const retiring = new Set<Dispatcher>();
+  let closed = false;
+
+  function retire(purpose: Purpose): void {
+    const entry = current.get(purpose);
+    if (entry === undefined) return;
+    current.delete(purpose);
+    retiring.add(entry.dispatcher);
+    entry.dispatcher.close().then(
+      () => retiring.delete(entry.dispatcher),
+      () => retiring.delete(entry.dispatcher),
+    );
+  }
+
+  return {
+    pick(purpose, connect) {
+      const entry = current.get(purpose);
+      if (entry?.connect === connect) return entry.dispatcher;
+      retire(purpose);
+      const dispatcher = makeDispatcher(purpose, connect);
+      if (closed) void dispatcher.destroy();
+      else current.set(purpose, { connect, dispatcher });
+      return dispatcher;
+    },
+    retire,
+    async close() {
+      closed = true;
+      const all = [...retiring, ...[...current.values()].map((entry) => entry.dispatcher)];
+      current.clear();
+      await Promise.all(all.map((dispatcher) => dispatcher.destroy()));
+    },
+  };
+}
+
+function makeDispatcher(purpose: Purpose, connect: DispatcherOptions): Dispatcher {
+  const options = {
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    keepAliveMaxTimeout: KEEP_ALIVE_MS,
+    h2Options: { pingInterval: PING_MS },
+    // Deadlines are the client's business: a quiet watch or log is nothing bad.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    ...(purpose === "request" ? { connections: MAX_REQUEST_CONNECTIONS } : {}),
+  };
+  switch (connect.type) {
+    case "proxy":
+    case "socks":
+      return new ProxyAgent({ ...options, uri: connect.uri, requestTls: connect.requestTls as buildConnector.BuildOptions });
+    case "agent":
+      return new Agent({ ...options, connect: connect.connect as buildConnector.BuildOptions });
+    case "none":
+      return new Agent(options);
+  }
+}
