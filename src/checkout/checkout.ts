@@ -57,7 +57,7 @@ export async function runCheckout(plan: CheckoutPlan, options: CheckoutOptions):
   try {
     const directory = await makeDirectory(plan, options.workspace);
     const git = makeGit(plan, { ...options, signal }, directory);
-    await git.run("init", "--quiet", "--template=", `--object-format=${plan.commit?.length === 64 ? "sha256" : "sha1"}`);
+    await git.run("init", "--quiet", `--object-format=${plan.commit?.length === 64 ? "sha256" : "sha1"}`);
     await fetchWithRetries(plan, git, { ...options, signal });
     const commit = await resolveCommit(plan, git);
     await git.run("checkout", "--quiet", "--progress", "--detach", "--force", commit);

@@ -3,7 +3,8 @@ import type { CheckoutFault, CheckoutPlan, CheckoutProblem } from "./checkout-pl
 interface Rule {
   pattern: RegExp;
   fault: CheckoutFault;
-  sentence(plan: CheckoutPlan): string;
+  /** `detail` is what the pattern's group of that name holds. */
+  sentence(plan: CheckoutPlan, detail: string): string;
 }
 
 /** First line of a failure in git's own words. What a server says arrives behind `remote: ` and can't pass for one. */
@@ -11,7 +12,7 @@ const OWN = "^(?:fatal|error|ssh|warning): .*";
 
 /**
  * git tells by its text alone (English under LC_ALL=C) what went wrong: it exits 128 for everything. The first rule that matches counts;
- * each of them was produced with git 2.39, curl 7.88 and OpenSSH 9.2.
+ * written for git 2.39, curl 7.88 and OpenSSH 9.2.
  */
 const RULES: readonly Rule[] = [
   {
@@ -60,6 +61,11 @@ const RULES: readonly Rule[] = [
     sentence: (plan) => `${plan.host} refuses the checkout access to ${plan.project}`,
   },
   {
+    pattern: new RegExp(`${OWN}The requested URL returned error: (?<detail>[0-9]{3})`, "m"),
+    fault: "network",
+    sentence: (plan, status) => `${plan.host} answers with HTTP status ${status} for ${plan.project}`,
+  },
+  {
     pattern: /^(?:error: cannot run ssh: |.*\bssh: (?:command )?not found$|fatal: unable to find remote helper for |git: 'remote-)/m,
     fault: "configuration",
     sentence: (plan) => `the checkout's image has no client for ${plan.url.slice(0, plan.url.indexOf(":"))}`,
@@ -98,8 +104,10 @@ const RULES: readonly Rule[] = [
 
 /** Judges a git command that failed. What no rule knows is the network's fault: it is tried again and never blames the change. */
 export function judgeGitFailure(stderr: string, plan: CheckoutPlan): CheckoutProblem {
-  const rule = RULES.find(({ pattern }) => pattern.test(stderr));
-  if (rule) return { fault: rule.fault, message: rule.sentence(plan) };
-  const line = /^(?:fatal|error): .*$/m.exec(stderr)?.[0];
-  return { fault: "network", message: `git failed for ${plan.project} from ${plan.host}${line ? ` - ${line}` : ""}` };
+  for (const { pattern, fault, sentence } of RULES) {
+    const match = pattern.exec(stderr);
+    if (match) return { fault, message: sentence(plan, match.groups?.detail ?? "") };
+  }
+  const reason = /^(?:fatal|error): (?:unable to access '[^']*': )?(?<reason>.*)$/m.exec(stderr)?.groups?.reason;
+  return { fault: "network", message: `git failed for ${plan.project} from ${plan.host}${reason ? ` - ${reason}` : ""}` };
 }

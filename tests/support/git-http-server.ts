@@ -54,7 +54,7 @@ function runBackend(root: string, request: IncomingMessage, response: ServerResp
       ...(request.headers["content-length"] !== undefined && { CONTENT_LENGTH: request.headers["content-length"] }),
       ...(request.headers["content-encoding"] !== undefined && { HTTP_CONTENT_ENCODING: request.headers["content-encoding"] }),
     },
-    stdio: ["pipe", "pipe", "inherit"],
+    stdio: ["pipe", "pipe", "ignore"],
   });
   child.on("error", (error) => response.destroy(error));
   child.stdin.on("error", () => {}); // EPIPE: it answered without reading all
