@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { buildLimits } from "../core/build-limits.ts";
 import { type ManifestSettings, renderJob } from "../core/job-manifest.ts";
 import { type JobRecord, readJobRecord } from "../core/job-record.ts";
@@ -13,6 +13,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
+import { sha256Hex } from "../runtime/sha256.ts";
 import { Build, type BuildReport } from "./build.ts";
 import type { Assignment, BuildCluster } from "./ports.ts";
 
@@ -251,8 +252,4 @@ export class Builds implements Service {
     const forget = () => set.delete(promise);
     promise.then(forget, forget);
   }
-}
-
-function sha256Hex(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }

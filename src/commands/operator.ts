@@ -1,0 +1,53 @@
+import { Command } from "commander";
+import { loadConfig } from "../config.ts";
+import { loadKubeClient } from "../kube/kube-client.ts";
+import { makeOperator } from "../operator.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { makeLogger } from "../runtime/logger.ts";
+
+interface OperatorFlags {
+  config: string;
+  kubeconfig?: string;
+  context?: string;
+}
+
+export function operatorCommand(): Command {
+  return new Command("operator")
+    .description("take builds from Gearman and run them as Jobs, until SIGTERM or SIGINT")
+    .requiredOption("--config <file>", "the configuration, one YAML file")
+    .option("--kubeconfig <file>", "kubeconfig to use (default: $KUBECONFIG, in a pod its ServiceAccount, else ~/.kube/config)")
+    .option("--context <name>", "context of the kubeconfig (default: its current one)")
+    .addHelpText(
+      "after",
+      "\nExit codes: 0 stopped by a signal, 1 unusable configuration or kubeconfig. A Gearman server or an API server that is down is waited for.",
+    )
+    .action(runOperator);
+}
+
+async function runOperator(flags: OperatorFlags): Promise<void> {
+  const config = loadConfig(flags.config);
+  const logger = makeLogger(config.log.level);
+  const client = await loadKubeClient({
+    ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
+    ...(flags.context === undefined ? {} : { context: flags.context }),
+  });
+  const operator = makeOperator({ config, client, clock: systemClock, logger });
+  const stopped = Promise.withResolvers<void>();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => {
+      logger.info({ signal }, "stops");
+      // A second signal means: now.
+      process.once(signal, () => process.exit(1));
+      stopped.resolve();
+    });
+  }
+  try {
+    await operator.start();
+    logger.info({ ports: operator.ports }, "starts");
+    await stopped.promise;
+  } finally {
+    await operator.stop();
+    await client.close();
+  }
+  logger.info({}, "stopped");
+}

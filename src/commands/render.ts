@@ -1,0 +1,92 @@
+import { readFileSync } from "node:fs";
+import { Command } from "commander";
+import { stringify } from "yaml";
+import { loadConfig } from "../config.ts";
+import { renderJob } from "../core/job-manifest.ts";
+import { buildNumber, parseFunctionName } from "../core/names.ts";
+import { parseParameters, textParameter } from "../core/parameters.ts";
+import { namedFunctions } from "../core/served-functions.ts";
+import { type TestTask, testTaskKey } from "../core/test-task.ts";
+import { InputError } from "../runtime/errors.ts";
+import { sha256Hex } from "../runtime/sha256.ts";
+import { VERSION } from "../version.ts";
+import { readTestTaskDocuments } from "./test-task-documents.ts";
+
+interface RenderFlags {
+  params?: string;
+  task?: string;
+  function?: string;
+  config?: string;
+}
+
+export function renderCommand(): Command {
+  return new Command("render")
+    .description("print the Job that a TestTask and a request would become, without a cluster")
+    .argument("<file>", "file with the TestTask")
+    .option("--params <file>", "the request's parameters, a JSON object as Zuul sends it (default: {})")
+    .option("--task <name>", "which TestTask of the file (default: the only one)")
+    .option("--function <name>", "Gearman function, build:<job> or build:<job>:<node label> (default: the task's first)")
+    .option("--config <file>", "take installation, image and allowed URLs from this configuration")
+    .addHelpText("after", "\nThe Job's name is made from what Gearman sends, so its last part differs for every real request.")
+    .action((file: string, flags: RenderFlags) => {
+      process.stdout.write(stringify(render(file, flags), { lineWidth: 0, aliasDuplicateObjects: false }));
+    });
+}
+
+function render(file: string, flags: RenderFlags): object {
+  const task = chooseTask(file, flags.task);
+  const functions = namedFunctions(task).map(({ name }) => name);
+  const functionName = flags.function ?? functions[0] ?? "";
+  if (!parseFunctionName(functionName) || !functions.includes(functionName)) {
+    throw new InputError(`--function ${functionName}: ${testTaskKey(task)} serves ${functions.join(", ")}`);
+  }
+  const parsed = parseParameters(flags.params === undefined ? Buffer.from("{}") : readBytes(flags.params));
+  if (!parsed.ok) throw new InputError(`${flags.params}: ${parsed.problem}`);
+  const config = flags.config === undefined ? undefined : loadConfig(flags.config);
+  const unique = textParameter(parsed.parameters, "ZUUL_UUID") ?? "0".repeat(32);
+  const server = config?.gearman.servers[0] ?? "gearman:4730";
+  return renderJob({
+    task,
+    functionName,
+    parameters: parsed.parameters,
+    request: {
+      server,
+      unique,
+      number: buildNumber(task.metadata.name, { server, functionName, unique }, sha256Hex),
+      logPath: textParameter(parsed.parameters, "LOG_PATH") ?? null,
+      replica: "render",
+      since: "1970-01-01T00:00:00.000Z",
+    },
+    settings: {
+      installation: config?.installation ?? "turbo-hipster",
+      image: config?.image ?? `turbo-hipster:${VERSION}`,
+      checkout: config?.checkout ?? { allowedUrls: [] },
+    },
+  });
+}
+
+function chooseTask(file: string, name: string | undefined): TestTask {
+  const tasks = readTestTaskDocuments(readBytes(file).toString("utf8")).flatMap((document) => {
+    if (document.state === "invalid") {
+      const problems = document.problems.map(({ line, path, message }) => `  ${file}:${line}: ${path} ${message}`);
+      throw new InputError(`${file} holds an invalid TestTask:\n${problems.join("\n")}`);
+    }
+    return document.state === "valid" ? [document.task] : [];
+  });
+  const names = tasks.map((task) => task.metadata.name);
+  const [task, ...more] = name === undefined ? tasks : tasks.filter((candidate) => candidate.metadata.name === name);
+  if (!task)
+    throw new InputError(
+      name === undefined ? `${file} holds no TestTask` : `${file} holds no TestTask ${name}, but ${names.join(", ") || "none"}`,
+    );
+  if (more.length > 0) throw new InputError(`${file} holds several TestTasks; name one with --task: ${names.join(", ")}`);
+  return task;
+}
+
+function readBytes(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw new InputError(`cannot read ${path} (${(error as NodeJS.ErrnoException).code})`, { cause: error });
+  }
+}

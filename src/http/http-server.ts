@@ -1,0 +1,79 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { coerceError, InputError } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { Service } from "../runtime/service.ts";
+
+export interface Answer {
+  status: number;
+  body: string;
+  contentType?: string;
+}
+
+/** Answers a GET by its path; undefined is "not found". */
+export type Handler = (path: string) => Answer | undefined;
+
+export interface HttpServer extends Service {
+  /** The port it listens on, once started. */
+  readonly port: number;
+}
+
+/**
+ * A small read-only HTTP server: GET and HEAD, no bodies taken, short time limits, at most 100 connections.
+ * `start` rejects with an InputError when the address cannot be listened on.
+ */
+export function makeHttpServer(options: { listen: string; handler: Handler; logger: Logger }): HttpServer {
+  const { listen, handler, logger } = options;
+  const separator = listen.lastIndexOf(":");
+  const host = listen.slice(0, separator).replace(/^\[|\]$/g, "");
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 5000 }, (request, response) => {
+    answer(request, response, handler, logger);
+  });
+  server.maxConnections = 100;
+  return {
+    get port() {
+      return (server.address() as AddressInfo | null)?.port ?? 0;
+    },
+    start: () => startListening(server, host, Number(listen.slice(separator + 1)), listen),
+    async stop() {
+      if (!server.listening) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      server.close(() => resolve());
+      server.closeAllConnections();
+      await promise;
+    },
+  };
+}
+
+function startListening(server: Server, host: string, port: number, listen: string): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once("error", (error: NodeJS.ErrnoException) => {
+    reject(
+      new InputError(`cannot listen on ${listen} (${error.code}); set another address under http: in the configuration`, { cause: error }),
+    );
+  });
+  server.listen(port, host, () => {
+    server.removeAllListeners("error");
+    resolve();
+  });
+  return promise;
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, handler: Handler, logger: Logger): void {
+  let result: Answer;
+  try {
+    if (request.method !== "GET" && request.method !== "HEAD") result = { status: 405, body: "only GET is answered here\n" };
+    else result = handler((request.url ?? "/").split("?")[0] ?? "/") ?? { status: 404, body: "nothing is here\n" };
+  } catch (error) {
+    logger.error({ err: coerceError(error), url: request.url }, "answers 500 after an unexpected error");
+    result = { status: 500, body: "an unexpected error; the operator's log has it\n" };
+  }
+  response.writeHead(result.status, {
+    "content-type": result.contentType ?? "text/plain; charset=utf-8",
+    "x-content-type-options": "nosniff",
+    "content-security-policy": "default-src 'none'",
+    "cache-control": "no-store",
+    ...(result.status === 405 ? { allow: "GET, HEAD" } : {}),
+  });
+  response.end(request.method === "HEAD" ? undefined : result.body);
+}

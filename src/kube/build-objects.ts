@@ -1,0 +1,200 @@
+import type { Job, KubeObject, Pod } from "../core/kubernetes-objects.ts";
+import { installationSelector, PARAMETERS_ANNOTATION } from "../core/names.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { Service } from "../runtime/service.ts";
+import type { KubeClient } from "./kube-client.ts";
+import { isAlreadyExists, isNotFound, KubeError } from "./kube-error.ts";
+import { makeListWatch } from "./list-watch.ts";
+import { JOBS, PODS } from "./resource.ts";
+
+/** Set by the Job controller on the pods it makes. https://kubernetes.io/docs/reference/labels-annotations-taints/ */
+const JOB_NAME_LABEL = "batch.kubernetes.io/job-name";
+
+/** The smallest that the API takes; see `core/build-state.ts`. */
+const ENDING_DEADLINE_SECONDS = 1;
+
+export interface BuildObjectsOptions {
+  client: KubeClient;
+  namespaces: readonly string[];
+  installation: string;
+  /** A Job of this installation, or a pod of it, has changed. */
+  onChange(jobName: string): void;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** The Jobs and pods of an installation: a cache kept by two watches, and the few writes that builds need. */
+export class BuildObjects implements Service {
+  readonly #client: KubeClient;
+  readonly #jobs;
+  readonly #pods;
+  /** `namespace/Job name` -> pods by name. */
+  readonly #podsOfJob = new Map<string, Map<string, Pod>>();
+  readonly #jobOfPod = new Map<string, string>();
+
+  constructor(options: BuildObjectsOptions) {
+    const { client, namespaces, installation, onChange, clock, logger } = options;
+    const labelSelector = installationSelector(installation);
+    this.#client = client;
+    this.#jobs = makeListWatch<Job>({
+      ...{ client, namespaces, labelSelector, clock, logger: logger.child({ watch: "jobs" }) },
+      resource: JOBS,
+      trim: trimJob,
+      onChange: (key) => onChange(nameOf(key)),
+    });
+    this.#pods = makeListWatch<Pod>({
+      ...{ client, namespaces, labelSelector, clock, logger: logger.child({ watch: "pods" }) },
+      resource: PODS,
+      trim: trimPod,
+      onChange: (key, pod) => {
+        const jobKey = this.#indexPod(key, pod);
+        if (jobKey) onChange(nameOf(jobKey));
+      },
+    });
+  }
+
+  async start(): Promise<void> {
+    await Promise.all([this.#jobs.start(), this.#pods.start()]);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#jobs.stop(), this.#pods.stop()]);
+  }
+
+  async synced(): Promise<void> {
+    await Promise.all([this.#jobs.synced(), this.#pods.synced()]);
+  }
+
+  lastHeardMsAgo(): number {
+    return Math.max(this.#jobs.lastHeardMsAgo(), this.#pods.lastHeardMsAgo());
+  }
+
+  cachedJob(namespace: string, name: string): Job | undefined {
+    return this.#jobs.get(namespace, name);
+  }
+
+  cachedJobs(): Iterable<Job> {
+    return this.#jobs.values();
+  }
+
+  cachedPods(namespace: string, jobName: string): Pod[] {
+    return [...(this.#podsOfJob.get(`${namespace}/${jobName}`)?.values() ?? [])];
+  }
+
+  /** @throws KubeError when it may go better later, or when what is refused is not the Job itself. */
+  async createJob(job: Job): Promise<{ kind: "created"; job: Job } | { kind: "exists" } | { kind: "refused"; message: string }> {
+    try {
+      return { kind: "created", job: await this.#client.create<Job>(JOBS, job.metadata.namespace, job) };
+    } catch (error) {
+      if (isAlreadyExists(error)) return { kind: "exists" };
+      if (!(error instanceof KubeError) || error.retryable) throw error;
+      // A namespace's quota on Jobs empties by itself; a missing right is the installation's fault, not the task's.
+      if (error.code === "TH_KUBE_FORBIDDEN" && error.message.includes("exceeded quota")) {
+        throw new KubeError("TH_KUBE_BUSY", error.message, { status: error.status, retryable: true, cause: error });
+      }
+      const isTheJobsFault = error.code === "TH_KUBE_INVALID" || error.code === "TH_KUBE_NOT_FOUND" || isAdmissionRefusal(error);
+      if (!isTheJobsFault) throw error;
+      return { kind: "refused", message: error.message };
+    }
+  }
+
+  async getJob(namespace: string, name: string): Promise<Job | undefined> {
+    try {
+      return await this.#client.get<Job>(JOBS, namespace, name);
+    } catch (error) {
+      if (isNotFound(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async annotateJob(namespace: string, name: string, annotations: Record<string, string>, ttlSecondsAfterFinished?: number): Promise<void> {
+    const spec = ttlSecondsAfterFinished === undefined ? {} : { spec: { ttlSecondsAfterFinished } };
+    await this.#patchIfThere(JOBS, namespace, name, { metadata: { annotations }, ...spec });
+  }
+
+  async deleteJob(namespace: string, name: string): Promise<void> {
+    await this.#client.delete(JOBS, namespace, name, { propagationPolicy: "Background" });
+  }
+
+  async endPod(namespace: string, name: string): Promise<void> {
+    await this.#patchIfThere(PODS, namespace, name, { spec: { activeDeadlineSeconds: ENDING_DEADLINE_SECONDS } });
+  }
+
+  async #patchIfThere(resource: typeof JOBS, namespace: string, name: string, patch: object): Promise<void> {
+    try {
+      await this.#client.mergePatch(resource, namespace, name, patch);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+  }
+
+  /** Returns the key of the Job whose pod it is, or was. */
+  #indexPod(key: string, pod: Pod | undefined): string | undefined {
+    const known = this.#jobOfPod.get(key);
+    if (!pod) {
+      this.#jobOfPod.delete(key);
+      if (known) {
+        const pods = this.#podsOfJob.get(known);
+        pods?.delete(key);
+        if (pods?.size === 0) this.#podsOfJob.delete(known);
+      }
+      return known;
+    }
+    const jobName = pod.metadata.labels?.[JOB_NAME_LABEL];
+    if (!jobName) return undefined;
+    const jobKey = `${pod.metadata.namespace}/${jobName}`;
+    const pods = this.#podsOfJob.get(jobKey) ?? new Map<string, Pod>();
+    pods.set(key, pod);
+    this.#podsOfJob.set(jobKey, pods);
+    this.#jobOfPod.set(key, jobKey);
+    return jobKey;
+  }
+}
+
+/** An admission plugin or policy said no; without the verb, which is how a missing right reads (`cannot create resource`). */
+function isAdmissionRefusal(error: KubeError): boolean {
+  return error.code === "TH_KUBE_FORBIDDEN" && !error.message.includes("cannot create resource");
+}
+
+function nameOf(key: string): string {
+  return key.slice(key.indexOf("/") + 1);
+}
+
+/** A Job carries its whole pod template, parameters and script included: far more than anyone looks at here. */
+function trimJob(object: KubeObject): Job {
+  const { apiVersion, kind, metadata, spec, status } = object as Job & { spec?: { suspend?: boolean } };
+  const { managedFields: _, ...kept } = metadata as Job["metadata"] & { managedFields?: unknown };
+  return {
+    ...(apiVersion ? { apiVersion } : {}),
+    ...(kind ? { kind } : {}),
+    metadata: kept,
+    spec: { template: { spec: { containers: [] } }, ...(spec?.suspend === undefined ? {} : { suspend: spec.suspend }) },
+    ...(status ? { status } : {}),
+  };
+}
+
+function trimPod(object: KubeObject): Pod {
+  const { metadata, spec, status } = object as Pod;
+  const { managedFields: _, annotations = {}, ...kept } = metadata as Pod["metadata"] & { managedFields?: unknown };
+  const { [PARAMETERS_ANNOTATION]: __, ...annotationsKept } = annotations;
+  const bare = ({ name, restartPolicy, resources }: NonNullable<Pod["spec"]>["containers"][number]) => ({
+    name,
+    ...(restartPolicy ? { restartPolicy } : {}),
+    ...(resources ? { resources } : {}),
+  });
+  return {
+    metadata: { ...kept, annotations: annotationsKept },
+    ...(spec
+      ? {
+          spec: {
+            containers: spec.containers.map(bare),
+            ...(spec.initContainers ? { initContainers: spec.initContainers.map(bare) } : {}),
+            ...(spec.nodeName ? { nodeName: spec.nodeName } : {}),
+            ...(spec.activeDeadlineSeconds === undefined ? {} : { activeDeadlineSeconds: spec.activeDeadlineSeconds }),
+          },
+        }
+      : {}),
+    ...(status ? { status } : {}),
+  };
+}

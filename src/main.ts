@@ -1,0 +1,36 @@
+import { Command } from "commander";
+import { coerceError, InputError } from "./runtime/errors.ts";
+import { VERSION } from "./version.ts";
+
+/** Loads one command's code only when it is asked for: the in-pod ones must start quickly, and the Kubernetes client is large. */
+const COMMANDS: Record<string, () => Promise<Command>> = {
+  operator: async () => (await import("./commands/operator.ts")).operatorCommand(),
+  submit: async () => (await import("./commands/submit.ts")).submitCommand(),
+  validate: async () => (await import("./commands/validate.ts")).validateCommand(),
+  render: async () => (await import("./commands/render.ts")).renderCommand(),
+  checkout: async () => (await import("./commands/checkout.ts")).checkoutCommand(),
+};
+
+/** Runs the program with its arguments (without node and script). Bad input ends it with exit code 1 and a message without a stack. */
+export async function main(args: string[]): Promise<void> {
+  const program = new Command("turbo-hipster")
+    .description("Runs Zuul's builds on Kubernetes: takes them from Gearman, makes each a Job, tells Zuul the result.")
+    .version(VERSION)
+    .showHelpAfterError("(turbo-hipster --help shows what there is)")
+    .showSuggestionAfterError();
+  const wanted = args.find((arg) => !arg.startsWith("-"));
+  const loaders = wanted !== undefined && COMMANDS[wanted] ? [COMMANDS[wanted]] : Object.values(COMMANDS);
+  for (const load of loaders) program.addCommand(await load());
+  try {
+    await program.parseAsync(args, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    console.error(`turbo-hipster: ${error.message}`);
+    process.exitCode = 1;
+  }
+}
+
+main(process.argv.slice(2)).catch((error) => {
+  console.error(coerceError(error));
+  process.exitCode = 70;
+});

@@ -1,0 +1,153 @@
+import { hostname } from "node:os";
+import type { Config } from "./config.ts";
+import { Builds } from "./controllers/builds.ts";
+import { TestTasks } from "./controllers/test-tasks.ts";
+import { parseDurationMs } from "./core/duration.ts";
+import { managerName } from "./core/names.ts";
+import type { WorkerIdentity } from "./core/work-data.ts";
+import { makeGearmanLink } from "./gearman/gearman-link.ts";
+import { makeSlotPool, type SlotPool } from "./gearman/slot-pool.ts";
+import { renderBuildPage } from "./http/build-page.ts";
+import { makeHttpServer } from "./http/http-server.ts";
+import { BuildObjects } from "./kube/build-objects.ts";
+import type { KubeClient } from "./kube/kube-client.ts";
+import { TestTaskObjects } from "./kube/test-task-objects.ts";
+import type { Clock } from "./runtime/clock.ts";
+import { localAddresses } from "./runtime/local-addresses.ts";
+import type { Logger } from "./runtime/logger.ts";
+import type { Service } from "./runtime/service.ts";
+import { VERSION } from "./version.ts";
+
+export interface OperatorOptions {
+  config: Config;
+  client: KubeClient;
+  clock: Clock;
+  logger: Logger;
+}
+
+export interface Operator extends Service {
+  /** Ports in use, once started. */
+  readonly ports: { public: number; internal: number };
+  /** Resolves once the TestTasks, Jobs and pods are known and the functions are on their way to the Gearman servers. */
+  ready(): Promise<void>;
+}
+
+/**
+ * The composition root.
+ *
+ *   Gearman servers --JOB_ASSIGN--> gearman/ --assignment--> controllers/Builds --one Build each--> kube/BuildObjects --> API server
+ *        ^                             ^                        ^        ^                             |
+ *        +-- WORK_DATA/STATUS/... -----+                        |        +------ Job, pod changed -----+
+ *                                      |                        |
+ *                                      +-- registrations -- controllers/TestTasks <-- TestTask changed -- kube/TestTaskObjects
+ */
+export function makeOperator({ config, client, clock, logger }: OperatorOptions): Operator {
+  const { installation, namespaces } = config;
+  const replica = hostname();
+  const manager = managerName(installation);
+  const worker: WorkerIdentity = {
+    manager,
+    name: `turbo-hipster/${installation}/${replica}`,
+    hostname: replica,
+    fqdn: replica,
+    program: "turbo-hipster",
+    version: VERSION,
+    ips: localAddresses(),
+  };
+  const pool: SlotPool = makeSlotPool({ capacity: config.maxBuilds });
+
+  const buildObjects = new BuildObjects({ client, namespaces, installation, clock, logger, onChange: (jobName) => builds.wake(jobName) });
+  const taskObjects = new TestTaskObjects({ client, namespaces, clock, logger, onChange: () => testTasks.wake() });
+  const link = makeGearmanLink({
+    servers: config.gearman.servers,
+    clientId: worker.name,
+    managerName: manager,
+    onAssignment: (assignment) => builds.assign(assignment),
+    onStop: (payload) => builds.requestStop(payload),
+    logger,
+    clock,
+  });
+  const builds = new Builds({
+    cluster: buildObjects,
+    findTask: (functionName) => testTasks.find(functionName),
+    worker,
+    settings: { installation, image: config.image, checkout: config.checkout },
+    buildUrl: (number) => `${publicUrl()}/builds/${number}`,
+    replica,
+    resultStyle: config.results,
+    keepJobSeconds: Math.ceil(parseDurationMs(config.keepJobs) / 1000),
+    clock,
+    logger,
+    onTaskActivity: () => testTasks.wake(),
+  });
+  const testTasks = new TestTasks<SlotPool>({
+    cluster: { cachedTestTasks: () => taskObjects.cachedTestTasks(), writeStatus: taskObjects.writeStatus.bind(taskObjects) },
+    pool,
+    makePool: (capacity, parent) => makeSlotPool(parent ? { capacity, parent } : { capacity }),
+    onRegistrations: (registrations) => link.setRegistrations(registrations),
+    servers: () => link.servers,
+    builds,
+    clock,
+    logger,
+  });
+
+  const publicServer = makeHttpServer({
+    listen: config.http.public,
+    handler: (path) => renderBuildPage(path, (number) => builds.report(number)),
+    logger,
+  });
+  const internalServer = makeHttpServer({
+    listen: config.http.internal,
+    handler: (path) => (path === "/healthz" ? { status: 200, body: "ok\n" } : path === "/readyz" ? readiness() : undefined),
+    logger,
+  });
+  const publicUrl = () => config.publicUrl?.replace(/\/+$/, "") ?? `http://${replica}:${publicServer.port}`;
+
+  let isReady = false;
+  const ready = Promise.withResolvers<void>();
+  ready.promise.catch(() => {});
+
+  /** Once ready, always ready: an API server or a Gearman server that is down is no reason to take this replica out. */
+  function readiness() {
+    const servers = link.servers.map(({ server, isRegistered }) => `${server} ${isRegistered ? "registered" : "not connected"}`);
+    return isReady
+      ? { status: 200, body: `ok\n${servers.join("\n")}\n` }
+      : { status: 503, body: "waits for the first list of TestTasks, Jobs and pods\n" };
+  }
+
+  /** Builds are taken only when what is running already is known. */
+  async function begin(): Promise<void> {
+    await Promise.all([taskObjects.synced(), buildObjects.synced()]);
+    await builds.start();
+    await testTasks.start();
+    await link.start();
+    isReady = true;
+    logger.info({ namespaces, servers: config.gearman.servers, installation, version: VERSION }, "takes builds");
+    ready.resolve();
+  }
+
+  let beginning: Promise<void> = Promise.resolve();
+  const unsubscribe = link.onChange(() => testTasks.wake());
+  return {
+    get ports() {
+      return { public: publicServer.port, internal: internalServer.port };
+    },
+    ready: () => ready.promise,
+    async start() {
+      await internalServer.start();
+      await publicServer.start();
+      await Promise.all([taskObjects.start(), buildObjects.start()]);
+      beginning = begin().catch((error) => ready.reject(error));
+    },
+    /** First takes nothing more, then lets go of everything; Jobs that run are left to whoever comes next. */
+    async stop() {
+      unsubscribe();
+      link.stopGrabbing();
+      await Promise.all([taskObjects.stop(), buildObjects.stop()]);
+      await beginning;
+      await testTasks.stop();
+      await Promise.all([builds.stop(), link.stop()]);
+      await Promise.all([publicServer.stop(), internalServer.stop()]);
+    },
+  };
+}
