@@ -17,6 +17,8 @@ export const GEARMAN_ERROR_CODES = [
   "TH_GEARMAN_ARGUMENT",
   /** The server answered with an ERROR packet. */
   "TH_GEARMAN_REFUSED",
+  /** An error of our own while handling a packet; the cause has it. The connection is destroyed, because its state is unknown. */
+  "TH_GEARMAN_INTERNAL",
 ] as const;
 export type GearmanErrorCode = (typeof GEARMAN_ERROR_CODES)[number];
 
