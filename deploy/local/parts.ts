@@ -1,0 +1,138 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { InputError } from "../../src/runtime/errors.ts";
+import { cacheDirectory } from "./cache-directory.ts";
+import { withFileLock } from "./file-lock.ts";
+import { CommandError, lastLines, runCommand } from "./run-command.ts";
+
+const SOURCES = join(import.meta.dirname, "parts");
+
+/**
+ * The programs that are built from the Go modules pinned in parts/go.mod. To add one: a `tool` line there, `go mod tidy`, a line here.
+ * `version` names the module whose version the program is told at link time, and the variables that take it.
+ */
+const PARTS = {
+  etcd: { package: "go.etcd.io/etcd/server/v3" },
+  "kube-apiserver": { package: "k8s.io/kubernetes/cmd/kube-apiserver", version: kubernetesVersion },
+  "kube-controller-manager": { package: "k8s.io/kubernetes/cmd/kube-controller-manager", version: kubernetesVersion },
+  "kube-scheduler": { package: "k8s.io/kubernetes/cmd/kube-scheduler", version: kubernetesVersion },
+  kubelet: { package: "k8s.io/kubernetes/cmd/kubelet", version: kubernetesVersion },
+  "kube-proxy": { package: "k8s.io/kubernetes/cmd/kube-proxy", version: kubernetesVersion },
+  kubectl: { package: "k8s.io/kubernetes/cmd/kubectl", version: kubernetesVersion },
+  helm: { package: "helm.sh/helm/v3/cmd/helm", version: helmVersion },
+  kwok: { package: "sigs.k8s.io/kwok/cmd/kwok" },
+  pause: { package: "./pause" },
+} as const satisfies Record<string, { package: string; version?: (goMod: string) => Record<string, string> }>;
+
+export type PartName = keyof typeof PARTS;
+
+/** What a cluster is made of; the other parts are built when somebody asks for them. */
+export const CLUSTER_PARTS: readonly PartName[] = [
+  "etcd",
+  "kube-apiserver",
+  "kube-controller-manager",
+  "kube-scheduler",
+  "kubelet",
+  "kube-proxy",
+  "kubectl",
+  "helm",
+  "pause",
+];
+
+function kubernetesVersion(goMod: string): Record<string, string> {
+  const version = pinnedVersion(goMod, "k8s.io/kubernetes");
+  const [major, minor] = version.slice(1).split(".") as [string, string];
+  const variables: Record<string, string> = {};
+  for (const place of ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"]) {
+    variables[`${place}.gitVersion`] = version;
+    variables[`${place}.gitMajor`] = major;
+    variables[`${place}.gitMinor`] = minor;
+  }
+  return variables;
+}
+
+function helmVersion(goMod: string): Record<string, string> {
+  return { "helm.sh/helm/v3/internal/version.version": pinnedVersion(goMod, "helm.sh/helm/v3") };
+}
+
+function pinnedVersion(goMod: string, module: string): string {
+  const version = goMod.match(new RegExp(`^\\s*(?:require )?${module.replaceAll(".", "\\.")} (v\\S+)`, "m"))?.[1];
+  if (version === undefined) throw new InputError(`deploy/local/parts/go.mod does not require ${module}`);
+  return version;
+}
+
+/**
+ * Builds those of the parts that the cache does not hold and gives the directory all of them are in, each under its name. Only one build
+ * runs at a time, others wait; what is in the directory is always whole. Throws InputError when there is no usable Go, with the remedy.
+ */
+export async function buildParts(names: readonly PartName[], log: (line: string) => void): Promise<string> {
+  const directory = await partsDirectory();
+  const missing = () => names.filter((name) => !existsSync(join(directory, name)));
+  if (missing().length === 0) return directory;
+  const lock = cacheDirectory("parts", "lock");
+  await withFileLock(
+    lock,
+    () => log("waiting for another build of the cluster's programs to end"),
+    async () => {
+      const wanted = missing();
+      if (wanted.length === 0) return;
+      log(`building ${wanted.length} programs from pinned Go modules, once for ${directory}; this takes minutes`);
+      const unfinished = join(directory, "unfinished");
+      rmSync(unfinished, { recursive: true, force: true });
+      mkdirSync(unfinished, { recursive: true });
+      for (const [index, name] of wanted.entries()) {
+        await buildPart(name, join(unfinished, name), `${name} (${index + 1} of ${wanted.length})`, log);
+        renameSync(join(unfinished, name), join(directory, name));
+      }
+      rmSync(unfinished, { recursive: true, force: true });
+    },
+  );
+  return directory;
+}
+
+/** Where the parts are kept: one directory for each combination of sources, link flags, Go version and platform. */
+async function partsDirectory(): Promise<string> {
+  const hash = createHash("sha256");
+  for (const file of ["go.mod", "go.sum", "pause/main.go"]) hash.update(readFileSync(join(SOURCES, file))).update("\0");
+  const platform = await go(["env", "GOVERSION", "GOOS", "GOARCH"]);
+  const flags = (Object.keys(PARTS) as PartName[]).map(linkFlags).join("\n");
+  return cacheDirectory("parts", hash.update(platform).update(flags).digest("hex").slice(0, 16));
+}
+
+async function buildPart(name: PartName, output: string, title: string, log: (line: string) => void): Promise<void> {
+  const started = performance.now();
+  const elapsed = () => `${Math.round((performance.now() - started) / 1000)} s`;
+  log(`building ${title} ...`);
+  const heartbeat = setInterval(() => log(`building ${title} ... ${elapsed()}`), 30_000);
+  try {
+    await go(["build", "-buildvcs=false", "-trimpath", `-ldflags=${linkFlags(name)}`, "-o", output, PARTS[name].package]);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw new InputError(
+      `could not build ${name} in ${SOURCES}:\n${lastLines(error.stderr, 20)}\nGo needs its module proxy (go env GOPROXY) or a filled module cache.`,
+      { cause: error },
+    );
+  } finally {
+    clearInterval(heartbeat);
+  }
+  log(`built ${title} in ${elapsed()}`);
+}
+
+function linkFlags(name: PartName): string {
+  const part = PARTS[name];
+  const variables = "version" in part ? part.version(readFileSync(join(SOURCES, "go.mod"), "utf8")) : {};
+  return ["-s -w", ...Object.entries(variables).map(([variable, value]) => `-X ${variable}=${value}`)].join(" ");
+}
+
+async function go(args: readonly string[]): Promise<string> {
+  try {
+    return await runCommand("go", args, { cwd: SOURCES, env: { CGO_ENABLED: "0", GOWORK: "off" } });
+  } catch (error) {
+    if (!(error instanceof CommandError) || args[0] === "build") throw error;
+    const needed = readFileSync(join(SOURCES, "go.mod"), "utf8").match(/^go (\S+)/m)?.[1];
+    const remedy = `Install Go ${needed} or later (https://go.dev/dl) and put it on the PATH`;
+    if (error.exitCode === null) throw new InputError(`the local cluster is built with Go, and there is no \`go\` on the PATH. ${remedy}.`);
+    throw new InputError(`this Go is not good enough. ${remedy}.\n${lastLines(error.stderr, 3)}`);
+  }
+}

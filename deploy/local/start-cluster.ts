@@ -1,0 +1,117 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { TurboHipsterError } from "../../src/runtime/errors.ts";
+import { getFromApiServer } from "./api-server.ts";
+import { certificatePaths, makeCertificates } from "./certificates.ts";
+import { makeCgroup } from "./cgroups.ts";
+import { connectNode } from "./cluster-network.ts";
+import { type ClusterNode, findRunningPrograms, readLog, startNode, startProgram } from "./cluster-node.ts";
+import {
+  type ClusterPlan,
+  certificateRequests,
+  KUBECONFIG_USERS,
+  kubeconfigPath,
+  renderConfigFiles,
+  renderKubeconfig,
+  renderPrograms,
+} from "./cluster-programs.ts";
+import { importImages } from "./containerd-images.ts";
+import { writePauseImage } from "./pause-image.ts";
+import { WaitError, waitUntil } from "./wait-until.ts";
+
+/** How long a step may take on a machine that is busy with other things. */
+const STEP_LIMIT_MS = 120_000;
+
+/** Starts a cluster whose addresses are reserved and of which nothing else exists; resolves when it can run pods. */
+export async function startCluster(plan: ClusterPlan, programs: string): Promise<void> {
+  const { paths, addresses } = plan;
+  for (const directory of ["logs", "pki", "config/cni", "node", "run", "kubelet", "pod-logs"]) {
+    mkdirSync(join(paths.directory, directory), { recursive: true });
+  }
+  await writeFiles(plan);
+  makeCgroup(paths.cgroup);
+  const node = await startNode(paths, programs);
+  await connectNode(paths, addresses, node.pid);
+  const { first, withApi } = renderPrograms(plan);
+  for (const program of first) await startProgram(paths, node, program);
+  await Promise.all([waitForProgram(plan, node, "kube-apiserver", isReady), loadPauseImage(plan, node, programs)]);
+  // A kubelet that comes before its API server may stay NotReady for half a minute.
+  for (const program of withApi) await startProgram(paths, node, program);
+  await Promise.all([
+    waitForProgram(plan, node, "kubelet", isNodeReady),
+    waitForProgram(plan, node, "kube-controller-manager", hasServiceAccount),
+  ]);
+}
+
+/** Whether everything of the cluster runs and answers. */
+export async function isClusterUp(plan: ClusterPlan, node: ClusterNode): Promise<boolean> {
+  const { first, withApi } = renderPrograms(plan);
+  const programs = [...first, ...withApi];
+  if (findRunningPrograms(node, programs).size < programs.length) return false;
+  return (await isReady(plan)) && (await isNodeReady(plan));
+}
+
+async function writeFiles(plan: ClusterPlan): Promise<void> {
+  const { paths } = plan;
+  await makeCertificates(paths.pki, certificateRequests(plan));
+  const pem = (file: string) => readFileSync(join(paths.pki, file), "utf8");
+  const write = (file: string, text: string) => writeFileSync(file, text, { mode: 0o600 });
+  for (const [file, text] of Object.entries(renderConfigFiles(plan))) write(file, text);
+  for (const user of KUBECONFIG_USERS) {
+    const { certificate, key } = certificatePaths(paths.pki, user);
+    const credentials = { ca: pem("ca.crt"), certificate: readFileSync(certificate, "utf8"), key: readFileSync(key, "utf8") };
+    write(kubeconfigPath(paths, user), renderKubeconfig(plan, user, credentials));
+  }
+  // The resolver on the host's loopback address does not exist in the node; what it asks does.
+  const resolvers = ["/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"].find((file) => existsSync(file));
+  writeFileSync(join(paths.directory, "config", "resolv.conf"), resolvers === undefined ? "" : readFileSync(resolvers));
+}
+
+async function loadPauseImage(plan: ClusterPlan, node: ClusterNode, programs: string): Promise<void> {
+  const archive = join(plan.paths.directory, "pause.tar");
+  writePauseImage(join(programs, "pause"), archive);
+  await waitForProgram(plan, node, "containerd", async ({ paths }) => existsSync(paths.containerdSocket));
+  await importImages(plan.paths, archive);
+}
+
+/** Waits until `check` holds; throws with the end of the program's log when the program ends before, or takes too long. */
+async function waitForProgram(
+  plan: ClusterPlan,
+  node: ClusterNode,
+  name: string,
+  check: (plan: ClusterPlan) => Promise<boolean>,
+): Promise<void> {
+  const { first, withApi } = renderPrograms(plan);
+  const program = [...first, ...withApi].filter((candidate) => candidate.name === name);
+  const withLog = (message: string) =>
+    new TurboHipsterError("TH_CLUSTER", `${message}; the end of ${plan.paths.logs}/${name}.log:\n${readLog(plan.paths, name)}`);
+  try {
+    await waitUntil(`${name} to be of use`, STEP_LIMIT_MS, async () => {
+      if (await check(plan)) return true;
+      if (findRunningPrograms(node, program).size === 0) throw withLog(`${name} has ended`);
+      return false;
+    });
+  } catch (error) {
+    if (error instanceof WaitError) throw withLog(error.message);
+    throw error;
+  }
+}
+
+/** Includes the built-in roles: `/readyz` waits for what makes them. */
+async function isReady({ paths, addresses }: ClusterPlan): Promise<boolean> {
+  return (await getFromApiServer(paths, addresses, "/readyz"))?.status === 200;
+}
+
+async function isNodeReady({ paths, addresses }: ClusterPlan): Promise<boolean> {
+  const answer = await getFromApiServer(paths, addresses, `/api/v1/nodes/${paths.name}`);
+  if (answer?.status !== 200) return false;
+  const node: { status?: { conditions?: { type: string; status: string }[] }; spec?: { taints?: unknown[] } } = JSON.parse(answer.body);
+  const ready = node.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ?? false;
+  // The taint of a node that was not ready is taken off a moment after it became so.
+  return ready && (node.spec?.taints ?? []).length === 0;
+}
+
+/** No pod can be created in a namespace before it is there. */
+async function hasServiceAccount({ paths, addresses }: ClusterPlan): Promise<boolean> {
+  return (await getFromApiServer(paths, addresses, "/api/v1/namespaces/default/serviceaccounts/default"))?.status === 200;
+}
