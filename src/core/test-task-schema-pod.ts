@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { compareQuantities, isQuantity, QUANTITY_MAX_LENGTH } from "./quantity.ts";
-import { withRules } from "./test-task-schema-rule.ts";
+import { mapListOf, withRules } from "./test-task-schema-rule.ts";
 
 /** The parts of a TestTask that are Kubernetes' own: tolerations, resources and the pod template, with the API server's rules for them. */
 
@@ -97,21 +97,9 @@ const containerSchema = z.looseObject({
 
 const podSpecSchema = withRules(
   z.looseObject({
-    containers: z
-      .array(containerSchema)
-      .min(1)
-      .max(50)
-      .superRefine((containers, context) => {
-        for (const [index, { name }] of containers.entries()) {
-          if (containers.findIndex((container) => container.name === name) < index)
-            context.addIssue({ code: "custom", path: [index, "name"], message: "is the name of an earlier container; rename one of them" });
-        }
-      })
-      .meta({
-        description: "Containers of the pod. The one named test, or else the first, is the test; the others are ended with it.",
-        "x-kubernetes-list-type": "map",
-        "x-kubernetes-list-map-keys": ["name"],
-      }),
+    containers: mapListOf(containerSchema, "name", { min: 1, max: 50 }).meta({
+      description: "Containers of the pod. The one named test, or else the first, is the test; the others are ended with it.",
+    }),
     restartPolicy: withRules(z.string().max(20), [
       { cel: "self == 'Never'", holds: (policy) => policy === "Never", message: "must be Never or left out: the pod of a build runs once" },
     ])

@@ -8,7 +8,6 @@ export interface Problem {
 }
 
 type Segments = readonly (string | number)[];
-type Issue = z.core.$ZodIssue;
 
 /** `spec.nodeLabels[0].name`; keys that are no plain words are quoted, as in `spec.resources.limits["example.com/gpu"]`. */
 export function formatPath(segments: Segments): string {
@@ -25,42 +24,51 @@ export function makeProblem(segments: Segments, message: string): Problem {
   return { path: formatPath(segments), segments, message };
 }
 
-/** What zod found (with `reportInput`), as sentences that name the place and the remedy. */
-export function renderProblems(schema: z.ZodType, issues: readonly Issue[]): Problem[] {
+/**
+ * What zod found, as problems. The messages are those of `problemMessage`, given to zod when parsing, or of the schema itself. Rules
+ * about an object that has unknown fields wait until those are right: what misses `image` may well say `imgae`.
+ */
+export function renderProblems(schema: z.ZodType, issues: readonly z.core.$ZodIssue[]): Problem[] {
+  const misspelt = new Set(issues.filter(({ code }) => code === "unrecognized_keys").map(({ path }) => path.join("/")));
+  const isPremature = ({ code, path }: z.core.$ZodIssue) => code === "custom" && misspelt.has(path.join("/"));
   return issues.flatMap((issue) => {
+    if (isPremature(issue)) return [];
     const segments = issue.path.map((segment) => (typeof segment === "symbol" ? String(segment) : segment));
-    if (issue.code === "unrecognized_keys") {
-      const known = knownFields(schema, segments);
-      return issue.keys.map((key) => makeProblem([...segments, key], unknownFieldMessage(key, known)));
-    }
-    return [makeProblem(segments, messageOf(issue))];
+    if (issue.code !== "unrecognized_keys") return [makeProblem(segments, issue.message)];
+    const known = knownFields(schema, segments);
+    return issue.keys.map((key) => makeProblem([...segments, key], unknownFieldMessage(key, known)));
   });
 }
 
-function messageOf(issue: Issue): string {
+/** zod's error map: what is wrong with the value at a path, and the remedy. Undefined where the schema has a message of its own. */
+export function problemMessage(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case "invalid_type":
       return typeMessage(issue.expected, issue.input);
     case "invalid_union":
-      return typeMessage("string or whole number", issue.input);
+      return typeMessage("string or int", issue.input);
     case "invalid_value":
-      return `must be ${issue.values.map(String).join(" or ")}`;
+      return issue.input === undefined ? "is required" : `must be ${issue.values.map(String).join(" or ")}`;
     case "too_small":
-      return issue.minimum === 1 && issue.origin !== "number" && issue.origin !== "int"
+      return issue.minimum === 1 && (issue.origin === "string" || issue.origin === "array")
         ? "must not be empty; give a value or remove the field"
         : `must be at least ${issue.minimum}`;
     case "too_big":
       return sizeMessage(issue.origin, issue.maximum);
     default:
-      return issue.message;
+      return undefined;
   }
 }
 
 function typeMessage(expected: string, input: unknown): string {
   if (input === undefined) return "is required";
   const wanted = TYPE_NAMES[expected] ?? expected;
-  const remedy = expected.startsWith("string") && (typeof input === "number" || typeof input === "boolean") ? "; put it in quotes" : "";
-  return `must be ${wanted}, not ${typeName(input)}${remedy}`;
+  return `must be ${wanted}, not ${typeName(input)}${typeRemedy(expected, input)}`;
+}
+
+function typeRemedy(expected: string, input: unknown): string {
+  if (expected.startsWith("string")) return typeof input === "number" || typeof input === "boolean" ? "; put it in quotes" : "";
+  return expected !== "object" && typeof input === "string" && /^([0-9]+|true|false)$/.test(input) ? "; remove the quotes" : "";
 }
 
 const TYPE_NAMES: Record<string, string> = {
@@ -71,12 +79,13 @@ const TYPE_NAMES: Record<string, string> = {
   boolean: "true or false",
   int: "a whole number",
   number: "a number",
-  "string or whole number": "a string or a whole number",
+  "string or int": "a string or a whole number",
 };
 
 function typeName(input: unknown): string {
   if (input === null) return "null";
   if (Array.isArray(input)) return "a list";
+  if (typeof input === "number") return Number.isInteger(input) ? "a number" : "a fraction";
   return TYPE_NAMES[typeof input] ?? typeof input;
 }
 
@@ -100,9 +109,9 @@ const ELSEWHERE: Record<string, string> = {
 };
 
 function unknownFieldMessage(field: string, known: readonly string[]): string {
+  if (Object.hasOwn(ELSEWHERE, field)) return `unknown field; ${ELSEWHERE[field]}`;
   const nearest = nearestName(field, known);
   if (nearest !== undefined) return `unknown field; did you mean ${nearest}?`;
-  if (Object.hasOwn(ELSEWHERE, field)) return `unknown field; ${ELSEWHERE[field]}`;
   return known.length === 0 ? "unknown field; remove it" : `unknown field; known here: ${known.join(", ")}`;
 }
 

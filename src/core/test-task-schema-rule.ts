@@ -39,7 +39,7 @@ function renderRule({ cel, message, field }: SchemaRule<never>): ValidationRule 
 /** A string that matches `pattern` (RE2 and JavaScript alike). A rule instead of `pattern`, whose message could not say what to do. */
 export function matchingString(pattern: string, maxLength: number, message: string): z.ZodString {
   const regExp = new RegExp(pattern);
-  return withRules(z.string().min(1).max(maxLength), [
+  return withRules(z.string().max(maxLength), [
     { cel: `self.matches(${renderCelString(pattern)})`, holds: (text) => regExp.test(text), message },
   ]);
 }
@@ -58,24 +58,21 @@ export function boundedText(maxBytes: number, tooLong: string): z.ZodString {
 }
 
 /** A list without duplicates, in the schema `x-kubernetes-list-type: set`. */
-export function setOf<S extends z.ZodType<string>>(item: S, limits: { min: number; max: number }): z.ZodArray<S> {
-  const schema = z
-    .array(item)
-    .min(limits.min)
-    .max(limits.max)
-    .superRefine(refuseDuplicates((value) => value as string, ""));
+export function setOf<S extends z.ZodType<string>>(item: S, limits: { min?: number; max: number }): z.ZodArray<S> {
+  const schema = limitedArray(item, limits).superRefine(refuseDuplicates((value) => value as string, ""));
   return schema.meta({ "x-kubernetes-list-type": "set" });
 }
 
 /** A list of objects told apart by their property `key`, in the schema `x-kubernetes-list-type: map`. */
-export function mapListOf<S extends z.ZodType<object>>(item: S, key: string, limits: { min: number; max: number }): z.ZodArray<S> {
+export function mapListOf<S extends z.ZodType<object>>(item: S, key: string, limits: { min?: number; max: number }): z.ZodArray<S> {
   const keyOf = (value: unknown) => (value as Record<string, unknown>)[key] as string;
-  const schema = z
-    .array(item)
-    .min(limits.min)
-    .max(limits.max)
-    .superRefine(refuseDuplicates(keyOf, `.${key}`));
+  const schema = limitedArray(item, limits).superRefine(refuseDuplicates(keyOf, `.${key}`));
   return schema.meta({ "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key] });
+}
+
+function limitedArray<S extends z.ZodType>(item: S, { min, max }: { min?: number; max: number }): z.ZodArray<S> {
+  const schema = z.array(item).max(max);
+  return min === undefined ? schema : schema.min(min);
 }
 
 function refuseDuplicates(keyOf: (value: unknown) => string, keyPath: string) {

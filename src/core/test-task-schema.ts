@@ -42,11 +42,13 @@ const nodeSelectorSchema = z
   .refine((selector) => Object.keys(selector).length <= 50, "must have at most 50 entries")
   .meta({ maxProperties: 50 });
 
-const durationSchema = withRules(z.string().max(DURATION_MAX_LENGTH), [
+const DURATION_MESSAGE = `must be a duration from 1s to ${MAX_TIMEOUT}, such as 90s, 10m or 1h30m`;
+
+const durationSchema = withRules(z.string({ error: DURATION_MESSAGE }).max(DURATION_MAX_LENGTH), [
   {
     cel: `self.matches(${renderCelString(DURATION_PATTERN)}) && duration(self) >= duration('1s') && duration(self) <= duration('${MAX_TIMEOUT}')`,
     holds: (text) => isDuration(text) && parseDurationMs(text) >= 1000 && parseDurationMs(text) <= parseDurationMs(MAX_TIMEOUT),
-    message: `must be a duration from 1s to ${MAX_TIMEOUT}, such as 90s, 10m or 1h30m`,
+    message: DURATION_MESSAGE,
   },
 ]);
 
@@ -105,7 +107,7 @@ const specSchema = z.strictObject({
   jobs: setOf(jobName, { min: 1, max: MAX_FUNCTIONS })
     .meta({ description: "Names of the Zuul jobs whose builds this task runs, as in Zuul's layout. Without it: the name of the TestTask." })
     .exactOptional(),
-  nodeLabels: mapListOf(nodeLabelSchema, "name", { min: 0, max: 50 })
+  nodeLabels: mapListOf(nodeLabelSchema, "name", { max: 50 })
     .meta({ description: "Node labels that are served beside the plain job names, each with its differences." })
     .exactOptional(),
   suspend: z
@@ -135,7 +137,7 @@ const specSchema = z.strictObject({
       description: "Shell script that is the test, run with sh -e. Without it the image's or the template's own command is the test.",
     })
     .exactOptional(),
-  env: mapListOf(envSchema, "name", { min: 0, max: 200 })
+  env: mapListOf(envSchema, "name", { max: 200 })
     .meta({ description: "Environment variables of the test's container. They win over parameters of the request with the same name." })
     .exactOptional(),
   resources: resourcesSchema.meta({ description: "Resources of the test's container." }).exactOptional(),
@@ -162,7 +164,8 @@ export const testTaskSpecSchema = withRules(specSchema, [
     holds: ({ image, template }) => {
       if (image !== undefined || template === undefined) return true;
       const { containers } = template.spec;
-      return (containers.find(({ name }) => name === "test") ?? containers[0])?.image !== undefined;
+      const judged = containers.find(({ name }) => name === "test") ?? containers[0];
+      return judged === undefined || judged.image !== undefined;
     },
     message: "the container that is the test (the one named test, or else the first) has no image; set it there or in spec.image",
     field: "template",

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { testTaskNameSchema, testTaskSpecSchema } from "./test-task-schema.ts";
-import { knownFields, makeProblem, nearestName, type Problem, renderProblems } from "./test-task-schema-problem.ts";
+import { knownFields, makeProblem, nearestName, type Problem, problemMessage, renderProblems } from "./test-task-schema-problem.ts";
 import { testTaskStatusSchema } from "./test-task-schema-status.ts";
 
 export const TEST_TASK_GROUP = "turbo-hipster.io";
@@ -54,7 +54,7 @@ export type TestTaskParseResult = { ok: true; task: TestTask } | { ok: false; pr
 export function parseTestTask(object: unknown, options: { strictMetadata?: boolean } = {}): TestTaskParseResult {
   if (isNestedDeeper(object, MAX_DEPTH)) return { ok: false, problems: [makeProblem([], `is nested more than ${MAX_DEPTH} levels deep`)] };
   const input = withoutNulls(object);
-  const parsed = testTaskSchema.safeParse(input, { reportInput: true });
+  const parsed = testTaskSchema.safeParse(input, { error: problemMessage });
   const problems = parsed.success ? [] : renderProblems(testTaskSchema, parsed.error.issues);
   if (options.strictMetadata) problems.push(...metadataProblems(input));
   if (!parsed.success || problems.length > 0) return { ok: false, problems };

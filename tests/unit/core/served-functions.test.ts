@@ -60,7 +60,7 @@ test("who serves what does not depend on the order of the tasks, and every funct
       );
       const forward = decideServedFunctions(tasks);
       const backward = decideServedFunctions([...tasks].reverse());
-      assert.deepEqual(new Map([...forward.byFunction].sort()), new Map([...backward.byFunction].sort()));
+      assert.deepEqual(forward.byFunction, backward.byFunction);
       const held = [...forward.byTask.values()].flatMap(({ functions }) => functions);
       assert.equal(new Set(held).size, held.length);
       assert.equal(held.length, forward.byFunction.size);

@@ -1,0 +1,131 @@
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, type Tags } from "yaml";
+import { parseTestTask, TEST_TASK_API_VERSION, TEST_TASK_GROUP, TEST_TASK_KIND, type TestTask } from "../core/test-task.ts";
+import type { Problem } from "../core/test-task-schema-problem.ts";
+import { coerceError } from "../runtime/errors.ts";
+
+/** A problem with its place in the text; lines and columns count from 1. `path` is empty when the text is no YAML. */
+export interface LocatedProblem {
+  path: string;
+  message: string;
+  line: number;
+  column: number;
+}
+
+/** One object of a file. `line` is where it begins; `kind` and `name` (`namespace/name`) are as written, where they can be read. */
+export type TestTaskDocument = { line: number; kind: string | undefined; name: string | undefined } & (
+  | { state: "valid"; task: TestTask }
+  | { state: "invalid"; problems: LocatedProblem[] }
+  | { state: "skipped" }
+);
+
+/** As many as a list of similar tasks needs; each may stand for a large subtree. */
+const MAX_ALIASES = 100;
+
+/**
+ * Reads every document of a YAML or JSON text as kubectl reads it (YAML 1.1: `yes` is true), the items of Lists included. Objects of
+ * other kinds are skipped; empty documents do not count.
+ */
+export function readTestTaskDocuments(text: string): TestTaskDocument[] {
+  const lineCounter = new LineCounter();
+  const parsed = parseAllDocuments(text, {
+    version: "1.1",
+    schema: "yaml-1.1",
+    customTags: kubectlTags,
+    lineCounter,
+    prettyErrors: false,
+    logLevel: "error",
+  });
+  return [...parsed].flatMap((document) => readDocument({ document, lineCounter }));
+}
+
+interface Source {
+  document: Document.Parsed;
+  lineCounter: LineCounter;
+}
+
+/** kubectl's YAML reader leaves these texts strings. */
+function kubectlTags(tags: Tags): Tags {
+  const unknown = /:(timestamp|binary|omap|pairs|set)$/;
+  return tags.filter((tag) => typeof tag === "string" || !(unknown.test(tag.tag) || tag.format === "TIME"));
+}
+
+function readDocument(source: Source): TestTaskDocument[] {
+  const { document } = source;
+  const unnamed = { line: locate(source, []).line, kind: undefined, name: undefined, state: "invalid" } as const;
+  if (document.errors.length > 0) {
+    const problems = document.errors.map((error) => ({ path: "", message: error.message, ...position(source, error.pos[0]) }));
+    return [{ ...unnamed, problems }];
+  }
+  let object: unknown;
+  try {
+    object = document.toJS({ maxAliasCount: MAX_ALIASES });
+  } catch (thrown) {
+    // Aliases without an anchor, and so many that they stand for more than any file is worth.
+    return [{ ...unnamed, problems: [{ path: "", message: coerceError(thrown).message, ...locate(source, []) }] }];
+  }
+  if (object === null || object === undefined) return [];
+  return readObject(source, object, []);
+}
+
+function readObject(source: Source, object: unknown, segments: Problem["segments"]): TestTaskDocument[] {
+  const { apiVersion, kind, metadata, items } = (object ?? {}) as Record<string, unknown>;
+  if (kind === "List" && apiVersion === "v1" && Array.isArray(items)) {
+    return items.flatMap((item, index) => readObject(source, item, [...segments, "items", index]));
+  }
+  const facts = { line: locate(source, segments).line, kind: typeof kind === "string" ? kind : undefined, name: writtenName(metadata) };
+  const invalid = (problems: readonly Problem[]): TestTaskDocument[] => [
+    {
+      ...facts,
+      state: "invalid",
+      problems: problems.map(({ path, message, ...problem }) => ({ path, message, ...locate(source, [...segments, ...problem.segments]) })),
+    },
+  ];
+  if (facts.kind === undefined || typeof apiVersion !== "string") {
+    return invalid([
+      {
+        path: "",
+        segments: [],
+        message: `is no Kubernetes object; a TestTask begins with apiVersion: ${TEST_TASK_API_VERSION} and kind: ${TEST_TASK_KIND}`,
+      },
+    ]);
+  }
+  const isOurs = facts.kind === TEST_TASK_KIND || apiVersion === TEST_TASK_GROUP || apiVersion.startsWith(`${TEST_TASK_GROUP}/`);
+  if (!isOurs) return [{ ...facts, state: "skipped" }];
+  const result = parseTestTask(object, { strictMetadata: true });
+  return result.ok ? [{ ...facts, state: "valid", task: result.task }] : invalid(result.problems);
+}
+
+function writtenName(metadata: unknown): string | undefined {
+  const { name, namespace } = (metadata ?? {}) as Record<string, unknown>;
+  if (typeof name !== "string") return undefined;
+  return typeof namespace === "string" ? `${namespace}/${name}` : name;
+}
+
+/** Where the value at `segments` is written (its key, in a mapping), or the nearest thing around it that is. */
+function locate(source: Source, segments: Problem["segments"]): { line: number; column: number } {
+  let node: Node | null | undefined = source.document.contents;
+  let offset = node?.range?.[0] ?? source.document.range[0];
+  for (const segment of segments) {
+    if (isAlias(node)) node = node.resolve(source.document);
+    const child = childOf(node, segment);
+    if (!child) break;
+    offset = child.offset ?? offset;
+    node = child.node;
+  }
+  return position(source, offset);
+}
+
+function childOf(node: Node | null | undefined, segment: string | number): { offset: number | undefined; node: Node | null } | undefined {
+  if (isSeq<Node>(node) && typeof segment === "number") {
+    const item = node.items[segment];
+    return item && { offset: item.range?.[0], node: item };
+  }
+  if (!isMap<Node, Node | null>(node)) return undefined;
+  const pair = node.items.find(({ key }) => isScalar(key) && String(key.value) === String(segment));
+  return pair && { offset: pair.key.range?.[0], node: pair.value };
+}
+
+function position({ lineCounter }: Source, offset: number): { line: number; column: number } {
+  const { line, col } = lineCounter.linePos(offset);
+  return { line: Math.max(1, line), column: Math.max(1, col) };
+}

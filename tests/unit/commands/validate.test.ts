@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import test, { type TestContext } from "node:test";
+import { validateFiles } from "../../../src/commands/validate.ts";
+
+const FIXTURES = join(import.meta.dirname, "../../fixtures/test-tasks");
+const TASK = "apiVersion: turbo-hipster.io/v1alpha1\nkind: TestTask\nmetadata: {name: nova}\nspec: {image: busybox}\n";
+
+async function validate(files: string[], { json = false, stdin = "" }: { json?: boolean; stdin?: string | Buffer } = {}) {
+  const printed: string[] = [];
+  const errors: string[] = [];
+  const exitCode = await validateFiles(
+    { files, json },
+    {
+      stdin: (async function* () {
+        yield Buffer.from(stdin);
+      })(),
+      print: (line) => printed.push(line),
+      printError: (line) => errors.push(line),
+    },
+  );
+  return { exitCode, printed, errors };
+}
+
+async function makeFile(t: TestContext, content: string | Buffer): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "validate-"));
+  t.after(() => rm(directory, { recursive: true }));
+  const path = join(directory, "tasks.yaml");
+  await writeFile(path, content);
+  return path;
+}
+
+for (const name of readdirSync(join(FIXTURES, "good"))) {
+  test(`accepts good/${name}`, async () => {
+    const { exitCode, printed } = await validate([join(FIXTURES, "good", name)]);
+    assert.equal(exitCode, 0, printed.join("\n"));
+    assert.equal(printed.at(-1), "1 valid, 0 invalid");
+  });
+}
+
+for (const name of readdirSync(join(FIXTURES, "bad"))) {
+  test(`refuses bad/${name} and names the field`, async () => {
+    const file = join(FIXTURES, "bad", name);
+    const field = /^# refused: (.+)$/m.exec(readFileSync(file, "utf8"))?.[1];
+    const { exitCode, printed } = await validate([file]);
+    assert.equal(exitCode, 1);
+    assert.ok(field);
+    const [place, path] = (printed[0] ?? "").slice(file.length).split(": ");
+    assert.match(place ?? "", /^:[0-9]+$/);
+    assert.ok(path?.endsWith(field), `${printed[0]} does not name ${field}`);
+  });
+}
+
+test("names file, line, field and remedy of each problem, and counts", async (t) => {
+  const file = await makeFile(t, `${TASK}---\n${TASK.replace("image", "imgae")}---\napiVersion: v1\nkind: Secret\nmetadata: {name: s}\n`);
+  const { exitCode, printed, errors } = await validate([file]);
+  assert.equal(exitCode, 1);
+  assert.deepEqual(printed, [
+    `${file}:1: TestTask nova is valid`,
+    `${file}:9: spec.imgae: unknown field; did you mean image?`,
+    `${file}:11: Secret s skipped: not a TestTask`,
+    "1 valid, 1 invalid, 1 of other kinds skipped",
+  ]);
+  assert.deepEqual(errors, []);
+});
+
+test("- is standard input", async () => {
+  const { exitCode, printed } = await validate(["-"], { stdin: TASK });
+  assert.equal(exitCode, 0);
+  assert.equal(printed[0], "<stdin>:1: TestTask nova is valid");
+});
+
+test("--json prints one object with every document and problem", async () => {
+  const { printed } = await validate(["-"], { json: true, stdin: `${TASK}---\n${TASK}x: 1\n` });
+  assert.equal(printed.length, 1);
+  assert.deepEqual(JSON.parse(printed[0] ?? ""), {
+    valid: 1,
+    invalid: 1,
+    skipped: 0,
+    files: [
+      {
+        file: "<stdin>",
+        documents: [
+          { line: 1, kind: "TestTask", name: "nova", state: "valid", problems: [] },
+          {
+            line: 6,
+            kind: "TestTask",
+            name: "nova",
+            state: "invalid",
+            problems: [{ path: "x", line: 10, column: 1, message: "unknown field; known here: apiVersion, kind, metadata, spec, status" }],
+          },
+        ],
+      },
+    ],
+  });
+});
+
+test("files of other kinds only are no problem", async () => {
+  const { exitCode, printed } = await validate(["-"], { stdin: "apiVersion: v1\nkind: Pod\n" });
+  assert.equal(exitCode, 0);
+  assert.equal(printed.at(-1), "0 valid, 0 invalid, 1 of other kinds skipped");
+});
+
+test("a YAML error is told with line and column", async () => {
+  const { exitCode, printed } = await validate(["-"], { stdin: "a: [1\n" });
+  assert.equal(exitCode, 1);
+  assert.match(printed[0] ?? "", /^<stdin>:2:1: /);
+});
+
+test("no file, a missing file and a directory are unusable arguments, and the other files are still judged", async (t) => {
+  assert.deepEqual(await validate([]), { exitCode: 2, printed: [], errors: ["name at least one file, or - for standard input"] });
+  const file = await makeFile(t, TASK);
+  const { exitCode, printed, errors } = await validate([`${file}.missing`, tmpdir(), file]);
+  assert.equal(exitCode, 2);
+  assert.deepEqual(errors, [`${file}.missing: no such file`, `${tmpdir()}: is a directory; name its files`]);
+  assert.deepEqual(printed, [`${file}:1: TestTask nova is valid`, "1 valid, 0 invalid"]);
+});
+
+test("text that is not UTF-8, and input without end, are refused", async () => {
+  assert.deepEqual((await validate(["-"], { stdin: Buffer.from([0x61, 0xff]) })).errors, ["<stdin>: is not UTF-8 text"]);
+  assert.match((await validate(["-"], { stdin: Buffer.alloc(17 * 1024 * 1024, "a") })).errors[0] ?? "", /larger than 16 MiB/);
+});
+
+test("control characters in names do not reach the terminal", async () => {
+  const { printed } = await validate(["-"], { stdin: 'apiVersion: v1\nkind: "Pod\\e[2J"\nmetadata: {name: "a\\nb"}\n' });
+  assert.equal(printed[0], "<stdin>:1: Pod?[2J a?b skipped: not a TestTask");
+});
