@@ -68,6 +68,7 @@ function observeOverrun({ state, since, limits }: BuildFacts, now: Date): { end?
     case "not-started":
     case "lost":
       return endedByLimit(state, limits);
+    case "suspended":
     case "absent":
       return {};
   }

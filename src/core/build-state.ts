@@ -4,8 +4,10 @@ import type { Container, ContainerStatus, Job, Pod, PodSpec, TerminatedState } f
 export type BuildState =
   /** No Job is there (not yet, or no more: the caller knows which). */
   | { kind: "absent" }
-  /** The Job waits for its pod: not started, suspended, or its pod was refused. */
-  | { kind: "queued"; reason: string }
+  /** Somebody (Kueue, a person) has suspended the Job. */
+  | { kind: "suspended" }
+  /** The Job waits for its pod: not made yet, or refused. */
+  | { kind: "queued" }
   /** The pod waits for a node. */
   | { kind: "unscheduled"; pod: PodFacts; reason: string }
   /** The pod has a node: images are pulled, init containers run. `since` is when the kubelet took it (RFC 3339). */
@@ -84,7 +86,7 @@ function observeWithoutPod(job: Job): BuildState {
   if (job.metadata.deletionTimestamp) return { kind: "lost", pod: undefined, reason: "the Job was deleted" };
   const failed = job.status?.conditions?.find(({ type, status }) => (type === "Failed" || type === "Complete") && status === "True");
   if (failed) return { kind: "lost", pod: undefined, reason: failed.message ?? failed.reason ?? "the Job ended and its pod is gone" };
-  return { kind: "queued", reason: job.spec?.suspend ? "the Job is suspended" : "waits for its pod" };
+  return { kind: job.spec?.suspend ? "suspended" : "queued" };
 }
 
 function newest(pods: readonly Pod[]): Pod | undefined {

@@ -71,6 +71,7 @@ export function stepsDone(state: BuildState): number {
   switch (state.kind) {
     case "absent":
       return 0;
+    case "suspended":
     case "queued":
     case "unscheduled":
       return 1;

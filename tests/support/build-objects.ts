@@ -1,0 +1,46 @@
+import type { ContainerStatus, Job, Pod } from "../../src/core/kubernetes-objects.ts";
+
+/** A Job as the API server shows it. */
+export function makeJob(changes: { metadata?: Partial<Job["metadata"]>; spec?: Partial<Job["spec"]>; status?: Job["status"] } = {}): Job {
+  return {
+    metadata: { name: "unit-0123456789abcdef", namespace: "ci", uid: "job-uid", ...changes.metadata },
+    spec: { template: { spec: { containers: [] } }, ...changes.spec },
+    ...(changes.status ? { status: changes.status } : {}),
+  };
+}
+
+/** A pod of that Job with one container `test`, running on a node unless told otherwise. */
+export function makePod(changes: { metadata?: Partial<Pod["metadata"]>; spec?: Partial<Pod["spec"]>; status?: Pod["status"] } = {}): Pod {
+  return {
+    metadata: { name: "unit-0123456789abcdef-abcde", namespace: "ci", creationTimestamp: "2026-01-01T00:00:00Z", ...changes.metadata },
+    spec: { containers: [{ name: "test" }], nodeName: "node-1", activeDeadlineSeconds: 5400, ...changes.spec },
+    status: { phase: "Running", startTime: "2026-01-01T00:00:00Z", containerStatuses: [running("test")], ...changes.status },
+  };
+}
+
+export function running(name: string, startedAt = "2026-01-01T00:00:01Z"): ContainerStatus {
+  return { name, state: { running: { startedAt } } };
+}
+
+export function waiting(name: string, reason: string, message = ""): ContainerStatus {
+  return { name, state: { waiting: { reason, message } } };
+}
+
+export function terminated(
+  name: string,
+  exitCode: number,
+  more: Partial<NonNullable<NonNullable<ContainerStatus["state"]>["terminated"]>> = {},
+): ContainerStatus {
+  return {
+    name,
+    state: {
+      terminated: {
+        exitCode,
+        reason: exitCode === 0 ? "Completed" : "Error",
+        startedAt: "2026-01-01T00:00:01Z",
+        finishedAt: "2026-01-01T00:00:11Z",
+        ...more,
+      },
+    },
+  };
+}
