@@ -140,8 +140,6 @@ export class Builds implements Service {
     }
     const jobName = parseFunctionName(functionName)?.jobName ?? functionName;
     const workData = renderWorkData({ jobName, number, url: this.#options.buildUrl(number) }, this.#options.worker);
-    assignment.sendData(JSON.stringify(workData));
-    assignment.sendStatus(0, STEPS.length);
     const parsed = parseParameters(payload);
     if (!task || !parsed.ok) {
       const why = parsed.ok || !task ? "no TestTask serves this job any more" : parsed.problem;
@@ -202,6 +200,8 @@ export class Builds implements Service {
       { build: workData.number, function: assignment.functionName, rule: verdict.rule, text: verdict.message },
       "refuses a request",
     );
+    assignment.sendData(JSON.stringify(workData));
+    assignment.sendStatus(0, STEPS.length);
     const json = JSON.stringify(
       renderFinalWorkData(workData, { result: renderResult(verdict, resultStyle), node: undefined, nodeLabels: [] }),
     );
