@@ -92,7 +92,8 @@ const MAX_LINE = 1000;
 function makeLineReader(onLine: (line: string) => void): { read(text: string): void; end(): void } {
   let line = "";
   const finish = () => {
-    const shown = line.slice(line.lastIndexOf("\r") + 1).trimEnd();
+    const text = line.trimEnd(); // ssh ends its lines with \r\n
+    const shown = text.slice(text.lastIndexOf("\r") + 1);
     line = "";
     if (shown !== "") onLine(shown);
   };

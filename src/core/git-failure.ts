@@ -51,7 +51,7 @@ const RULES: readonly Rule[] = [
     sentence: (plan) => `the TLS certificate of ${plan.host} is not trusted by the checkout`,
   },
   {
-    pattern: new RegExp(`${OWN}The requested URL returned error: 30[0-9]`, "m"),
+    pattern: new RegExp(`${OWN}(?:The requested URL returned error: 30[0-9]|unable to update url base from redirection)`, "m"),
     fault: "configuration",
     sentence: (plan) => `${plan.host} redirects to another URL - give the final one`,
   },
@@ -104,10 +104,11 @@ const RULES: readonly Rule[] = [
 
 /** Judges a git command that failed. What no rule knows is the network's fault: it is tried again and never blames the change. */
 export function judgeGitFailure(stderr: string, plan: CheckoutPlan): CheckoutProblem {
+  const said = stderr.replace(/[\u2028\u2029]/g, " "); // line ends to a pattern, but not to git, which puts `remote: ` before each line
   for (const { pattern, fault, sentence } of RULES) {
-    const match = pattern.exec(stderr);
+    const match = pattern.exec(said);
     if (match) return { fault, message: sentence(plan, match.groups?.detail ?? "") };
   }
-  const reason = /^(?:fatal|error): (?:unable to access '[^']*': )?(?<reason>.*)$/m.exec(stderr)?.groups?.reason;
+  const reason = /^(?:fatal|error): (?:unable to access '[^']*': )?(?<reason>.*)$/m.exec(said)?.groups?.reason;
   return { fault: "network", message: `git failed for ${plan.project} from ${plan.host}${reason ? ` - ${reason}` : ""}` };
 }

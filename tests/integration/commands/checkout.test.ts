@@ -249,6 +249,7 @@ for (const protocol of ["git", "http"] as const) {
 test("a port where nothing listens is the network's fault over ssh", async (t) => {
   const ran = await run(t, parametersFor(`ssh://zuul@127.0.0.1:${await findFreePort()}`));
   assertFailed(ran, "network", /^127\.0\.0\.1 refuses connections/);
+  assert.match(ran.printed, /ssh: connect to host 127\.0\.0\.1 port \d+: Connection refused/, "ssh's own words are in the log");
 });
 
 test("a host name that does not exist is the network's fault", async (t) => {
@@ -392,9 +393,16 @@ test("credentials reach the server and nothing else", async (t) => {
   assert.doesNotMatch(`${ran.printed}${await readFile(join(ran.workspace, "org/project/.git/config"), "utf8")}`, /s3cret|jodoe/);
 });
 
-test("credentials are not in what a failure says", async (t) => {
-  const ran = await run(t, parametersFor(`http://jodoe:s3cret@127.0.0.1:${await findFreePort()}`));
-  assertFailed(ran, "network", /refuses connections/);
+test("credentials are not in what git says about a failure", async (t) => {
+  const server = await startGitHttpServer(root, (request, response) => {
+    if (request.url === "/elsewhere") response.end();
+    else response.writeHead(302, { location: "/elsewhere" }).end();
+    return true;
+  });
+  t.after(() => server.stop());
+  const ran = await run(t, parametersFor(server.url.replace("//", "//jodoe:s3cret@")));
+  assertFailed(ran, "configuration", /redirects to another URL/);
+  assert.match(ran.printed, /asked for: http:\/\/\*\*\*@127/, "git shows the whole URL here");
   assert.doesNotMatch(`${ran.printed}${ran.errors}`, /s3cret|jodoe/);
 });
 
@@ -429,7 +437,12 @@ for (const [what, changes] of HOSTILE) {
 
 test("parameters and the container's environment never become git's", async (t) => {
   const marker = join(await makeWorkspace(t), "marker");
-  const hostile = { GIT_SSH_COMMAND: `touch ${marker}`, GIT_TRACE: marker, GIT_DIR: "/nowhere", GIT_CONFIG_PARAMETERS: "'core.bare=true'" };
+  const hostile = {
+    GIT_SSH_COMMAND: `touch ${marker}`,
+    GIT_TRACE: marker,
+    GIT_OBJECT_DIRECTORY: marker,
+    GIT_CONFIG_PARAMETERS: "'core.bare=true'",
+  };
   assertDone(await run(t, parametersFor(daemon.url, hostile), { environment: hostile }));
   assert.ok(!existsSync(marker));
 });
@@ -445,14 +458,15 @@ for (const [what, text, message] of UNREADABLE) {
 }
 
 test("a missing parameters file is the configuration's fault", async (t) => {
-  for (const path of ["", "/nowhere/parameters"]) {
+  for (const path of ["", join(await makeWorkspace(t), "parameters")]) {
     assertFailed(await run(t, {}, { environment: { TH_PARAMETERS_FILE: path } }), "configuration", /TH_PARAMETERS_FILE/);
   }
 });
 
 test("a missing workspace and a missing git are the configuration's fault", async (t) => {
-  assertFailed(await run(t, parametersFor(daemon.url), { workspace: "/nowhere" }), "configuration", /cannot prepare the workspace/);
-  assertFailed(await run(t, parametersFor(daemon.url), { environment: { PATH: "/nowhere" } }), "configuration", /cannot start git/);
+  const nowhere = join(await makeWorkspace(t), "nowhere");
+  assertFailed(await run(t, parametersFor(daemon.url), { workspace: nowhere }), "configuration", /cannot prepare the workspace/);
+  assertFailed(await run(t, parametersFor(daemon.url), { environment: { PATH: nowhere } }), "configuration", /cannot start git/);
 });
 
 /** The command as the pod runs it, in a process of its own. */

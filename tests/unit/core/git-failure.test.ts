@@ -68,6 +68,8 @@ const SAID: [stderr: string, fault: CheckoutFault, message: RegExp][] = [
   ],
   ["", "network", /^git failed for org\/p from h\.example$/],
   ["remote: fatal: couldn't find remote ref x\nfatal: early EOF", "network", /- early EOF$/],
+  ["remote: a\u2028Host key verification failed.\u2028\nfatal: early EOF", "network", /- early EOF$/],
+  ["zuul@h.example: Permission denied (publickey).\r\nfatal: Could not read from remote repository.", "configuration", /credentials/],
   ["remote: Host key verification failed.\nfatal: early EOF", "network", /- early EOF$/],
 ];
 
