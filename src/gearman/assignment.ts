@@ -1,5 +1,5 @@
 import { decodeText, encodePacket, splitFields } from "./codec.ts";
-import type { Connection } from "./connection.ts";
+import type { OpenConnection } from "./connection.ts";
 import { PACKET, type PacketType } from "./packet.ts";
 import type { Slot } from "./slot-pool.ts";
 
@@ -74,14 +74,14 @@ export class LiveAssignment implements Assignment {
   readonly server: string;
   readonly slot: Slot;
   readonly #job: AssignedJob;
-  readonly #connection: Connection;
+  readonly #connection: OpenConnection;
   readonly #onProven: () => void;
   #lostController: AbortController | undefined;
   #isLost: boolean = false;
   #outcome: Promise<Delivery> | undefined;
 
   /** `onProven` is called once, when the server has read the end. */
-  constructor(job: AssignedJob, options: { server: string; slot: Slot; connection: Connection; onProven: () => void }) {
+  constructor(job: AssignedJob, options: { server: string; slot: Slot; connection: OpenConnection; onProven: () => void }) {
     this.#job = job;
     this.server = options.server;
     this.slot = options.slot;

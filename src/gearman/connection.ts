@@ -244,3 +244,6 @@ function explainOwnError(server: string, thrown: unknown): GearmanError {
   if (thrown instanceof GearmanError) return thrown;
   return new GearmanError("TH_GEARMAN_INTERNAL", `cannot handle what ${server} sent: ${coerceError(thrown).message}`, thrown);
 }
+
+/** What roles and assignments need of a connection. */
+export type OpenConnection = Pick<Connection, "isOpen" | "send" | "requestStatus" | "requestProof" | "destroy">;

@@ -1,7 +1,7 @@
 import type { Clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { makeWorkerLimits, type PacketLimits } from "./codec.ts";
-import { Connection, type ConnectionTimes } from "./connection.ts";
+import { Connection, type ConnectionTimes, type OpenConnection } from "./connection.ts";
 import { GearmanError } from "./gearman-error.ts";
 import type { PacketType } from "./packet.ts";
 
@@ -14,7 +14,7 @@ export interface Role {
   /** While false, no new connection is opened for it. */
   readonly wantsConnection: boolean;
   /** TCP is established: announce what this connection is. */
-  onOpen(connection: Connection): void;
+  onOpen(connection: OpenConnection): void;
   /** The server has read and answered what `onOpen` sent. */
   onReady(): void;
   onPacket(type: PacketType, body: Buffer, bodyBytes: number): void;

@@ -2,7 +2,7 @@ import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { type AssignedJob, type Assignment, LiveAssignment, parseAssignedJob } from "./assignment.ts";
 import { encodePacket } from "./codec.ts";
-import type { Connection } from "./connection.ts";
+import type { OpenConnection } from "./connection.ts";
 import type { Role } from "./connector.ts";
 import { GearmanError, protocolViolation } from "./gearman-error.ts";
 import { PACKET, type PacketType } from "./packet.ts";
@@ -40,7 +40,7 @@ export class Lane implements Role {
   readonly #options: LaneOptions;
   readonly #functions: Set<string>;
   #slots: SlotPool;
-  #connection: Connection | undefined;
+  #connection: OpenConnection | undefined;
   #leaveSlots: (() => void) | undefined;
   /** Reserved for the unanswered GRAB; undefined when there is none. */
   #grabSlot: Slot | undefined;
@@ -94,7 +94,7 @@ export class Lane implements Role {
     this.#closeIfDone();
   }
 
-  onOpen(connection: Connection): void {
+  onOpen(connection: OpenConnection): void {
     this.#connection = connection;
     connection.send(encodePacket(PACKET.SET_CLIENT_ID, [this.#options.clientId]));
     for (const name of this.#functions) connection.send(encodePacket(PACKET.CAN_DO, [name]));
@@ -141,7 +141,7 @@ export class Lane implements Role {
     if (this.#grabSlot !== undefined) this.#connection.send(GRAB);
   }
 
-  #sleep(connection: Connection): void {
+  #sleep(connection: OpenConnection): void {
     const slot = this.#takeGrabSlot("NO_JOB");
     // A stopped lane must not look like a waiting worker to the server.
     if (!this.#isStopped) {
@@ -158,7 +158,7 @@ export class Lane implements Role {
     this.#tryGrab();
   }
 
-  #takeJob(connection: Connection, job: AssignedJob): void {
+  #takeJob(connection: OpenConnection, job: AssignedJob): void {
     const slot = this.#takeGrabSlot("an assignment");
     const { server, logger } = this.#options;
     const { functionName, key: handle } = job;
@@ -180,7 +180,7 @@ export class Lane implements Role {
     this.#closeIfDone();
   }
 
-  #begin(connection: Connection, job: AssignedJob, slot: Slot): void {
+  #begin(connection: OpenConnection, job: AssignedJob, slot: Slot): void {
     const { server, logger, onAssignment } = this.#options;
     const onProven = () => {
       if (this.#assignments.get(job.key) === assignment) this.#assignments.delete(job.key);

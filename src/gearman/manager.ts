@@ -2,7 +2,7 @@ import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { parseAssignedJob } from "./assignment.ts";
 import { encodePacket } from "./codec.ts";
-import type { Connection } from "./connection.ts";
+import type { OpenConnection } from "./connection.ts";
 import type { Role } from "./connector.ts";
 import { protocolViolation } from "./gearman-error.ts";
 import { PACKET, type PacketType } from "./packet.ts";
@@ -29,7 +29,7 @@ export class Manager implements Role {
   readonly payloadLimitBytes = 64 * 1024;
   readonly #options: ManagerOptions;
   readonly #functionName: string;
-  #connection: Connection | undefined;
+  #connection: OpenConnection | undefined;
   #isGrabbing: boolean = false;
   #isAsleep: boolean = false;
 
@@ -38,7 +38,7 @@ export class Manager implements Role {
     this.#functionName = `stop:${options.managerName}`;
   }
 
-  onOpen(connection: Connection): void {
+  onOpen(connection: OpenConnection): void {
     this.#connection = connection;
     connection.send(encodePacket(PACKET.SET_CLIENT_ID, [this.#options.clientId]));
     connection.send(encodePacket(PACKET.CAN_DO, [this.#functionName]));
@@ -67,7 +67,7 @@ export class Manager implements Role {
     this.#connection = undefined;
   }
 
-  #grab(connection: Connection): void {
+  #grab(connection: OpenConnection): void {
     this.#isAsleep = false;
     this.#isGrabbing = true;
     connection.send(GRAB);
@@ -78,7 +78,7 @@ export class Manager implements Role {
     this.#isGrabbing = false;
   }
 
-  #answer(connection: Connection, type: PacketType, body: Buffer, bodyBytes: number): void {
+  #answer(connection: OpenConnection, type: PacketType, body: Buffer, bodyBytes: number): void {
     const { server, logger, onStop } = this.#options;
     const { handle, functionName, payload } = parseAssignedJob(type, body, bodyBytes);
     if (functionName !== this.#functionName) {

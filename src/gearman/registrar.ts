@@ -1,5 +1,5 @@
 import { encodePacket } from "./codec.ts";
-import type { Connection } from "./connection.ts";
+import type { OpenConnection } from "./connection.ts";
 import type { Role } from "./connector.ts";
 import { PACKET, type PacketType } from "./packet.ts";
 
@@ -20,7 +20,7 @@ export class Registrar implements Role {
   readonly #onChange: () => void;
   #functions: ReadonlySet<string> = new Set();
   readonly #sent = new Set<string>();
-  #connection: Connection | undefined;
+  #connection: OpenConnection | undefined;
   #isReady: boolean = false;
   #isRegistered: boolean = false;
   #kind: ServerKind = "unknown";
@@ -52,7 +52,7 @@ export class Registrar implements Role {
     if (this.#connection !== undefined) this.#register(this.#connection);
   }
 
-  onOpen(connection: Connection): void {
+  onOpen(connection: OpenConnection): void {
     this.#connection = connection;
     this.#sent.clear();
     connection.send(encodePacket(PACKET.SET_CLIENT_ID, [this.#clientId]));
@@ -79,7 +79,7 @@ export class Registrar implements Role {
     this.#onChange();
   }
 
-  #register(connection: Connection): void {
+  #register(connection: OpenConnection): void {
     const added = [...this.#functions].filter((name) => !this.#sent.has(name));
     if (added.length === 0 && this.#isRegistered) return;
     if (this.#isRegistered) {
