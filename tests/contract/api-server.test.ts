@@ -1,0 +1,387 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { KubeClient, WatchEvent } from "../../src/kube/kube-client.ts";
+import { isAlreadyExists, isConflict, isExpired, isInvalid, isNotFound, KubeError } from "../../src/kube/kube-error.ts";
+import { CONFIG_MAPS, JOBS, PODS, type Resource } from "../../src/kube/resource.ts";
+import type { StoredObject } from "../support/fake-kube/resource-rules.ts";
+import { type ContractTarget, findRealKubeconfig, openFakeTarget, openRealTarget } from "./contract-target.ts";
+
+const realKubeconfig = await findRealKubeconfig();
+const noServer = "no real API server: set TH_TEST_KUBECONFIG, or start one with `npm run cluster -- up`";
+
+describe("the fake API server", () => holdContract(openFakeTarget));
+describe("a real API server", { skip: realKubeconfig === undefined ? noServer : false }, () =>
+  holdContract(() => openRealTarget(realKubeconfig ?? "")),
+);
+
+const BACKGROUND = { propagationPolicy: "Background" } as const;
+
+function configMap(name: string, data: Record<string, string> = {}, labels: Record<string, string> = {}) {
+  return { apiVersion: "v1", kind: "ConfigMap", metadata: { name, labels }, data };
+}
+
+/** Suspended, so that no controller touches it. */
+function suspendedJob(name: string) {
+  const spec = { restartPolicy: "Never", containers: [{ name: "test", image: "example.invalid/none", command: ["true"] }] };
+  return { apiVersion: "batch/v1", kind: "Job", metadata: { name }, spec: { suspend: true, backoffLimit: 0, template: { spec } } };
+}
+
+/** One that no node takes. */
+function strandedPod(name: string) {
+  const spec = {
+    nodeSelector: { "contract.turbo-hipster.io/node": "none" },
+    restartPolicy: "Never",
+    activeDeadlineSeconds: 3600,
+    containers: [{ name: "test", image: "example.invalid/none" }],
+  };
+  return { apiVersion: "v1", kind: "Pod", metadata: { name }, spec };
+}
+
+function holdContract(open: () => Promise<ContractTarget>): void {
+  let target: ContractTarget;
+  let client: KubeClient;
+
+  before(async () => {
+    target = await open();
+    client = target.client;
+  });
+  after(() => target[Symbol.asyncDispose]());
+
+  const create = (resource: Resource, namespace: string, body: object) => client.create<StoredObject>(resource, namespace, body);
+
+  /** The next `count` events, without bookmarks and the ConfigMap that a controller puts into every namespace at some time. */
+  async function collect(
+    resource: Resource,
+    namespace: string,
+    options: { resourceVersion: string; labelSelector?: string },
+    count: number,
+  ): Promise<WatchEvent<StoredObject>[]> {
+    const events: WatchEvent<StoredObject>[] = [];
+    const signal = AbortSignal.timeout(20_000);
+    for await (const event of client.watch<StoredObject>(resource, namespace, { ...options, signal })) {
+      if (event.type !== "BOOKMARK" && event.object.metadata.name !== "kube-root-ca.crt") events.push(event);
+      if (events.length === count) break;
+    }
+    return events;
+  }
+
+  const render = (events: WatchEvent<StoredObject>[]) => events.map(({ type, object }) => `${type} ${object.metadata.name}`);
+
+  describe("writing and reading", () => {
+    it("gives a created object uid, version and creation time, and returns the same again", async () => {
+      const namespace = await target.makeNamespace();
+      const made = await create(CONFIG_MAPS, namespace, configMap("a", { key: "value" }));
+      assert.match(made.metadata.uid, /^[0-9a-f-]{36}$/);
+      assert.match(made.metadata.resourceVersion, /^[1-9]\d*$/);
+      assert.match(made.metadata.creationTimestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+      assert.equal(made.metadata.namespace, namespace);
+      assert.deepEqual(await client.get(CONFIG_MAPS, namespace, "a"), made);
+    });
+
+    it("refuses a second object of the same name as AlreadyExists", async () => {
+      const namespace = await target.makeNamespace();
+      await create(CONFIG_MAPS, namespace, configMap("a"));
+      await assert.rejects(create(CONFIG_MAPS, namespace, configMap("a", { other: "data" })), (error) => {
+        assert.ok(isAlreadyExists(error) && error instanceof KubeError && !error.retryable);
+        assert.match(error.message, /configmaps "a" already exists/);
+        return true;
+      });
+    });
+
+    it("answers 404 for an object that is not there, to get and patch, and delete takes it as done", async () => {
+      const namespace = await target.makeNamespace();
+      await assert.rejects(client.get(CONFIG_MAPS, namespace, "none"), isNotFound);
+      await assert.rejects(client.mergePatch(CONFIG_MAPS, namespace, "none", { data: {} }), isNotFound);
+      await client.delete(CONFIG_MAPS, namespace, "none", BACKGROUND);
+    });
+
+    it("answers 404 for a resource it does not know", async () => {
+      const unknown = { group: "nothing.turbo-hipster.io", version: "v1", plural: "things" };
+      await assert.rejects(client.list(unknown, undefined), isNotFound);
+    });
+
+    it("stores nothing on a dry run, but refuses what it would refuse", async () => {
+      const namespace = await target.makeNamespace();
+      await client.create(JOBS, namespace, suspendedJob("dry"), { dryRun: true });
+      await assert.rejects(client.get(JOBS, namespace, "dry"), isNotFound);
+      const bad = { ...suspendedJob("dry"), spec: { template: { spec: { restartPolicy: "Never", containers: [] } } } };
+      await assert.rejects(client.create(JOBS, namespace, bad, { dryRun: true }), isInvalid);
+    });
+
+    it("refuses an invalid Job or custom resource with 422 and the field's name", async () => {
+      const namespace = await target.makeNamespace();
+      const job = {
+        ...suspendedJob("bad"),
+        spec: { template: { spec: { restartPolicy: "Always", containers: [{ name: "test", image: "x" }] } } },
+      };
+      await assert.rejects(create(JOBS, namespace, job), (error) => {
+        assert.ok(error instanceof KubeError && error.status === 422 && isInvalid(error));
+        assert.equal(error.causes[0]?.field, "spec.template.spec.restartPolicy");
+        return true;
+      });
+      await assert.rejects(create(target.widgets, namespace, { ...widget("bad"), spec: { size: 11 } }), (error) => {
+        assert.ok(error instanceof KubeError && error.status === 422);
+        assert.equal(error.causes[0]?.field, "spec.size");
+        return true;
+      });
+      await assert.rejects(create(CONFIG_MAPS, namespace, configMap("Not_A_Name")), (error) => {
+        assert.ok(error instanceof KubeError && error.status === 422);
+        assert.equal(error.causes[0]?.field, "metadata.name");
+        return true;
+      });
+    });
+
+    const widget = (name: string) => ({
+      apiVersion: `${target.widgets.group}/v1`,
+      kind: "Widget",
+      metadata: { name },
+      spec: { size: 3, colour: "red" },
+    });
+
+    it("merges patches: null removes, other values replace, the rest stays", async () => {
+      const namespace = await target.makeNamespace();
+      const made = await create(CONFIG_MAPS, namespace, configMap("a", { keep: "1", drop: "2" }, { app: "x" }));
+      const patched = await client.mergePatch<StoredObject>(CONFIG_MAPS, namespace, "a", { data: { drop: null, add: "3" } });
+      assert.deepEqual(patched.data, { keep: "1", add: "3" });
+      assert.deepEqual(patched.metadata.labels, { app: "x" });
+      assert.notEqual(patched.metadata.resourceVersion, made.metadata.resourceVersion);
+    });
+
+    it("changes neither version nor watchers when a patch changes nothing", async () => {
+      const namespace = await target.makeNamespace();
+      const made = await create(CONFIG_MAPS, namespace, configMap("a", { key: "1" }));
+      const patched = await client.mergePatch<StoredObject>(CONFIG_MAPS, namespace, "a", { data: { key: "1" } });
+      assert.equal(patched.metadata.resourceVersion, made.metadata.resourceVersion);
+      await client.mergePatch(CONFIG_MAPS, namespace, "a", { data: { key: "2" } });
+      const [event] = await collect(CONFIG_MAPS, namespace, made.metadata, 1);
+      assert.equal(event?.object.data.key, "2");
+    });
+
+    it("refuses a patch against an older version as a conflict, and takes one against the current", async () => {
+      const namespace = await target.makeNamespace();
+      const first = await create(CONFIG_MAPS, namespace, configMap("a", { key: "1" }));
+      const at = (resourceVersion: string, key: string) =>
+        client.mergePatch<StoredObject>(CONFIG_MAPS, namespace, "a", { metadata: { resourceVersion }, data: { key } });
+      const second = await at(first.metadata.resourceVersion, "2");
+      await assert.rejects(at(first.metadata.resourceVersion, "3"), isConflict);
+      assert.equal((await at(second.metadata.resourceVersion, "4")).data.key, "4");
+    });
+
+    it("counts changes of the spec in generation, not those of labels or status", async () => {
+      const namespace = await target.makeNamespace();
+      assert.equal((await create(target.widgets, namespace, widget("a"))).metadata.generation, 1);
+      const patch = async (body: object, options = {}) =>
+        (await client.mergePatch<StoredObject>(target.widgets, namespace, "a", body, options)).metadata.generation;
+      assert.equal(await patch({ metadata: { labels: { app: "x" } } }), 1);
+      assert.equal(await patch({ status: { seen: 1 } }, { subresource: "status" }), 1);
+      assert.equal(await patch({ spec: { size: 4 } }), 2);
+    });
+
+    it("keeps spec and status apart: each way of writing changes its own only", async () => {
+      const namespace = await target.makeNamespace();
+      const made = await create(target.widgets, namespace, { ...widget("a"), status: { seen: 9 } });
+      assert.equal(made.status, undefined);
+      const viaStatus = await client.mergePatch<StoredObject>(
+        target.widgets,
+        namespace,
+        "a",
+        { spec: { size: 5 }, status: { seen: 1 } },
+        { subresource: "status" },
+      );
+      assert.deepEqual([viaStatus.spec.size, viaStatus.status], [3, { seen: 1 }]);
+      const viaSpec = await client.mergePatch<StoredObject>(target.widgets, namespace, "a", { spec: { size: 6 }, status: { seen: 2 } });
+      assert.deepEqual([viaSpec.spec.size, viaSpec.status], [6, { seen: 1 }]);
+    });
+
+    it("refuses an invalid patch of a custom resource with 422", async () => {
+      const namespace = await target.makeNamespace();
+      await create(target.widgets, namespace, widget("a"));
+      await assert.rejects(client.mergePatch(target.widgets, namespace, "a", { spec: { size: 0 } }), isInvalid);
+    });
+
+    it("refuses a change of a Job's template", async () => {
+      const namespace = await target.makeNamespace();
+      await create(JOBS, namespace, suspendedJob("a"));
+      const template = { spec: { containers: [{ name: "test", image: "example.invalid/other" }] } };
+      await assert.rejects(client.mergePatch(JOBS, namespace, "a", { spec: { template } }), isInvalid);
+      await client.mergePatch(JOBS, namespace, "a", { metadata: { annotations: { note: "x" } }, spec: { ttlSecondsAfterFinished: 60 } });
+    });
+
+    it("lets a pod's activeDeadlineSeconds be lowered, not raised, and nothing else of its spec be changed", async () => {
+      const namespace = await target.makeNamespace();
+      await create(PODS, namespace, strandedPod("a"));
+      const patch = (spec: object) => client.mergePatch<StoredObject>(PODS, namespace, "a", { spec });
+      assert.equal((await patch({ activeDeadlineSeconds: 1 })).spec.activeDeadlineSeconds, 1);
+      await assert.rejects(patch({ activeDeadlineSeconds: 2 }), isInvalid);
+      await assert.rejects(patch({ restartPolicy: "Always" }), isInvalid);
+    });
+  });
+
+  describe("deleting", () => {
+    it("removes an object at once and tells it with a newer version", async () => {
+      const namespace = await target.makeNamespace();
+      const made = await create(CONFIG_MAPS, namespace, configMap("a"));
+      await client.delete(CONFIG_MAPS, namespace, "a", BACKGROUND);
+      await assert.rejects(client.get(CONFIG_MAPS, namespace, "a"), isNotFound);
+      const [event] = await collect(CONFIG_MAPS, namespace, made.metadata, 1);
+      assert.equal(event?.type, "DELETED");
+      assert.ok(BigInt(event.object.metadata.resourceVersion) > BigInt(made.metadata.resourceVersion));
+    });
+
+    it("deletes only the uid that was asked for; another is a conflict", async () => {
+      const namespace = await target.makeNamespace();
+      const made = await create(CONFIG_MAPS, namespace, configMap("a"));
+      await assert.rejects(
+        client.delete(CONFIG_MAPS, namespace, "a", { ...BACKGROUND, uid: "00000000-0000-0000-0000-000000000000" }),
+        isConflict,
+      );
+      await client.delete(CONFIG_MAPS, namespace, "a", { ...BACKGROUND, uid: made.metadata.uid });
+    });
+
+    it("keeps an object with finalizers, marked with deletionTimestamp, until the last one is taken away", async () => {
+      const namespace = await target.makeNamespace();
+      const body = configMap("a");
+      const made = await create(CONFIG_MAPS, namespace, { ...body, metadata: { ...body.metadata, finalizers: ["turbo-hipster.io/test"] } });
+      await client.delete(CONFIG_MAPS, namespace, "a", BACKGROUND);
+      const marked = await client.get<StoredObject>(CONFIG_MAPS, namespace, "a");
+      assert.match(marked.metadata.deletionTimestamp ?? "", /^\d{4}-/);
+      await client.mergePatch(CONFIG_MAPS, namespace, "a", { metadata: { finalizers: null } });
+      await assert.rejects(client.get(CONFIG_MAPS, namespace, "a"), isNotFound);
+      assert.deepEqual(render(await collect(CONFIG_MAPS, namespace, made.metadata, 2)), ["MODIFIED a", "DELETED a"]);
+    });
+
+    it("removes a pod that has no node at once", async () => {
+      const namespace = await target.makeNamespace();
+      await create(PODS, namespace, strandedPod("a"));
+      await client.delete(PODS, namespace, "a", BACKGROUND);
+      await assert.rejects(client.get(PODS, namespace, "a"), isNotFound);
+    });
+  });
+
+  describe("listing", () => {
+    it("gives a list's version, from which a watch goes on without a gap", async () => {
+      const namespace = await target.makeNamespace();
+      await create(CONFIG_MAPS, namespace, configMap("before", {}, { app: "x" }));
+      const list = await client.list<StoredObject>(CONFIG_MAPS, namespace, { labelSelector: "app=x" });
+      assert.deepEqual(
+        list.items.map((item) => item.metadata.name),
+        ["before"],
+      );
+      await create(CONFIG_MAPS, namespace, configMap("after", {}, { app: "x" }));
+      assert.deepEqual(render(await collect(CONFIG_MAPS, namespace, { ...list.metadata, labelSelector: "app=x" }, 1)), ["ADDED after"]);
+    });
+
+    it("pages through one snapshot", async () => {
+      const namespace = await target.makeNamespace();
+      for (const name of ["a", "b", "c", "d", "e"]) await create(CONFIG_MAPS, namespace, configMap(name, {}, { app: "x" }));
+      const names: string[] = [];
+      const versions = new Set<string>();
+      const options = { labelSelector: "app=x", limit: 2 };
+      let page = await client.list<StoredObject>(CONFIG_MAPS, namespace, options);
+      await create(CONFIG_MAPS, namespace, configMap("bb", {}, { app: "x" }));
+      for (;;) {
+        names.push(...page.items.map((item) => item.metadata.name));
+        versions.add(page.metadata.resourceVersion);
+        if (!page.metadata.continue) break;
+        page = await client.list<StoredObject>(CONFIG_MAPS, namespace, { ...options, continue: page.metadata.continue });
+      }
+      assert.deepEqual(names, ["a", "b", "c", "d", "e"]);
+      assert.equal(versions.size, 1);
+    });
+
+    it("selects by label: equal, unequal, there, not there", async () => {
+      const namespace = await target.makeNamespace();
+      await create(JOBS, namespace, { ...suspendedJob("a"), metadata: { name: "a", labels: { app: "x", tier: "1" } } });
+      await create(JOBS, namespace, { ...suspendedJob("b"), metadata: { name: "b", labels: { app: "y" } } });
+      const names = async (labelSelector: string) =>
+        (await client.list<StoredObject>(JOBS, namespace, { labelSelector })).items.map((item) => item.metadata.name).join();
+      assert.deepEqual(await Promise.all(["app=x", "app!=x", "tier", "!tier", "app=x,tier=1", "app=z"].map(names)), [
+        "a",
+        "b",
+        "a",
+        "b",
+        "a",
+        "",
+      ]);
+    });
+
+    it("answers a version of the future with 504 ResourceVersionTooLarge", async () => {
+      const namespace = await target.makeNamespace();
+      await assert.rejects(client.list(CONFIG_MAPS, namespace, { resourceVersion: "999999999999" }), (error) => {
+        assert.ok(error instanceof KubeError && isExpired(error));
+        assert.deepEqual([error.status, error.retryable, error.retryAfterMs], [504, true, 1000]);
+        return true;
+      });
+    });
+  });
+
+  describe("watching", () => {
+    it("tells changes from a version on, in order, each with its own version", async () => {
+      const namespace = await target.makeNamespace();
+      const { metadata } = await client.list(CONFIG_MAPS, namespace);
+      await create(CONFIG_MAPS, namespace, configMap("a"));
+      await client.mergePatch(CONFIG_MAPS, namespace, "a", { data: { key: "1" } });
+      await create(CONFIG_MAPS, namespace, configMap("b"));
+      await client.delete(CONFIG_MAPS, namespace, "a", BACKGROUND);
+      const events = await collect(CONFIG_MAPS, namespace, metadata, 4);
+      assert.deepEqual(render(events), ["ADDED a", "MODIFIED a", "ADDED b", "DELETED a"]);
+      const versions = events.map(({ object }) => BigInt(object.metadata.resourceVersion));
+      assert.deepEqual(
+        versions,
+        [...versions].sort((a, b) => (a < b ? -1 : 1)),
+      );
+      assert.deepEqual(render(await collect(CONFIG_MAPS, namespace, events[2]?.object.metadata ?? metadata, 1)), ["DELETED a"]);
+    });
+
+    it("tells an object that leaves the selector as deleted and one that comes back as added, with the change's version", async () => {
+      const namespace = await target.makeNamespace();
+      const made = await create(CONFIG_MAPS, namespace, configMap("a", {}, { app: "x" }));
+      const left = await client.mergePatch<StoredObject>(CONFIG_MAPS, namespace, "a", { metadata: { labels: { app: "y" } } });
+      const back = await client.mergePatch<StoredObject>(CONFIG_MAPS, namespace, "a", { metadata: { labels: { app: "x" } } });
+      const { resourceVersion } = made.metadata;
+      const events = await collect(CONFIG_MAPS, namespace, { resourceVersion, labelSelector: "app=x" }, 2);
+      assert.deepEqual(render(events), ["DELETED a", "ADDED a"]);
+      assert.deepEqual(
+        events.map(({ object }) => object.metadata.resourceVersion),
+        [left.metadata.resourceVersion, back.metadata.resourceVersion],
+      );
+    });
+
+    it("ends normally after timeoutSeconds, with a bookmark before", async () => {
+      const namespace = await target.makeNamespace();
+      const { metadata } = await client.list(target.widgets, namespace);
+      const signal = AbortSignal.timeout(20_000);
+      const types: string[] = [];
+      for await (const event of client.watch(target.widgets, namespace, { ...metadata, timeoutSeconds: 1, signal })) types.push(event.type);
+      assert.ok(types.every((type) => type === "BOOKMARK"));
+    });
+
+    it("answers a compacted version with 410 in an ERROR event", async () => {
+      const namespace = await target.makeNamespace();
+      await create(target.widgets, namespace, {
+        metadata: { name: "a" },
+        apiVersion: `${target.widgets.group}/v1`,
+        kind: "Widget",
+        spec: { size: 1 },
+      });
+      await assert.rejects(collect(target.widgets, namespace, { resourceVersion: "1" }, 1), (error) => {
+        assert.ok(error instanceof KubeError && isExpired(error));
+        assert.equal(error.status, 410);
+        return true;
+      });
+    });
+  });
+
+  describe("logs", () => {
+    it("answers 404 without the pod, 400 for a wrong container, and with nothing for a pod without a node", async () => {
+      const namespace = await target.makeNamespace();
+      const signal = AbortSignal.timeout(20_000);
+      await assert.rejects(client.podLog(namespace, "none", { container: "test", signal }), isNotFound);
+      await create(PODS, namespace, strandedPod("a"));
+      const isBadRequest = (error: unknown) => error instanceof KubeError && error.status === 400;
+      await assert.rejects(client.podLog(namespace, "a", { container: "other", signal }), isBadRequest);
+      const chunks = await Array.fromAsync(await client.podLog(namespace, "a", { container: "test", signal }));
+      assert.equal(Buffer.concat(chunks).length, 0);
+    });
+  });
+}

@@ -1,0 +1,130 @@
+import { randomBytes } from "node:crypto";
+import { DEFAULT_CLUSTER, findCluster } from "../../deploy/local/local-cluster.ts";
+import { type KubeClient, loadKubeClient } from "../../src/kube/kube-client.ts";
+import type { Resource } from "../../src/kube/resource.ts";
+import { startFakeKube } from "../support/fake-kube/fake-kube.ts";
+import type { StoredObject } from "../support/fake-kube/resource-rules.ts";
+
+/** An API server that the contract is held against. */
+export interface ContractTarget extends AsyncDisposable {
+  readonly client: KubeClient;
+  /** A custom resource with a status subresource whose `spec.size` must be 1 to 10. */
+  readonly widgets: Resource;
+  /** A fresh namespace in which pods can be made. */
+  makeNamespace(): Promise<string>;
+}
+
+const NAMESPACES: Resource = { group: "", version: "v1", plural: "namespaces" };
+const SERVICE_ACCOUNTS: Resource = { group: "", version: "v1", plural: "serviceaccounts" };
+const CRDS: Resource = { group: "apiextensions.k8s.io", version: "v1", plural: "customresourcedefinitions" };
+
+const randomName = (prefix: string) => `${prefix}-${randomBytes(4).toString("hex")}`;
+
+export async function openFakeTarget(): Promise<ContractTarget> {
+  const widgets = { group: "contract.turbo-hipster.io", version: "v1", plural: "widgets" };
+  const fake = await startFakeKube({
+    resources: [{ ...widgets, kind: "Widget", hasStatus: true, hasGeneration: true }],
+    validate: { widgets: checkWidget },
+  });
+  const client = await loadKubeClient({ kubeconfig: fake.kubeconfig });
+  return {
+    client,
+    widgets,
+    makeNamespace: async () => randomName("contract"),
+    async [Symbol.asyncDispose]() {
+      await client.close();
+      await fake[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function checkWidget({ spec }: StoredObject) {
+  const size = Number(spec?.size);
+  if (size >= 1 && size <= 10) return [];
+  return [{ field: "spec.size", reason: "FieldValueInvalid" as const, message: `Invalid value: ${size}: spec.size should be 1 to 10` }];
+}
+
+/** The kubeconfig of a real API server: `TH_TEST_KUBECONFIG`, or the local cluster if it is up; undefined if neither. */
+export async function findRealKubeconfig(): Promise<string | undefined> {
+  if (process.env.TH_TEST_KUBECONFIG) return process.env.TH_TEST_KUBECONFIG;
+  const cluster = await findCluster(DEFAULT_CLUSTER, () => {}).catch(() => null);
+  return cluster?.kubeconfig;
+}
+
+export async function openRealTarget(kubeconfig: string): Promise<ContractTarget> {
+  const client = await loadKubeClient({ kubeconfig });
+  const widgets = { group: `${randomName("contract")}.turbo-hipster.io`, version: "v1", plural: "widgets" };
+  const crd = `widgets.${widgets.group}`;
+  const namespaces: string[] = [];
+  await client.create(CRDS, undefined, renderWidgetDefinition(widgets.group));
+  await awaitObject(client, CRDS, undefined, crd, isEstablished);
+  return {
+    client,
+    widgets,
+    async makeNamespace() {
+      const name = randomName("contract");
+      await client.create(NAMESPACES, undefined, { metadata: { name } });
+      namespaces.push(name);
+      await awaitObject(client, SERVICE_ACCOUNTS, name, "default", () => true);
+      return name;
+    },
+    async [Symbol.asyncDispose]() {
+      const options = { propagationPolicy: "Background" } as const;
+      await Promise.all(namespaces.map((name) => client.delete(NAMESPACES, undefined, name, options)));
+      await client.delete(CRDS, undefined, crd, options);
+      await client.close();
+    },
+  };
+}
+
+/** Watches one object until it is as wanted. */
+async function awaitObject(
+  client: KubeClient,
+  resource: Resource,
+  namespace: string | undefined,
+  name: string,
+  isReady: (object: StoredObject) => boolean,
+): Promise<void> {
+  const fieldSelector = `metadata.name=${name}`;
+  const { items, metadata } = await client.list<StoredObject>(resource, namespace, { fieldSelector });
+  if (items.some(isReady)) return;
+  const signal = AbortSignal.timeout(60_000);
+  for await (const { type, object } of client.watch<StoredObject>(resource, namespace, {
+    fieldSelector,
+    resourceVersion: metadata.resourceVersion,
+    signal,
+  })) {
+    if (type !== "BOOKMARK" && isReady(object)) return;
+  }
+}
+
+function isEstablished({ status }: StoredObject): boolean {
+  return (status?.conditions ?? []).some((each: { type: string; status: string }) => each.type === "Established" && each.status === "True");
+}
+
+function renderWidgetDefinition(group: string): object {
+  const size = { type: "integer", minimum: 1, maximum: 10 };
+  const properties = {
+    spec: { type: "object", required: ["size"], properties: { size, colour: { type: "string" } } },
+    status: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
+  };
+  return {
+    apiVersion: "apiextensions.k8s.io/v1",
+    kind: "CustomResourceDefinition",
+    metadata: { name: `widgets.${group}` },
+    spec: {
+      group,
+      scope: "Namespaced",
+      names: { plural: "widgets", singular: "widget", kind: "Widget", listKind: "WidgetList" },
+      versions: [
+        {
+          name: "v1",
+          served: true,
+          storage: true,
+          subresources: { status: {} },
+          schema: { openAPIV3Schema: { type: "object", properties } },
+        },
+      ],
+    },
+  };
+}

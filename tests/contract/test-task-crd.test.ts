@@ -1,0 +1,233 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import test, { after, before, describe } from "node:test";
+import fc from "fast-check";
+import { downCluster, type LocalCluster, upCluster } from "../../deploy/local/local-cluster.ts";
+import { readTestTaskDocuments } from "../../src/commands/test-task-documents.ts";
+import { parseTestTask, TEST_TASK_API_VERSION } from "../../src/core/test-task.ts";
+import { TEST_TASK_CRD_NAME } from "../../src/core/test-task-crd.ts";
+import type { TestTaskStatus } from "../../src/core/test-task-schema-status.ts";
+import { type KubeClient, loadKubeClient } from "../../src/kube/kube-client.ts";
+import { isInvalid } from "../../src/kube/kube-error.ts";
+import { TEST_TASKS } from "../../src/kube/resource.ts";
+import { testTaskSpecs } from "../support/test-task-specs.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const FIXTURES = join(ROOT, "tests/fixtures/test-tasks");
+const CLUSTER = { name: "test-task-crd", log: () => {} };
+
+/** What a real API server makes of TestTasks with the generated CRD: the same as this program. */
+describe("the TestTask CRD on a real API server", () => {
+  let cluster: LocalCluster;
+  let client: KubeClient;
+
+  before(async () => {
+    cluster = await upCluster(CLUSTER);
+    client = await loadKubeClient({ kubeconfig: cluster.kubeconfig });
+    await kubectl("apply", "-f", join(ROOT, "crds"));
+    await kubectl("wait", "--for=condition=Established", "--timeout=60s", `crd/${TEST_TASK_CRD_NAME}`);
+    await kubectl("create", "namespace", "ci");
+  });
+
+  after(async () => {
+    await client?.close();
+    await downCluster(CLUSTER);
+  });
+
+  /** Output of kubectl, stdout and stderr together; rejects unless it succeeds. */
+  function kubectl(...words: string[]): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const env = { ...process.env, KUBECONFIG: cluster.kubeconfig };
+      execFile(cluster.kubectl, words, { env }, (error, stdout, stderr) => (error ? reject(new Error(stderr)) : resolve(stdout + stderr)));
+    });
+  }
+
+  function makeObject(name: string, spec: unknown): object {
+    return { apiVersion: TEST_TASK_API_VERSION, kind: "TestTask", metadata: { name, namespace: "ci" }, spec };
+  }
+
+  /** The API server's word on an object, as kubectl would ask for it; undefined when it accepts. */
+  async function refusal(object: object): Promise<string | undefined> {
+    try {
+      await client.create(TEST_TASKS, "ci", object, { dryRun: true, fieldValidation: "Strict" });
+      return undefined;
+    } catch (thrown) {
+      if (!isInvalid(thrown)) throw thrown;
+      return (thrown as Error).message;
+    }
+  }
+
+  test("is accepted as it is, with a structural schema", async () => {
+    const { status } = JSON.parse(await kubectl("get", "crd", TEST_TASK_CRD_NAME, "-o", "json"));
+    const conditions = new Map(status.conditions.map(({ type, status }: { type: string; status: string }) => [type, status]));
+    assert.equal(conditions.get("Established"), "True");
+    assert.equal(conditions.get("NamesAccepted"), "True");
+    assert.notEqual(conditions.get("NonStructuralSchema"), "True");
+  });
+
+  for (const name of readdirSync(join(FIXTURES, "good"))) {
+    test(`kubectl apply accepts good/${name}`, async () => {
+      await kubectl("apply", "--dry-run=server", "-f", join(FIXTURES, "good", name));
+    });
+  }
+
+  for (const name of readdirSync(join(FIXTURES, "bad"))) {
+    test(`kubectl apply refuses bad/${name}, naming the field and, where a rule of ours was broken, the remedy`, async () => {
+      const file = join(FIXTURES, "bad", name);
+      const text = readFileSync(file, "utf8");
+      const error: Error = await kubectl("apply", "--dry-run=server", "-f", file).then(
+        () => assert.fail("was accepted"),
+        (thrown) => thrown,
+      );
+      const field = /^# refused: (.+)$/m.exec(text)?.[1];
+      assert.ok(field);
+      // For kubectl another version of a kind is another kind.
+      const named = field === "apiVersion" ? 'in version "turbo-hipster.io/v1"' : field;
+      assert.ok(error.message.includes(named), error.message);
+      assert.ok(error.message.length < 2000, "prints the whole value");
+      const rules = readFileSync(join(ROOT, "crds", `${TEST_TASK_CRD_NAME}.yaml`), "utf8");
+      for (const document of readTestTaskDocuments(text)) {
+        assert.equal(document.state, "invalid");
+        for (const { message } of document.state === "invalid" ? document.problems : []) {
+          const isTypeError = /must be of type/.test(error.message);
+          if (!isTypeError && rules.includes(message)) assert.ok(error.message.includes(message), `${error.message} lacks: ${message}`);
+        }
+      }
+    });
+  }
+
+  test("says yes and no as this program does, to any spec", async () => {
+    let accepted = 0;
+    let refused = 0;
+    const seed = Number(process.env.TH_TEST_SEED ?? 20_261_124);
+    const numRuns = Number(process.env.TH_TEST_RUNS ?? 600);
+    await fc.assert(
+      fc.asyncProperty(testTaskSpecs(), async (spec) => {
+        const object = makeObject("generated", spec);
+        const ours = parseTestTask(object, { strictMetadata: true });
+        const theirs = await refusal(object);
+        if (ours.ok) accepted++;
+        else refused++;
+        assert.equal(ours.ok, theirs === undefined, `ours: ${JSON.stringify(ours)}\ntheirs: ${theirs}`);
+      }),
+      { seed, numRuns },
+    );
+    assert.ok(accepted > numRuns / 10 && refused > numRuns / 10, `${accepted} accepted, ${refused} refused`);
+  });
+
+  test("accepts the largest tasks that the schema allows: no rule is too costly", async () => {
+    const jobs = Array.from({ length: 1000 }, (_, index) => `${"j".repeat(196)}${String(index).padStart(4, "0")}`);
+    assert.equal(await refusal(makeObject("jobs", { image: "busybox", jobs })), undefined);
+    const nodeSelector = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`example.com/label-${index}`, "v".repeat(63)]));
+    const tolerations = Array.from({ length: 50 }, () => ({
+      key: "k".repeat(253),
+      value: "v".repeat(63),
+      effect: "NoExecute",
+      tolerationSeconds: 1,
+    }));
+    const nodeLabels = Array.from({ length: 50 }, (_, index) => ({
+      name: `${"n".repeat(97)}${index}`,
+      image: "i".repeat(1000),
+      nodeSelector,
+      tolerations,
+    }));
+    const env = Array.from({ length: 200 }, (_, index) => ({ name: `${"E".repeat(190)}${index}`, value: "v".repeat(2000) }));
+    const amounts = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`example.com/${"r".repeat(40)}${index}`, "9".repeat(18)]));
+    const containers = Array.from({ length: 50 }, (_, index) => ({ name: `${"c".repeat(60)}${index}`, image: "i".repeat(1000) }));
+    const resources = { requests: amounts, limits: amounts };
+    assert.equal(
+      await refusal(
+        makeObject("everything", { nodeLabels, env, resources, script: "s".repeat(65_536), template: { spec: { containers } } }),
+      ),
+      undefined,
+    );
+  });
+
+  test("fills in the defaults that this program has", async () => {
+    const created = await client.create<{ spec: object }>(TEST_TASKS, "ci", makeObject("defaults", { image: "busybox", checkout: {} }));
+    const parsed = parseTestTask(makeObject("defaults", { image: "busybox", checkout: {} }));
+    assert.ok(parsed.ok);
+    const { jobs: _, ...spec } = parsed.task.spec;
+    assert.deepEqual(created.spec, spec);
+  });
+
+  test("drops unknown fields that were forced on it, but for the template's", async () => {
+    const template = {
+      finalizers: ["kept"],
+      spec: { aFieldOfNextYear: 1, containers: [{ name: "test", image: "busybox", another: true }] },
+    };
+    const created = await client.create<{ spec: Record<string, unknown> }>(
+      TEST_TASKS,
+      "ci",
+      makeObject("forced", { scirpt: "true", template }),
+      {
+        dryRun: true,
+        fieldValidation: "Ignore",
+      },
+    );
+    assert.equal("scirpt" in created.spec, false);
+    assert.deepEqual(created.spec.template, template);
+  });
+
+  test("keeps the status apart from the spec, checks it, and shows both in kubectl get tt", async () => {
+    await client.create(TEST_TASKS, "ci", makeObject("shown", { image: "busybox", jobs: ["unit", "functional"] }));
+    const condition = { observedGeneration: 1, lastTransitionTime: "2026-01-01T00:00:00Z", message: "ok" };
+    const status: TestTaskStatus = {
+      observedGeneration: 1,
+      conditions: [
+        { type: "Ready", status: "True", reason: "Serving", ...condition },
+        { type: "Registered", status: "Unknown", reason: "Connecting", ...condition },
+      ],
+      functions: ["build:unit", "build:functional"],
+      active: 3,
+      lastBuild: {
+        number: "shown-0123",
+        result: "FAILURE - out of memory (limit 2Gi)",
+        url: "http://ci.example.com/1",
+        finishedAt: "2026-01-01T00:00:00Z",
+      },
+    };
+    await client.mergePatch(TEST_TASKS, "ci", "shown", { spec: { suspend: true }, status }, { subresource: "status" });
+    const stored = await client.get(TEST_TASKS, "ci", "shown");
+    const parsed = parseTestTask(stored);
+    assert.ok(parsed.ok);
+    assert.deepEqual(parsed.task.status, status);
+    assert.equal(parsed.task.spec.suspend, false);
+    await assert.rejects(
+      client.mergePatch(TEST_TASKS, "ci", "shown", { status: { active: -1 } }, { subresource: "status" }),
+      /status\.active/,
+    );
+
+    const cells = (await kubectl("get", "tt", "-n", "ci", "shown", "--no-headers")).trim().split(/\s{2,}/);
+    assert.deepEqual(cells.slice(0, 6), ["shown", "false", "3", "True", "Unknown", "FAILURE - out of memory (limit 2Gi)"]);
+    assert.match(
+      await kubectl("get", "ci", "-n", "ci", "shown", "-o", "wide"),
+      /Serving.*\["unit","functional"\].*http:\/\/ci\.example\.com\/1/,
+    );
+  });
+
+  test("a build with a null result is a status that can be written", async () => {
+    await client.create(TEST_TASKS, "ci", makeObject("null-result", { image: "busybox" }));
+    const lastBuild = { number: "n-1", result: null, finishedAt: "2026-01-01T00:00:00Z" };
+    await kubectl(
+      "patch",
+      "tt",
+      "-n",
+      "ci",
+      "null-result",
+      "--subresource=status",
+      "--type=json",
+      "-p",
+      JSON.stringify([{ op: "add", path: "/status", value: { lastBuild } }]),
+    );
+    const { status } = await client.get<{ status: TestTaskStatus }>(TEST_TASKS, "ci", "null-result");
+    assert.deepEqual(status.lastBuild, lastBuild);
+  });
+
+  test("explains every field", async () => {
+    const text = await kubectl("explain", "tt.spec.timeouts");
+    assert.match(text, /How long the test may run/);
+  });
+});

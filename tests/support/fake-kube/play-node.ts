@@ -1,0 +1,84 @@
+import { JOBS, PODS, type Resource } from "../../../src/kube/resource.ts";
+import { coerceError } from "../../../src/runtime/errors.ts";
+import type { FakeKube } from "./fake-kube.ts";
+import type { StoreChange } from "./fake-store.ts";
+import { createPodFor, endPod, startPod } from "./pod-steps.ts";
+import type { StoredObject } from "./resource-rules.ts";
+
+/** What becomes of one Job's pod. */
+export interface PodScript {
+  /** 0 by default. */
+  readonly exitCode?: number;
+  /** The judged container's termination message. */
+  readonly message?: string;
+  /** Lines of the first container's log. */
+  readonly log?: readonly string[];
+  /** The pod stays Pending until then; for ever with a promise that never resolves. */
+  readonly scheduled?: Promise<unknown>;
+  /** The containers run until then. */
+  readonly finished?: Promise<unknown>;
+  /** Exit code when it is told to end (TERM); 143 by default. */
+  readonly exitCodeOnTerm?: number;
+}
+
+export interface PlayedNode extends Disposable {
+  /** What went wrong in the play itself; a test asserts that it is empty. */
+  readonly failures: readonly Error[];
+}
+
+/**
+ * Plays Job controller, scheduler, kubelet and garbage collector until disposed: every Job that is not suspended gets a pod that goes from
+ * Pending over Running to its end, and its status follows. A running pod whose `activeDeadlineSeconds` is lowered ends as
+ * Failed/DeadlineExceeded (one without `startTime` does not care, as with the real kubelet), a deleted pod ends and goes, a deleted Job
+ * takes its pods with it.
+ */
+export function playNode(fake: FakeKube, scriptOf: (job: StoredObject) => PodScript = () => ({})): PlayedNode {
+  const failures: Error[] = [];
+  const toldToEnd = new Map<string, (why: "deadline" | "delete") => void>();
+
+  async function runPod(job: StoredObject): Promise<void> {
+    const { scheduled, finished, log = [], exitCode = 0, exitCodeOnTerm = 143, message } = scriptOf(job);
+    const { namespace = "", name } = createPodFor(fake, job).metadata;
+    await scheduled;
+    if (fake.find(PODS, namespace, name) === undefined) return;
+    startPod(fake, namespace, name);
+    fake.logs.append(namespace, name, fake.get(PODS, namespace, name).spec.containers[0].name, log);
+    const told = new Promise<"deadline" | "delete">((resolve) => toldToEnd.set(`${namespace}/${name}`, resolve));
+    const why = await Promise.race([told, Promise.resolve(finished).then(() => "finished" as const)]);
+    toldToEnd.delete(`${namespace}/${name}`);
+    if (fake.find(PODS, namespace, name) === undefined) return;
+    endPod(fake, namespace, name, {
+      exitCode: why === "finished" ? exitCode : exitCodeOnTerm,
+      deadlineExceeded: why === "deadline",
+      ...(message === undefined ? {} : { message }),
+    });
+    if (why === "delete") fake.remove(PODS, namespace, name);
+  }
+
+  function onChange({ rules, type, object, before }: StoreChange): void {
+    const is = (resource: Resource) => rules.plural === resource.plural && rules.group === resource.group;
+    if (is(JOBS) && type === "ADDED" && object.spec?.suspend !== true) later(() => runPod(object));
+    if (is(JOBS) && type === "DELETED") later(async () => deletePodsOf(fake, object));
+    if (!is(PODS) || type !== "MODIFIED") return;
+    const end = toldToEnd.get(`${object.metadata.namespace}/${object.metadata.name}`);
+    const isLowered = object.spec.activeDeadlineSeconds < (before?.spec.activeDeadlineSeconds ?? Number.POSITIVE_INFINITY);
+    if (isLowered) end?.("deadline");
+    if (object.metadata.deletionTimestamp !== undefined) end?.("delete");
+  }
+
+  /** Not within the write that it follows: controllers see it through their watches. */
+  function later(work: () => Promise<void>): void {
+    setImmediate(() => {
+      work().catch((thrown: unknown) => failures.push(coerceError(thrown)));
+    });
+  }
+
+  return { failures, [Symbol.dispose]: fake.subscribe(onChange) };
+}
+
+function deletePodsOf(fake: FakeKube, job: StoredObject): void {
+  const namespace = job.metadata.namespace ?? "";
+  for (const pod of fake.list(PODS, namespace)) {
+    if (pod.metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid)) fake.delete(PODS, namespace, pod.metadata.name);
+  }
+}
