@@ -43,11 +43,15 @@ interface Source {
   lineCounter: LineCounter;
 }
 
-/** kubectl's YAML reader leaves these texts strings. */
+/** Plain texts that YAML 1.1 or the `yaml` package read as something else than kubectl's reader does: all of these stay strings. */
 function kubectlTags(tags: Tags): Tags {
   const unknown = /:(timestamp|binary|omap|pairs|set)$/;
-  return tags.filter((tag) => typeof tag === "string" || !(unknown.test(tag.tag) || tag.format === "TIME"));
+  const kept = tags.filter((tag) => typeof tag === "string" || !(unknown.test(tag.tag) || tag.format === "TIME"));
+  return kept.map((tag) => (typeof tag !== "string" && "test" in tag && tag.test?.test(".") ? { ...tag, test: FLOAT } : tag));
 }
+
+/** The package takes a lone `.` for a number. */
+const FLOAT = /^[-+]?([0-9][0-9_]*[.][0-9_]*|[.][0-9][0-9_]*)$/;
 
 function readDocument(source: Source): TestTaskDocument[] {
   const { document } = source;

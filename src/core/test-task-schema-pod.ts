@@ -50,7 +50,7 @@ const quantitySchema = withRules(
   z.union([z.int(), z.string().max(QUANTITY_MAX_LENGTH)]).meta({ "x-kubernetes-int-or-string": true, maxLength: QUANTITY_MAX_LENGTH }),
   [
     {
-      cel: "type(self) == int ? self >= 0 : (isQuantity(self) && quantity(self).sign() >= 0 && self.matches('^[0-9.]'))",
+      cel: "type(self) == int ? self >= 0 : (isQuantity(self) && self.matches('^[0-9.]'))",
       holds: isQuantity,
       message: "must be a quantity such as 500m, 2 or 1Gi",
     },

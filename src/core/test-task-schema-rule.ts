@@ -48,13 +48,22 @@ export function renderCelString(text: string): string {
   return `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }
 
-/** Text without NUL (no container runtime takes it) of at most `maxBytes` in UTF-8. */
-export function boundedText(maxBytes: number, tooLong: string): z.ZodString {
+/**
+ * Rules that the text in `field` has no NUL (no container runtime takes it) and at most `maxBytes` in UTF-8. They belong to the object
+ * that has the field: a rule of the text itself would have the API server print all of it.
+ */
+export function textRules<F extends string>(field: F, maxBytes: number, tooLong: string): SchemaRule<{ [name in F]?: string }>[] {
   const encoder = new TextEncoder();
-  return withRules(z.string().max(maxBytes), [
-    { cel: `bytes(self).size() <= ${maxBytes}`, holds: (text) => encoder.encode(text).length <= maxBytes, message: tooLong },
-    { cel: "!self.contains('\\u0000')", holds: (text) => !text.includes("\0"), message: "must not contain a NUL character" },
-  ]);
+  const rule = (cel: string, holds: (text: string) => boolean, message: string) => ({
+    cel: `!has(self.${field}) || ${cel}`,
+    holds: (value: { [name in F]?: string }) => holds(value[field] ?? ""),
+    message,
+    field,
+  });
+  return [
+    rule(`bytes(self.${field}).size() <= ${maxBytes}`, (text) => encoder.encode(text).length <= maxBytes, tooLong),
+    rule(`!self.${field}.contains('\\u0000')`, (text) => !text.includes("\0"), "must not contain a NUL character"),
+  ];
 }
 
 /** A list without duplicates, in the schema `x-kubernetes-list-type: set`. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { DURATION_MAX_LENGTH, DURATION_PATTERN, isDuration, parseDurationMs } from "./duration.ts";
 import { podTemplateSchema, resourcesSchema, tolerationsSchema } from "./test-task-schema-pod.ts";
-import { boundedText, mapListOf, matchingString, renderCelString, setOf, withRules } from "./test-task-schema-rule.ts";
+import { mapListOf, matchingString, renderCelString, setOf, textRules, withRules } from "./test-task-schema-rule.ts";
 
 /**
  * The schema of `turbo-hipster.io/v1alpha1` TestTask specs, written once: this program parses with it, the CRD is rendered from it
@@ -79,25 +79,28 @@ const nodeLabelSchema = z.strictObject({
   tolerations: tolerationsSchema.meta({ description: "Tolerations added to those of the template." }).exactOptional(),
 });
 
-const envSchema = z.strictObject({
-  name: withRules(
-    matchingString(
-      "^[A-Za-z_][A-Za-z0-9_]*$",
-      200,
-      "must be the name of an environment variable: letters, digits and '_', not starting with a digit",
-    ),
-    [
-      {
-        cel: "!self.startsWith('TH_')",
-        holds: (name) => !name.startsWith("TH_"),
-        message: "names that start with TH_ are set by turbo-hipster; choose another",
-      },
-    ],
-  ).meta({ description: "Name of the variable." }),
-  value: boundedText(MAX_ENV_VALUE_BYTES, "must be at most 32 KiB").meta({
-    description: "Its value. $(NAME) is replaced by Kubernetes as in any pod; $$ stands for one $.",
+const envSchema = withRules(
+  z.strictObject({
+    name: withRules(
+      matchingString(
+        "^[A-Za-z_][A-Za-z0-9_]*$",
+        200,
+        "must be the name of an environment variable: letters, digits and '_', not starting with a digit",
+      ),
+      [
+        {
+          cel: "!self.startsWith('TH_')",
+          holds: (name) => !name.startsWith("TH_"),
+          message: "names that start with TH_ are set by turbo-hipster; choose another",
+        },
+      ],
+    ).meta({ description: "Name of the variable." }),
+    value: z.string().max(MAX_ENV_VALUE_BYTES).meta({
+      description: "Its value. $(NAME) is replaced by Kubernetes as in any pod; $$ stands for one $.",
+    }),
   }),
-});
+  textRules("value", MAX_ENV_VALUE_BYTES, "must be at most 32 KiB"),
+);
 
 const checkoutSchema = z.strictObject({
   enabled: z.boolean().meta({ description: "false switches the checkout off without removing its settings." }).default(true),
@@ -131,7 +134,9 @@ const specSchema = z.strictObject({
   image: imageSchema
     .meta({ description: "Image of the test's container. With a template it replaces the image of the judged container." })
     .exactOptional(),
-  script: boundedText(MAX_SCRIPT_BYTES, "must be at most 64 KiB; keep longer scripts in the repository or the image")
+  script: z
+    .string()
+    .max(MAX_SCRIPT_BYTES)
     .min(1)
     .meta({
       description: "Shell script that is the test, run with sh -e. Without it the image's or the template's own command is the test.",
@@ -160,7 +165,7 @@ export const testTaskSpecSchema = withRules(specSchema, [
     message: "must have image (with script, unless the image's own command is the test) or template",
   },
   {
-    cel: `has(self.image) || !has(self.template) || (${JUDGED_HAS_IMAGE_CEL})`,
+    cel: `has(self.image) || !has(self.template) || self.template.spec.containers.size() == 0 || (${JUDGED_HAS_IMAGE_CEL})`,
     holds: ({ image, template }) => {
       if (image !== undefined || template === undefined) return true;
       const { containers } = template.spec;
@@ -176,6 +181,7 @@ export const testTaskSpecSchema = withRules(specSchema, [
     message: `jobs times node labels make more than ${MAX_FUNCTIONS} functions; divide them between several TestTasks`,
     field: "jobs",
   },
+  ...textRules("script", MAX_SCRIPT_BYTES, "must be at most 64 KiB; keep longer scripts in the repository or the image"),
 ]).meta({ description: "Which Zuul jobs the task serves and how the pod of their builds looks." });
 
 const MAX_NAME_LENGTH = 40;

@@ -74,6 +74,11 @@ test("YAML is read as kubectl reads it: yes is true, a date is a string", () => 
   assert.match(problemsIn(`${TASK}  env: [{name: A, value: on}]\n`)[0]?.message ?? "", /put it in quotes/);
 });
 
+test("a lone point is a string", () => {
+  assert.equal(readTestTaskDocuments(`${TASK}  env: [{name: PYTHONPATH, value: .}]\n`)[0]?.state, "valid");
+  assert.equal(readTestTaskDocuments(`${TASK}  env: [{name: A, value: .5}]\n`)[0]?.state, "invalid");
+});
+
 test("aliases that multiply are refused", () => {
   const levels = Array.from({ length: 9 }, (_, level) => `  a${level + 1}: &a${level + 1} [${Array(9).fill(`*a${level}`).join(", ")}]`);
   const [problem] = problemsIn(`${TASK}x:\n  a0: &a0 [lol, lol]\n${levels.join("\n")}\n`);
