@@ -1,0 +1,65 @@
+{{- define "turbo-hipster.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 54 | trimSuffix "-" }}
+{{- end }}
+
+{{- /* Name of every object; at most 54 characters, so that -internal fits behind it. */}}
+{{- define "turbo-hipster.fullname" -}}
+{{- $name := default .Chart.Name .Values.nameOverride }}
+{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
+{{- default $full .Values.fullnameOverride | replace "." "-" | trunc 54 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "turbo-hipster.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "turbo-hipster.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end }}
+
+{{- define "turbo-hipster.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{ include "turbo-hipster.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "turbo-hipster.serviceAccountName" -}}
+{{- default (ternary (include "turbo-hipster.fullname" .) "default" .Values.serviceAccount.create) .Values.serviceAccount.name }}
+{{- end }}
+
+{{- define "turbo-hipster.image" -}}
+{{- with .Values.image }}
+{{- if .digest }}
+{{- printf "%s@%s" .repository .digest }}
+{{- else }}
+{{- printf "%s:%s" .repository (default $.Chart.AppVersion .tag) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- /* The operator's configuration: the config block, and what only the release knows. */}}
+{{- define "turbo-hipster.config" -}}
+{{- $config := deepCopy .Values.config }}
+{{- if not (dig "gearman" "servers" list $config) }}
+{{- fail "config.gearman.servers is empty. Name the Gearman server that Zuul uses, for example: --set 'config.gearman.servers={zuul.example.org:4730}'" }}
+{{- end }}
+{{- if not $config.installation }}
+{{- if or (gt (len .Release.Name) 40) (contains "." .Release.Name) }}
+{{- fail (printf "the release's name %q cannot name the installation, which has at most 40 lower-case letters, digits and dashes. Set config.installation, or choose another name." .Release.Name) }}
+{{- end }}
+{{- $_ := set $config "installation" .Release.Name }}
+{{- end }}
+{{- $_ := set $config "namespaces" (default (list .Release.Namespace) $config.namespaces) }}
+{{- $_ := set $config "image" (default (include "turbo-hipster.image" .) $config.image) }}
+{{- toYaml $config }}
+{{- end }}
+
+{{- /* The port that the operator listens on, "public" or "internal". Takes a list: the root, the name. */}}
+{{- define "turbo-hipster.port" -}}
+{{- $face := index . 1 }}
+{{- $defaults := dict "public" "0.0.0.0:8080" "internal" "0.0.0.0:8081" }}
+{{- $listen := dig "http" $face (get $defaults $face) (deepCopy (index . 0).Values.config) }}
+{{- $port := regexFind "[0-9]+$" $listen }}
+{{- if or (regexMatch "^(127\\.|localhost:|\\[::1\\])" $listen) (eq (int $port) 0) }}
+{{- fail (printf "config.http.%s is %q, which neither the kubelet's probes nor a Service can reach. Give it an address and a fixed port, such as %s." $face $listen (get $defaults $face)) }}
+{{- end }}
+{{- $port }}
+{{- end }}

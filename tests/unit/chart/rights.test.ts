@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Job } from "../../../src/core/kubernetes-objects.ts";
+import { BuildObjects } from "../../../src/kube/build-objects.ts";
+import type { KubeClient } from "../../../src/kube/kube-client.ts";
+import { type Resource, renderRbacResource } from "../../../src/kube/resource.ts";
+import { TestTaskObjects } from "../../../src/kube/test-task-objects.ts";
+import { systemClock } from "../../../src/runtime/clock.ts";
+import { silentLogger } from "../../../src/runtime/logger.ts";
+import { type ChartObject, LEAST_VALUES, renderChart } from "./render-chart.ts";
+
+const NAMESPACE = "ci";
+const JOB = { metadata: { name: "a-1", namespace: NAMESPACE }, spec: { template: { spec: { containers: [] } } } } as unknown as Job;
+
+/** A client that does nothing but note `verb group/resource`, and the first watch that was opened for each resource. */
+function makeRecordingClient() {
+  const calls = new Set<string>();
+  const watching = new Map([
+    ["jobs", Promise.withResolvers<void>()],
+    ["pods", Promise.withResolvers<void>()],
+    ["testtasks", Promise.withResolvers<void>()],
+  ]);
+  const note = (verb: string, resource: Resource, subresource?: string) =>
+    calls.add(`${verb} ${resource.group}/${renderRbacResource(resource, subresource)}`);
+  const client = {
+    create: async (resource: Resource) => note("create", resource),
+    get: async (resource: Resource) => note("get", resource),
+    async list(resource: Resource) {
+      note("list", resource);
+      return { items: [], metadata: { resourceVersion: "1" } };
+    },
+    mergePatch: async (resource: Resource, _namespace: string, _name: string, _patch: object, options?: { subresource?: string }) =>
+      note("patch", resource, options?.subresource),
+    delete: async (resource: Resource) => note("delete", resource),
+    async *watch(resource: Resource, _namespace: string, { signal }: { signal: AbortSignal }) {
+      note("watch", resource);
+      watching.get(resource.plural)?.resolve();
+      yield* [];
+      await new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+    },
+  };
+  return { client: client as unknown as KubeClient, calls, watching: (plural: string) => watching.get(plural)?.promise };
+}
+
+/** Every method of the two classes that reach the API server, called once. A new one must be added here, and to the chart if it asks for more. */
+async function collectCalls(): Promise<Set<string>> {
+  const { client, calls, watching } = makeRecordingClient();
+  const edges = { client, namespaces: [NAMESPACE], clock: systemClock, logger: silentLogger, onChange() {} };
+  const builds = new BuildObjects({ ...edges, installation: "test" });
+  const tasks = new TestTaskObjects(edges);
+  const called = new Set<string>();
+  const call = async <T extends object>(target: T, name: keyof T & string, ...args: unknown[]) => {
+    called.add(`${target.constructor.name}.${name}`);
+    await (target[name] as (...args: unknown[]) => unknown)(...args);
+  };
+
+  await call(builds, "start");
+  await call(tasks, "start");
+  await call(builds, "synced");
+  await call(tasks, "synced");
+  await Promise.all(["jobs", "pods", "testtasks"].map(watching));
+  for (const name of ["lastHeardMsAgo", "cachedJobs"] as const) await call(builds, name);
+  for (const name of ["lastHeardMsAgo", "cachedTestTasks"] as const) await call(tasks, name);
+  await call(builds, "cachedJob", NAMESPACE, "a-1");
+  await call(builds, "cachedPods", NAMESPACE, "a-1");
+  await call(builds, "createJob", JOB);
+  await call(builds, "getJob", NAMESPACE, "a-1");
+  await call(builds, "annotateJob", NAMESPACE, "a-1", {}, 60);
+  await call(builds, "deleteJob", NAMESPACE, "a-1");
+  await call(builds, "endPod", NAMESPACE, "a-1-x");
+  await call(tasks, "writeStatus", NAMESPACE, "a", {}, new AbortController().signal);
+  await call(builds, "stop");
+  await call(tasks, "stop");
+
+  const methods = [BuildObjects, TestTaskObjects].flatMap(({ name, prototype }) =>
+    Object.getOwnPropertyNames(prototype)
+      .filter((method) => method !== "constructor")
+      .map((method) => `${name}.${method}`),
+  );
+  assert.deepEqual(called, new Set(methods), "every method is called here");
+  return calls;
+}
+
+function grantedBy(role: ChartObject): Set<string> {
+  const rules = role.rules as { apiGroups: string[]; resources: string[]; verbs: string[]; resourceNames?: string[] }[];
+  return new Set(
+    rules.flatMap(({ apiGroups, resources, verbs }) =>
+      apiGroups.flatMap((group) => resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group}/${resource}`))),
+    ),
+  );
+}
+
+describe("the operator's rights", () => {
+  test("are exactly what its Kubernetes edge asks for", async () => {
+    const [role] = (await renderChart(LEAST_VALUES)).filter(({ kind }) => kind === "Role");
+    assert.ok(role);
+    assert.deepEqual(grantedBy(role), await collectCalls());
+  });
+
+  test("are given to its account by a Role in each served namespace, and nowhere else", async () => {
+    const values = { config: { ...LEAST_VALUES.config, namespaces: ["one", "two"] }, serviceAccount: { name: "runner" } };
+    const objects = await renderChart(values, { namespace: "operators" });
+    const rbac = objects.filter(({ apiVersion }) => apiVersion.startsWith("rbac.authorization.k8s.io/"));
+    assert.equal(rbac.length, 4);
+    assert.deepEqual(
+      new Set(rbac.map(({ kind, metadata }) => `${kind} ${metadata.namespace}`)),
+      new Set(["Role one", "Role two", "RoleBinding one", "RoleBinding two"]),
+    );
+    for (const { roleRef, subjects, metadata } of rbac.filter(({ kind }) => kind === "RoleBinding")) {
+      assert.deepEqual(roleRef, { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: metadata.name });
+      assert.deepEqual(subjects, [{ kind: "ServiceAccount", name: "runner", namespace: "operators" }]);
+    }
+  });
+
+  test("can be left to the user, as can the account", async () => {
+    const objects = await renderChart({ ...LEAST_VALUES, rbac: { create: false }, serviceAccount: { create: false } });
+    assert.ok(!objects.some(({ kind }) => ["Role", "RoleBinding", "ServiceAccount"].includes(kind)));
+    const deployment = objects.find(({ kind }) => kind === "Deployment");
+    assert.equal(deployment?.spec.template.spec.serviceAccountName, "default");
+  });
+});

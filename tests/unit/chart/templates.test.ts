@@ -1,0 +1,184 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { parse } from "yaml";
+import { parseConfig } from "../../../src/config.ts";
+import { TEST_TASK_CRD_NAME } from "../../../src/core/test-task-crd.ts";
+import { VERSION } from "../../../src/version.ts";
+import { CHART, configText, EXAMPLES, find, helm, LEAST_VALUES, renderChart } from "./render-chart.ts";
+
+describe("what the chart makes", () => {
+  test("the least values give one operator with its account, rights, configuration and two Services", async () => {
+    const objects = await renderChart(LEAST_VALUES);
+    assert.equal(objects.length, 8);
+    assert.deepEqual(
+      new Set(objects.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`)),
+      new Set([
+        "ConfigMap ci/turbo-hipster",
+        `CustomResourceDefinition /${TEST_TASK_CRD_NAME}`,
+        "Deployment ci/turbo-hipster",
+        "Role ci/turbo-hipster",
+        "RoleBinding ci/turbo-hipster",
+        "Service ci/turbo-hipster",
+        "Service ci/turbo-hipster-internal",
+        "ServiceAccount ci/turbo-hipster",
+      ]),
+    );
+    assert.equal(find(objects, "Deployment").spec.replicas, 1);
+  });
+
+  test("its version is the program's, and so is the tag of the image", async () => {
+    const chart = parse(readFileSync(join(CHART, "Chart.yaml"), "utf8"));
+    assert.equal(chart.appVersion, VERSION);
+    const container = find(await renderChart(LEAST_VALUES), "Deployment").spec.template.spec.containers[0];
+    assert.equal(container.image, `turbo-hipster:${VERSION}`);
+  });
+
+  test("helm lint finds nothing in it, with the example values as well", async () => {
+    for (const file of ["values.yaml", "values-local.yaml"]) {
+      const output = await helm(["lint", "--strict", CHART, "--values", join(EXAMPLES, file), "--set", "config.gearman.servers={a:1}"]);
+      assert.doesNotMatch(output, /WARNING|ERROR/);
+    }
+  });
+
+  test("names and namespaces that look like numbers stay text", async () => {
+    const objects = await renderChart(LEAST_VALUES, { release: "1234", namespace: "567" });
+    const deployment = find(objects, "Deployment");
+    assert.equal(deployment.metadata.namespace, "567");
+    assert.equal(deployment.spec.selector.matchLabels["app.kubernetes.io/instance"], "1234");
+    const config = parseConfig(configText(objects), "config.yaml");
+    assert.deepEqual([config.installation, config.namespaces], ["1234", ["567"]]);
+  });
+
+  test("names of a long release stay within what Kubernetes allows, and inside one release the same", async () => {
+    const release = `x${"-long".repeat(10)}ly`;
+    const objects = await renderChart({ ...LEAST_VALUES, config: { ...LEAST_VALUES.config, installation: "short" } }, { release });
+    const own = objects.filter(({ kind }) => kind !== "CustomResourceDefinition");
+    for (const { metadata } of own) assert.ok(metadata.name.length <= 63, metadata.name);
+    assert.equal(new Set(own.map(({ metadata }) => metadata.name)).size, 2);
+  });
+
+  test("the definition can be left out, and is kept at uninstall unless that is unwanted", async () => {
+    const policy = (objects: Awaited<ReturnType<typeof renderChart>>) =>
+      find(objects, "CustomResourceDefinition").metadata.annotations?.["helm.sh/resource-policy"];
+    assert.equal(policy(await renderChart(LEAST_VALUES)), "keep");
+    assert.equal(policy(await renderChart({ ...LEAST_VALUES, crds: { keep: false } })), undefined);
+    const without = await renderChart({ ...LEAST_VALUES, crds: { install: false } });
+    assert.ok(!without.some(({ kind }) => kind === "CustomResourceDefinition"));
+  });
+});
+
+describe("the configuration", () => {
+  test("what the release knows stands in for installation, namespaces and image", async () => {
+    const objects = await renderChart(
+      { ...LEAST_VALUES, image: { repository: "r.example/th", tag: "7" } },
+      { release: "one", namespace: "two" },
+    );
+    const config = parseConfig(configText(objects), "config.yaml");
+    assert.deepEqual([config.installation, config.namespaces, config.image], ["one", ["two"], "r.example/th:7"]);
+  });
+
+  test("the block is handed on as it is", async () => {
+    const config = {
+      installation: "named",
+      namespaces: ["a", "b"],
+      gearman: { servers: ["zuul.example.org", "[::1]:4731"] },
+      image: "r.example/other:1",
+      maxBuilds: 10_000,
+      results: "token",
+      checkout: { allowedUrls: ["https://zuul.example.org/p/{{x}}"] },
+      keepJobs: "1h30m",
+      publicUrl: "https://builds.example.org/?a=1&b=#c",
+      http: { public: "0.0.0.0:9080", internal: "[::]:9081" },
+      log: { level: "debug" },
+    };
+    const text = configText(await renderChart({ config }));
+    assert.deepEqual(parse(text), config);
+    assert.equal(parseConfig(text, "config.yaml").maxBuilds, 10_000);
+  });
+
+  test("a change of it starts a new operator, anything else in the values does not", async () => {
+    const checksum = async (values: object) =>
+      find(await renderChart(values), "Deployment").spec.template.metadata.annotations["checksum/config"];
+    const before = await checksum(LEAST_VALUES);
+    assert.match(before, /^[0-9a-f]{64}$/);
+    assert.notEqual(await checksum({ config: { ...LEAST_VALUES.config, maxBuilds: 7 } }), before);
+    assert.equal(await checksum({ ...LEAST_VALUES, service: { port: 80 }, podAnnotations: { "checksum/config": "mine" } }), before);
+  });
+
+  for (const file of ["values.yaml", "values-local.yaml"]) {
+    test(`deploy/examples/${file} is a configuration that the operator takes`, async () => {
+      const values = file === "values.yaml" ? {} : LEAST_VALUES;
+      const config = parseConfig(configText(await renderChart(values, { files: [join(EXAMPLES, file)] })), file);
+      assert.equal(config.gearman.servers.length, 1);
+    });
+  }
+});
+
+describe("the operator's pod", () => {
+  test("keeps the restricted Pod Security Standard, with a read-only root file system", async () => {
+    const { spec } = find(await renderChart(LEAST_VALUES), "Deployment").spec.template;
+    assert.deepEqual(spec.securityContext, { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } });
+    assert.deepEqual(spec.containers[0].securityContext, {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+    });
+    assert.equal(find(await renderChart(LEAST_VALUES), "ServiceAccount").automountServiceAccountToken, false);
+    assert.equal(spec.automountServiceAccountToken, true);
+  });
+
+  test("is replaced without a moment in which no operator is registered", async () => {
+    const { strategy } = find(await renderChart(LEAST_VALUES), "Deployment").spec;
+    assert.deepEqual(strategy, { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } });
+  });
+
+  test("is probed on the internal port, and the Services lead to the ports of the configuration", async () => {
+    const objects = await renderChart({ config: { ...LEAST_VALUES.config, http: { public: "0.0.0.0:9080", internal: "[::]:9081" } } });
+    const container = find(objects, "Deployment").spec.template.spec.containers[0];
+    assert.deepEqual(container.ports, [
+      { name: "http", containerPort: 9080 },
+      { name: "internal", containerPort: 9081 },
+    ]);
+    assert.deepEqual(container.livenessProbe.httpGet, { path: "/healthz", port: "internal" });
+    assert.deepEqual(container.startupProbe.httpGet, { path: "/healthz", port: "internal" });
+    assert.deepEqual(container.readinessProbe.httpGet, { path: "/readyz", port: "internal" });
+    const ports = (name: string) => find(objects, "Service", name).spec.ports.map((port: object) => ({ ...port, appProtocol: undefined }));
+    assert.deepEqual(ports("turbo-hipster"), [{ name: "http", port: 8080, targetPort: "http", appProtocol: undefined }]);
+    assert.deepEqual(ports("turbo-hipster-internal"), [{ name: "internal", port: 9081, targetPort: "internal", appProtocol: undefined }]);
+  });
+
+  test("takes what users set for scheduling, pulling and labelling", async () => {
+    const values = {
+      ...LEAST_VALUES,
+      image: { repository: "r.example/th", tag: "ignored", digest: `sha256:${"a".repeat(64)}`, pullPolicy: "Always" },
+      imagePullSecrets: [{ name: "pull" }],
+      priorityClassName: "high",
+      nodeSelector: { "kubernetes.io/os": "linux" },
+      tolerations: [{ key: "ci", operator: "Exists" }],
+      affinity: { nodeAffinity: {} },
+      podAnnotations: { a: "b" },
+      podLabels: { team: "ci", "app.kubernetes.io/instance": "stolen" },
+      extraEnv: [{ name: "NODE_OPTIONS", value: "--max-old-space-size=512" }],
+      resources: { limits: { memory: "2Gi" } },
+      terminationGracePeriodSeconds: 7,
+      serviceAccount: { annotations: { role: "x" } },
+    };
+    const objects = await renderChart(values);
+    const { template, selector } = find(objects, "Deployment").spec;
+    const { containers, ...spec } = template.spec;
+    assert.equal(containers[0].image, `r.example/th@sha256:${"a".repeat(64)}`);
+    assert.equal(containers[0].imagePullPolicy, "Always");
+    assert.deepEqual(containers[0].env, values.extraEnv);
+    assert.deepEqual(containers[0].resources, { requests: { cpu: "100m", memory: "256Mi" }, limits: { memory: "2Gi" } });
+    for (const name of ["imagePullSecrets", "priorityClassName", "nodeSelector", "tolerations", "affinity"] as const) {
+      assert.deepEqual(spec[name], values[name], name);
+    }
+    assert.equal(spec.terminationGracePeriodSeconds, 7);
+    assert.equal(template.metadata.annotations.a, "b");
+    assert.deepEqual(template.metadata.labels, { team: "ci", ...selector.matchLabels });
+    assert.equal(selector.matchLabels["app.kubernetes.io/instance"], "turbo-hipster");
+    assert.deepEqual(find(objects, "ServiceAccount").metadata.annotations, { role: "x" });
+  });
+});

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { parse } from "yaml";
+import { parseConfig } from "../../../src/config.ts";
+import { DURATION_PATTERN } from "../../../src/core/duration.ts";
+import { InputError } from "../../../src/runtime/errors.ts";
+import { CHART, LEAST_VALUES, renderChart } from "./render-chart.ts";
+
+interface Schema {
+  type?: string;
+  properties?: Record<string, Schema>;
+  additionalProperties?: boolean | Schema;
+  pattern?: string;
+}
+
+const schema: Schema & { definitions: object } = JSON.parse(readFileSync(join(CHART, "values.schema.json"), "utf8"));
+const defaults = parse(readFileSync(join(CHART, "values.yaml"), "utf8"));
+
+function refuses(values: object, expected: RegExp): Promise<void> {
+  return assert.rejects(renderChart(values), (error: Error) => {
+    assert.match(error.message, expected);
+    return true;
+  });
+}
+
+/** The names that the operator's own schema knows at a place of the configuration, as its error message lists them. */
+function fieldsOfConfig(path: readonly string[]): string[] {
+  const atPath = path.reduceRight<Record<string, unknown>>((inner, name) => ({ [name]: inner }), { unheardOf: 1 });
+  const config = { gearman: { servers: ["a"] }, ...atPath };
+  try {
+    parseConfig(JSON.stringify(config), "test");
+  } catch (error) {
+    assert.ok(error instanceof InputError);
+    return /unheardOf: unknown field; known here: (.*)/.exec(error.message)?.[1]?.split(", ") ?? [];
+  }
+  return [];
+}
+
+describe("values of the chart", () => {
+  test("without a Gearman server the message names the value and how to set it", async () => {
+    await refuses({}, /config\.gearman\.servers is empty.*--set 'config\.gearman\.servers=/);
+    await refuses({ config: { gearman: { servers: [] } } }, /config\.gearman\.servers is empty/);
+  });
+
+  const wrong: [string, object, RegExp][] = [
+    ["an unknown value", { replicaCount: 2 }, /additional properties 'replicaCount' not allowed/],
+    ["an unknown field of the configuration", { config: { maxBuild: 2 } }, /at '\/config': additional properties 'maxBuild' not allowed/],
+    [
+      "one text instead of a list of servers",
+      { config: { gearman: { servers: "a:1" } } },
+      /at '\/config\/gearman\/servers': got string, want array/,
+    ],
+    ["a server with a scheme", { config: { gearman: { servers: ["tcp://a:1"] } } }, /at '\/config\/gearman\/servers\/0'/],
+    ["no namespace at all", { config: { namespaces: [] } }, /at '\/config\/namespaces': minItems/],
+    ["a namespace twice", { config: { namespaces: ["a", "a"] } }, /at '\/config\/namespaces'/],
+    ["an installation that is no name", { config: { installation: "A b" } }, /at '\/config\/installation'/],
+    ["too many builds", { config: { maxBuilds: 10_001 } }, /at '\/config\/maxBuilds': maximum/],
+    ["a duration of days", { config: { keepJobs: "3d" } }, /at '\/config\/keepJobs'/],
+    ["a log level of another program", { config: { log: { level: "trace" } } }, /at '\/config\/log\/level'/],
+    ["a public address that is no URL", { config: { publicUrl: "builds.example.org" } }, /at '\/config\/publicUrl'/],
+    [
+      "internal pages on the loopback",
+      { config: { http: { internal: "127.0.0.1:8081" } } },
+      /config\.http\.internal is "127\.0\.0\.1:8081", which neither/,
+    ],
+    [
+      "public pages on any free port",
+      { config: { http: { public: "0.0.0.0:0" } } },
+      /config\.http\.public is "0\.0\.0\.0:0", which neither/,
+    ],
+    ["a tag in the repository's digest", { image: { digest: "latest" } }, /at '\/image\/digest'/],
+    ["a number as a label", { podLabels: { a: 1 } }, /at '\/podLabels\/a': got number, want string/],
+    ["a variable without a name", { extraEnv: [{ value: "x" }] }, /at '\/extraEnv\/0': missing property 'name'/],
+  ];
+  for (const [what, values, expected] of wrong) {
+    test(`${what} is refused by its name`, () => {
+      const config = { ...LEAST_VALUES.config, ...(values as { config?: object }).config };
+      return refuses({ ...values, config }, expected);
+    });
+  }
+
+  test("a release whose name cannot name an installation is told to set one", async () => {
+    await assert.rejects(
+      renderChart(LEAST_VALUES, { release: "zuul.staging" }),
+      /"zuul\.staging" cannot name the installation.*config\.installation/s,
+    );
+    await assert.rejects(renderChart(LEAST_VALUES, { release: "x".repeat(41) }), /config\.installation/);
+    await renderChart(LEAST_VALUES, { release: "x".repeat(40) });
+  });
+});
+
+describe("values.schema.json", () => {
+  test("knows exactly the fields of the operator's configuration, at every level", () => {
+    const visit = (part: Schema, path: string[]) => {
+      assert.deepEqual(new Set(Object.keys(part.properties ?? {})), new Set(fieldsOfConfig(path)), `config.${path.join(".")}`);
+      for (const [name, inner] of Object.entries(part.properties ?? {})) if (inner.properties) visit(inner, [...path, name]);
+    };
+    visit(schema.properties?.config ?? {}, []);
+    assert.equal(schema.properties?.config?.properties?.keepJobs?.pattern, DURATION_PATTERN);
+  });
+
+  test("knows exactly the values of values.yaml, besides helm's own global, and lets no other in", () => {
+    const { global: _, ...properties } = schema.properties ?? {};
+    assert.deepEqual(new Set(Object.keys(properties)), new Set(Object.keys(defaults)));
+    assert.equal(schema.additionalProperties, false);
+    for (const name of ["image", "crds", "rbac", "serviceAccount", "service"]) {
+      assert.deepEqual(new Set(Object.keys(properties[name]?.properties ?? {})), new Set(Object.keys(defaults[name])), name);
+      assert.equal(properties[name]?.additionalProperties, false, name);
+    }
+  });
+
+  test("every value is in the chart's README", () => {
+    const readme = readFileSync(join(CHART, "README.md"), "utf8");
+    const names = Object.keys(defaults).flatMap((name) =>
+      ["image", "crds", "rbac", "serviceAccount", "service"].includes(name)
+        ? Object.keys(defaults[name]).map((inner) => `${name}.${inner}`)
+        : [name],
+    );
+    const configNames = Object.entries(schema.properties?.config?.properties ?? {}).flatMap(([name, { properties }]) =>
+      properties ? Object.keys(properties).map((inner) => `config.${name}.${inner}`) : [`config.${name}`],
+    );
+    for (const name of [...names.filter((name) => name !== "config"), ...configNames]) assert.ok(readme.includes(`\`${name}\``), name);
+  });
+});
