@@ -49,10 +49,13 @@ test("a problem of something that is missing is placed at what should have it", 
 });
 
 test("a problem behind an alias is placed where the text stands", () => {
-  const problems = problemsIn(`${TASK}  timeouts: &t\n    run: 1d\n---\n${TASK}  timeouts: *t\n`);
+  const labels = "  nodeLabels:\n    - name: a\n      nodeSelector: &s\n        disk: true\n    - name: b\n      nodeSelector: *s\n";
   assert.deepEqual(
-    problems.map(({ line }) => line),
-    [9, 11],
+    problemsIn(TASK + labels).map(({ path, line }) => ({ path, line })),
+    [
+      { path: "spec.nodeLabels[0].nodeSelector.disk", line: 11 },
+      { path: "spec.nodeLabels[1].nodeSelector.disk", line: 11 },
+    ],
   );
 });
 

@@ -11,6 +11,9 @@ test("quantities are recognised as Kubernetes does", () => {
 
 test("quantities are compared by amount, whatever their notation", () => {
   assert.equal(compareQuantities("1024Mi", "1Gi"), 0);
+  assert.equal(compareQuantities("1Ki", 1024), 0);
+  assert.equal(compareQuantities("1Ei", "1152921504606846976"), 0);
+  assert.equal(compareQuantities("1E", "1000P"), 0);
   assert.equal(compareQuantities(1, "1000m"), 0);
   assert.ok(compareQuantities("1Gi", "1G") > 0);
   assert.ok(compareQuantities("999m", 1) < 0);
