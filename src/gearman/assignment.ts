@@ -75,17 +75,22 @@ export class LiveAssignment implements Assignment {
   readonly slot: Slot;
   readonly #job: AssignedJob;
   readonly #connection: OpenConnection;
+  readonly #onEnded: () => void;
   readonly #onProven: () => void;
   #lostController: AbortController | undefined;
   #isLost: boolean = false;
   #outcome: Promise<Delivery> | undefined;
 
-  /** `onProven` is called once, when the server has read the end. */
-  constructor(job: AssignedJob, options: { server: string; slot: Slot; connection: OpenConnection; onProven: () => void }) {
+  /** On a connection that lives `onEnded` is called once, when the end is sent, and `onProven` once, when the server has read it. */
+  constructor(
+    job: AssignedJob,
+    options: { server: string; slot: Slot; connection: OpenConnection; onEnded: () => void; onProven: () => void },
+  ) {
     this.#job = job;
     this.server = options.server;
     this.slot = options.slot;
     this.#connection = options.connection;
+    this.#onEnded = options.onEnded;
     this.#onProven = options.onProven;
   }
 
@@ -153,6 +158,7 @@ export class LiveAssignment implements Assignment {
   #end(packet: Buffer): Promise<Delivery> {
     if (this.#isLost) return Promise.resolve("lost");
     return new Promise((resolve) => {
+      this.#onEnded();
       this.#connection.send(packet);
       this.#connection.requestStatus(this.#job.handle, (status) => {
         if (status === undefined) {
