@@ -33,11 +33,8 @@ describe("the TestTask CRD on a real API server", () => {
     await kubectl("apply", "-f", join(ROOT, "crds"));
     await kubectl("wait", "--for=condition=Established", "--timeout=60s", `crd/${TEST_TASK_CRD_NAME}`);
     await kubectl("create", "namespace", "ci");
-    acceptance = await kubectl("apply", "--dry-run=server", "-f", join(FIXTURES, "good"));
-    refusals = await kubectl("apply", "--dry-run=server", "-f", join(FIXTURES, "bad")).then(
-      () => assert.fail("all bad fixtures were accepted"),
-      (error: Error) => parseRefusals(error.message),
-    );
+    acceptance = (await runKubectl("apply", "--dry-run=server", "-f", join(FIXTURES, "good"))).output;
+    refusals = parseRefusals((await runKubectl("apply", "--dry-run=server", "-f", join(FIXTURES, "bad"))).output);
   });
 
   after(async () => {
@@ -45,12 +42,18 @@ describe("the TestTask CRD on a real API server", () => {
     await downCluster(CLUSTER);
   });
 
-  /** Output of kubectl, stdout and stderr together; rejects unless it succeeds. */
-  function kubectl(...words: string[]): Promise<string> {
-    return new Promise((resolve, reject) => {
+  /** `output` is stdout, then stderr. */
+  function runKubectl(...words: string[]): Promise<{ isOk: boolean; output: string }> {
+    return new Promise((resolve) => {
       const env = { ...process.env, KUBECONFIG: cluster.kubeconfig };
-      execFile(cluster.kubectl, words, { env }, (error, stdout, stderr) => (error ? reject(new Error(stderr)) : resolve(stdout + stderr)));
+      execFile(cluster.kubectl, words, { env }, (error, stdout, stderr) => resolve({ isOk: error === null, output: stdout + stderr }));
     });
+  }
+
+  async function kubectl(...words: string[]): Promise<string> {
+    const { isOk, output } = await runKubectl(...words);
+    assert.ok(isOk, output);
+    return output;
   }
 
   function makeObject(name: string, spec: unknown): object {
@@ -234,7 +237,7 @@ describe("the TestTask CRD on a real API server", () => {
 });
 
 /** kubectl's errors about several files, by file. */
-function parseRefusals(stderr: string): Map<string, string> {
-  const pieces = stderr.split(/"(?=[^"\n]*\/test-tasks\/bad\/[^"\n]*": )/).slice(1);
+function parseRefusals(output: string): Map<string, string> {
+  const pieces = output.split(/"(?=[^"\n]*\/test-tasks\/bad\/[^"\n]*": )/).slice(1);
   return new Map(pieces.map((piece) => [piece.slice(0, piece.indexOf('"')), piece.slice(piece.indexOf('"') + 3)]));
 }
