@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { InputError } from "../../src/runtime/errors.ts";
 import type { ClusterPaths } from "./cluster-paths.ts";
+import { qualifyImageName } from "./image-name.ts";
 import { runCommand } from "./run-command.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -11,16 +12,50 @@ function ctr(paths: ClusterPaths, ...args: string[]): Promise<string> {
   return runCommand("ctr", ["--address", paths.containerdSocket, "--namespace", "k8s.io", ...args]);
 }
 
-/** Imports the images of an archive (docker's or OCI's format); resolves with their names when pods can use them. */
+/**
+ * Imports the images of an archive (docker's or OCI's format), unless they are there as they are in it; resolves with their names when pods
+ * can use them. Throws InputError for a file that is no such archive.
+ */
 export async function importImages(paths: ClusterPaths, archive: string): Promise<string[]> {
   if (!existsSync(archive)) throw new InputError(`there is no image archive ${archive}`);
-  const output = await ctr(paths, "images", "import", archive);
+  const present = await findPresent(paths, archive);
+  if (present !== null) return present;
+  const output = await ctr(paths, "images", "import", archive).catch((error) => {
+    throw new InputError(`could not load ${archive}; it must be an archive as docker save or npm run image make it\n${error.message}`, {
+      cause: error,
+    });
+  });
   const names = [...output.matchAll(/^unpacking (\S+) \(/gm)].map((match) => match[1] as string);
-  if (names.length === 0)
-    throw new InputError(`no image in ${archive}; it must be an archive as docker save or buildah push oci-archive: make it`);
+  if (names.length === 0) throw new InputError(`there is no image with a name in ${archive}`);
   await waitUntil(`containerd to know ${names.join(", ")}`, 20_000, async () => {
-    const known = new Set((await ctr(paths, "images", "list", "--quiet", KNOWN)).split("\n"));
+    const known = await listKnown(paths);
     return names.every((name) => known.has(name));
   });
   return names;
+}
+
+/** The names of the archive's images if containerd has exactly these; null when not, or when the archive is not of docker's format. */
+async function findPresent(paths: ClusterPaths, archive: string): Promise<string[] | null> {
+  const text = await runCommand("tar", ["--extract", "--to-stdout", "--file", archive, "manifest.json"]).catch(() => null);
+  if (text === null) return null;
+  const manifest: { Config: string; RepoTags: string[] | null }[] = JSON.parse(text);
+  const known = await listKnown(paths);
+  const names: string[] = [];
+  for (const { Config, RepoTags } of manifest) {
+    for (const name of (RepoTags ?? []).map(qualifyImageName)) {
+      const target = known.get(name);
+      if (target === undefined) return null;
+      const { config }: { config?: { digest: string } } = JSON.parse(await ctr(paths, "content", "get", target));
+      // An image is what its configuration is: that names the layers. Archives name it by its digest, in one of two ways.
+      if (config === undefined || !Config.includes(config.digest.slice("sha256:".length))) return null;
+      names.push(name);
+    }
+  }
+  return names.length > 0 ? names : null;
+}
+
+/** The images that pods can use, with the digest of each. */
+async function listKnown(paths: ClusterPaths): Promise<Map<string, string>> {
+  const lines = (await ctr(paths, "images", "list", KNOWN)).trim().split("\n").slice(1);
+  return new Map(lines.map((line) => line.split(/\s+/)).map(([name, , digest]) => [name as string, digest as string]));
 }

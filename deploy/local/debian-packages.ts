@@ -40,6 +40,7 @@ export async function ensureDebianPackages(names: readonly string[], log: (line:
 async function missingPackages(names: readonly string[]): Promise<string[]> {
   let listed: string;
   try {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: the fields are dpkg-query's.
     listed = await runCommand("dpkg-query", ["--show", "--showformat", "${Package} ${db:Status-Status}\n", ...names]);
   } catch (error) {
     // dpkg-query ends with 1 when it does not know one of the names; then each is asked for alone.
