@@ -9,8 +9,6 @@ export interface ChildOptions {
   cwd?: string;
   /** Gets each line of standard output; without it the lines join the log. Must not throw. */
   onLine?: (line: string) => void;
-  /** Gets each line of standard error as well as the log. Must not throw. */
-  onErrorLine?: (line: string) => void;
 }
 
 /** How a child ended; exactly one of the two is set. */
@@ -57,10 +55,7 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     wake();
   };
   child.stdin.on("error", () => {}); // EPIPE: it ended; `exited` tells
-  createInterface({ input: child.stderr }).on("line", (line) => {
-    append(`${line}\n`);
-    options.onErrorLine?.(line);
-  });
+  child.stderr.setEncoding("utf8").on("data", append);
   createInterface({ input: child.stdout }).on("line", options.onLine ?? ((line) => append(`${line}\n`)));
 
   let hasExited = false;

@@ -19,7 +19,7 @@ export async function startGeard(options: GearmanServerOptions & { keepalive?: G
       kind: "geard",
       child: (host, port) => ({
         command: python,
-        args: [script, host, String(port), ...(keepalive ? [keepalive.idle, keepalive.interval, keepalive.count].map(String) : [])],
+        args: ["-I", script, host, String(port), ...(keepalive ? [keepalive.idle, keepalive.interval, keepalive.count].map(String) : [])],
       }),
       listeningLine: (host, port) => `listening on ${host}:${port}`,
     },

@@ -1,9 +1,10 @@
-import { ensureDebianPackages } from "./debian.ts";
+import { ensureDebianPackages } from "../../deploy/local/debian-packages.ts";
 import { type GearmanServer, type GearmanServerOptions, runGearmanServer } from "./gearman-server.ts";
+import { tellProgress } from "./progress.ts";
 
 /** Starts Debian's C gearmand (installed when missing and root). `extraArgs` go to its command line, e.g. `--job-retries=1`. */
 export async function startGearmand(options: GearmanServerOptions & { extraArgs?: readonly string[] } = {}): Promise<GearmanServer> {
-  await ensureDebianPackages(["gearman-job-server", "gearman-tools"]);
+  await ensureDebianPackages(["gearman-job-server", "gearman-tools"], tellProgress);
   return runGearmanServer(
     {
       kind: "gearmand",

@@ -1,32 +1,28 @@
-import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
+import { cacheDirectory } from "../../deploy/local/cache-directory.ts";
+import { ensureDebianPackages } from "../../deploy/local/debian-packages.ts";
+import { withFileLock } from "../../deploy/local/file-lock.ts";
+import { runCommand } from "../../deploy/local/run-command.ts";
 import { startChild } from "./child-process.ts";
-import { ensureDebianPackages } from "./debian.ts";
+import { tellProgress } from "./progress.ts";
 
 export interface PythonVenv {
   /** Path of its interpreter. */
   python: string;
 }
 
-/** Zuul as the world ran it with Gearman; a later one speaks to its executors through ZooKeeper. */
-export const ZUUL_VERSION = "2.6.0";
+/** Zuul as the world ran it with Gearman. */
+const ZUUL_VERSION = "2.6.0";
 
-/** How long another process may take that makes it, or this one on a slow network. */
-const MAKE_TIMEOUT_MS = 10 * 60_000;
-
-const execute = promisify(execFile);
 const requirementsFile = fileURLToPath(new URL("zuul/requirements.txt", import.meta.url));
-const makerFile = fileURLToPath(new URL("zuul/make_venv.py", import.meta.url));
 let memo: Promise<PythonVenv> | undefined;
 
 /**
  * The Python environment with gear and Zuul, made once per requirements and interpreter under $XDG_CACHE_HOME/turbo-hipster.
- * Safe to call from many processes at once. Rejects with what to install where the system's Python cannot make one.
+ * Safe to call from many processes at once and to kill half-way. Rejects with what to install where Python cannot make one.
  */
 export function ensurePythonVenv(): Promise<PythonVenv> {
   memo ??= makePythonVenv();
@@ -36,24 +32,31 @@ export function ensurePythonVenv(): Promise<PythonVenv> {
 async function makePythonVenv(): Promise<PythonVenv> {
   const system = await findSystemPython();
   const key = createHash("sha256").update(readFileSync(requirementsFile)).update(`${ZUUL_VERSION}\n${system.path}\n${system.version}`);
-  const cache = process.env.XDG_CACHE_HOME || join(homedir(), ".cache");
-  const directory = join(cache, "turbo-hipster", `venv-${key.digest("hex").slice(0, 16)}`);
+  const directory = cacheDirectory(`venv-${key.digest("hex").slice(0, 16)}`);
   const python = join(directory, "bin", "python");
-  if (existsSync(join(directory, "complete"))) return { python };
-
-  const child = await startChild({
-    command: system.path,
-    args: [makerFile, directory, requirementsFile, ZUUL_VERSION],
-    onLine: () => {},
-    onErrorLine: (line) => process.stderr.write(`${line}\n`),
+  // An environment cannot be moved after it was made, so it is made in place and this file says that it is whole.
+  const marker = join(directory, "complete");
+  if (existsSync(marker)) return { python };
+  const onWait = () => tellProgress("waiting for another process that makes the Python environment ...");
+  await withFileLock(`${directory}.lock`, onWait, async () => {
+    if (existsSync(marker)) return;
+    tellProgress(`making the Python environment with gear and Zuul ${ZUUL_VERSION} in ${directory} (under a minute) ...`);
+    rmSync(directory, { recursive: true, force: true });
+    await runPython(system.path, "-m", "venv", directory);
+    const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
+    await runPython(python, ...pip, "-r", requirementsFile);
+    await runPython(python, ...pip, `zuul==${ZUUL_VERSION}`);
+    writeFileSync(marker, "");
   });
-  const timer = setTimeout(() => child.kill("SIGKILL"), MAKE_TIMEOUT_MS);
-  const { code, signal } = await child.exited;
-  clearTimeout(timer);
-  if (code !== 0) {
-    throw new Error(`cannot make the Python environment in ${directory} (${signal ?? `exit ${code}`}); is PyPI reachable?\n${child.log()}`);
-  }
   return { python };
+}
+
+/** As a child that dies with this process: the lock does too, and nobody else may write to the environment then. */
+async function runPython(python: string, ...args: string[]): Promise<void> {
+  const child = await startChild({ command: python, args });
+  const { code, signal } = await child.exited;
+  if (code !== 0)
+    throw new Error(`${python} ${args.join(" ")} ended with ${signal ?? `exit code ${code}`}; is PyPI reachable?\n${child.log()}`);
 }
 
 interface SystemPython {
@@ -67,7 +70,7 @@ async function findSystemPython(): Promise<SystemPython> {
   if (found) return found;
   const remedy = "install Python 3.9 or later with its venv module (Debian: apt-get install python3 python3-venv)";
   try {
-    await ensureDebianPackages(["python3", "python3-venv"]);
+    await ensureDebianPackages(["python3", "python3-venv"], tellProgress);
   } catch (error) {
     throw new Error(`no python3 that can make a virtual environment: ${remedy}`, { cause: error });
   }
@@ -76,12 +79,14 @@ async function findSystemPython(): Promise<SystemPython> {
   return installed;
 }
 
+const PROBE = `
+import ensurepip, json, os, sys, venv
+assert sys.version_info >= (3, 9)
+print(json.dumps([os.path.realpath(sys.executable), sys.version]))`;
+
 async function probePython(command: string): Promise<SystemPython | undefined> {
-  const program =
-    "import ensurepip, json, os, sys, venv; assert sys.version_info >= (3, 9); print(json.dumps([os.path.realpath(sys.executable), sys.version]))";
   try {
-    const { stdout } = await execute(command, ["-c", program]);
-    const [path, version] = JSON.parse(stdout) as [string, string];
+    const [path, version] = JSON.parse(await runCommand(command, ["-c", PROBE])) as [string, string];
     return { path, version };
   } catch {
     return undefined; // not there, too old or without venv: the caller tries the next

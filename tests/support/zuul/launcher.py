@@ -1,0 +1,306 @@
+"""python launcher.py HOST PORT [settle]
+
+Zuul 2.6's own launcher and model (from PyPI, unchanged) with a scheduler double that keeps one item with one job for each build.
+Reads operations and writes events as JSON, one a line. With "settle" it waits for functions first, as Zuul with its own geard does.
+
+  {"op": "launch", "id", "job", "project", "pipeline", "url", "attempts", "voting", "precedence", "params", "without", "item": {"kind", ...}}
+  {"op": "cancel", "id"}
+  {"op": "unfinished", "id"}
+
+The double does what zuul.scheduler does with the launcher, in one thread as there: events wait in a queue, a finished build goes through
+Pipeline.setResult, jobs without a build are launched (so a build that asked for a retry is launched again), and an item whose jobs
+are all complete is reported.
+"""
+
+import configparser
+import inspect
+import json
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+import traceback
+import types
+
+import gear
+import zuul.launcher.gearman
+import zuul.model
+import zuul.reporter
+
+# --- Zuul 2.6 is Python 2 code: what follows makes its byte edges fit Python 3, and changes none of its logic. ---
+
+
+class Job(gear.TextJobArguments, gear.TextJobUnique, gear.Job):
+    """Takes Zuul's text arguments, and has the text unique by which Zuul finds a build in its dictionaries."""
+
+
+class TextResponse:
+    """The answer to an admin request as the text that Zuul takes apart."""
+
+    @property
+    def response(self):
+        return self.received.decode("utf-8", "replace")
+
+    @response.setter
+    def response(self, received):
+        self.received = received
+
+
+class StatusAdminRequest(TextResponse, gear.StatusAdminRequest):
+    pass
+
+
+class CancelJobAdminRequest(TextResponse, gear.CancelJobAdminRequest):
+    pass
+
+
+def adapt_to_python3():
+    # A copy of the module for Zuul's launcher alone: gear's own classes name each other through theirs.
+    adapted = types.ModuleType("gear")
+    adapted.__dict__.update(gear.__dict__)
+    adapted.Job = Job
+    adapted.StatusAdminRequest = StatusAdminRequest
+    adapted.CancelJobAdminRequest = CancelJobAdminRequest
+    zuul.launcher.gearman.gear = adapted
+    # None (never launched) > 3 was False.
+    zuul.model.BuildSet.getTries = lambda self, job_name: self.tries.get(job_name, 0)
+    # Only looked at for the number of arguments of a parameter-function.
+    inspect.getargspec = inspect.getfullargspec
+
+
+# --- The scheduler double. ---
+
+output_lock = threading.Lock()
+
+
+def emit(event, launch=None, **fields):
+    if launch is not None:
+        fields["id"] = launch.id
+    line = json.dumps(dict(event=event, **fields))
+    with output_lock:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+def describe(build):
+    worker = {name: getattr(build.worker, name) for name in ("name", "hostname", "fqdn", "program", "version", "ips", "extra")}
+    return {
+        "uuid": build.uuid,
+        "number": build.number,
+        "manager": getattr(build, "_Gearman__gearman_manager", None),
+        "url": build.url,
+        "worker": worker,
+    }
+
+
+class ObservedGearman(zuul.launcher.gearman.Gearman):
+    """Zuul's launcher; it only tells what came in."""
+
+    def onWorkStatus(self, job):
+        super().onWorkStatus(job)
+        build = self.builds.get(job.unique)
+        if build:
+            emit(
+                "update",
+                build.job.launch,
+                data=job.data[-1].decode("utf-8", "replace") if job.data else None,
+                dataCount=len(job.data),
+                numerator=job.numerator and job.numerator.decode("utf-8", "replace"),
+                denominator=job.denominator and job.denominator.decode("utf-8", "replace"),
+                **describe(build)
+            )
+
+    def onBuildCompleted(self, job, result=None):
+        build = self.builds.get(job.unique)
+        super().onBuildCompleted(job, result)
+        if build:
+            emit("answered", build.job.launch, uuid=build.uuid)
+
+
+class Reporter(zuul.reporter.BaseReporter):
+    def report(self, source, pipeline, item):
+        return self._formatItemReportJobs(pipeline, item)
+
+
+class NoMutex:
+    def acquire(self, item, job):
+        return True
+
+
+class Launch:
+    """One item with one job in a pipeline of its own, made from a "launch" operation."""
+
+    def __init__(self, spec):
+        self.id = spec["id"]
+        self.builds = []
+        self.isOver = False
+        project = zuul.model.Project(spec["project"])
+        self.pipeline = zuul.model.Pipeline(spec["pipeline"])
+        self.pipeline.precedence = zuul.model.PRECEDENCE_MAP[spec["precedence"]]
+        self.job = zuul.model.Job(spec["job"])
+        self.job.launch = self
+        self.job.attempts = spec["attempts"]
+        self.job.voting = spec["voting"]
+        if spec["params"] or spec["without"]:
+            self.job.parameter_function = make_parameter_function(spec["params"], spec["without"])
+        self.pipeline.addProject(project).addJob(self.job)
+        change_queue = zuul.model.ChangeQueue(self.pipeline)
+        change_queue.addProject(project)
+        self.item = change_queue.enqueueChange(make_change(project, spec["item"]))
+        build_set = self.item.current_build_set
+        build_set.zuul_url = spec["url"]
+        if spec["item"]["kind"] == "change":
+            build_set.ref = spec["item"]["ref"]
+            build_set.commit = spec["item"]["commit"]
+            build_set.setConfiguration()
+        elif spec["item"]["kind"] == "ref":
+            build_set.commit = self.item.change.newrev
+
+
+def make_change(project, item):
+    if item["kind"] == "change":
+        change = zuul.model.Change(project)
+        change.branch = item["branch"]
+        change.number = str(item["number"])
+        change.patchset = str(item["patchset"])
+        change.refspec = "refs/changes/%s/%s/%s" % (change.number[-2:].zfill(2), change.number, change.patchset)
+        return change
+    if item["kind"] == "ref":
+        ref = zuul.model.Ref(project)
+        ref.ref, ref.oldrev, ref.newrev = item["refname"], item["oldrev"], item["newrev"]
+        return ref
+    return zuul.model.NullChange(project)
+
+
+def make_parameter_function(params, without):
+    def parameter_function(item, parameters):
+        parameters.update(params)
+        for name in without:
+            parameters.pop(name, None)
+
+    return parameter_function
+
+
+class Scheduler:
+    def __init__(self, config):
+        self.config = config
+        self.launcher = None
+        self.launches = {}
+        self.events = queue.Queue()
+        self.reporter = Reporter(sched=self)
+
+    # Called by the launcher, in gear's thread.
+
+    def onBuildStarted(self, build):
+        build.start_time = time.time()
+        emit("started", build.job.launch, **describe(build))
+
+    def onBuildCompleted(self, build, result):
+        build.end_time = time.time()
+        build.result = result
+        emit("ended", build.job.launch, result=result, retry=build.retry, nodeName=build.node_name, nodeLabels=build.node_labels, **describe(build))
+        self.events.put((self.complete, build))
+
+    # All that follows runs in the scheduler's one thread.
+
+    def run(self):
+        while True:
+            perform, argument = self.events.get()
+            try:
+                perform(argument)
+            except Exception:
+                # Where Zuul only logs it and the item hangs, the test should know.
+                logging.exception("scheduler: %s", perform.__name__)
+                emit("error", id=argument["id"] if isinstance(argument, dict) else argument.job.launch.id, trace=traceback.format_exc())
+
+    def perform(self, operation):
+        if operation["op"] == "launch":
+            launch = self.launches[operation["id"]] = Launch(operation)
+            self.process(launch)
+        elif operation["op"] == "cancel":
+            self.cancel(self.launches[operation["id"]])
+        elif operation["op"] == "unfinished":
+            emit("unfinished", id=operation["id"], uuids=list(self.launcher.builds))
+        else:
+            raise ValueError("unknown operation %r" % operation["op"])
+
+    def process(self, launch):
+        item = launch.item
+        for job in launch.pipeline.findJobsToRun(item, NoMutex()):
+            build = self.launcher.launch(job, item, launch.pipeline, [])
+            item.addBuild(build)
+            launch.builds.append(build)
+            emit("launched", launch, uuid=build.uuid, isSubmitted=is_submitted(build), parameters=build.parameters)
+        if launch.pipeline.areAllJobsComplete(item):
+            self.report(launch)
+
+    def complete(self, build):
+        launch = build.job.launch
+        if build.build_set is not launch.item.current_build_set:
+            return  # cancelled meanwhile
+        launch.pipeline.setResult(launch.item, build)
+        self.process(launch)
+
+    def report(self, launch):
+        if launch.isOver:
+            return
+        launch.isOver = True
+        build = launch.item.current_build_set.getBuild(launch.job.name)
+        self.tell_completed(launch, build, build.result, self.reporter.report(None, launch.pipeline, launch.item))
+
+    def cancel(self, launch):
+        """As zuul.scheduler's cancelJobs for an item that is removed; the pipeline is emptied, so nothing is launched any more."""
+        if launch.isOver:
+            emit("canceled", launch, uuids=[])
+            return
+        launch.isOver = True
+        builds = list(launch.item.current_build_set.builds.values())
+        launch.item.resetAllBuilds()
+        for build in builds:
+            self.launcher.cancel(build)
+            build.result = "CANCELED"
+        emit("canceled", launch, uuids=[build.uuid for build in builds])
+        if launch.builds:
+            self.tell_completed(launch, launch.builds[-1], "CANCELED", None)
+
+    def tell_completed(self, launch, build, result, report):
+        emit(
+            "completed",
+            launch,
+            result=result,
+            report=report,
+            attempts=sum(map(is_submitted, launch.builds)),
+            uuids=[each.uuid for each in launch.builds],
+            nodeName=build.node_name,
+            nodeLabels=build.node_labels,
+            **describe(build)
+        )
+
+
+def is_submitted(build):
+    job = getattr(build, "_Gearman__gearman_job", None)
+    return job is not None and job.handle is not None
+
+
+def main():
+    host, port = sys.argv[1:3]
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("gear", "gear.Connection"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    adapt_to_python3()
+    config = configparser.ConfigParser()
+    config.read_dict({"gearman": {"server": host, "port": port}, "gearman_server": {"start": str("settle" in sys.argv[3:])}})
+    scheduler = Scheduler(config)
+    scheduler.launcher = ObservedGearman(config, scheduler, None)
+    scheduler.launcher.gearman.waitForServer()
+    threading.Thread(target=scheduler.run, daemon=True).start()
+    emit("ready")
+    for line in sys.stdin:
+        scheduler.events.put((scheduler.perform, json.loads(line)))
+    sys.stdout.flush()
+    os._exit(0)  # gear's threads are no daemons
+
+
+main()
