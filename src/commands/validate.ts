@@ -45,6 +45,7 @@ export async function validateFiles({ files, json }: ValidateOptions, world: Val
       world.printError(`${printable(file)}: ${readErrorMessage(thrown)}`);
     }
   }
+  if (reports.length === 0) return 2;
   for (const line of json ? [renderJson(reports)] : renderLines(reports)) world.print(line);
   if (isUnreadable) return 2;
   return reports.some(({ documents }) => documents.some(({ state }) => state === "invalid")) ? 1 : 0;

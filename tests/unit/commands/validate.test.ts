@@ -112,6 +112,7 @@ test("a YAML error is told with line and column", async () => {
 
 test("no file, a missing file and a directory are unusable arguments, and the other files are still judged", async (t) => {
   assert.deepEqual(await validate([]), { exitCode: 2, printed: [], errors: ["name at least one file, or - for standard input"] });
+  assert.deepEqual(await validate(["/nowhere"]), { exitCode: 2, printed: [], errors: ["/nowhere: no such file"] });
   const file = await makeFile(t, TASK);
   const { exitCode, printed, errors } = await validate([`${file}.missing`, tmpdir(), file]);
   assert.equal(exitCode, 2);
