@@ -1,8 +1,9 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import type { Cluster, DispatcherOptions, KubeConfig, RequestContext, User } from "@kubernetes/client-node";
+import { parse } from "yaml";
 import { coerceError, InputError } from "../runtime/errors.ts";
 import { KubeError } from "./kube-error.ts";
 
@@ -148,10 +149,29 @@ function loadFiles(makeConfig: () => KubeConfig, config: KubeConfig, paths: read
     }
     // Like kubectl: of two entries with the same name the first file's counts.
     for (const cluster of part.clusters) if (!config.getCluster(cluster.name)) config.addCluster(cluster);
-    for (const user of part.users) if (!config.getUser(user.name)) config.addUser(user);
+    const tokenFiles = readTokenFiles(path);
+    for (const user of part.users) {
+      const tokenFile = tokenFiles.get(user.name);
+      if (!config.getUser(user.name)) config.addUser(tokenFile === undefined ? user : withTokenFile(user, tokenFile));
+    }
     for (const context of part.contexts) if (!config.getContextObject(context.name)) config.addContext(context);
     if (part.currentContext && !config.currentContext) config.setCurrentContext(part.currentContext);
   }
+}
+
+/** client-node knows no `tokenFile`, the kubeconfig's word for a token that changes on disk: such a user would be anonymous. */
+function readTokenFiles(path: string): Map<string, string> {
+  const config = parse(readFileSync(path, "utf8")) as { users?: { name?: string; user?: { tokenFile?: unknown } }[] } | null;
+  const found = new Map<string, string>();
+  for (const { name, user } of config?.users ?? []) {
+    if (name !== undefined && typeof user?.tokenFile === "string") found.set(name, resolve(dirname(path), user.tokenFile));
+  }
+  return found;
+}
+
+/** Its in-cluster login reads the file again each minute; the file comes before a `token`, as in kubectl. */
+function withTokenFile({ token: _, ...user }: User, tokenFile: string): User {
+  return { ...user, authProvider: { name: "tokenFile", config: { tokenFile } } };
 }
 
 function describeLoadFailure(thrown: unknown): string {

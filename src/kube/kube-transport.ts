@@ -1,6 +1,6 @@
 import type { Dispatcher } from "undici";
 import type { Clock } from "../runtime/clock.ts";
-import { coerceError } from "../runtime/errors.ts";
+import { coerceError, TurboHipsterError } from "../runtime/errors.ts";
 import { type Deadline, makeDeadline } from "./deadline.ts";
 import { makeDispatchers, type Purpose } from "./dispatchers.ts";
 import type { KubeCredentials } from "./kube-credentials.ts";
@@ -115,7 +115,7 @@ export function makeKubeTransport({ credentials, clock, deadlineMs, onCall }: Ku
     // A deadline may mean a dead connection, which HTTP/2 would go on using.
     if (deadline.expired) dispatchers.retire(call.purpose ?? "request");
     const reason = deadline.expired ? deadline.signal.reason : thrown;
-    if (reason instanceof KubeError) return reason;
+    if (reason instanceof TurboHipsterError) return reason;
     const error = explainNetworkError(renderPlace(call), credentials.label, coerceError(reason));
     if (error.code === "TH_KUBE_TLS" && clock.monotonicMs() - reloadedAt >= MIN_RELOAD_MS) reloadCredentials();
     return error;

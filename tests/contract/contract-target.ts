@@ -44,10 +44,13 @@ function checkWidget({ spec }: StoredObject) {
   return [{ field: "spec.size", reason: "FieldValueInvalid" as const, message: `Invalid value: ${size}: spec.size should be 1 to 10` }];
 }
 
-/** The kubeconfig of a real API server: `TH_TEST_KUBECONFIG`, or the local cluster if it is up; undefined if neither. */
+/**
+ * The kubeconfig of a real API server: `TH_TEST_KUBECONFIG`, the cluster that `npm test` keeps up, or the default local one if it is up;
+ * undefined if there is none of these.
+ */
 export async function findRealKubeconfig(): Promise<string | undefined> {
   if (process.env.TH_TEST_KUBECONFIG) return process.env.TH_TEST_KUBECONFIG;
-  const cluster = await findCluster(DEFAULT_CLUSTER, () => {}).catch(() => null);
+  const cluster = await findCluster(process.env.TH_TEST_CLUSTER ?? DEFAULT_CLUSTER, () => {});
   return cluster?.kubeconfig;
 }
 

@@ -62,6 +62,8 @@ export interface FakeKube extends AsyncDisposable {
   misbehave(match: CallMatch, effect: FaultEffect, times?: number): Fault;
   /** TCP connections: accepted so far, and open now. */
   readonly connections: { readonly total: number; readonly open: number };
+  /** Resolves when no connection is open any more; rejects after 5 s. */
+  disconnected(): Promise<void>;
   /** Breaks all connections. */
   cutConnections(): void;
   /** Bearer tokens that are let in from now on; everything before the first call. */
@@ -121,6 +123,7 @@ export async function startFakeKube(options: FakeKubeOptions = {}): Promise<Fake
     bump: () => void store.bump(),
     nextCall: (match, event = "answered") => new Promise((resolve) => waiting.add({ match, event, resolve })),
     misbehave: (match, effect, times = 1) => faults.add(match, effect, times),
+    disconnected: () => connections.gone(),
     cutConnections: () => connections.cut(),
     acceptTokens(tokens) {
       accepted = tokens;
@@ -195,11 +198,15 @@ async function readServerCertificate(directory: string): Promise<{ cert: Buffer;
 function countConnections(server: Server | Http2SecureServer) {
   const open = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
+  const waiting = new Set<() => void>();
   let total = 0;
   server.on("connection", (socket: Socket) => {
     total += 1;
     open.add(socket);
-    socket.on("close", () => open.delete(socket));
+    socket.on("close", () => {
+      open.delete(socket);
+      if (open.size === 0) for (const tell of waiting) tell();
+    });
   });
   server.on("session", (session: ServerHttp2Session) => {
     sessions.add(session);
@@ -212,6 +219,16 @@ function countConnections(server: Server | Http2SecureServer) {
     },
     get open() {
       return open.size;
+    },
+    gone(): Promise<void> {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const timer = setTimeout(() => reject(new Error(`${open.size} connections are left open`)), 5_000);
+      waiting.add(resolve);
+      if (open.size === 0) resolve();
+      return promise.finally(() => {
+        clearTimeout(timer);
+        waiting.delete(resolve);
+      });
     },
     cut() {
       for (const session of sessions) session.destroy();

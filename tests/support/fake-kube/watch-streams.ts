@@ -17,6 +17,8 @@ export interface WatchRequest {
 export interface WatchStreams {
   open(request: WatchRequest, response: ServerResponse): void;
   count(plural?: string): number;
+  /** Resolves when the next open watch is closed, by whichever side. */
+  closed(): Promise<void>;
   /** A bookmark on each. */
   bookmark(plural?: string): void;
   /** Ends them as the server does at timeoutSeconds. */
@@ -25,6 +27,8 @@ export interface WatchStreams {
   cut(plural?: string): void;
   /** They stay open and say nothing any more: what happens from now on is lost to them. */
   silence(plural?: string): void;
+  /** Silent ones talk again; what happened meanwhile stays lost to them, as with a faulty server. */
+  speak(plural?: string): void;
   /** Sends an ERROR event and ends them. */
   fail(error: StatusError, plural?: string): void;
   /** Sends a raw line. */
@@ -39,6 +43,7 @@ interface OpenWatch {
 
 export function makeWatchStreams(store: FakeStore): WatchStreams {
   const watches = new Set<OpenWatch>();
+  const waiting = new Set<() => void>();
 
   function open(request: WatchRequest, response: ServerResponse): void {
     const watch: OpenWatch = { request, response, silent: false };
@@ -59,6 +64,8 @@ export function makeWatchStreams(store: FakeStore): WatchStreams {
     response.on("close", () => {
       clearTimeout(timer);
       watches.delete(watch);
+      for (const tell of waiting) tell();
+      waiting.clear();
     });
   }
 
@@ -84,6 +91,7 @@ export function makeWatchStreams(store: FakeStore): WatchStreams {
   return {
     open,
     count: (plural) => chosen(plural).length,
+    closed: () => new Promise((resolve) => void waiting.add(resolve)),
     bookmark: (plural) => chosen(plural).forEach(bookmark),
     end: (plural) => chosen(plural).forEach(finish),
     cut(plural) {
@@ -91,6 +99,9 @@ export function makeWatchStreams(store: FakeStore): WatchStreams {
     },
     silence(plural) {
       for (const watch of chosen(plural)) watch.silent = true;
+    },
+    speak(plural) {
+      for (const watch of chosen(plural)) watch.silent = false;
     },
     fail(error, plural) {
       for (const watch of chosen(plural)) {
