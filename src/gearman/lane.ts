@@ -81,9 +81,12 @@ export class Lane implements Role {
     if (this.#connection === undefined) this.#functions.clear();
     for (const name of functions) this.#functions.add(name);
     for (const name of added) this.#connection?.send(encodePacket(PACKET.CAN_DO, [name]));
-    if (slots === this.#slots) return;
-    this.#slots = slots;
-    if (this.#connection !== undefined) this.#watchSlots();
+    if (slots !== this.#slots) {
+      this.#slots = slots;
+      if (this.#connection !== undefined) this.#watchSlots();
+    }
+    // A sleeper is not called for what was queued before its CAN_DO; to grab without being called is allowed.
+    if (added.length > 0) this.#isAsleep = false;
     this.#tryGrab();
   }
 

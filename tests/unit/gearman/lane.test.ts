@@ -281,6 +281,17 @@ describe("Lane", () => {
     assert.deepEqual(open().sent, ["SET_CLIENT_ID id", "CAN_DO build:b", "GRAB_JOB_UNIQ"]);
   });
 
+  test("asks for builds of a function that it adopts while it sleeps: nobody calls it for those that are queued already", () => {
+    const { lane, open, slots } = makeBench({ functions: ["build:a"] });
+    const connection = open();
+    sendNoJob(lane);
+    connection.takeSent();
+    lane.adopt(new Set(["build:a"]), slots);
+    assert.deepEqual(connection.takeSent(), []);
+    lane.adopt(new Set(["build:a", "build:b"]), slots);
+    assert.deepEqual(connection.takeSent(), ["CAN_DO build:b", "GRAB_JOB_UNIQ"]);
+  });
+
   test("takes its next slot from a pool that replaced the old one, and gives the old ones back where they came from", () => {
     const { lane, open, slots, assignments } = makeBench();
     const connection = open();
