@@ -99,7 +99,10 @@ describe("renderJob", () => {
   test("tells the test which parameters are only in the file", () => {
     const container = testContainer(makeInput({ image: "i" }, { PATH: "/evil", "a-b": "x" }));
     assert.equal(container.env?.find(({ name }) => name === "TH_OMITTED_PARAMETERS")?.value, '["PATH","a-b"]');
-    assert.equal(container.env?.some(({ name }) => name === "PATH"), false);
+    assert.equal(
+      container.env?.some(({ name }) => name === "PATH"),
+      false,
+    );
   });
 
   test("works in the project's folder, and never in one that leaves the workspace", () => {

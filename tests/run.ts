@@ -1,0 +1,106 @@
+// `npm test`: sets up what the tests need, runs all suites, and takes everything down again.
+import { type ChildProcess, spawn } from "node:child_process";
+import { globSync } from "node:fs";
+import { join } from "node:path";
+import { Command } from "commander";
+import { ensureImage } from "../deploy/image.ts";
+import { ensureDebianPackages } from "../deploy/local/debian-packages.ts";
+import { downCluster, loadImage, upCluster } from "../deploy/local/local-cluster.ts";
+import { coerceError } from "../src/runtime/errors.ts";
+import { ensurePythonVenv } from "./support/python-venv.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+
+/** In this order: what is quick and says most comes first. `cluster`: runs on a real cluster, one file after another. */
+const SUITES: Record<string, { cluster: boolean; concurrency: number; timeoutMs: number }> = {
+  unit: { cluster: false, concurrency: 2, timeoutMs: 60_000 },
+  integration: { cluster: false, concurrency: 2, timeoutMs: 180_000 },
+  contract: { cluster: true, concurrency: 1, timeoutMs: 300_000 },
+  e2e: { cluster: true, concurrency: 1, timeoutMs: 600_000 },
+};
+
+const startedMs = performance.now();
+
+function log(line: string): void {
+  console.error(`[${((performance.now() - startedMs) / 1000).toFixed(0).padStart(4)} s] ${line}`);
+}
+
+let interrupted: NodeJS.Signals | undefined;
+let running: ChildProcess | undefined;
+
+/** Runs a command with this process's output; returns its exit code, 1 when a signal ended it or the run is over. */
+function exec(command: string, args: readonly string[], env: Record<string, string>): Promise<number> {
+  if (interrupted) return Promise.resolve(1);
+  const child = spawn(command, args, { cwd: ROOT, stdio: "inherit", env: { ...process.env, ...env } });
+  running = child;
+  return new Promise((resolve) => {
+    child.on("error", () => resolve(1));
+    child.on("close", (code) => resolve(code ?? 1));
+  });
+}
+
+/** Runs the suites and returns those that failed. */
+async function runSuites(names: readonly string[], extra: readonly string[]): Promise<string[]> {
+  const isCluster = names.some((name) => SUITES[name]?.cluster);
+  const failed: string[] = [];
+  if (names.includes("unit") && extra.length === 0) {
+    log("types and lint");
+    if ((await exec(join(ROOT, "node_modules/.bin/tsc"), ["-p", "."], {})) !== 0) failed.push("types");
+    if ((await exec(join(ROOT, "node_modules/.bin/biome"), ["check", "--error-on-warnings", "."], {})) !== 0) failed.push("lint");
+  }
+  if (names.some((name) => name !== "unit")) {
+    log("preparing Gearman servers and Zuul's launcher");
+    await ensureDebianPackages(["gearman-job-server", "gearman-tools", "git", "util-linux"], log);
+    await ensurePythonVenv();
+  }
+  const cluster = `test-${process.pid}`;
+  const env: Record<string, string> = {};
+  try {
+    if (isCluster) {
+      log("preparing the image of this program");
+      const { archive, tag } = await ensureImage({ log });
+      const { kubeconfig } = await upCluster({ name: cluster, log });
+      await loadImage(cluster, archive);
+      Object.assign(env, { TH_TEST_CLUSTER: cluster, TH_TEST_IMAGE: tag, TH_TEST_KUBECONFIG: kubeconfig });
+    }
+    for (const name of names) {
+      const suite = SUITES[name];
+      const files = globSync(`tests/${name}/**/*.test.ts`, { cwd: ROOT }).sort();
+      if (!suite || files.length === 0) continue;
+      log(`${name} tests (${files.length} files)`);
+      const args = ["--test", `--test-concurrency=${suite.concurrency}`, `--test-timeout=${suite.timeoutMs}`, ...extra, ...files];
+      if ((await exec(process.execPath, args, env)) !== 0) failed.push(name);
+      log(`${name} tests ${failed.includes(name) ? "FAILED" : "passed"}`);
+    }
+  } finally {
+    if (isCluster) await downCluster({ name: cluster, log });
+  }
+  return failed;
+}
+
+const program = new Command("npm test --")
+  .description("Sets up what the tests need and runs them: unit, integration, contract, e2e. Needs root for those with a cluster.")
+  .argument("[suite...]", `which suites (default: all of ${Object.keys(SUITES).join(", ")})`)
+  .option("--name <pattern>", "only tests whose name matches")
+  .action(async (wanted: string[], { name }: { name?: string }) => {
+    const unknown = wanted.filter((suite) => !SUITES[suite]);
+    if (unknown.length > 0) program.error(`no such suite: ${unknown.join(", ")}; there are ${Object.keys(SUITES).join(", ")}`);
+    const names = Object.keys(SUITES).filter((suite) => wanted.length === 0 || wanted.includes(suite));
+    const failed = await runSuites(names, name === undefined ? [] : [`--test-name-pattern=${name}`]);
+    log(failed.length === 0 ? "all passed" : `FAILED: ${failed.join(", ")}`);
+    process.exitCode = failed.length === 0 ? 0 : 1;
+  });
+
+// An interrupted run takes its cluster down as well.
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    log(`${signal}: taking down what was started`);
+    interrupted = signal;
+    running?.kill("SIGTERM");
+  });
+}
+
+program.parseAsync(process.argv).catch((error) => {
+  log(coerceError(error).message);
+  process.exitCode = 1;
+});
