@@ -1,8 +1,10 @@
+import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { DEFAULT_CLUSTER, findCluster } from "../../deploy/local/local-cluster.ts";
 import { type KubeClient, loadKubeClient } from "../../src/kube/kube-client.ts";
 import type { Resource } from "../../src/kube/resource.ts";
 import { startFakeKube } from "../support/fake-kube/fake-kube.ts";
+import { type PodScript, playNode } from "../support/fake-kube/play-node.ts";
 import type { StoredObject } from "../support/fake-kube/resource-rules.ts";
 
 /** An API server that the contract is held against. */
@@ -20,18 +22,21 @@ const CRDS: Resource = { group: "apiextensions.k8s.io", version: "v1", plural: "
 
 const randomName = (prefix: string) => `${prefix}-${randomBytes(4).toString("hex")}`;
 
-export async function openFakeTarget(): Promise<ContractTarget> {
+export async function openFakeTarget(scriptOf?: (job: StoredObject) => PodScript): Promise<ContractTarget> {
   const widgets = { group: "contract.turbo-hipster.io", version: "v1", plural: "widgets" };
   const fake = await startFakeKube({
     resources: [{ ...widgets, kind: "Widget", hasStatus: true, hasGeneration: true }],
     validate: { widgets: checkWidget },
   });
   const client = await loadKubeClient({ kubeconfig: fake.kubeconfig });
+  const node = scriptOf && playNode(fake, scriptOf);
   return {
     client,
     widgets,
     makeNamespace: async () => randomName("contract"),
     async [Symbol.asyncDispose]() {
+      node?.[Symbol.dispose]();
+      assert.deepEqual(node?.failures ?? [], []);
       await client.close();
       await fake[Symbol.asyncDispose]();
     },

@@ -2,7 +2,7 @@ import { JOBS, PODS, type Resource } from "../../../src/kube/resource.ts";
 import { coerceError } from "../../../src/runtime/errors.ts";
 import type { FakeKube } from "./fake-kube.ts";
 import type { StoreChange } from "./fake-store.ts";
-import { createPodFor, endPod, startPod } from "./pod-steps.ts";
+import { createPodFor, endPod, holdPod, startPod } from "./pod-steps.ts";
 import type { StoredObject } from "./resource-rules.ts";
 
 /** What becomes of one Job's pod. */
@@ -13,6 +13,8 @@ export interface PodScript {
   readonly message?: string;
   /** Lines of the first container's log. */
   readonly log?: readonly string[];
+  /** The pod gets a node, but its containers wait for this reason, for ever. */
+  readonly waiting?: { readonly reason: string; readonly message?: string };
   /** The pod stays Pending until then; for ever with a promise that never resolves. */
   readonly scheduled?: Promise<unknown>;
   /** The containers run until then. */
@@ -37,10 +39,14 @@ export function playNode(fake: FakeKube, scriptOf: (job: StoredObject) => PodScr
   const toldToEnd = new Map<string, (why: "deadline" | "delete") => void>();
 
   async function runPod(job: StoredObject): Promise<void> {
-    const { scheduled, finished, log = [], exitCode = 0, exitCodeOnTerm = 143, message } = scriptOf(job);
+    const { scheduled, waiting, finished, log = [], exitCode = 0, exitCodeOnTerm = 143, message } = scriptOf(job);
     const { namespace = "", name } = createPodFor(fake, job).metadata;
     await scheduled;
     if (fake.find(PODS, namespace, name) === undefined) return;
+    if (waiting !== undefined) {
+      holdPod(fake, namespace, name, waiting);
+      return;
+    }
     startPod(fake, namespace, name);
     fake.logs.append(namespace, name, fake.get(PODS, namespace, name).spec.containers[0].name, log);
     const told = new Promise<"deadline" | "delete">((resolve) => toldToEnd.set(`${namespace}/${name}`, resolve));

@@ -64,6 +64,17 @@ export function startPod(fake: FakeKube, namespace: string, name: string): void 
   });
 }
 
+/** Scheduled, but no container can be started. */
+export function holdPod(fake: FakeKube, namespace: string, name: string, waiting: { reason: string; message?: string }): void {
+  fake.bind(namespace, name, "fake-node");
+  const { spec } = fake.get(PODS, namespace, name);
+  fake.patchStatus(PODS, namespace, name, {
+    startTime: timestamp(),
+    conditions: [{ type: "PodScheduled", status: "True", lastTransitionTime: timestamp() }],
+    containerStatuses: (spec.containers as ContainerSpec[]).map((each) => status(each, { waiting })),
+  });
+}
+
 /** Every container ended with this, the pod is terminal, and so is its Job. */
 export function endPod(fake: FakeKube, namespace: string, name: string, end: PodEnd): void {
   const pod = fake.get(PODS, namespace, name);
