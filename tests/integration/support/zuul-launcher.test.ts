@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { describe, it } from "node:test";
 import { startGeard } from "../../support/geard.ts";
+import { adminStatus } from "../../support/gearman-server.ts";
 import { startGearmand } from "../../support/gearmand.ts";
 import { startZuulLauncher, type ZuulLauncher } from "../../support/zuul-launcher.ts";
 
@@ -163,6 +164,21 @@ for (const start of [startGearmand, startGeard]) {
         canceled.events.some((event) => event.event === "ended"),
         false,
       );
+    });
+
+    it("takes a build that waits in the queue back when it is cancelled", async () => {
+      await using server = await start();
+      (await startRawWorker(server.address, ["build:unit"], () => {}))[Symbol.dispose]();
+      await using zuul = await startZuulLauncher({ server: server.address });
+      const build = zuul.launch({ job: "unit" });
+      assert.equal((await build.waitFor("launched")).isSubmitted, true);
+      assert.equal((await adminStatus(server.address)).get("build:unit")?.total, 1);
+      await build.cancel();
+      assert.equal((await build.completed).result, "CANCELED");
+      assert.deepEqual(await zuul.unfinished(), []);
+      const jobs: RawJob[] = [];
+      using _worker = await startRawWorker(server.address, ["build:unit"], (job) => jobs.push(job));
+      assert.deepEqual(jobs, []);
     });
 
     it("gives NOT_REGISTERED for a function nobody has registered", async () => {
