@@ -1,8 +1,9 @@
 import { type BuildLimits, decideBuild } from "../core/build-decision.ts";
 import { type BuildState, observeBuild } from "../core/build-state.ts";
+import type { RequestRecord } from "../core/job-manifest.ts";
 import { isSameBuild, readJobRecord } from "../core/job-record.ts";
 import type { Job } from "../core/kubernetes-objects.ts";
-import { CANCELLED_ANNOTATION, DELIVERED_ANNOTATION, VERDICT_ANNOTATION } from "../core/names.ts";
+import { CANCELLED_ANNOTATION, DELIVERED_ANNOTATION, REQUEST_ANNOTATION, VERDICT_ANNOTATION } from "../core/names.ts";
 import { configuration, infrastructure, type ResultStyle, renderResult, stoppedBeforeStart, type Verdict } from "../core/verdict.ts";
 import { renderFinalWorkData, STEPS, stepsDone, type WorkData } from "../core/work-data.ts";
 import { backoffMs } from "../runtime/backoff.ts";
@@ -64,7 +65,8 @@ export class Build {
   #slot: Slot | undefined;
   #unclaimedSinceMs: number;
   #requested: "stop" | "unclaimed" | undefined;
-  #isCancelRecorded = false;
+  /** What the Job does not say yet. */
+  #unwritten: Record<string, string> = {};
   #state: BuildState = { kind: "absent" };
   #stateSince: Date;
   #step = 0;
@@ -79,11 +81,7 @@ export class Build {
     this.#unclaimedSinceMs = options.clock.monotonicMs();
     if (options.isAdopted) {
       this.#createdJob = options.job;
-      const record = readJobRecord(options.job);
-      if (record?.isCancelled) {
-        this.#requested = "stop";
-        this.#isCancelRecorded = true;
-      }
+      if (readJobRecord(options.job)?.isCancelled) this.#requested = "stop";
     }
   }
 
@@ -133,8 +131,21 @@ export class Build {
   requestStop(): void {
     if (this.#requested === "stop" || this.#verdict) return;
     this.#requested = "stop";
+    this.#unwritten = { ...this.#unwritten, [CANCELLED_ANNOTATION]: this.#options.clock.now().toISOString() };
     this.#logger.info({}, "stops the build as Zuul asked");
     this.wake();
+  }
+
+  /** True while a relaunch by Zuul of the same build can be answered by this one: it neither ended in vain nor is it to end. */
+  get isAdoptable(): boolean {
+    if (this.#requested === "stop" || this.#pod()?.isEnding) return false;
+    return this.#verdict === undefined || (this.#verdict.result !== null && this.#verdict.class !== "cancelled");
+  }
+
+  /** Answers Zuul's relaunch of this build: a request with another identity, which the Job then says is its own. */
+  attachRelaunch(assignment: Assignment, request: RequestRecord): void {
+    this.#unwritten = { ...this.#unwritten, [REQUEST_ANNOTATION]: JSON.stringify(request) };
+    this.attach(assignment);
   }
 
   /** Something about its Job or pod has changed. */
@@ -222,7 +233,7 @@ export class Build {
           await cluster.endPod(this.namespace, action.pod);
           this.#logger.info({ pod: action.pod, requested: this.#requested ?? "limit" }, "ends the pod");
         }
-        await this.#recordCancel();
+        await this.#writeAnnotations();
         if (!this.#wasCached && (await this.#isJobGone())) return infrastructure("job-gone", "the Job was deleted");
         failures = 0;
         if (action.kind === "wait")
@@ -273,11 +284,11 @@ export class Build {
     return undefined;
   }
 
-  async #recordCancel(): Promise<void> {
-    if (this.#requested !== "stop" || this.#isCancelRecorded) return;
-    const { cluster, clock } = this.#options;
-    await cluster.annotateJob(this.namespace, this.#jobName, { [CANCELLED_ANNOTATION]: clock.now().toISOString() });
-    this.#isCancelRecorded = true;
+  async #writeAnnotations(): Promise<void> {
+    const annotations = this.#unwritten;
+    if (Object.keys(annotations).length === 0) return;
+    await this.#options.cluster.annotateJob(this.namespace, this.#jobName, annotations);
+    if (this.#unwritten === annotations) this.#unwritten = {};
   }
 
   /** Asks the API server for a Job that the watch has not shown in time: it may have come and gone between two looks. */
@@ -326,6 +337,7 @@ export class Build {
     const { cluster, clock, keepJobSeconds } = this.#options;
     if (!this.#createdJob && !this.#mayExist) return;
     const annotations = {
+      ...this.#unwritten,
       [VERDICT_ANNOTATION]: JSON.stringify(verdict),
       ...(isDelivered ? { [DELIVERED_ANNOTATION]: clock.now().toISOString() } : {}),
     };

@@ -3,8 +3,9 @@ import { buildLimits } from "../core/build-limits.ts";
 import { type ManifestSettings, renderJob } from "../core/job-manifest.ts";
 import { type JobRecord, readJobRecord } from "../core/job-record.ts";
 import type { Job } from "../core/kubernetes-objects.ts";
-import { buildNumber, isUsableUnique, parseFunctionName } from "../core/names.ts";
+import { buildNumber, isUsableUnique, parseFunctionName, RELAUNCH_ANNOTATION } from "../core/names.ts";
 import { parseParameters, textParameter } from "../core/parameters.ts";
+import { relaunchKey } from "../core/relaunch.ts";
 import { parseStopRequest } from "../core/stop-request.ts";
 import { type TestTask, testTaskKey } from "../core/test-task.ts";
 import { configuration, type ResultStyle, renderResult, type Verdict } from "../core/verdict.ts";
@@ -50,6 +51,8 @@ export interface LastBuild {
 export class Builds implements Service {
   readonly #options: BuildsOptions;
   readonly #builds = new Map<string, Build>();
+  /** Builds by what a relaunch by Zuul shares with them. */
+  readonly #byRelaunchKey = new Map<string, Build>();
   readonly #runs = new Set<Promise<void>>();
   readonly #answers = new Set<Promise<unknown>>();
   readonly #earlyStops = new Map<string, number>();
@@ -155,7 +158,14 @@ export class Builds implements Service {
       replica,
       since: clock.now().toISOString(),
     };
-    const job = renderJob({ task, functionName, parameters: parsed.parameters, request, settings });
+    const key = relaunchKey(task, functionName, parsed.parameters, sha256Hex);
+    const earlier = key === undefined ? undefined : this.#byRelaunchKey.get(key);
+    if (earlier?.isAdoptable) {
+      logger.info({ build: earlier.number, server, unique }, "attaches Zuul's relaunch to the build that is under way");
+      earlier.attachRelaunch(assignment, { ...request, number: earlier.number });
+      return;
+    }
+    const job = renderJob({ task, functionName, parameters: parsed.parameters, request, relaunchKey: key, settings });
     logger.info({ build: number, function: functionName, server, unique, task: testTaskKey(task) }, "accepts a build");
     const build = this.#run(job, testTaskKey(task), buildLimits(task.spec.timeouts), workData, functionName, false);
     build.attach(assignment);
@@ -182,10 +192,13 @@ export class Builds implements Service {
     const nodeLabel = parseFunctionName(functionName)?.nodeLabel;
     const nodeLabels = nodeLabel === undefined ? [] : [nodeLabel];
     const build = new Build({ job, limits, workData, nodeLabels, cluster, clock, logger, resultStyle, keepJobSeconds, isAdopted });
+    const key = job.metadata.annotations?.[RELAUNCH_ANNOTATION];
     this.#builds.set(build.number, build);
+    if (key !== undefined) this.#byRelaunchKey.set(key, build);
     this.#countActive(taskKey, 1);
     const run = build.run(this.#stopping.signal).then(() => {
       this.#builds.delete(build.number);
+      if (key !== undefined && this.#byRelaunchKey.get(key) === build) this.#byRelaunchKey.delete(key);
       this.#noteLast(taskKey, build);
       this.#countActive(taskKey, -1);
     });

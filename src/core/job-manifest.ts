@@ -9,6 +9,7 @@ import {
   MANAGED_BY_LABEL,
   PARAMETERS_ANNOTATION,
   parseFunctionName,
+  RELAUNCH_ANNOTATION,
   REQUEST_ANNOTATION,
   TASK_LABEL,
   TIMEOUTS_ANNOTATION,
@@ -40,6 +41,8 @@ export interface ManifestInput {
   functionName: string;
   parameters: Parameters;
   request: RequestRecord;
+  /** See `relaunchKey`. */
+  relaunchKey?: string | undefined;
   settings: ManifestSettings;
 }
 
@@ -75,6 +78,7 @@ export function renderJob(input: ManifestInput): Job {
         [FUNCTION_ANNOTATION]: input.functionName,
         [REQUEST_ANNOTATION]: JSON.stringify(request),
         [TIMEOUTS_ANNOTATION]: JSON.stringify(task.spec.timeouts),
+        ...(input.relaunchKey === undefined ? {} : { [RELAUNCH_ANNOTATION]: input.relaunchKey }),
       },
     },
     spec: {

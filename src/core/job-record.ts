@@ -7,6 +7,7 @@ import {
   FUNCTION_ANNOTATION,
   INSTALLATION_LABEL,
   PARAMETERS_ANNOTATION,
+  RELAUNCH_ANNOTATION,
   REQUEST_ANNOTATION,
   TASK_LABEL,
   TIMEOUTS_ANNOTATION,
@@ -24,6 +25,7 @@ export interface JobRecord {
   server: string;
   unique: string;
   timeouts: { pull: string; run: string; schedule?: string | undefined };
+  relaunchKey: string | undefined;
   isCancelled: boolean;
   isDelivered: boolean;
   verdict: Verdict | undefined;
@@ -56,6 +58,7 @@ export function readJobRecord(job: Job): JobRecord | undefined {
     server: request.server,
     unique: request.unique,
     timeouts,
+    relaunchKey: annotations[RELAUNCH_ANNOTATION],
     isCancelled: annotations[CANCELLED_ANNOTATION] !== undefined,
     isDelivered: annotations[DELIVERED_ANNOTATION] !== undefined,
     verdict: parseAnnotation(verdictSchema, annotations[VERDICT_ANNOTATION]),

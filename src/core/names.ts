@@ -13,6 +13,8 @@ export const FUNCTION_ANNOTATION = `${PREFIX}/function`;
 export const REQUEST_ANNOTATION = `${PREFIX}/request`;
 /** On the Job: the task's `timeouts` as they were when it was made, as JSON. */
 export const TIMEOUTS_ANNOTATION = `${PREFIX}/timeouts`;
+/** On the Job: what a relaunch by Zuul of the same build shares with it, see `relaunchKey`. */
+export const RELAUNCH_ANNOTATION = `${PREFIX}/relaunch`;
 /** On the Job: when Zuul asked to stop it (RFC 3339). */
 export const CANCELLED_ANNOTATION = `${PREFIX}/cancelled`;
 /** On the Job: its verdict as JSON. */
