@@ -2,8 +2,9 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { TurboHipsterError } from "../../src/runtime/errors.ts";
+import type { ClusterAddresses } from "./cluster-network.ts";
 import type { ClusterPaths } from "./cluster-paths.ts";
-import type { ClusterProgram } from "./cluster-programs.ts";
+import type { ClusterPlan, ClusterProgram } from "./cluster-programs.ts";
 import { lastLines, runCommand } from "./run-command.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -54,7 +55,7 @@ export async function startNode(paths: ClusterPaths, programs: string): Promise<
   closeSync(log);
   child.on("error", () => {});
   child.unref();
-  await waitUntil("the node's namespaces", 20_000, () => {
+  await waitUntil("the node's namespaces", 60_000, () => {
     if (existsSync(join(paths.directory, "node", "ready"))) return true;
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
       throw new TurboHipsterError("TH_CLUSTER", `could not make the node's namespaces:\n${readLog(paths, "node")}`);
@@ -119,22 +120,22 @@ export function listClusterProcesses(paths: ClusterPaths): ProcessInfo[] {
   );
 }
 
+/** What goes to the cluster's own addresses must not be sent to a proxy that this machine may be told to use. */
+function environment(addresses: ClusterAddresses): Record<string, string> {
+  const direct = [process.env.NO_PROXY ?? process.env.no_proxy ?? "", "127.0.0.1", "localhost", addresses.block]
+    .filter((entry) => entry !== "")
+    .join(",");
+  return { NO_PROXY: direct, no_proxy: direct };
+}
+
 /** Starts a program in the node, its output appended to `logs/<name>.log`; does not wait for it to be of use. */
-export async function startProgram(paths: ClusterPaths, node: ClusterNode, program: ClusterProgram): Promise<void> {
+export async function startProgram({ paths, addresses }: ClusterPlan, node: ClusterNode, program: ClusterProgram): Promise<void> {
   // The shell leaves it to process 1 of the node at once.
   const script = 'log=$1; shift; cd /; setsid "$@" </dev/null >>"$log" 2>&1 &';
   const enter = ["--target", `${node.pid}`, "--mount", "--net", "--pid", "--uts"];
-  await runCommand("nsenter", [
-    ...enter,
-    "--",
-    "sh",
-    "-c",
-    script,
-    "sh",
-    join(paths.logs, `${program.name}.log`),
-    program.command,
-    ...program.args,
-  ]);
+  const log = join(paths.logs, `${program.name}.log`);
+  const args = [...enter, "--", "sh", "-c", script, "sh", log, program.command, ...program.args];
+  await runCommand("nsenter", args, { env: environment(addresses) });
 }
 
 /** Which of the programs run now. */

@@ -122,6 +122,8 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
   sandbox_image = "${PAUSE_IMAGE}"
   # Root without CAP_SYS_RESOURCE may not lower it, and every sandbox would fail.
   restrict_oom_score_adj = true
+  # Its profile would be loaded into the host's kernel.
+  disable_apparmor = true
   netns_mounts_under_state_dir = true
   stream_server_address = "127.0.0.1"
   [plugins."io.containerd.grpc.v1.cri".cni]

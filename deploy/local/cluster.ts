@@ -21,7 +21,7 @@ command("up", "bring the cluster up (builds it the first time, which takes minut
   const started = performance.now();
   const cluster = await upCluster({ name, log });
   const flag = nameFlag(name);
-  console.log(`cluster ${name} is up after ${((performance.now() - started) / 1000).toFixed(1)} s; use it with
+  console.log(`cluster ${name} is up (${((performance.now() - started) / 1000).toFixed(1)} s); use it with
   export KUBECONFIG=${cluster.kubeconfig}
   npm run cluster -- kubectl${flag} get nodes
   npm run cluster -- load${flag} ARCHIVE     (images, as docker save or npm run image make them)
@@ -38,6 +38,7 @@ command("down", "take the cluster away with everything it made; what was built s
 );
 
 command("status", "show what of the cluster runs; exit code 1 when it is not up").action(async ({ name }: { name: string }) => {
+  requireClusterHost();
   if (!(await printStatus(name))) process.exitCode = 1;
 });
 

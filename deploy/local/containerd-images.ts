@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { connect } from "node:net";
 import { InputError } from "../../src/runtime/errors.ts";
 import type { ClusterPaths } from "./cluster-paths.ts";
 import { qualifyImageName } from "./image-name.ts";
@@ -10,6 +11,18 @@ const KNOWN = 'labels."io.cri-containerd.image"==managed';
 
 function ctr(paths: ClusterPaths, ...args: string[]): Promise<string> {
   return runCommand("ctr", ["--address", paths.containerdSocket, "--namespace", "k8s.io", ...args]);
+}
+
+/** Whether containerd takes connections; its socket's file is there a moment earlier. */
+export function isContainerdListening(paths: ClusterPaths): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(paths.containerdSocket);
+    socket.on("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on("error", () => resolve(false));
+  });
 }
 
 /**
@@ -27,7 +40,7 @@ export async function importImages(paths: ClusterPaths, archive: string): Promis
   });
   const names = [...output.matchAll(/^unpacking (\S+) \(/gm)].map((match) => match[1] as string);
   if (names.length === 0) throw new InputError(`there is no image with a name in ${archive}`);
-  await waitUntil(`containerd to know ${names.join(", ")}`, 20_000, async () => {
+  await waitUntil(`containerd to know ${names.join(", ")}`, 60_000, async () => {
     const known = await listKnown(paths);
     return names.every((name) => known.has(name));
   });

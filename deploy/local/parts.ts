@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../../src/runtime/errors.ts";
-import { cacheDirectory } from "./cache-directory.ts";
+import { cacheDirectory, markUsed, removeUnused } from "./cache-directory.ts";
 import { withFileLock } from "./file-lock.ts";
 import { CommandError, lastLines, runCommand } from "./run-command.ts";
 
+/** What is being built, in the directory of what is whole. */
+const UNFINISHED = "unfinished-";
 const SOURCES = join(import.meta.dirname, "parts");
 
 /**
@@ -69,26 +71,31 @@ function pinnedVersion(goMod: string, module: string): string {
 export async function buildParts(names: readonly PartName[], log: (line: string) => void): Promise<string> {
   const directory = await partsDirectory();
   const missing = () => names.filter((name) => !existsSync(join(directory, name)));
-  if (missing().length === 0) return directory;
-  const lock = cacheDirectory("parts", "lock");
-  await withFileLock(
-    lock,
-    () => log("waiting for another build of the cluster's programs to end"),
-    async () => {
-      const wanted = missing();
-      if (wanted.length === 0) return;
-      log(`building ${wanted.length} programs from pinned Go modules, once for ${directory}; this takes minutes`);
-      const unfinished = join(directory, "unfinished");
-      rmSync(unfinished, { recursive: true, force: true });
-      mkdirSync(unfinished, { recursive: true });
-      for (const [index, name] of wanted.entries()) {
-        await buildPart(name, join(unfinished, name), `${name} (${index + 1} of ${wanted.length})`, log);
-        renameSync(join(unfinished, name), join(directory, name));
-      }
-      rmSync(unfinished, { recursive: true, force: true });
-    },
-  );
+  if (missing().length === 0) {
+    markUsed(directory);
+    return directory;
+  }
+  const waiting = () => log("waiting for another build of the cluster's programs to end");
+  await withFileLock(cacheDirectory("parts", "lock"), waiting, () => buildInto(directory, missing(), log));
   return directory;
+}
+
+/** The caller holds the lock. */
+async function buildInto(directory: string, names: readonly PartName[], log: (line: string) => void): Promise<void> {
+  if (names.length === 0) return;
+  log(`building ${names.length} programs from pinned Go modules, once for ${directory}; this takes minutes`);
+  mkdirSync(directory, { recursive: true });
+  for (const entry of readdirSync(directory)) {
+    if (entry.startsWith(UNFINISHED)) rmSync(join(directory, entry), { recursive: true, force: true });
+  }
+  // A directory nobody else knows: the compiler of a build that was killed may still be writing to its own.
+  const unfinished = mkdtempSync(join(directory, UNFINISHED));
+  for (const [index, name] of names.entries()) {
+    await buildPart(name, join(unfinished, name), `${name} (${index + 1} of ${names.length})`, log);
+    renameSync(join(unfinished, name), join(directory, name));
+  }
+  rmSync(unfinished, { recursive: true, force: true });
+  removeUnused(cacheDirectory("parts"));
 }
 
 /** Where the parts are kept: one directory for each combination of sources, link flags, Go version and platform. */

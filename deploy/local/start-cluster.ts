@@ -15,7 +15,7 @@ import {
   renderKubeconfig,
   renderPrograms,
 } from "./cluster-programs.ts";
-import { importImages } from "./containerd-images.ts";
+import { importImages, isContainerdListening } from "./containerd-images.ts";
 import { writePauseImage } from "./pause-image.ts";
 import { WaitError, waitUntil } from "./wait-until.ts";
 
@@ -33,10 +33,10 @@ export async function startCluster(plan: ClusterPlan, programs: string): Promise
   const node = await startNode(paths, programs);
   await connectNode(paths, addresses, node.pid);
   const { first, withApi } = renderPrograms(plan);
-  for (const program of first) await startProgram(paths, node, program);
+  for (const program of first) await startProgram(plan, node, program);
   await Promise.all([waitForProgram(plan, node, "kube-apiserver", isReady), loadPauseImage(plan, node, programs)]);
   // A kubelet that comes before its API server may stay NotReady for half a minute.
-  for (const program of withApi) await startProgram(paths, node, program);
+  for (const program of withApi) await startProgram(plan, node, program);
   await Promise.all([
     waitForProgram(plan, node, "kubelet", isNodeReady),
     waitForProgram(plan, node, "kube-controller-manager", hasServiceAccount),
@@ -70,7 +70,7 @@ async function writeFiles(plan: ClusterPlan): Promise<void> {
 async function loadPauseImage(plan: ClusterPlan, node: ClusterNode, programs: string): Promise<void> {
   const archive = join(plan.paths.directory, "pause.tar");
   writePauseImage(join(programs, "pause"), archive);
-  await waitForProgram(plan, node, "containerd", async ({ paths }) => existsSync(paths.containerdSocket));
+  await waitForProgram(plan, node, "containerd", ({ paths }) => isContainerdListening(paths));
   await importImages(plan.paths, archive);
 }
 
