@@ -40,6 +40,12 @@ const configSchema = z.strictObject({
   }),
   image: z.string().min(1).default(`turbo-hipster:${VERSION}`).describe("image that holds this program, for the checkout container"),
   maxBuilds: z.int().min(1).max(10_000).default(100).describe("builds at once in the whole installation"),
+  maxPending: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .optional()
+    .describe("builds at once that wait for room in the cluster; at this number no more are taken (default: as many as maxBuilds)"),
   results: z.enum(["text", "token"]).default("text").describe("text: reviewers see sentences; token: one word of ours for each"),
   checkout: z
     .strictObject({

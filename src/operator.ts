@@ -79,6 +79,7 @@ export function makeOperator({ config, client, clock, logger }: OperatorOptions)
     clock,
     logger,
     onTaskActivity: () => testTasks.wake(),
+    onPendingChange: (count) => pool.setPaused(count >= (config.maxPending ?? Number.POSITIVE_INFINITY)),
   });
   const testTasks = new TestTasks<SlotPool>({
     cluster: { cachedTestTasks: () => taskObjects.cachedTestTasks(), writeStatus: taskObjects.writeStatus.bind(taskObjects) },

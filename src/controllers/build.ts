@@ -36,6 +36,8 @@ export interface BuildOptions {
   keepJobSeconds: number;
   /** True when the Job is there already, from before this process. */
   isAdopted: boolean;
+  /** A kubelet has taken its pod, or it ended without one: it waits for room no longer. Called once. */
+  onPlaced(): void;
 }
 
 export interface BuildReport {
@@ -70,6 +72,7 @@ export class Build {
   #state: BuildState = { kind: "absent" };
   #stateSince: Date;
   #step = 0;
+  #isPlaced = false;
   #verdict: Verdict | undefined;
 
   constructor(options: BuildOptions) {
@@ -261,6 +264,7 @@ export class Build {
       this.#logger.info({ state: state.kind, pod: "pod" in state ? state.pod?.name : undefined }, "build reached a new state");
     }
     this.#state = state;
+    if ("pod" in state && (state.pod?.isStarted ?? true)) this.#place();
     const step = stepsDone(state);
     if (step > this.#step) {
       this.#step = step;
@@ -298,7 +302,14 @@ export class Build {
     return (await cluster.getJob(this.namespace, this.#jobName)) === undefined;
   }
 
+  #place(): void {
+    if (this.#isPlaced) return;
+    this.#isPlaced = true;
+    this.#options.onPlaced();
+  }
+
   #conclude(verdict: Verdict): void {
+    this.#place();
     this.#verdict = verdict;
     this.#step = STEPS.length;
     // The pod has ended or is ending: what it took is free for the next build.

@@ -37,6 +37,8 @@ export interface BuildsOptions {
   logger: Logger;
   /** A build of this TestTask (`namespace/name`) has begun or ended. */
   onTaskActivity(taskKey: string): void;
+  /** How many builds wait for room in the cluster has changed. */
+  onPendingChange(count: number): void;
 }
 
 export interface LastBuild {
@@ -53,6 +55,7 @@ export class Builds implements Service {
   readonly #builds = new Map<string, Build>();
   /** Builds by what a relaunch by Zuul shares with them. */
   readonly #byRelaunchKey = new Map<string, Build>();
+  #pending = 0;
   readonly #runs = new Set<Promise<void>>();
   readonly #answers = new Set<Promise<unknown>>();
   readonly #earlyStops = new Map<string, number>();
@@ -189,9 +192,23 @@ export class Builds implements Service {
     isAdopted: boolean,
   ): Build {
     const { cluster, clock, logger, resultStyle, keepJobSeconds } = this.#options;
+    const onPlaced = () => this.#countPending(-1);
+    this.#countPending(1);
     const nodeLabel = parseFunctionName(functionName)?.nodeLabel;
     const nodeLabels = nodeLabel === undefined ? [] : [nodeLabel];
-    const build = new Build({ job, limits, workData, nodeLabels, cluster, clock, logger, resultStyle, keepJobSeconds, isAdopted });
+    const build = new Build({
+      job,
+      limits,
+      workData,
+      nodeLabels,
+      cluster,
+      clock,
+      logger,
+      resultStyle,
+      keepJobSeconds,
+      isAdopted,
+      onPlaced,
+    });
     const key = job.metadata.annotations?.[RELAUNCH_ANNOTATION];
     this.#builds.set(build.number, build);
     if (key !== undefined) this.#byRelaunchKey.set(key, build);
@@ -242,6 +259,11 @@ export class Builds implements Service {
     if (count > 0) this.#active.set(taskKey, count);
     else this.#active.delete(taskKey);
     this.#options.onTaskActivity(taskKey);
+  }
+
+  #countPending(change: number): void {
+    this.#pending += change;
+    this.#options.onPendingChange(this.#pending);
   }
 
   #rememberStop(number: string): void {
