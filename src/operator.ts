@@ -10,6 +10,7 @@ import { makeSlotPool, type SlotPool } from "./gearman/slot-pool.ts";
 import { renderBuildPage } from "./http/build-page.ts";
 import { makeHttpServer } from "./http/http-server.ts";
 import { BuildObjects } from "./kube/build-objects.ts";
+import { FunctionNames } from "./kube/function-names.ts";
 import type { KubeClient } from "./kube/kube-client.ts";
 import { TestTaskObjects } from "./kube/test-task-objects.ts";
 import type { Clock } from "./runtime/clock.ts";
@@ -83,6 +84,7 @@ export function makeOperator({ config, client, clock, logger }: OperatorOptions)
   });
   const testTasks = new TestTasks<SlotPool>({
     cluster: { cachedTestTasks: () => taskObjects.cachedTestTasks(), writeStatus: taskObjects.writeStatus.bind(taskObjects) },
+    names: new FunctionNames({ client, namespace: namespaces[0] ?? "default", installation }),
     pool,
     makePool: (capacity, parent) => makeSlotPool(parent ? { capacity, parent } : { capacity }),
     onRegistrations: (registrations) => link.setRegistrations(registrations),

@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
 import type { KubeObject } from "../core/kubernetes-objects.ts";
 import { decideServedFunctions, type ServedFunctions } from "../core/served-functions.ts";
+import { renewServedNames, type ServedNames } from "../core/served-names.ts";
 import { parseTestTask, type TestTask, type TestTaskParseResult, testTaskKey } from "../core/test-task.ts";
 import { renderTestTaskStatus, type ServerState } from "../core/test-task-conditions.ts";
 import type { TestTaskStatus } from "../core/test-task-schema-status.ts";
+import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
@@ -14,6 +16,9 @@ import { Wakeup } from "../runtime/wakeup.ts";
 const STATUS_INTERVAL_MS = 5000;
 /** Builds at once that are told that no TestTask serves their job any more. */
 const RETIRED_SLOTS = 10;
+
+/** Tries at reading the names that were kept before beginning without them. */
+const MAX_NAME_TRIES = 5;
 
 /** A bounded number of builds, as `gearman/` counts them. */
 export interface Pool {
@@ -30,6 +35,11 @@ export interface TestTasksOptions<P extends Pool> {
   cluster: {
     cachedTestTasks(): Iterable<KubeObject>;
     writeStatus(namespace: string, name: string, status: TestTaskStatus, signal: AbortSignal): Promise<void>;
+  };
+  /** Where the names of functions are kept over restarts. */
+  names: {
+    load(signal: AbortSignal): Promise<ServedNames>;
+    save(names: ServedNames, signal: AbortSignal): Promise<void>;
   };
   /** Slots of all tasks without a `maxConcurrent`; the others' pools are its children. */
   pool: P;
@@ -53,7 +63,8 @@ export class TestTasks<P extends Pool> implements Service {
   readonly #parsed = new WeakMap<object, TestTaskParseResult>();
   readonly #pools = new Map<string, P>();
   readonly #retiredPool: P;
-  readonly #everServed = new Set<string>();
+  #names: ServedNames = new Map();
+  #savedNames: ServedNames = new Map();
   readonly #written = new Map<string, { status: TestTaskStatus; atMs: number }>();
   #tasks = new Map<string, TestTask>();
   #served: ServedFunctions = { byFunction: new Map(), byTask: new Map() };
@@ -88,10 +99,12 @@ export class TestTasks<P extends Pool> implements Service {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
+    await this.#loadNames(signal);
     while (!signal.aborted) {
       let waitMs: number | undefined;
       try {
         this.#refresh();
+        await this.#saveNames(signal);
         waitMs = await this.#writeStatuses(signal);
       } catch (error) {
         this.#options.logger.error({ err: coerceError(error) }, "retries after an unexpected error with the TestTasks");
@@ -110,8 +123,38 @@ export class TestTasks<P extends Pool> implements Service {
     }
     this.#tasks = tasks;
     this.#served = decideServedFunctions([...tasks.values()]);
-    for (const name of this.#served.byFunction.keys()) this.#everServed.add(name);
-    this.#options.onRegistrations({ functions: [...this.#everServed], lanes: this.#lanes() });
+    this.#names = renewServedNames(this.#names, this.#served.byFunction.keys(), this.#options.clock.now());
+    // Those that are served now come from the tasks: there may be more than names that are kept.
+    const functions = new Set([...this.#served.byFunction.keys(), ...this.#names.keys()]);
+    this.#options.onRegistrations({ functions: [...functions], lanes: this.#lanes() });
+  }
+
+  async #loadNames(signal: AbortSignal): Promise<void> {
+    const { names, logger } = this.#options;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        this.#names = await names.load(signal);
+        this.#savedNames = this.#names;
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn({ err: coerceError(error), attempt }, "retries to read the functions that were served before");
+        // Without them builds of deleted TestTasks wait longer for their answer; that must not keep all others waiting.
+        if (attempt >= MAX_NAME_TRIES) return;
+        await this.#wakeup.wait(backoffMs(attempt, 250, 5000), signal);
+      }
+    }
+  }
+
+  async #saveNames(signal: AbortSignal): Promise<void> {
+    const names = this.#names;
+    if (isDeepStrictEqual(names, this.#savedNames)) return;
+    try {
+      await this.#options.names.save(names, signal);
+      this.#savedNames = names;
+    } catch (error) {
+      if (!signal.aborted) this.#options.logger.warn({ err: coerceError(error) }, "could not write down the functions that are served");
+    }
   }
 
   /**
@@ -135,7 +178,7 @@ export class TestTasks<P extends Pool> implements Service {
       this.#pools.set(key, own);
       lanes.push({ name: key, functions, slots: own });
     }
-    const retired = [...this.#everServed].filter((name) => !this.#served.byFunction.has(name));
+    const retired = [...this.#names.keys()].filter((name) => !this.#served.byFunction.has(name));
     if (shared.length > 0) lanes.unshift({ name: "shared", functions: shared, slots: pool });
     if (retired.length > 0) lanes.push({ name: "retired", functions: retired, slots: this.#retiredPool });
     return lanes;
