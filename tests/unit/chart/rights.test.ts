@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Job } from "../../../src/core/kubernetes-objects.ts";
 import { BuildObjects } from "../../../src/kube/build-objects.ts";
+import { FunctionNames } from "../../../src/kube/function-names.ts";
 import type { KubeClient } from "../../../src/kube/kube-client.ts";
+import { KubeError } from "../../../src/kube/kube-error.ts";
 import { type Resource, renderRbacResource } from "../../../src/kube/resource.ts";
 import { TestTaskObjects } from "../../../src/kube/test-task-objects.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
@@ -13,7 +15,7 @@ const NAMESPACE = "ci";
 const JOB = { metadata: { name: "a-1", namespace: NAMESPACE }, spec: { template: { spec: { containers: [] } } } } as unknown as Job;
 
 /** A client that does nothing but note `verb group/resource`, and the first watch that was opened for each resource. */
-function makeRecordingClient() {
+function makeRecordingClient(isMissing: () => boolean) {
   const calls = new Set<string>();
   const watching = new Map([
     ["jobs", Promise.withResolvers<void>()],
@@ -24,13 +26,18 @@ function makeRecordingClient() {
     calls.add(`${verb} ${resource.group}/${renderRbacResource(resource, subresource)}`);
   const client = {
     create: async (resource: Resource) => note("create", resource),
-    get: async (resource: Resource) => note("get", resource),
+    async get(resource: Resource) {
+      note("get", resource);
+      return {};
+    },
     async list(resource: Resource) {
       note("list", resource);
       return { items: [], metadata: { resourceVersion: "1" } };
     },
-    mergePatch: async (resource: Resource, _namespace: string, _name: string, _patch: object, options?: { subresource?: string }) =>
-      note("patch", resource, options?.subresource),
+    async mergePatch(resource: Resource, _namespace: string, _name: string, _patch: object, options?: { subresource?: string }) {
+      note("patch", resource, options?.subresource);
+      if (isMissing()) throw new KubeError("TH_KUBE_NOT_FOUND", "it is not there", { status: 404 });
+    },
     delete: async (resource: Resource) => note("delete", resource),
     async *watch(resource: Resource, _namespace: string, { signal }: { signal: AbortSignal }) {
       note("watch", resource);
@@ -42,12 +49,14 @@ function makeRecordingClient() {
   return { client: client as unknown as KubeClient, calls, watching: (plural: string) => watching.get(plural)?.promise };
 }
 
-/** Every method of the two classes that reach the API server, called once. A new one must be added here, and to the chart if it asks for more. */
+/** Every method of the classes that reach the API server, called once. A new one must be added here, and to the chart if it asks for more. */
 async function collectCalls(): Promise<Set<string>> {
-  const { client, calls, watching } = makeRecordingClient();
+  let isMissing = false;
+  const { client, calls, watching } = makeRecordingClient(() => isMissing);
   const edges = { client, namespaces: [NAMESPACE], clock: systemClock, logger: silentLogger, onChange() {} };
   const builds = new BuildObjects({ ...edges, installation: "test" });
   const tasks = new TestTaskObjects(edges);
+  const names = new FunctionNames({ client, namespace: NAMESPACE, installation: "test" });
   const called = new Set<string>();
   const call = async <T extends object>(target: T, name: keyof T & string, ...args: unknown[]) => {
     called.add(`${target.constructor.name}.${name}`);
@@ -69,10 +78,14 @@ async function collectCalls(): Promise<Set<string>> {
   await call(builds, "deleteJob", NAMESPACE, "a-1");
   await call(builds, "endPod", NAMESPACE, "a-1-x");
   await call(tasks, "writeStatus", NAMESPACE, "a", {}, new AbortController().signal);
+  await call(names, "load", new AbortController().signal);
+  await call(names, "save", new Map(), new AbortController().signal);
+  isMissing = true;
+  await names.save(new Map(), new AbortController().signal);
   await call(builds, "stop");
   await call(tasks, "stop");
 
-  const methods = [BuildObjects, TestTaskObjects].flatMap(({ name, prototype }) =>
+  const methods = [BuildObjects, TestTaskObjects, FunctionNames].flatMap(({ name, prototype }) =>
     Object.getOwnPropertyNames(prototype)
       .filter((method) => method !== "constructor")
       .map((method) => `${name}.${method}`),
