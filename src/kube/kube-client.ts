@@ -65,6 +65,8 @@ export interface PodLogOptions {
   /** RFC 3339. */
   readonly sinceTime?: string;
   readonly timestamps?: boolean;
+  /** With `follow`: silence after which the connection counts as dead (`TH_KUBE_TIMEOUT`); without it none is too long. */
+  readonly idleMs?: number;
   readonly signal: AbortSignal;
 }
 
@@ -72,7 +74,7 @@ export interface PodLogOptions {
  * The Kubernetes API, plain JSON in and out. Methods reject with a `KubeError` (see there for what may be retried; nothing is retried
  * here, but for a refused login after reading the credentials anew), with the signal's reason once it aborts, or with `TH_KUBE_NAME` for
  * names no path can hold. `namespace` undefined means all namespaces for list and watch, and is for resources without namespaces else.
- * Everything but watches and followed logs has a deadline (`TH_KUBE_TIMEOUT`).
+ * Every answer has a deadline (`TH_KUBE_TIMEOUT`): the whole of it, or its start for watches and followed logs.
  */
 export interface KubeClient {
   create<T>(resource: Resource, namespace: string | undefined, body: object, options?: CreateOptions): Promise<T>;
@@ -84,7 +86,7 @@ export interface KubeClient {
   delete(resource: Resource, namespace: string | undefined, name: string, options: DeleteOptions): Promise<void>;
   /** Ends when the server ends it. Throws on everything else, an ERROR event included (410: `isExpired`). */
   watch<T>(resource: Resource, namespace: string | undefined, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
-  /** Bytes as they come. With `follow` it may not resolve before the container's first byte. Leaving the iteration closes the stream. */
+  /** Bytes as they come, to be iterated once; leaving the iteration closes the stream. An empty log for a pod that has no node yet. */
   podLog(namespace: string, pod: string, options: PodLogOptions): Promise<AsyncIterable<Buffer>>;
   /** The API server's version, such as `v1.36.3`. */
   serverVersion(options?: { signal?: AbortSignal }): Promise<string>;
@@ -143,12 +145,12 @@ export function makeKubeClient(transport: KubeTransport): KubeClient {
       }
     },
     watch: (resource, namespace, options) => watchEvents(transport, resource, namespace, options),
-    async podLog(namespace, pod, { signal, follow, ...rest }) {
+    async podLog(namespace, pod, { signal, follow, idleMs, ...rest }) {
       const query: Query = { ...rest, follow: follow === true ? true : undefined };
       const resource = { group: "", version: "v1", plural: "pods" };
       const call = { verb: "get" as const, resource, namespace, name: pod, subresource: "log", query, signal, purpose: "log" as const };
-      const stream = await transport.open(call, follow === true ? undefined : transport.deadlineMs);
-      return stream.chunks(follow === true ? undefined : transport.deadlineMs);
+      const stream = await transport.open(call, transport.deadlineMs);
+      return stream.chunks(follow === true ? idleMs : transport.deadlineMs);
     },
     async serverVersion(options = {}) {
       const version = (await transport.request({ verb: "get", path: "/version", signal: options.signal })) as { gitVersion?: unknown };

@@ -187,7 +187,6 @@ export function makeKubeTransport({ credentials, clock, deadlineMs, onCall }: Ku
       throw explain(call, deadline, thrown);
     } finally {
       deadline.release();
-      response.body.destroy();
     }
   }
 }

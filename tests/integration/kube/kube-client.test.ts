@@ -287,12 +287,14 @@ describe("a pod's log", () => {
     assert.equal((await lines.next()).done, true);
   });
 
-  it("throws when the connection breaks while it is followed, and closes its stream when left or aborted", async () => {
+  it("throws when the connection breaks or is silent for too long while it is followed, and closes its stream when left or aborted", async () => {
     await using bench = await makeLog();
     const follow = (signal: AbortSignal) => bench.client.podLog("ci", "p", { container: "test", follow: true, signal });
     const cut = (await follow(never))[Symbol.asyncIterator]();
     bench.fake.logs.cut();
     await assert.rejects(cut.next(), fails("TH_KUBE_NETWORK", { retryable: true }));
+    const silent = await bench.client.podLog("ci", "p", { container: "test", follow: true, idleMs: 50, signal: never });
+    await assert.rejects(silent[Symbol.asyncIterator]().next(), fails("TH_KUBE_TIMEOUT", { retryable: true }));
     const aborting = new AbortController();
     const aborted = (await follow(aborting.signal))[Symbol.asyncIterator]();
     const reason = new Error("enough");
