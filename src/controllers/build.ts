@@ -222,10 +222,10 @@ export class Build {
     for (let failures = 0; !stopping.aborted; ) {
       const recorded = this.#recordedVerdict();
       if (recorded) return recorded;
-      this.#observe();
-      const unclaimedInMs = this.#checkClaim();
-      const action = decideBuild({ state: this.#state, requested: this.#requested, since: this.#stateSince, limits }, clock.now());
       try {
+        await this.#observe();
+        const unclaimedInMs = this.#checkClaim();
+        const action = decideBuild({ state: this.#state, requested: this.#requested, since: this.#stateSince, limits }, clock.now());
         if (action.kind === "finish" && !action.deleteJob) return action.verdict;
         if (action.kind === "finish") {
           await cluster.annotateJob(this.namespace, this.#jobName, { [VERDICT_ANNOTATION]: JSON.stringify(action.verdict) });
@@ -244,19 +244,22 @@ export class Build {
         // The patched pod comes back as an event; look again even if it does not.
         else await this.#wakeup.wait(CACHE_LAG_MS, stopping);
       } catch (error) {
-        this.#logger.warn({ err: coerceError(error), action: action.kind }, "retries what the API server did not do");
+        this.#logger.warn({ err: coerceError(error) }, "retries what the API server did not do");
         await this.#wakeup.wait(backoffMs(failures++, 250, 15_000), stopping);
       }
     }
     return undefined;
   }
 
-  #observe(): void {
+  async #observe(): Promise<void> {
     const { cluster, clock, isAdopted } = this.#options;
     const cached = cluster.cachedJob(this.namespace, this.#jobName);
     if (cached) this.#wasCached = true;
     const job = cached ?? (this.#wasCached ? undefined : this.#createdJob);
-    const observed = observeBuild(job, cluster.cachedPods(this.namespace, this.#jobName));
+    let observed = observeBuild(job, cluster.cachedPods(this.namespace, this.#jobName));
+    // The two watches do not run in step: the end of a Job may be known before the pod that tells what it means.
+    if (job && observed.kind === "lost" && !observed.pod)
+      observed = observeBuild(job, await cluster.readPods(this.namespace, this.#jobName));
     const state: BuildState = observed.kind === "absent" ? { kind: "lost", pod: undefined, reason: "the Job was deleted" } : observed;
     if (state.kind !== this.#state.kind) {
       const wasThere = isAdopted && this.#state.kind === "absent" && state.kind === "running" && state.startedAt;

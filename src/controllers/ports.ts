@@ -32,6 +32,8 @@ export type JobCreation = { kind: "created"; job: Job } | { kind: "exists" } | {
 export interface BuildCluster {
   createJob(job: Job): Promise<JobCreation>;
   getJob(namespace: string, name: string): Promise<Job | undefined>;
+  /** Past the cache. */
+  readPods(namespace: string, jobName: string): Promise<Pod[]>;
   annotateJob(namespace: string, name: string, annotations: Record<string, string>, ttlSecondsAfterFinished?: number): Promise<void>;
   deleteJob(namespace: string, name: string): Promise<void>;
   /** Lowers the pod's `activeDeadlineSeconds` so that the kubelet ends it: TERM, the grace, and the object stays. */

@@ -5,6 +5,7 @@ import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
 import type { KubeClient } from "./kube-client.ts";
 import { isAlreadyExists, isNotFound, KubeError } from "./kube-error.ts";
+import { listAll } from "./list-all.ts";
 import { makeListWatch } from "./list-watch.ts";
 import { JOBS, PODS } from "./resource.ts";
 
@@ -27,6 +28,7 @@ export interface BuildObjectsOptions {
 /** The Jobs and pods of an installation: a cache kept by two watches, and the few writes that builds need. */
 export class BuildObjects implements Service {
   readonly #client: KubeClient;
+  readonly #labelSelector: string;
   readonly #jobs;
   readonly #pods;
   /** `namespace/Job name` -> pods by name. */
@@ -37,6 +39,7 @@ export class BuildObjects implements Service {
     const { client, namespaces, installation, onChange, clock, logger } = options;
     const labelSelector = installationSelector(installation);
     this.#client = client;
+    this.#labelSelector = labelSelector;
     this.#jobs = makeListWatch<Job>({
       ...{ client, namespaces, labelSelector, clock, logger: logger.child({ watch: "jobs" }) },
       resource: JOBS,
@@ -106,6 +109,13 @@ export class BuildObjects implements Service {
       if (isNotFound(error)) return undefined;
       throw error;
     }
+  }
+
+  async readPods(namespace: string, jobName: string): Promise<Pod[]> {
+    const { items } = await listAll<Pod>(this.#client, PODS, namespace, {
+      labelSelector: `${this.#labelSelector},${JOB_NAME_LABEL}=${jobName}`,
+    });
+    return items.map(trimPod);
   }
 
   async annotateJob(namespace: string, name: string, annotations: Record<string, string>, ttlSecondsAfterFinished?: number): Promise<void> {

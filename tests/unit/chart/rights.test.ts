@@ -74,6 +74,7 @@ async function collectCalls(): Promise<Set<string>> {
   await call(builds, "cachedPods", NAMESPACE, "a-1");
   await call(builds, "createJob", JOB);
   await call(builds, "getJob", NAMESPACE, "a-1");
+  await call(builds, "readPods", NAMESPACE, "a-1");
   await call(builds, "annotateJob", NAMESPACE, "a-1", {}, 60);
   await call(builds, "deleteJob", NAMESPACE, "a-1");
   await call(builds, "endPod", NAMESPACE, "a-1-x");

@@ -1,0 +1,245 @@
+import assert from "node:assert/strict";
+import { parseConfig } from "../../../src/config.ts";
+import { type KubeClient, loadKubeClient } from "../../../src/kube/kube-client.ts";
+import type { KubeCallReport } from "../../../src/kube/kube-transport.ts";
+import { JOBS, PODS, TEST_TASKS } from "../../../src/kube/resource.ts";
+import { makeOperator, type Operator } from "../../../src/operator.ts";
+import type { Logger } from "../../../src/runtime/logger.ts";
+import { type FakeKube, startFakeKube } from "../../support/fake-kube/fake-kube.ts";
+import { type PlayedNode, type PodScript, playNode } from "../../support/fake-kube/play-node.ts";
+import type { StoredObject } from "../../support/fake-kube/resource-rules.ts";
+import type { GearmanServer } from "../../support/gearman-server.ts";
+import { makeSkippingClock, type SkippingClock } from "../../support/skipping-clock.ts";
+import { startTcpProxy, type TcpProxy } from "../../support/tcp-proxy.ts";
+import { connectTestClient, countHandles, Inbox, type SubmittedBuild, submitBuild, within } from "../gearman/link-harness.ts";
+
+export const NAMESPACE = "ci";
+
+export interface LogLine {
+  level: string;
+  message: string;
+  fields: Record<string, unknown>;
+}
+
+export interface StageOptions {
+  start(): Promise<GearmanServer>;
+  /** Fields of the configuration beside servers, namespaces and ports. */
+  config?: object;
+  /** What becomes of each pod; by default it ends with exit code 0. */
+  script?: (job: StoredObject) => PodScript;
+  /** TestTasks by name: their spec, beside the image. */
+  tasks?: Record<string, object>;
+  /** Default: started, and ready. */
+  startsOperator?: boolean;
+}
+
+/** The last packets of a build as Zuul reads them. */
+export interface Answer {
+  /** null: none, Zuul runs it again. */
+  result: string | null;
+  kind: string;
+  data: Record<string, unknown>;
+}
+
+/** The real operator between a real Gearman server and the fake API server, with everything in reach that a test wants to break. */
+export interface Stage extends AsyncDisposable {
+  readonly kube: FakeKube;
+  readonly server: GearmanServer;
+  /** Between the operator and the Gearman server; clients of tests go to the server itself. */
+  readonly link: TcpProxy;
+  readonly clock: SkippingClock;
+  readonly log: Inbox<LogLine>;
+  /** Every call to the API server as the client reported it. */
+  readonly reports: KubeCallReport[];
+  readonly operator: Operator;
+  startOperator(config?: object): Promise<void>;
+  stopOperator(): Promise<void>;
+  task(name: string, spec?: object): void;
+  /** Submits `build:<job>` as Zuul does, on a connection that all tests of the stage share. */
+  submit(job: string, options?: { unique?: string; parameters?: object | Buffer | string }): Promise<SubmittedBuild>;
+  /** What Zuul does to cancel. */
+  stop(number: string | Buffer): Promise<void>;
+  /** Waits until `look` finds something, looking again at each change of the API server's objects. */
+  until<T>(look: () => T | undefined | false, what: string): Promise<T>;
+  logged(message: string, skip?: number): Promise<LogLine>;
+  jobs(): StoredObject[];
+  pods(): StoredObject[];
+  /** The pod of this build once its containers run. */
+  running(number: string): Promise<StoredObject>;
+  /** The Job once the operator has written its verdict and how long to keep it. */
+  recorded(number: string): Promise<StoredObject>;
+  /** The API server breaks and refuses all connections until `end`. */
+  outage(): { end(): void };
+}
+
+export async function startStage(options: StageOptions): Promise<Stage> {
+  const handlesBefore = await countHandles();
+  const server = await options.start();
+  const link = await startTcpProxy(server);
+  const kube = await startFakeKube();
+  const node: PlayedNode = playNode(kube, options.script);
+  const clock = makeSkippingClock();
+  const log = new Inbox<LogLine>();
+  const reports: KubeCallReport[] = [];
+  let client: Awaited<ReturnType<typeof connectTestClient>> | undefined;
+  let running: { operator: Operator; client: KubeClient } | undefined;
+
+  const getClient = async () => {
+    client ??= await connectTestClient(server);
+    return client;
+  };
+
+  const stage: Stage = {
+    ...{ kube, server, link, clock, log, reports },
+    get operator() {
+      assert.ok(running, "the operator runs");
+      return running.operator;
+    },
+    async startOperator(config = {}) {
+      const text = JSON.stringify({
+        namespaces: [NAMESPACE],
+        gearman: { servers: [link.address] },
+        http: { public: "127.0.0.1:0", internal: "127.0.0.1:0" },
+        ...options.config,
+        ...config,
+      });
+      const kubeClient = await loadKubeClient({ kubeconfig: kube.kubeconfig, clock, onCall: (report) => reports.push(report) });
+      const operator = makeOperator({ config: parseConfig(text, "test"), client: kubeClient, clock, logger: makeInboxLogger(log) });
+      running = { operator, client: kubeClient };
+      await operator.start();
+    },
+    async stopOperator() {
+      const stopped = running;
+      running = undefined;
+      await stopped?.operator.stop();
+      await stopped?.client.close();
+    },
+    task(name, spec = {}) {
+      kube.create(TEST_TASKS, NAMESPACE, { metadata: { name }, spec: { image: "test:1", ...spec } });
+    },
+    async submit(job, { unique = crypto.randomUUID().replaceAll("-", ""), parameters = {} } = {}) {
+      const payload = Buffer.isBuffer(parameters) || typeof parameters === "string" ? parameters : JSON.stringify(parameters);
+      return submitBuild(await getClient(), `build:${job}`, unique, payload);
+    },
+    async stop(number) {
+      const payload = Buffer.isBuffer(number) ? number : JSON.stringify({ name: "any", number });
+      const submission = (await getClient()).submit({
+        functionName: "stop:turbo-hipster-turbo-hipster",
+        unique: crypto.randomUUID(),
+        payload,
+      });
+      const end = await within(submission.ended, () => `the stop has no answer\n${tail(log)}`);
+      assert.equal(end.kind, "complete", "a stop is always answered");
+    },
+    async until<T>(look: () => T | undefined | false, what: string) {
+      const found = Promise.withResolvers<T>();
+      const check = () => {
+        const value = look();
+        if (value !== undefined && value !== false) found.resolve(value);
+      };
+      const leave = kube.subscribe(() => queueMicrotask(check));
+      check();
+      try {
+        return await within(found.promise, () => `${what} has not come\n${tail(log)}`);
+      } finally {
+        leave();
+      }
+    },
+    async logged(message, skip = 0) {
+      const matching = () => log.items.filter((line) => line.message === message);
+      await log.until(() => matching().length > skip).catch((error) => assert.fail(`no "${message}" was logged: ${error}\n${tail(log)}`));
+      return matching()[skip] as LogLine;
+    },
+    jobs: () => kube.list(JOBS, NAMESPACE),
+    pods: () => kube.list(PODS, NAMESPACE),
+    running: (number) =>
+      stage.until(
+        () => stage.pods().find((pod) => pod.metadata.labels?.["job-name"] === number && pod.status?.phase === "Running"),
+        `the running pod of ${number}`,
+      ),
+    recorded: (number) =>
+      stage.until(
+        () => stage.jobs().find(({ metadata, spec }) => metadata.name === number && spec.ttlSecondsAfterFinished !== undefined),
+        `the record of ${number}`,
+      ),
+    outage() {
+      const fault = kube.misbehave({}, { kind: "drop" }, Number.POSITIVE_INFINITY);
+      kube.cutConnections();
+      return { end: () => fault.stop() };
+    },
+    async [Symbol.asyncDispose]() {
+      await within(stage.stopOperator(), () => `the operator does not stop\n${tail(log)}`);
+      assert.equal(clock.pending, 0, "no timer of the operator is left");
+      await kube.disconnected();
+      await client?.stop();
+      node[Symbol.dispose]();
+      await kube[Symbol.asyncDispose]();
+      await link[Symbol.asyncDispose]();
+      await server.stop();
+      assert.deepEqual(node.failures, [], "the played node has no failures");
+      assert.deepEqual(await countHandles(), handlesBefore, "no socket, listener or timer is left");
+    },
+  };
+  for (const [name, spec] of Object.entries(options.tasks ?? {})) stage.task(name, spec);
+  if (options.startsOperator ?? true) {
+    await stage.startOperator();
+    await within(stage.operator.ready(), () => `the operator is not ready\n${tail(log)}`);
+  }
+  return stage;
+}
+
+/** The build's number, from its first WORK_DATA. */
+export async function numberOf(build: SubmittedBuild): Promise<string> {
+  await build.events.until((events) => events.some(({ kind }) => kind === "data"));
+  return String(dataOf(build)[0]?.number);
+}
+
+export function dataOf(build: SubmittedBuild): Record<string, unknown>[] {
+  return build.events.items.flatMap((event) => (event.kind === "data" ? [JSON.parse(event.payload.toString())] : []));
+}
+
+/** The final answer, once it is there, read as Zuul does, with what must hold for every build. */
+export async function answerOf(build: SubmittedBuild): Promise<Answer> {
+  const end = await build.end();
+  const { items } = build.events;
+  const data = dataOf(build);
+  const last = data.at(-1) ?? {};
+  assert.deepEqual([items[0]?.kind, items[1]?.kind], ["created", "data"], "WORK_DATA comes before anything else");
+  assert.equal(items.filter(({ kind }) => ["complete", "fail", "exception", "lost"].includes(kind)).length, 1, "there is one end");
+  assert.equal(items.at(-1), end, "nothing comes after the end");
+  for (const each of data) assert.ok(each.name && each.number && each.manager && each.url, "every WORK_DATA is whole");
+  for (const each of data.slice(0, -1)) assert.equal("result" in each, false, "no result before the end");
+  const result = typeof last.result === "string" ? last.result : null;
+  if (end.kind === "complete")
+    assert.deepEqual(JSON.parse(end.payload.toString()), last, "WORK_COMPLETE says what the last WORK_DATA says");
+  assert.equal(end.kind, result === null ? "fail" : "complete", "no result is WORK_FAIL, any other is WORK_COMPLETE");
+  return { result, kind: end.kind, data: last };
+}
+
+/** The verdict and delivery as the Job records them. */
+export function recordOf(job: StoredObject): { rule: string | undefined; result: unknown; isDelivered: boolean } {
+  const { annotations = {} } = job.metadata;
+  const verdict = JSON.parse(annotations["turbo-hipster.io/verdict"] ?? "{}");
+  return { rule: verdict.rule, result: verdict.result, isDelivered: annotations["turbo-hipster.io/delivered"] !== undefined };
+}
+
+function tail(log: Inbox<LogLine>): string {
+  return log.items
+    .slice(-15)
+    .map(({ level, message, fields }) => `${level} ${message} ${JSON.stringify(fields)}`)
+    .join("\n");
+}
+
+function makeInboxLogger(log: Inbox<LogLine>, bound: object = {}): Logger {
+  const at = (level: string) => (fields: object, message: string) => {
+    const { err, ...rest } = { ...bound, ...fields } as { err?: Error };
+    log.push({ level, message, fields: { ...rest, ...(err ? { error: err.message } : {}) } });
+  };
+  return {
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    child: (fields) => makeInboxLogger(log, { ...bound, ...fields }),
+  };
+}

@@ -1,0 +1,66 @@
+import { setTimeout as sleepTimer } from "node:timers/promises";
+import type { Clock } from "../../src/runtime/clock.ts";
+
+export interface SkippingClock extends Clock {
+  /** Timers that have neither fired nor been cancelled. */
+  readonly pending: number;
+  /** Moves both clocks on by so much; what falls due meanwhile fires before it returns, in order. */
+  skip(ms: number): void;
+}
+
+/** The real time, plus what tests have skipped: what waits for minutes is tested in no time, and everything else goes on as always. */
+export function makeSkippingClock(): SkippingClock {
+  let skippedMs = 0;
+  const pending = new Set<{ dueMs: number; fire(): void; arm(): void }>();
+  const monotonicMs = () => performance.now() + skippedMs;
+
+  const clock: SkippingClock = {
+    now: () => new Date(Date.now() + skippedMs),
+    monotonicMs,
+    schedule(delayMs, callback) {
+      let timer: NodeJS.Timeout;
+      const cancel = () => {
+        clearTimeout(timer);
+        pending.delete(entry);
+      };
+      const entry = {
+        dueMs: monotonicMs() + Math.max(0, delayMs),
+        fire() {
+          cancel();
+          callback();
+        },
+        arm() {
+          clearTimeout(timer);
+          timer = setTimeout(entry.fire, Math.min(Math.max(0, entry.dueMs - monotonicMs()), 2 ** 31 - 1));
+        },
+      };
+      pending.add(entry);
+      entry.arm();
+      return cancel;
+    },
+    sleep(delayMs, signal) {
+      if (signal?.aborted) return sleepTimer(0, undefined, { signal });
+      return new Promise((resolve, reject) => {
+        const onAbort = () => {
+          cancel();
+          reject(signal?.reason);
+        };
+        const cancel = clock.schedule(delayMs, () => {
+          signal?.removeEventListener("abort", onAbort);
+          resolve();
+        });
+        signal?.addEventListener("abort", onAbort, { once: true });
+      });
+    },
+    get pending() {
+      return pending.size;
+    },
+    skip(ms) {
+      skippedMs += ms;
+      const due = [...pending].filter(({ dueMs }) => dueMs <= monotonicMs()).sort((a, b) => a.dueMs - b.dueMs);
+      for (const entry of due) if (pending.has(entry)) entry.fire();
+      for (const entry of pending) entry.arm();
+    },
+  };
+  return clock;
+}
