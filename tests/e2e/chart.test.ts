@@ -179,23 +179,31 @@ describe("the chart on a cluster", () => {
     assert.equal((await zuulOnGeard.launch({ job: "hello" }).completed).result, "SUCCESS");
   });
 
-  test("after helm uninstall nothing of it is left but the definition, its TestTasks, and the builds' Jobs", async () => {
+  test("after helm uninstall only the definition is left, the TestTasks, and what belongs to their builds", async () => {
     await helm("uninstall", RELEASE, "--wait", "--cascade", "foreground");
-    const kinds = (await context.kubectl("api-resources", "--verbs=list", "--output=name")).trim().split("\n");
-    const ofRelease = [
-      "get",
-      kinds.join(),
-      "--all-namespaces",
-      "--ignore-not-found",
-      "--output=name",
-      "-l",
-      `app.kubernetes.io/instance=${RELEASE}`,
-    ];
+    const list = async (kinds: string, ...flags: string[]) => {
+      const names = (await context.kubectl("api-resources", "--verbs=list", "--output=name", kinds)).trim().split("\n");
+      return (await context.kubectl("get", names.join(), "--ignore-not-found", "--output=name", ...flags)).split("\n").filter(Boolean);
+    };
     // Endpoints go with their Service, a moment later.
-    await waitUntil("the release's objects to be gone", LIMIT_MS, async () => (await context.kubectl(...ofRelease)) === "");
-    assert.equal(await kubectl("get", "secrets", "-l", "owner=helm", "--output=name"), "");
+    await waitUntil("the release's objects to be gone", LIMIT_MS, async () => {
+      const labelled = ["--all-namespaces", "--selector", `app.kubernetes.io/instance=${RELEASE}`];
+      return (await list("--namespaced=true", ...labelled)).length + (await list("--namespaced=false", ...labelled)).length === 0;
+    });
     assert.match(await context.kubectl("get", "crd", "testtasks.turbo-hipster.io", "--output=name"), /testtasks/);
-    assert.match(await kubectl("get", "tt", "--output=name"), /hello/);
+    const left = await list("--namespaced=true", "--namespace", context.namespace);
+    const expected = [
+      /^testtask.turbo-hipster.io\/(hello|waits)$/,
+      /^(pod|job.batch)\/(hello|waits)-[0-9a-f]{16}/,
+      /^configmap\/th-functions$/,
+      // Every namespace has these.
+      /^configmap\/kube-root-ca.crt$|^serviceaccount\/default$|^event/,
+    ];
+    assert.deepEqual(
+      left.filter((name) => !expected.some((pattern) => pattern.test(name))),
+      [],
+    );
+    assert.ok(left.includes("testtask.turbo-hipster.io/hello"));
     for (const { address } of [gearmand, geard]) {
       assert.equal((await adminStatus(address)).get("build:hello")?.workers ?? 0, 0);
     }
