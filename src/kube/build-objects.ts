@@ -20,7 +20,7 @@ export interface BuildObjectsOptions {
   namespaces: readonly string[];
   installation: string;
   /** A Job of this installation, or a pod of it, has changed. */
-  onChange(jobName: string): void;
+  onChange(namespace: string, jobName: string): void;
   clock: Clock;
   logger: Logger;
 }
@@ -44,7 +44,7 @@ export class BuildObjects implements Service {
       ...{ client, namespaces, labelSelector, clock, logger: logger.child({ watch: "jobs" }) },
       resource: JOBS,
       trim: trimJob,
-      onChange: (key) => onChange(nameOf(key)),
+      onChange: (key) => onChange(...partsOf(key)),
     });
     this.#pods = makeListWatch<Pod>({
       ...{ client, namespaces, labelSelector, clock, logger: logger.child({ watch: "pods" }) },
@@ -52,7 +52,7 @@ export class BuildObjects implements Service {
       trim: trimPod,
       onChange: (key, pod) => {
         const jobKey = this.#indexPod(key, pod);
-        if (jobKey) onChange(nameOf(jobKey));
+        if (jobKey) onChange(...partsOf(jobKey));
       },
     });
   }
@@ -98,7 +98,7 @@ export class BuildObjects implements Service {
       }
       const isTheJobsFault = error.code === "TH_KUBE_INVALID" || error.code === "TH_KUBE_NOT_FOUND" || isAdmissionRefusal(error);
       if (!isTheJobsFault) throw error;
-      return { kind: "refused", message: error.message };
+      return { kind: "refused", message: renderRefusal(error) };
     }
   }
 
@@ -167,8 +167,16 @@ function isAdmissionRefusal(error: KubeError): boolean {
   return error.code === "TH_KUBE_FORBIDDEN" && !error.message.includes("cannot create resource");
 }
 
-function nameOf(key: string): string {
-  return key.slice(key.indexOf("/") + 1);
+/** Why, as short as it can be said: reviewers see about a hundred characters of it. */
+function renderRefusal({ causes, statusMessage, message }: KubeError): string {
+  if (causes.length > 0) return causes.map((cause) => `${cause.field}: ${cause.message}`).join("; ");
+  return statusMessage.replace(/^\S+ "[^"]*" is (?:invalid|forbidden): /, "") || message;
+}
+
+/** `namespace/name` taken apart. */
+function partsOf(key: string): [namespace: string, name: string] {
+  const separator = key.indexOf("/");
+  return [key.slice(0, separator), key.slice(separator + 1)];
 }
 
 /** A Job carries its whole pod template, parameters and script included: far more than anyone looks at here. */

@@ -21,6 +21,7 @@ export type KubeErrorCode =
 interface KubeErrorOptions {
   status?: number;
   reason?: string;
+  statusMessage?: string;
   retryable?: boolean;
   retryAfterMs?: number | undefined;
   causes?: readonly KubeErrorCause[];
@@ -43,6 +44,8 @@ export class KubeError extends TurboHipsterError {
   declare readonly code: KubeErrorCode;
   readonly status: number;
   readonly reason: string;
+  /** The server's own words, without the call's place; "" where there were none. */
+  readonly statusMessage: string;
   readonly retryAfterMs: number | undefined;
   readonly causes: readonly KubeErrorCause[];
 
@@ -50,6 +53,7 @@ export class KubeError extends TurboHipsterError {
     super(code, message, { cause: options.cause, retryable: options.retryable ?? false });
     this.status = options.status ?? 0;
     this.reason = options.reason ?? "";
+    this.statusMessage = options.statusMessage ?? "";
     this.retryAfterMs = options.retryAfterMs;
     this.causes = options.causes ?? [];
   }
@@ -89,6 +93,7 @@ export function parseStatus(place: string, status: number, body: unknown, retryA
   return new KubeError(codeOf(status, reason, causes), `${place}: ${text} (${reason === "" ? status : `${reason}, ${status}`})`, {
     status,
     reason,
+    statusMessage: message,
     causes,
     retryAfterMs,
     retryable: status === 429 || status >= 500,

@@ -143,7 +143,12 @@ async function strike(effect: FaultEffect, response: ServerResponse): Promise<bo
     case "status": {
       if (effect.retryAfterSeconds !== undefined) response.setHeader("retry-after", String(effect.retryAfterSeconds));
       const reason = effect.reason ?? (effect.code === 429 ? "TooManyRequests" : "InternalError");
-      finish(response, effect.code, new StatusError(effect.code, reason, "the fake was told to fail").toStatus(), undefined);
+      finish(
+        response,
+        effect.code,
+        new StatusError(effect.code, reason, effect.message ?? "the fake was told to fail").toStatus(),
+        undefined,
+      );
       return true;
     }
     case "drop":

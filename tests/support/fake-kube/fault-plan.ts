@@ -16,7 +16,13 @@ export type CallMatch = Partial<Pick<FakeCall, "verb" | "resource" | "namespace"
 /** What goes wrong. `until` effects wait for the promise first, so that tests decide by events how long. */
 export type FaultEffect =
   /** Answers with this Status and does nothing. */
-  | { readonly kind: "status"; readonly code: number; readonly reason?: string; readonly retryAfterSeconds?: number }
+  | {
+      readonly kind: "status";
+      readonly code: number;
+      readonly reason?: string;
+      readonly message?: string;
+      readonly retryAfterSeconds?: number;
+    }
   /** Closes the connection without an answer; `afterwards`: the call is carried out first, only its answer is lost. */
   | { readonly kind: "drop"; readonly afterwards?: boolean }
   /** Takes the call and never answers. */
