@@ -57,7 +57,14 @@ export function makeOperator({ config, client, clock, logger }: OperatorOptions)
   };
   const pool: SlotPool = makeSlotPool({ capacity: config.maxBuilds });
 
-  const buildObjects = new BuildObjects({ client, namespaces, installation, clock, logger, onChange: (jobName) => builds.wake(jobName) });
+  const buildObjects = new BuildObjects({
+    client,
+    namespaces,
+    installation,
+    clock,
+    logger,
+    onChange: (namespace, jobName) => builds.wake(namespace, jobName),
+  });
   const taskObjects = new TestTaskObjects({ client, namespaces, clock, logger, onChange: () => testTasks.wake() });
   const link = makeGearmanLink({
     servers: config.gearman.servers,

@@ -55,7 +55,15 @@ function kubernetesVersion(goMod: string): Record<string, string> {
 }
 
 function helmVersion(goMod: string): Record<string, string> {
-  return { "helm.sh/helm/v3/internal/version.version": pinnedVersion(goMod, "helm.sh/helm/v3") };
+  const [, major = "", minor = ""] = pinnedVersion(goMod, "k8s.io/kubernetes").match(/^v(\d+)\.(\d+)\./) ?? [];
+  return {
+    "helm.sh/helm/v3/internal/version.version": pinnedVersion(goMod, "helm.sh/helm/v3"),
+    // What `helm template` takes the cluster for; otherwise v1.20, which charts of today refuse.
+    "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor": major,
+    "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor": minor,
+    "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMajor": major,
+    "helm.sh/helm/v3/pkg/lint/rules.k8sVersionMinor": minor,
+  };
 }
 
 function pinnedVersion(goMod: string, module: string): string {

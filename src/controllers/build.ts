@@ -100,6 +100,10 @@ export class Build {
     return this.#jobName;
   }
 
+  get jobUid(): string | undefined {
+    return this.#createdJob?.metadata.uid;
+  }
+
   report(): BuildReport {
     const { number, namespace } = this;
     return {

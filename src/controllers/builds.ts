@@ -21,6 +21,8 @@ import type { Assignment, BuildCluster } from "./ports.ts";
 /** A stop for a build not known yet is remembered this long, and at most so many of them. */
 const EARLY_STOP_MS = 60_000;
 const MAX_EARLY_STOPS = 1000;
+/** The watch shows what was written well before this. */
+const CACHE_LAG_MS = 60_000;
 
 export interface BuildsOptions {
   cluster: BuildCluster;
@@ -55,6 +57,9 @@ export class Builds implements Service {
   readonly #builds = new Map<string, Build>();
   /** Builds by what a relaunch by Zuul shares with them. */
   readonly #byRelaunchKey = new Map<string, Build>();
+  /** Jobs by uid whose builds have ended lately, oldest first. */
+  readonly #justDone = new Map<string, number>();
+  #isStarted = false;
   #pending = 0;
   readonly #runs = new Set<Promise<void>>();
   readonly #answers = new Set<Promise<unknown>>();
@@ -69,10 +74,8 @@ export class Builds implements Service {
 
   /** Goes on with the builds whose Jobs are there; call it once the caches are filled. */
   async start(): Promise<void> {
-    for (const job of this.#options.cluster.cachedJobs()) {
-      const record = readJobRecord(job);
-      if (record && !record.isDelivered && !record.verdict && !this.#builds.has(record.number)) this.#adopt(job, record);
-    }
+    this.#isStarted = true;
+    for (const job of this.#options.cluster.cachedJobs()) this.#adoptUnknown(job.metadata.namespace ?? "", job.metadata.name);
   }
 
   /** Leaves the Jobs to whoever comes next. */
@@ -109,10 +112,11 @@ export class Builds implements Service {
   }
 
   /** Something about a Job of ours, or about a pod of it, has changed. */
-  wake(jobName: string): void {
+  wake(namespace: string, jobName: string): void {
     // A Job carries its build's number as name, save where another build held that name.
     const build = this.#builds.get(jobName) ?? this.#builds.get(jobName.replace(/-r\d+$/, ""));
-    build?.wake();
+    if (build) build.wake();
+    else this.#adoptUnknown(namespace, jobName);
   }
 
   report(number: string): BuildReport | undefined {
@@ -175,6 +179,25 @@ export class Builds implements Service {
     if (this.#takeEarlyStop(number)) build.requestStop();
   }
 
+  /** Goes on with a build that another replica has begun, if it has not ended. */
+  #adoptUnknown(namespace: string, jobName: string): void {
+    const job = this.#options.cluster.cachedJob(namespace, jobName);
+    if (!job || !this.#isStarted || this.#stopping.signal.aborted) return;
+    const record = readJobRecord(job);
+    if (!record || record.isDelivered || record.verdict || this.#builds.has(record.number) || this.#isJustDone(job)) return;
+    this.#adopt(job, record);
+  }
+
+  /** The cache may still show a Job of ours as it was before its end was written down. */
+  #isJustDone({ metadata: { uid } }: Job): boolean {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const [done, atMs] of this.#justDone) {
+      if (nowMs - atMs <= CACHE_LAG_MS) break;
+      this.#justDone.delete(done);
+    }
+    return uid !== undefined && this.#justDone.has(uid);
+  }
+
   #adopt(job: Job, record: JobRecord): void {
     const { buildUrl, worker, logger } = this.#options;
     const jobName = parseFunctionName(record.functionName)?.jobName ?? record.functionName;
@@ -215,6 +238,7 @@ export class Builds implements Service {
     this.#countActive(taskKey, 1);
     const run = build.run(this.#stopping.signal).then(() => {
       this.#builds.delete(build.number);
+      if (build.jobUid !== undefined) this.#justDone.set(build.jobUid, clock.monotonicMs());
       if (key !== undefined && this.#byRelaunchKey.get(key) === build) this.#byRelaunchKey.delete(key);
       this.#noteLast(taskKey, build);
       this.#countActive(taskKey, -1);
