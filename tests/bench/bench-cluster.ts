@@ -1,0 +1,139 @@
+import { randomBytes } from "node:crypto";
+import type { Command } from "commander";
+import { ensureImage } from "../../deploy/image.ts";
+import { downCluster, findCluster, loadImage, nameFlag, upCluster } from "../../deploy/local/local-cluster.ts";
+import { TEST_TASK_API_VERSION, TEST_TASK_KIND } from "../../src/core/test-task.ts";
+import { renderTestTaskCrd } from "../../src/core/test-task-crd.ts";
+import { type KubeClient, loadKubeClient } from "../../src/kube/kube-client.ts";
+import { isAlreadyExists, isNotFound } from "../../src/kube/kube-error.ts";
+import { type Resource, TEST_TASKS } from "../../src/kube/resource.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
+import { InputError } from "../../src/runtime/errors.ts";
+import type { BenchWorld } from "./bench.ts";
+
+const NAMESPACES: Resource = { group: "", version: "v1", plural: "namespaces" };
+const CRDS: Resource = { group: "apiextensions.k8s.io", version: "v1", plural: "customresourcedefinitions" };
+/** For the API server to serve a new CRD, and for a namespace to be gone. */
+const SETTLE_MS = 60_000;
+const POLL_MS = 200;
+
+export interface ClusterFlags {
+  cluster: string;
+  kubeconfig?: string;
+  context?: string;
+  image?: string;
+}
+
+/** A cluster to measure on, and a namespace of the bench's own in it. Disposing of it takes away what it made, and nothing else. */
+export interface BenchCluster extends AsyncDisposable {
+  /** How the operator finds the cluster, as its arguments. */
+  readonly operatorArgs: readonly string[];
+  readonly client: KubeClient;
+  readonly namespace: string;
+  /** Has `true` and `sh`, and is on the node. */
+  readonly image: string;
+  applyTestTask(name: string, spec: object): Promise<void>;
+}
+
+export function configureCluster(command: Command): void {
+  command
+    .option("--cluster <name>", "local cluster to measure on: one that is up stays up, else it is brought up and taken down again", "bench")
+    .option("--kubeconfig <file>", "another cluster instead; needs --image")
+    .option("--context <name>", "context of that kubeconfig")
+    .option("--image <name>", "image of the tests, with sh and true, that the nodes have or can pull (default: this program's, loaded)");
+}
+
+export async function openBenchCluster(flags: ClusterFlags, { signal, log }: BenchWorld): Promise<BenchCluster> {
+  await using stack = new AsyncDisposableStack();
+  const choice = flags.kubeconfig === undefined ? await openLocal(flags, log, stack) : openForeign(flags);
+  signal.throwIfAborted();
+  const client = await loadKubeClient(choice);
+  stack.defer(() => client.close());
+  await installCrd(client, stack);
+  signal.throwIfAborted();
+
+  const namespace = `bench-${randomBytes(3).toString("hex")}`;
+  await client.create(NAMESPACES, undefined, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
+  stack.defer(() => deleteNamespace(client, namespace));
+  const owned = stack.move();
+  return {
+    operatorArgs: ["--kubeconfig", choice.kubeconfig, ...(choice.context === undefined ? [] : ["--context", choice.context])],
+    client,
+    namespace,
+    image: choice.image,
+    async applyTestTask(name, spec) {
+      const task = { apiVersion: TEST_TASK_API_VERSION, kind: TEST_TASK_KIND, metadata: { name }, spec };
+      await retryWhile(isNotFound, () => client.create(TEST_TASKS, namespace, task), signal);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+interface ClusterChoice {
+  kubeconfig: string;
+  context?: string;
+  image: string;
+}
+
+async function openLocal(
+  { cluster: name, image }: ClusterFlags,
+  log: BenchWorld["log"],
+  stack: AsyncDisposableStack,
+): Promise<ClusterChoice> {
+  const present = await findCluster(name, log);
+  if (present !== null) log(`measures on cluster ${name}, which stays up`);
+  else stack.defer(() => downCluster({ name, log }));
+  const { kubeconfig } = present ?? (await upCluster({ name, log }));
+  if (image !== undefined) return { kubeconfig, image };
+  log(`loading this program's image into cluster ${name}${nameFlag(name) && " (--image NAME saves that)"}`);
+  const own = await ensureImage({ log });
+  await loadImage(name, own.archive);
+  return { kubeconfig, image: own.tag };
+}
+
+function openForeign({ kubeconfig = "", context, image }: ClusterFlags): ClusterChoice {
+  if (image === undefined) throw new InputError("--kubeconfig needs --image: an image with sh and true that the nodes have or can pull");
+  return { kubeconfig, image, ...(context === undefined ? {} : { context }) };
+}
+
+/** One that is there is used as it is. */
+async function installCrd(client: KubeClient, stack: AsyncDisposableStack): Promise<void> {
+  const crd = renderTestTaskCrd() as { metadata: { name: string } };
+  try {
+    await client.create(CRDS, undefined, crd);
+  } catch (error) {
+    if (isAlreadyExists(error)) return;
+    throw error;
+  }
+  stack.defer(() => client.delete(CRDS, undefined, crd.metadata.name, { propagationPolicy: "Background" }));
+}
+
+async function deleteNamespace(client: KubeClient, namespace: string): Promise<void> {
+  await client.delete(NAMESPACES, undefined, namespace, { propagationPolicy: "Background" });
+  const deadlineMs = performance.now() + SETTLE_MS;
+  while (await client.get(NAMESPACES, undefined, namespace).catch(nothingIf(isNotFound))) {
+    if (performance.now() > deadlineMs)
+      throw new InputError(`namespace ${namespace} is still there: kubectl get namespace ${namespace} -o yaml says why`);
+    await systemClock.sleep(POLL_MS);
+  }
+}
+
+function nothingIf(isExpected: (error: unknown) => boolean): (error: unknown) => undefined {
+  return (error) => {
+    if (!isExpected(error)) throw error;
+  };
+}
+
+/** A CRD just created is served a moment later. */
+async function retryWhile(isTooEarly: (error: unknown) => boolean, work: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
+  const deadlineMs = performance.now() + SETTLE_MS;
+  for (;;) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      if (!isTooEarly(error) || performance.now() > deadlineMs) throw error;
+    }
+    await systemClock.sleep(POLL_MS, signal);
+  }
+}

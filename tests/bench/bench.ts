@@ -1,0 +1,65 @@
+// `npm run bench`: measures this program. Each bench has a file of its own and a line in BENCHES.
+import { Command } from "commander";
+import { coerceError, TurboHipsterError } from "../../src/runtime/errors.ts";
+import { idleBench } from "./idle.ts";
+import { overheadBench } from "./overhead.ts";
+
+export interface BenchWorld {
+  /** Aborts when the run is interrupted; a bench then rejects soon, with everything that it started taken down. */
+  signal: AbortSignal;
+  /** Progress, for people. */
+  log(line: string): void;
+}
+
+export interface Bench {
+  name: string;
+  description: string;
+  /** Adds the bench's own options. */
+  configure(command: Command): void;
+  /** `flags` are what commander made of the options. Resolves when everything that it started is gone. */
+  run(flags: Record<string, unknown>, world: BenchWorld): Promise<BenchReport>;
+}
+
+export interface BenchReport {
+  /** What `--json` prints. */
+  json: object;
+  /** The same for people, lines without a final newline. */
+  text: string;
+}
+
+const BENCHES: readonly Bench[] = [overheadBench, idleBench];
+
+const interruption = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    if (!interruption.signal.aborted) log(`${signal}: taking down what was started`);
+    interruption.abort(new TurboHipsterError("TH_INTERRUPTED", `interrupted by ${signal}`));
+  });
+}
+
+function log(line: string): void {
+  console.error(`[${(performance.now() / 1000).toFixed(0).padStart(4)} s] ${line}`);
+}
+
+const program = new Command("npm run bench --").description(
+  "Measures this program. Progress goes to standard error, the figures to standard output.",
+);
+for (const bench of BENCHES) {
+  const command = program
+    .command(bench.name)
+    .description(bench.description)
+    .option("--json", "print one JSON object instead of text")
+    .action(async ({ json, ...flags }: Record<string, unknown>) => {
+      const report = await bench.run(flags, { signal: interruption.signal, log });
+      console.log(json ? JSON.stringify(report.json) : report.text);
+    });
+  bench.configure(command);
+}
+
+try {
+  await program.parseAsync();
+} catch (thrown) {
+  const error = coerceError(thrown);
+  console.error(error instanceof TurboHipsterError ? error.message : error);
+  process.exitCode = interruption.signal.aborted ? 130 : 1;
+}

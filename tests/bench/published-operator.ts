@@ -1,0 +1,84 @@
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { stageProgram } from "../../deploy/stage-package.ts";
+import { type Child, startChild } from "../support/child-process.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const READY_MS = 60_000;
+
+/** This program as it is published, compiled anew, in a directory of its own that goes when it is disposed of. */
+export interface PublishedProgram extends AsyncDisposable {
+  readonly directory: string;
+  /** The script that node runs. */
+  readonly bin: string;
+}
+
+export async function stagePublishedProgram(): Promise<PublishedProgram> {
+  const parent = await mkdtemp(join(tmpdir(), "th-bench-"));
+  const remove = () => rm(parent, { recursive: true, force: true });
+  const directory = join(parent, "package");
+  try {
+    await stageProgram(directory);
+    await symlink(join(ROOT, "node_modules"), join(directory, "node_modules"));
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  return { directory, bin: join(directory, "bin", "turbo-hipster.js"), [Symbol.asyncDispose]: remove };
+}
+
+export interface PublishedOperator extends AsyncDisposable {
+  readonly child: Child;
+  /** Its log lines so far, parsed. */
+  readonly lines: readonly Record<string, unknown>[];
+}
+
+export interface OperatorLaunch {
+  program: PublishedProgram;
+  config: object;
+  /** How it finds the cluster. */
+  clusterArgs: readonly string[];
+  /** Options for node itself. */
+  nodeArgs?: readonly string[];
+  signal: AbortSignal;
+}
+
+/** Runs the operator and resolves when it takes builds. It dies with this process, however that ends. */
+export async function startPublishedOperator({
+  program,
+  config,
+  clusterArgs,
+  nodeArgs = [],
+  signal,
+}: OperatorLaunch): Promise<PublishedOperator> {
+  const file = join(program.directory, "config.yaml");
+  await writeFile(file, stringify({ http: { public: "127.0.0.1:0", internal: "127.0.0.1:0" }, ...config }));
+  const lines: Record<string, unknown>[] = [];
+  const ready = Promise.withResolvers<void>();
+  const child = await startChild({
+    command: process.execPath,
+    args: [...nodeArgs, program.bin, "operator", "--config", file, ...clusterArgs],
+    onLine: (text) => {
+      const line = JSON.parse(text) as Record<string, unknown>;
+      lines.push(line);
+      if (line.msg === "takes builds") ready.resolve();
+    },
+  });
+  const fail = (why: string) => ready.reject(new Error(`the operator ${why}: ${child.log()} ${JSON.stringify(lines)}`));
+  void child.exited.then(() => fail("ended"));
+  const timer = setTimeout(() => fail("takes no builds after a minute"), READY_MS);
+  const onAbort = () => ready.reject(signal.reason);
+  signal.addEventListener("abort", onAbort);
+  try {
+    await ready.promise;
+  } catch (error) {
+    await child.stop();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener("abort", onAbort);
+  }
+  return { child, lines, [Symbol.asyncDispose]: async () => void (await child.stop()) };
+}
