@@ -4,6 +4,7 @@ import { Builds } from "./controllers/builds.ts";
 import { TestTasks } from "./controllers/test-tasks.ts";
 import { parseDurationMs } from "./core/duration.ts";
 import { managerName } from "./core/names.ts";
+import { MAX_PARAMETERS_BYTES } from "./core/parameters.ts";
 import type { WorkerIdentity } from "./core/work-data.ts";
 import { makeGearmanLink } from "./gearman/gearman-link.ts";
 import { makeSlotPool, type SlotPool } from "./gearman/slot-pool.ts";
@@ -71,6 +72,8 @@ export function makeOperator({ config, client, clock, logger }: OperatorOptions)
     clientId: worker.name,
     managerName: manager,
     onAssignment: (assignment) => builds.assign(assignment),
+    // More than this is refused anyway: it need not be held.
+    payloadLimitBytes: MAX_PARAMETERS_BYTES,
     onStop: (payload) => builds.requestStop(payload),
     logger,
     clock,

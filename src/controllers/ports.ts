@@ -11,6 +11,8 @@ export interface Assignment {
   readonly functionName: string;
   readonly unique: string;
   readonly payload: Uint8Array;
+  /** Its length on the wire; larger than the payload's when that was cut. */
+  readonly payloadBytes: number;
   /** Reserved before the request was grabbed; the receiver releases it. */
   readonly slot: Slot;
   /** Aborts when the link that it came over is gone; whatever is sent after that goes nowhere. */

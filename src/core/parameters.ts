@@ -14,12 +14,15 @@ export const MAX_PARAMETERS_BYTES = 128 * 1024;
 /** Linux takes 128 KiB for one `NAME=value`; beyond this size a value is only in the file. */
 export const MAX_ENV_VALUE_BYTES = 32 * 1024;
 
-/** Reads a request's payload. `problem` is a clause for a person, fit for a result text. */
-export function parseParameters(payload: Uint8Array): ParsedParameters {
-  if (payload.length > MAX_PARAMETERS_BYTES) {
+/**
+ * Reads a request's payload, of which `receivedBytes` came over the wire (more than `payload` holds when it was cut). `problem` is a clause
+ * for a person, fit for a result text.
+ */
+export function parseParameters(payload: Uint8Array, receivedBytes = payload.length): ParsedParameters {
+  if (receivedBytes > MAX_PARAMETERS_BYTES) {
     return {
       ok: false,
-      problem: `parameters of ${Math.ceil(payload.length / 1024)} KiB are over the limit of ${MAX_PARAMETERS_BYTES / 1024} KiB`,
+      problem: `parameters of ${Math.ceil(receivedBytes / 1024)} KiB are over the limit of ${MAX_PARAMETERS_BYTES / 1024} KiB`,
     };
   }
   let text: string;
