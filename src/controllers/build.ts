@@ -1,5 +1,5 @@
 import { type BuildLimits, decideBuild } from "../core/build-decision.ts";
-import { type BuildState, observeBuild } from "../core/build-state.ts";
+import { type BuildState, hasStarted, observeBuild } from "../core/build-state.ts";
 import type { RequestRecord } from "../core/job-manifest.ts";
 import { isSameBuild, readJobRecord } from "../core/job-record.ts";
 import type { Job } from "../core/kubernetes-objects.ts";
@@ -224,18 +224,13 @@ export class Build {
   async #follow(stopping: AbortSignal): Promise<Verdict | undefined> {
     const { cluster, clock, limits } = this.#options;
     for (let failures = 0; !stopping.aborted; ) {
-      const recorded = this.#recordedVerdict();
-      if (recorded) return recorded;
       try {
         await this.#observe();
+        const recorded = this.#recordedVerdict();
+        if (recorded) return hasStarted(this.#state) ? recorded : await this.#discard(recorded, stopping);
         const unclaimedInMs = this.#checkClaim();
         const action = decideBuild({ state: this.#state, requested: this.#requested, since: this.#stateSince, limits }, clock.now());
-        if (action.kind === "finish" && !action.deleteJob) return action.verdict;
-        if (action.kind === "finish") {
-          await cluster.annotateJob(this.namespace, this.#jobName, { [VERDICT_ANNOTATION]: JSON.stringify(action.verdict) });
-          await cluster.deleteJob(this.namespace, this.#jobName);
-          return action.verdict;
-        }
+        if (action.kind === "finish") return action.deleteJob ? await this.#discard(action.verdict, stopping) : action.verdict;
         if (action.kind === "end-pod") {
           await cluster.endPod(this.namespace, action.pod);
           this.#logger.info({ pod: action.pod, requested: this.#requested ?? "limit" }, "ends the pod");
@@ -250,6 +245,30 @@ export class Build {
       } catch (error) {
         this.#logger.warn({ err: coerceError(error) }, "retries what the API server did not do");
         await this.#wakeup.wait(backoffMs(failures++, 250, 15_000), stopping);
+      }
+    }
+    return undefined;
+  }
+
+  /**
+   * Ends a build whose pod has not started, so that no deadline reaches it and there is no log to keep: writes the verdict down, should
+   * this process end in between, and deletes the Job. Answers even if it has no right to.
+   */
+  async #discard(verdict: Verdict, stopping: AbortSignal): Promise<Verdict | undefined> {
+    const { cluster } = this.#options;
+    for (let attempt = 0, refusals = 0; !stopping.aborted; attempt++) {
+      try {
+        await cluster.annotateJob(this.namespace, this.#jobName, { [VERDICT_ANNOTATION]: JSON.stringify(verdict) });
+        await cluster.deleteJob(this.namespace, this.#jobName);
+        return verdict;
+      } catch (error) {
+        if (!isRetryable(error)) refusals += 1;
+        if (refusals >= MAX_REFUSED_TRIES) {
+          this.#logger.error({ err: coerceError(error) }, "leaves a Job behind, the API server refuses to delete it");
+          return verdict;
+        }
+        this.#logger.warn({ err: coerceError(error), attempt }, "retries to delete the Job");
+        await this.#wakeup.wait(backoffMs(attempt, 250, 15_000), stopping);
       }
     }
     return undefined;

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { buildLimits } from "../core/build-limits.ts";
+import { isJobOver } from "../core/build-state.ts";
 import { type ManifestSettings, renderJob } from "../core/job-manifest.ts";
 import { type JobRecord, readJobRecord } from "../core/job-record.ts";
 import type { Job } from "../core/kubernetes-objects.ts";
@@ -150,7 +151,7 @@ export class Builds implements Service {
     }
     const jobName = parseFunctionName(functionName)?.jobName ?? functionName;
     const workData = renderWorkData({ jobName, number, url: this.#options.buildUrl(number) }, this.#options.worker);
-    const parsed = parseParameters(payload);
+    const parsed = parseParameters(payload, assignment.payloadBytes);
     if (!task || !parsed.ok) {
       const why = parsed.ok || !task ? "no TestTask serves this job any more" : parsed.problem;
       this.#refuse(assignment, workData, configuration(task ? "bad-request" : "no-task", why));
@@ -184,8 +185,9 @@ export class Builds implements Service {
     const job = this.#options.cluster.cachedJob(namespace, jobName);
     if (!job || !this.#isStarted || this.#stopping.signal.aborted) return;
     const record = readJobRecord(job);
-    if (!record || record.isDelivered || record.verdict || this.#builds.has(record.number) || this.#isJustDone(job)) return;
-    this.#adopt(job, record);
+    if (!record || record.isDelivered || this.#builds.has(record.number) || this.#isJustDone(job)) return;
+    // A Job with a verdict that is not over yet was to be deleted.
+    if (!record.verdict || !isJobOver(job)) this.#adopt(job, record);
   }
 
   /** The cache may still show a Job of ours as it was before its end was written down. */

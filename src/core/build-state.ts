@@ -82,9 +82,24 @@ export function observeBuild(job: Job | undefined, pods: readonly Pod[]): BuildS
   return { kind: "preparing", pod: facts, since: pod.status?.startTime, reason: waiting?.reason ?? "starting", waiting };
 }
 
+/** False while nothing of the build's pod has run: no kubelet has taken it. */
+export function hasStarted(state: BuildState): boolean {
+  if (state.kind === "suspended" || state.kind === "queued") return false;
+  return !("pod" in state) || !state.pod || state.pod.isStarted || state.pod.isTerminal;
+}
+
+/** True once the Job controller has closed its books on it. */
+export function isJobOver(job: Job): boolean {
+  return endCondition(job) !== undefined;
+}
+
+function endCondition(job: Job) {
+  return job.status?.conditions?.find(({ type, status }) => (type === "Failed" || type === "Complete") && status === "True");
+}
+
 function observeWithoutPod(job: Job): BuildState {
   if (job.metadata.deletionTimestamp) return { kind: "lost", pod: undefined, reason: "the Job was deleted" };
-  const failed = job.status?.conditions?.find(({ type, status }) => (type === "Failed" || type === "Complete") && status === "True");
+  const failed = endCondition(job);
   if (failed) return { kind: "lost", pod: undefined, reason: failed.message ?? failed.reason ?? "the Job ended and its pod is gone" };
   return { kind: job.spec?.suspend ? "suspended" : "queued" };
 }

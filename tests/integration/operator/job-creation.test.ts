@@ -10,14 +10,6 @@ import { answerOf, NAMESPACE, numberOf, recordOf, type Stage, startStage } from 
 const CREATE = { verb: "create", resource: "jobs" };
 const start = () => startGearmand();
 
-/** The operator's waits between tries, skipped as they come, until it has said this so many times. */
-async function skipTries(stage: Stage, message: string, times: number): Promise<void> {
-  for (let count = 0; count < times; count += 1) {
-    await stage.logged(message, count);
-    stage.clock.skip(16_000);
-  }
-}
-
 describe("the creation of a build's Job", () => {
   const passing: [string, FaultEffect, number][] = [
     ["is tried again after a 500", { kind: "status", code: 500 }, 1],
@@ -57,7 +49,7 @@ describe("the creation of a build's Job", () => {
     await using stage = await startStage({ start, tasks: { unit: {} } });
     const fault = stage.kube.misbehave(CREATE, { kind: "status", code: 500, message: "failed calling webhook" }, Number.POSITIVE_INFINITY);
     const build = await stage.submit("unit");
-    await skipTries(stage, "retries to create the Job", 20);
+    await stage.skipTries("retries to create the Job", 20);
     assert.equal(build.kinds().includes("fail"), false);
     fault.stop();
     assert.equal((await answerOf(build)).result, "SUCCESS");
@@ -68,7 +60,7 @@ describe("the creation of a build's Job", () => {
     const message = 'jobs.batch "unit-1" is forbidden: exceeded quota: builds, requested: count/jobs.batch=1, used: 5, limited: 5';
     const fault = stage.kube.misbehave(CREATE, { kind: "status", code: 403, reason: "Forbidden", message }, Number.POSITIVE_INFINITY);
     const build = await stage.submit("unit");
-    await skipTries(stage, "retries to create the Job", 12);
+    await stage.skipTries("retries to create the Job", 12);
     fault.stop();
     assert.equal((await answerOf(build)).result, "SUCCESS");
   });
@@ -78,7 +70,7 @@ describe("the creation of a build's Job", () => {
     const message = 'jobs.batch is forbidden: User "x" cannot create resource "jobs" in API group "batch" in the namespace "ci"';
     const fault = stage.kube.misbehave(CREATE, { kind: "status", code: 403, reason: "Forbidden", message }, Number.POSITIVE_INFINITY);
     const build = await stage.submit("unit");
-    await skipTries(stage, "retries to create the Job", 7);
+    await stage.skipTries("retries to create the Job", 7);
     assert.equal((await answerOf(build)).result, null);
     assert.equal(fault.struck, 8);
     const judged = await stage.logged("judged the build");

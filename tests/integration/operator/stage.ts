@@ -62,6 +62,8 @@ export interface Stage extends AsyncDisposable {
   /** Waits until `look` finds something, looking again at each change of the API server's objects. */
   until<T>(look: () => T | undefined | false, what: string): Promise<T>;
   logged(message: string, skip?: number): Promise<LogLine>;
+  /** Skips the operator's waits between tries as they come, until it has said `message` so many times. */
+  skipTries(message: string, times: number): Promise<void>;
   jobs(): StoredObject[];
   pods(): StoredObject[];
   /** The pod of this build once its containers run. */
@@ -149,6 +151,12 @@ export async function startStage(options: StageOptions): Promise<Stage> {
       const matching = () => log.items.filter((line) => line.message === message);
       await log.until(() => matching().length > skip).catch((error) => assert.fail(`no "${message}" was logged: ${error}\n${tail(log)}`));
       return matching()[skip] as LogLine;
+    },
+    async skipTries(message, times) {
+      for (let count = 0; count < times; count += 1) {
+        await stage.logged(message, count);
+        clock.skip(16_000);
+      }
     },
     jobs: () => kube.list(JOBS, NAMESPACE),
     pods: () => kube.list(PODS, NAMESPACE),
