@@ -250,6 +250,15 @@ function holdContract(open: () => Promise<ContractTarget>): void {
       assert.deepEqual(render(await collect(CONFIG_MAPS, namespace, made.metadata, 2)), ["MODIFIED a", "DELETED a"]);
     });
 
+    it("counts the mark of deletion in generation", async () => {
+      const namespace = await target.makeNamespace();
+      const metadata = { name: "a", finalizers: ["turbo-hipster.io/test"] };
+      await create(target.widgets, namespace, { apiVersion: `${target.widgets.group}/v1`, kind: "Widget", metadata, spec: { size: 1 } });
+      await client.delete(target.widgets, namespace, "a", BACKGROUND);
+      assert.equal((await client.get<StoredObject>(target.widgets, namespace, "a")).metadata.generation, 2);
+      await client.mergePatch(target.widgets, namespace, "a", { metadata: { finalizers: null } });
+    });
+
     it("removes a pod that has no node at once", async () => {
       const namespace = await target.makeNamespace();
       await create(PODS, namespace, strandedPod("a"));
