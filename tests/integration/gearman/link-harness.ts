@@ -137,6 +137,13 @@ export function submitBuild(
   };
 }
 
+export async function untilLost(assignment: Assignment): Promise<void> {
+  const { lost } = assignment;
+  if (lost.aborted) return;
+  const aborted = new Promise((resolve) => lost.addEventListener("abort", resolve, { once: true }));
+  await within(aborted, () => `${assignment.functionName} is not lost`);
+}
+
 /** A lane that has just finished a build holds a slot until the server has said that there is no other. */
 export async function untilAllFree(slots: SlotPool): Promise<void> {
   const free = Promise.withResolvers<void>();

@@ -117,24 +117,26 @@ describe("Lane", () => {
   });
 
   test("forgets everything of a lost link but the slots of builds that run", () => {
-    const { lane, open, slots, assignments } = makeBench({ capacity: 3 });
+    const { lane, open, slots, assignments } = makeBench({ capacity: 4 });
     open();
-    assign(lane, "H:1");
-    const [assignment] = assignments as [Assignment];
-    const { lost } = assignment;
-    assert.equal(slots.used, 2);
+    for (const handle of ["H:1", "H:2"]) assign(lane, handle);
+    const [running, ended] = assignments as [Assignment, Assignment];
+    const { lost } = running;
+    void ended.complete("{}");
+    assert.equal(slots.used, 3);
     lane.onClose();
     assert.equal(lost.aborted, true);
-    assert.equal(slots.used, 1, "only the one whose build runs");
+    assert.equal(slots.used, 2, "those of the two builds");
     const again = open();
-    again.takeSent();
-    assignment.sendData("{}");
-    assignment.sendStatus(1, 2);
-    void assignment.complete("{}");
-    assert.deepEqual(again.takeSent(), [], "a stale handle would end somebody else's build");
+    assert.deepEqual(again.takeSent(), ["SET_CLIENT_ID id", "CAN_DO build:a", "GRAB_JOB_UNIQ"]);
     assign(lane, "H:1");
-    assert.equal(assignments.length, 2);
-    assert.equal(assignments[1]?.lost.aborted, false);
+    assert.equal(assignments.length, 3, "the handle is a new build's");
+    assert.equal(assignments[2]?.lost.aborted, false);
+    again.takeSent();
+    running.sendData("{}");
+    running.sendStatus(1, 2);
+    void running.complete("{}");
+    assert.deepEqual(again.takeSent(), [], "a stale handle would end somebody else's build");
   });
 
   test("refuses a build of a function it does not serve and goes on", () => {
