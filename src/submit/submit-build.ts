@@ -1,18 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { renderZuulPayload } from "../core/zuul-parameters.ts";
-import {
-  connectGearmanClient,
-  type GearmanClient,
-  type Submission,
-  type SubmissionEnd,
-  type SubmissionEvent,
-} from "../gearman/gearman-client.ts";
+import { connectGearmanClient, type GearmanClient, type Submission, type SubmissionEvent } from "../gearman/gearman-client.ts";
 import { GearmanError } from "../gearman/gearman-error.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 import { cancelQueuedRequest, fetchRegisteredFunctions } from "./gearman-admin.ts";
-import { type NoResultReason, type SubmitEnd, type SubmitEvent, stepName } from "./submit-event.ts";
-import { keepData, NOTHING_READ, readOutcome, readUpdate, type ZuulReading } from "./zuul-reading.ts";
+import { describeLeft, judgeEnd, renderNoResult, renderWithdrawn } from "./submit-end.ts";
+import { type SubmitEnd, type SubmitEvent, stepName } from "./submit-event.ts";
+import { keepData, NOTHING_READ, readUpdate, type ZuulReading } from "./zuul-reading.ts";
 
 export interface SubmitRequest {
   /** "host:port". */
@@ -84,9 +79,9 @@ class BuildSubmission {
       if (unregistered) return unregistered;
       client = await connectOrGiveUp(this.#request, this.#world.clock, giveUp);
     } catch (error) {
-      if (giveUp.aborted) return this.#noResult(this.#deadline.signal.aborted ? "timed-out" : "withdrawn", "nothing was sent");
+      if (giveUp.aborted) return renderNoResult(this.#reading, this.#isTimedOut ? "timed-out" : "withdrawn", "nothing was sent");
       if (!(error instanceof GearmanError)) throw error;
-      return this.#noResult("lost", `${error.message}. Is a Gearman server there? --server HOST:PORT names another`);
+      return renderNoResult(this.#reading, "lost", `${error.message}. Is a Gearman server there? --server HOST:PORT names another`);
     }
     try {
       return await this.#follow(client);
@@ -105,7 +100,8 @@ class BuildSubmission {
     if (workers === undefined && !this.#request.waitsForWorker) {
       const served = [...registered.keys()].filter((name) => name.startsWith("build:"));
       const known = served.length === 0 ? "no build at all" : `${served.slice(0, 5).join(", ")}${served.length > 5 ? ", ..." : ""}`;
-      return this.#noResult(
+      return renderNoResult(
+        this.#reading,
         "unregistered",
         `no worker serves ${functionName} at ${server} (it knows ${known}); Zuul would report NOT_REGISTERED. ` +
           `Is the operator running, and does a TestTask name ${jobName} in spec.jobs? --wait submits it all the same`,
@@ -130,9 +126,11 @@ class BuildSubmission {
       whenAborted(stop, requestStop);
       whenAborted(this.#deadline.signal, () => {
         if (!stop.aborted) void requestStop();
-        undo.push(clock.schedule(STOP_WAIT_MS, () => this.#end.resolve(this.#noResult("timed-out", this.#describeLeft()))));
+        undo.push(
+          clock.schedule(STOP_WAIT_MS, () => this.#end.resolve(renderNoResult(this.#reading, "timed-out", describeLeft(this.#reading)))),
+        );
       });
-      whenAborted(leave, () => this.#end.resolve(this.#noResult("left", this.#describeLeft())));
+      whenAborted(leave, () => this.#end.resolve(renderNoResult(this.#reading, "left", describeLeft(this.#reading))));
       return await this.#end.promise;
     } finally {
       for (const step of undo) step();
@@ -160,7 +158,7 @@ class BuildSubmission {
       }
       default:
         if (event.kind === "complete") this.#reading = keepData(this.#reading, event.payload);
-        this.#end.resolve(this.#judge(event));
+        this.#end.resolve(judgeEnd(event, this.#reading, { isTimedOut: this.#isTimedOut, isWithdrawing: this.#isWithdrawing }));
     }
   }
 
@@ -172,34 +170,6 @@ class BuildSubmission {
       this.#world.onEvent({ event: "started", number, manager, worker: workerName, url });
       if (this.#stopsWhenStarted) this.#sendStop(client);
     } else if (url !== null && url !== before.url) this.#world.onEvent({ event: "url", url });
-  }
-
-  #judge(end: SubmissionEnd): SubmitEnd {
-    const outcome = readOutcome(this.#reading);
-    if (this.#deadline.signal.aborted) {
-      const answer = outcome.kind === "result" ? `it was stopped and answered ${outcome.result}` : "it was stopped";
-      return this.#noResult("timed-out", `--timeout has passed; ${answer}`);
-    }
-    if (this.#isWithdrawing && end.kind === "fail" && outcome.kind === "retry") return this.#withdrawn();
-    if (outcome.kind === "result") {
-      const { number, url } = this.#reading;
-      const message = `${outcome.result}${url === null ? "" : `, ${url}`}`;
-      return { event: "ended", result: outcome.result, reason: null, message, number, url, node: outcome.nodeName };
-    }
-    if (end.kind === "lost") return this.#noResult("lost", `${end.reason.message}. ${this.#describeLeft()}`);
-    if (outcome.kind === "hang") {
-      return this.#noResult(
-        "hang",
-        `${outcome.why}; Zuul would wait for this change for ever. The worker must send an object with a "result"`,
-      );
-    }
-    const how = { complete: "WORK_COMPLETE without a result", fail: "WORK_FAIL", exception: "WORK_EXCEPTION" }[end.kind];
-    const text = end.kind === "exception" ? `, ${end.payload.toString().slice(0, 500)}` : "";
-    return this.#noResult(
-      "retry",
-      `the worker ended it without one (${how}${text}), so the change is not to blame; Zuul would run it again, up to the job's attempts. ` +
-        `The worker's log says why${this.#seePage()}`,
-    );
   }
 
   async #requestStop(client: GearmanClient, submission: Submission): Promise<void> {
@@ -222,7 +192,7 @@ class BuildSubmission {
     this.#isWithdrawing = true;
     try {
       if (await cancelQueuedRequest(handle, { server: this.#request.server, clock, signal: leave })) {
-        this.#end.resolve(this.#withdrawn());
+        this.#end.resolve(renderWithdrawn(this.#reading, this.#isTimedOut));
         return true;
       }
     } catch (error) {
@@ -256,23 +226,8 @@ class BuildSubmission {
     this.#world.onEvent({ event: "stopping", cause, how, manager, number });
   }
 
-  #withdrawn(): SubmitEnd {
-    if (this.#deadline.signal.aborted)
-      return this.#noResult("timed-out", "--timeout has passed before a worker took it; it is out of the queue");
-    return this.#noResult("withdrawn", "it was taken out of the queue before a worker took it");
-  }
-
-  #noResult(reason: NoResultReason, message: string): SubmitEnd {
-    const { number, url } = this.#reading;
-    return { event: "ended", result: null, reason, message, number, url, node: null };
-  }
-
-  #describeLeft(): string {
-    return this.#reading.number === null ? "No worker had taken it" : `The build may still be running${this.#seePage()}`;
-  }
-
-  #seePage(): string {
-    return this.#reading.url === null ? "" : `; see ${this.#reading.url}`;
+  get #isTimedOut(): boolean {
+    return this.#deadline.signal.aborted;
   }
 }
 

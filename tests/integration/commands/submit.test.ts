@@ -8,6 +8,7 @@ import { performSubmit } from "../../../src/commands/submit.ts";
 import { PacketDecoder, type PacketLimits, splitFields } from "../../../src/gearman/codec.ts";
 import { PACKET, type PacketName } from "../../../src/gearman/packet.ts";
 import { type Clock, systemClock } from "../../../src/runtime/clock.ts";
+import { STOP_WAIT_MS } from "../../../src/submit/submit-build.ts";
 import type { SubmitFlags } from "../../../src/submit/submit-request.ts";
 import { startChild } from "../../support/child-process.ts";
 import { findFreePort } from "../../support/free-port.ts";
@@ -38,19 +39,21 @@ interface Submitted {
   interrupt(): void;
   /** --timeout passes now. */
   timeOut(): void;
+  /** What a build that timed out is given for its end passes now. */
+  stopWaiting(): void;
 }
 
 /** The command in this process, with `--json`. */
 function submit(address: string, flags: Partial<SubmitFlags & { paramsFile: string }> = {}, jobName = "unit"): Submitted {
   const lines = new Inbox<Line>();
   const [stop, leave] = [new AbortController(), new AbortController()];
-  let timeOut = () => {};
+  const timers = new Map<number, () => void>();
   const clock: Clock = {
     ...systemClock,
     schedule(delayMs, callback) {
-      if (delayMs !== TIMEOUT_MS) return systemClock.schedule(delayMs, callback);
-      timeOut = callback;
-      return () => {};
+      if (delayMs !== TIMEOUT_MS && delayMs !== STOP_WAIT_MS) return systemClock.schedule(delayMs, callback);
+      timers.set(delayMs, callback);
+      return () => timers.delete(delayMs);
     },
   };
   const exited = performSubmit(
@@ -72,7 +75,8 @@ function submit(address: string, flags: Partial<SubmitFlags & { paramsFile: stri
       return lines.items.find((item) => item.event === event) as Line;
     },
     interrupt: () => (stop.signal.aborted ? leave : stop).abort(),
-    timeOut: () => timeOut(),
+    timeOut: () => timers.get(TIMEOUT_MS)?.(),
+    stopWaiting: () => timers.get(STOP_WAIT_MS)?.(),
   };
 }
 
@@ -324,6 +328,20 @@ for (const [kind, startServer] of [
       const ended = await submitted.line("ended");
       assert.equal(ended.reason, "timed-out");
       assert.match(String(ended.message), /ABORTED/);
+    });
+
+    test("does not wait for ever for a build that timed out and does not end", async () => {
+      using worker = await startRawWorker(server.address, ["build:unit"]);
+      const submitted = submit(server.address, { timeout: TIMEOUT_MS });
+      (await worker.jobs.next()).data(STARTED);
+      await submitted.line("started");
+      submitted.timeOut();
+      assert.equal((await submitted.line("stopping")).cause, "timeout");
+      submitted.stopWaiting();
+      assert.equal(await submitted.exited, 2);
+      const ended = await submitted.line("ended");
+      assert.equal(ended.reason, "timed-out");
+      assert.match(String(ended.message), /may still be running/);
     });
 
     test("says that the worker was lost where the server says it, and follows the next one where it does not", async () => {
