@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { TurboHipsterError } from "../../src/runtime/errors.ts";
 import type { ClusterAddresses } from "./cluster-network.ts";
@@ -16,6 +16,15 @@ export interface ClusterNode {
   /** Process 1 of the node, as the host numbers it. */
   pid: number;
 }
+
+/**
+ * Kernel settings that a kubelet makes (setupKernelTunables in its container manager). They are the whole machine's, so the node sees files
+ * of its own in their place, which say what the kubelet wants.
+ */
+const KERNEL_SETTINGS = [
+  ...["vm/overcommit_memory=1", "vm/panic_on_oom=0", "kernel/panic=10", "kernel/panic_on_oops=1"],
+  ...["kernel/keys/root_maxkeys=1000000", "kernel/keys/root_maxbytes=25000000"],
+];
 
 /**
  * Runs as process 1. What the programs of a node write at places that can't be configured (/run, /var/lib, /var/log) is the cluster's own;
@@ -37,15 +46,19 @@ mount --bind "$1/node/log" /var/log
 mount --rbind "$1" "$1/node/lib/\${1#/var/lib/}"
 mount --rbind "$1/node/lib" /var/lib
 echo "$3" > /proc/sys/kernel/hostname
+mkdir "$1/node/settings"
+for setting in ${KERNEL_SETTINGS.join(" ")}; do
+  name=\${setting%=*}
+  echo "\${setting#*=}" > "$1/node/settings/\${name##*/}"
+  mount --bind "$1/node/settings/\${name##*/}" "/proc/sys/$name"
+done
 echo 1 > /proc/sys/net/ipv4/ip_forward
-touch "$1/node/ready"
 exec "$1/bin/pause"
 `;
 
 /** Starts an empty node. Its process is found again by `findNode`, from the moment it exists. */
 export async function startNode(paths: ClusterPaths, programs: string): Promise<ClusterNode> {
   const log = openSync(join(paths.logs, "node.log"), "a");
-  rmSync(join(paths.directory, "node", "ready"), { force: true });
   const flags = ["--mount", "--propagation", "slave", "--net", "--pid", "--uts", "--mount-proc", "--fork", "--kill-child"];
   const child = spawn("unshare", [...flags, "--", "sh", "-c", INIT, "sh", paths.directory, programs, paths.name], {
     cwd: "/",
@@ -56,15 +69,13 @@ export async function startNode(paths: ClusterPaths, programs: string): Promise<
   child.on("error", () => {});
   child.unref();
   await waitUntil("the node's namespaces", 60_000, () => {
-    if (existsSync(join(paths.directory, "node", "ready"))) return true;
+    if (findNode(paths) !== null) return true;
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) {
       throw new TurboHipsterError("TH_CLUSTER", `could not make the node's namespaces:\n${readLog(paths, "node")}`);
     }
     return false;
   });
-  const node = findNode(paths);
-  if (node === null) throw new TurboHipsterError("TH_CLUSTER", `the node ended at once:\n${readLog(paths, "node")}`);
-  return node;
+  return findNode(paths) as ClusterNode;
 }
 
 interface ProcessInfo {
@@ -99,7 +110,7 @@ function namespaceOf(pid: number): string {
   }
 }
 
-/** The cluster's node, found by the command line of its process 1; null when it does not run. */
+/** The cluster's node, found by the command line that its process 1 has once all is prepared; null when it does not run. */
 export function findNode(paths: ClusterPaths): ClusterNode | null {
   const found = listProcesses().find(({ args }) => args[0] === join(paths.bin, "pause"));
   return found === undefined ? null : { pid: found.pid };

@@ -19,7 +19,9 @@ function command(usage: string, description: string): Command {
 
 command("up", "bring the cluster up (builds it the first time, which takes minutes)").action(async ({ name }: { name: string }) => {
   const started = performance.now();
+  const isInterrupted = takeDownOnSignals(name);
   const cluster = await upCluster({ name, log });
+  if (isInterrupted()) return;
   const flag = nameFlag(name);
   console.log(`cluster ${name} is up (${((performance.now() - started) / 1000).toFixed(1)} s); use it with
   export KUBECONFIG=${cluster.kubeconfig}
@@ -61,6 +63,28 @@ for (const tool of ["kubectl", "helm"] as const) {
       if (cluster === null) throw new TurboHipsterError("TH_CLUSTER", `cluster ${name} is not up: npm run cluster -- up${nameFlag(name)}`);
       process.exitCode = await runTool(cluster, tool, words);
     });
+}
+
+/** Whoever interrupts an `up` wants no half of a cluster. Gives what tells whether that happened and ends the listening. */
+function takeDownOnSignals(name: string): () => boolean {
+  let interrupted = false;
+  const takeDown = (signal: NodeJS.Signals) => {
+    interrupted = true;
+    log(`${signal}: taking cluster ${name} down again`);
+    // Waits for the `up` to end, or goes first if that is still building.
+    downCluster({ name, log }).then(
+      () => process.exit(signal === "SIGINT" ? 130 : 143),
+      (error) => {
+        log(coerceError(error).message);
+        process.exit(1);
+      },
+    );
+  };
+  process.once("SIGINT", takeDown).once("SIGTERM", takeDown);
+  return () => {
+    process.off("SIGINT", takeDown).off("SIGTERM", takeDown);
+    return interrupted;
+  };
 }
 
 function runTool(cluster: LocalCluster, tool: "kubectl" | "helm", words: string[]): Promise<number> {

@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { InputError } from "../../src/runtime/errors.ts";
+import { InputError, TurboHipsterError } from "../../src/runtime/errors.ts";
 import { removeCgroup } from "./cgroups.ts";
 import { type ClusterAddresses, disconnectNode } from "./cluster-network.ts";
 import { findNode, killNode } from "./cluster-node.ts";
@@ -38,7 +38,7 @@ export interface LocalCluster {
 export async function upCluster({ name, log }: { name: string; log: Log }): Promise<LocalCluster> {
   const paths = clusterPaths(name);
   const { plan, programs } = await prepare(log).catch((error) => {
-    throw error instanceof InputError ? new InputError(`${error.message}\n${INSTEAD}`, { cause: error }) : error;
+    throw withAdvice(error);
   });
   return withFileLock(paths.lock, waiting(name, log), async () => {
     const cluster = makeLocalCluster(paths, programs);
@@ -57,7 +57,7 @@ export async function upCluster({ name, log }: { name: string; log: Log }): Prom
     } catch (error) {
       // The logs stay for looking at; the next `up` or `down` removes them.
       await killNode(paths);
-      throw error;
+      throw withAdvice(error);
     }
     return cluster(addresses);
   });
@@ -91,6 +91,11 @@ export async function findCluster(name: string, log: Log): Promise<LocalCluster 
   const state = readState(paths);
   if (state === null || findNode(paths) === null) return null;
   return makeLocalCluster(paths, await buildParts(CLUSTER_PARTS, log))(state.addresses);
+}
+
+/** The error with what to do instead, unless it is a fault of this program. */
+function withAdvice(error: unknown): unknown {
+  return error instanceof TurboHipsterError ? new InputError(`${error.message}\n${INSTEAD}`, { cause: error }) : error;
 }
 
 function waiting(name: string, log: Log): () => void {

@@ -9,6 +9,7 @@ import { ensureImage } from "../../deploy/image.ts";
 import { findCgroup } from "../../deploy/local/cgroups.ts";
 import { listClusterProcesses } from "../../deploy/local/cluster-node.ts";
 import { clusterPaths } from "../../deploy/local/cluster-paths.ts";
+import { PAUSE_IMAGE } from "../../deploy/local/cluster-programs.ts";
 import { downCluster, findCluster, type LocalCluster, loadImage, upCluster } from "../../deploy/local/local-cluster.ts";
 import { findPrerequisites } from "../../deploy/local/prerequisites.ts";
 import { runCommand } from "../../deploy/local/run-command.ts";
@@ -67,6 +68,19 @@ async function finishPod(cluster: LocalCluster, name: string): Promise<string> {
   return kubectl(cluster, ["logs", name]);
 }
 
+/** Settings of the machine's kernel that a kubelet changes where it can. */
+function readKernelSettings(): Record<string, string> {
+  const names = [
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/hostname",
+  ];
+  return Object.fromEntries(names.map((name) => [name, readFileSync(`/proc/sys/${name}`, "utf8")]));
+}
+
 async function killEverything(name: string): Promise<void> {
   const processes = () => listClusterProcesses(clusterPaths(name));
   for (const { pid } of processes()) {
@@ -87,6 +101,7 @@ describe("the local cluster", { skip: obstacle, concurrency: false }, () => {
 
   test("two clusters side by side each run a pod to its end, with its log, and know nothing of each other", async () => {
     const { archive, tag } = await ensureImage({ log });
+    const settings = readKernelSettings();
     const clusters = await Promise.all(NAMES.slice(0, 2).map((name) => upCluster({ name, log })));
     for (const cluster of clusters) {
       assert.ok((await loadImage(cluster.name, archive)).length > 0);
@@ -98,6 +113,7 @@ describe("the local cluster", { skip: obstacle, concurrency: false }, () => {
       assert.equal(nodes, `node/${cluster.name}\n`);
       assert.equal((await kubectl(cluster, ["get", "pods", "-A", "-o", "name"])).trim(), "pod/greeter");
     }
+    assert.deepEqual(readKernelSettings(), settings);
     assert.notEqual(clusters[0]?.nodeAddress, clusters[1]?.nodeAddress);
   });
 
@@ -158,8 +174,7 @@ describe("the local cluster", { skip: obstacle, concurrency: false }, () => {
     const name = NAMES[2];
     const { archive, tag } = await ensureImage({ log });
     const first = await upCluster({ name, log });
-    await loadImage(name, archive);
-    await createPod(first, tag, "sleeper", "setInterval(() => {}, 1000)");
+    await kubectl(first, ["run", "sleeper", "--image", PAUSE_IMAGE, "--restart", "Never"]);
     await kubectl(first, ["wait", "pod/sleeper", "--for=condition=Ready", `--timeout=${POD_LIMIT_MS / 1000}s`]);
     await killEverything(name);
 
