@@ -4,7 +4,7 @@ import type { RequestRecord } from "../core/job-manifest.ts";
 import { isSameBuild, readJobRecord } from "../core/job-record.ts";
 import type { Job } from "../core/kubernetes-objects.ts";
 import { CANCELLED_ANNOTATION, DELIVERED_ANNOTATION, REQUEST_ANNOTATION, VERDICT_ANNOTATION } from "../core/names.ts";
-import { configuration, infrastructure, type ResultStyle, renderResult, stoppedBeforeStart, type Verdict } from "../core/verdict.ts";
+import { configuration, endedBeforeStart, infrastructure, type ResultStyle, renderResult, type Verdict } from "../core/verdict.ts";
 import { renderFinalWorkData, STEPS, stepsDone, type WorkData } from "../core/work-data.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -117,9 +117,12 @@ export class Build {
     };
   }
 
-  /** Takes over a request for this build; an earlier one, if any, is not answered any more. Says at once where the build stands. */
+  /** Takes over a request for this build; an earlier one, if any, is given back to its server. Says at once where the build stands. */
   attach(assignment: Assignment): void {
-    if (this.#assignment) this.#logger.warn({ server: assignment.server }, "replaces the request of this build by a newer one");
+    if (this.#assignment) {
+      this.#logger.warn({ server: assignment.server }, "replaces the request of this build by a newer one");
+      void this.#assignment.fail();
+    }
     this.#assignment = assignment;
     if (this.#slot) assignment.slot.release();
     else this.#slot = assignment.slot;
@@ -188,7 +191,8 @@ export class Build {
     let refusals = 0;
     let otherBuilds = 0;
     for (let attempt = 0; !stopping.aborted; attempt++) {
-      if (this.#requested === "stop") return stoppedBeforeStart();
+      this.#checkClaim();
+      if (this.#requested) return endedBeforeStart(this.#requested);
       try {
         const wanted: Job = { ...job, metadata: { ...job.metadata, name: this.#jobName } };
         const creation = await cluster.createJob(wanted);

@@ -4,7 +4,7 @@ import { isJobOver } from "../core/build-state.ts";
 import { type ManifestSettings, renderJob } from "../core/job-manifest.ts";
 import { type JobRecord, readJobRecord } from "../core/job-record.ts";
 import type { Job } from "../core/kubernetes-objects.ts";
-import { buildNumber, isUsableUnique, parseFunctionName, RELAUNCH_ANNOTATION } from "../core/names.ts";
+import { buildNumber, isUsableUnique, parseFunctionName, RELAUNCH_ANNOTATION, type RequestIdentity } from "../core/names.ts";
 import { parseParameters, textParameter } from "../core/parameters.ts";
 import { relaunchKey } from "../core/relaunch.ts";
 import { parseStopRequest } from "../core/stop-request.ts";
@@ -56,6 +56,8 @@ export interface LastBuild {
 export class Builds implements Service {
   readonly #options: BuildsOptions;
   readonly #builds = new Map<string, Build>();
+  /** Builds by the requests they answer: whatever became of its TestTask, a request that comes again finds its build. */
+  readonly #byRequest = new Map<string, Build>();
   /** Builds by what a relaunch by Zuul shares with them. */
   readonly #byRelaunchKey = new Map<string, Build>();
   /** Jobs by uid whose builds have ended lately, oldest first. */
@@ -143,9 +145,9 @@ export class Builds implements Service {
     const task = findTask(functionName);
     const number = buildNumber(task?.metadata.name ?? "refused", { server, functionName, unique }, sha256Hex);
 
-    const known = this.#builds.get(number);
+    const known = this.#byRequest.get(requestKey({ server, functionName, unique }));
     if (known) {
-      logger.info({ build: number, server }, "attaches a request to the build that is under way");
+      logger.info({ build: known.number, server }, "attaches a request to the build that is under way");
       known.attach(assignment);
       return;
     }
@@ -170,6 +172,7 @@ export class Builds implements Service {
     const earlier = key === undefined ? undefined : this.#byRelaunchKey.get(key);
     if (earlier?.isAdoptable) {
       logger.info({ build: earlier.number, server, unique }, "attaches Zuul's relaunch to the build that is under way");
+      this.#byRequest.set(requestKey({ server, functionName, unique }), earlier);
       earlier.attachRelaunch(assignment, { ...request, number: earlier.number });
       return;
     }
@@ -235,11 +238,14 @@ export class Builds implements Service {
       onPlaced,
     });
     const key = job.metadata.annotations?.[RELAUNCH_ANNOTATION];
+    const record = readJobRecord(job);
     this.#builds.set(build.number, build);
+    if (record) this.#byRequest.set(requestKey(record), build);
     if (key !== undefined) this.#byRelaunchKey.set(key, build);
     this.#countActive(taskKey, 1);
     const run = build.run(this.#stopping.signal).then(() => {
       this.#builds.delete(build.number);
+      for (const [request, answering] of this.#byRequest) if (answering === build) this.#byRequest.delete(request);
       if (build.jobUid !== undefined) this.#justDone.set(build.jobUid, clock.monotonicMs());
       if (key !== undefined && this.#byRelaunchKey.get(key) === build) this.#byRelaunchKey.delete(key);
       this.#noteLast(taskKey, build);
@@ -313,4 +319,8 @@ export class Builds implements Service {
     const forget = () => set.delete(promise);
     promise.then(forget, forget);
   }
+}
+
+function requestKey({ server, functionName, unique }: RequestIdentity): string {
+  return JSON.stringify([server, functionName, unique]);
 }

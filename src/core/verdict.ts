@@ -124,9 +124,9 @@ export function infrastructure(rule: string, message: string): Verdict {
   return { result: null, class: "infrastructure", rule, message };
 }
 
-/** Stopped before there was anything to stop. */
-export function stoppedBeforeStart(): Verdict {
-  return endVerdict("stop", { run: "" });
+/** Its end was asked for before there was anything to end. */
+export function endedBeforeStart(end: "stop" | "unclaimed"): Verdict {
+  return endVerdict(end, { run: "" });
 }
 
 function success(): Verdict {

@@ -4,6 +4,8 @@ export interface TcpProxy extends AsyncDisposable {
   readonly address: string;
   /** Breaks every connection; new ones are taken as before. */
   cut(): void;
+  /** What this side sends is kept back until `cut`; it goes nowhere then. */
+  hold(side: "client" | "server"): void;
   /** Called with each chunk before it is passed on; with `cut` in it, the chunk goes nowhere. */
   onChunk: ((chunk: Buffer, from: "client" | "server") => void) | undefined;
   /** Refuses connections until `open`, and breaks those that are there. */
@@ -14,6 +16,7 @@ export interface TcpProxy extends AsyncDisposable {
 /** Between a client and a server on this machine, to break their connections without ending either. */
 export async function startTcpProxy(target: { port: number; host?: string }): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
+  let held: "client" | "server" | undefined;
   let isOpen = true;
   const server = createServer({ noDelay: true }, (near) => {
     keep(near);
@@ -36,7 +39,7 @@ export async function startTcpProxy(target: { port: number; host?: string }): Pr
   function pass(from: Socket, to: Socket, side: "client" | "server"): void {
     from.on("data", (chunk: Buffer) => {
       proxy.onChunk?.(chunk, side);
-      if (!to.destroyed) to.write(chunk);
+      if (!to.destroyed && held !== side) to.write(chunk);
     });
     from.on("close", () => to.destroy());
   }
@@ -45,7 +48,11 @@ export async function startTcpProxy(target: { port: number; host?: string }): Pr
   const proxy: TcpProxy = {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     onChunk: undefined,
+    hold(side) {
+      held = side;
+    },
     cut() {
+      held = undefined;
       for (const socket of sockets) socket.resetAndDestroy();
     },
     close() {

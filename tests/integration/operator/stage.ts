@@ -55,6 +55,7 @@ export interface Stage extends AsyncDisposable {
   startOperator(config?: object): Promise<void>;
   stopOperator(): Promise<void>;
   task(name: string, spec?: object): void;
+  untask(name: string): void;
   /** Submits `build:<job>` as Zuul does, on a connection that all tests of the stage share. */
   submit(job: string, options?: { unique?: string; parameters?: object | Buffer | string }): Promise<SubmittedBuild>;
   /** What Zuul does to cancel. */
@@ -87,6 +88,8 @@ export async function startStage(options: StageOptions): Promise<Stage> {
   let running: { operator: Operator; client: KubeClient } | undefined;
 
   const getClient = async () => {
+    // The server may have been restarted.
+    if ((await client?.status("H:none")) === undefined) client = undefined;
     client ??= await connectTestClient(server);
     return client;
   };
@@ -119,6 +122,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
     task(name, spec = {}) {
       kube.create(TEST_TASKS, NAMESPACE, { metadata: { name }, spec: { image: "test:1", ...spec } });
     },
+    untask: (name) => kube.delete(TEST_TASKS, NAMESPACE, name),
     async submit(job, { unique = crypto.randomUUID().replaceAll("-", ""), parameters = {} } = {}) {
       const payload = Buffer.isBuffer(parameters) || typeof parameters === "string" ? parameters : JSON.stringify(parameters);
       return submitBuild(await getClient(), `build:${job}`, unique, payload);

@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { PACKET } from "../../../src/gearman/packet.ts";
+import { startGeard } from "../../support/geard.ts";
+import { startGearmand } from "../../support/gearmand.ts";
+import { answerOf, dataOf, numberOf, recordOf, type Stage, startStage } from "./stage.ts";
+
+const UNCLAIMED_MS = 121_000;
+const gearmand = () => startGearmand();
+const geard = () => startGeard();
+
+/** A build whose test runs until `finish` is called, on a stage of its own. */
+async function startRunning(start: () => ReturnType<typeof startGearmand>, parameters: object = {}, config: object = {}) {
+  const finished = Promise.withResolvers<void>();
+  const stage = await startStage({ start, config, tasks: { unit: {} }, script: () => ({ finished: finished.promise }) });
+  const unique = crypto.randomUUID().replaceAll("-", "");
+  const build = await stage.submit("unit", { unique, parameters });
+  const number = await numberOf(build);
+  await stage.running(number);
+  return { stage, build, number, unique, finish: () => finished.resolve() };
+}
+
+/** A request as Zuul makes it for a change; `attempt` differs with each launch. */
+function changeBuild(attempt: number): object {
+  return {
+    ZUUL_UUID: `uuid-${attempt}`,
+    LOG_PATH: `1/1/check/unit/${attempt}`,
+    ZUUL_REF: `refs/zuul/master/Z${"ab".repeat(16)}`,
+    ZUUL_COMMIT: "c0ffee",
+  };
+}
+
+/** Cuts all links as soon as the operator sends a packet of this type; `before` it has left, or once the server's client has its answer. */
+function cutAt(stage: Stage, type: number, after?: Promise<unknown>): Promise<void> {
+  const cut = Promise.withResolvers<void>();
+  const magic = Buffer.from([0, 0x52, 0x45, 0x51, 0, 0, 0, type]);
+  stage.link.onChunk = (chunk, from) => {
+    if (from !== "client" || !chunk.includes(magic)) return;
+    stage.link.onChunk = undefined;
+    if (after === undefined) {
+      stage.link.cut();
+      cut.resolve();
+    } else {
+      // What the server says to it stays on the way until then.
+      stage.link.hold("server");
+      void after.then(() => {
+        stage.link.cut();
+        cut.resolve();
+      });
+    }
+  };
+  return cut.promise;
+}
+
+describe("a build whose link is lost", () => {
+  test("on gearmand goes on, and its requeued request is answered by the same Job", async () => {
+    const { build, number, finish, ...rest } = await startRunning(gearmand);
+    await using stage = rest.stage;
+    stage.link.cut();
+    await stage.logged("attaches a request to the build that is under way");
+    finish();
+    assert.equal((await answerOf(build)).result, "SUCCESS");
+    assert.deepEqual([...new Set(dataOf(build).map((data) => data.number))], [number]);
+    assert.equal(recordOf(await stage.recorded(number)).isDelivered, true);
+    assert.deepEqual([stage.jobs().length, stage.pods().length], [1, 1]);
+  });
+
+  test("on geard fails there without a result, and Zuul's relaunch of the change is answered by the same Job", async () => {
+    const { build, number, finish, ...rest } = await startRunning(geard, changeBuild(1));
+    await using stage = rest.stage;
+    stage.link.cut();
+    assert.equal((await answerOf(build)).result, null);
+    const relaunch = await stage.submit("unit", { parameters: changeBuild(2) });
+    assert.equal(await numberOf(relaunch), number);
+    finish();
+    assert.equal((await answerOf(relaunch)).result, "SUCCESS");
+    const job = await stage.recorded(number);
+    assert.equal(recordOf(job).isDelivered, true);
+    assert.equal(JSON.parse(job.metadata.annotations?.["turbo-hipster.io/request"] ?? "").logPath, "1/1/check/unit/2");
+    assert.deepEqual([stage.jobs().length, stage.pods().length], [1, 1]);
+  });
+
+  test("on geard is run anew for a request that is no relaunch of a change, and the old one ends after two minutes", async () => {
+    const { build, number, finish, ...rest } = await startRunning(geard, { ZUUL_REF: "refs/heads/master" });
+    await using stage = rest.stage;
+    stage.link.cut();
+    assert.equal((await answerOf(build)).result, null);
+    const again = await stage.submit("unit", { parameters: { ZUUL_REF: "refs/heads/master" } });
+    const other = await numberOf(again);
+    assert.notEqual(other, number);
+    await stage.running(other);
+    stage.clock.skip(UNCLAIMED_MS);
+    const job = await stage.recorded(number);
+    assert.deepEqual(recordOf(job), { rule: "unclaimed", result: null, isDelivered: false });
+    finish();
+    assert.equal((await answerOf(again)).result, "SUCCESS");
+  });
+
+  test("just before the server has read the answer is answered once more, and the client has one answer", async () => {
+    const { build, number, finish, ...rest } = await startRunning(gearmand);
+    await using stage = rest.stage;
+    const cut = cutAt(stage, PACKET.WORK_COMPLETE);
+    finish();
+    await cut;
+    assert.equal((await build.end()).kind, "complete");
+    assert.equal(dataOf(build).at(-1)?.result, "SUCCESS");
+    assert.equal(recordOf(await stage.recorded(number)).isDelivered, true);
+    assert.equal(stage.pods().length, 1);
+  });
+
+  test("just after the server has read the answer is recorded as not delivered when nobody asks again", async () => {
+    const { build, number, finish, ...rest } = await startRunning(gearmand);
+    await using stage = rest.stage;
+    const cut = cutAt(stage, PACKET.WORK_COMPLETE, build.end());
+    finish();
+    await cut;
+    assert.equal((await answerOf(build)).result, "SUCCESS");
+    await stage.logged("lost the link to whoever asked for the build");
+    stage.clock.skip(UNCLAIMED_MS);
+    assert.deepEqual(recordOf(await stage.recorded(number)), { rule: "exit-0", result: "SUCCESS", isDelivered: false });
+  });
+
+  test("while the Job cannot be made yet is claimed again, and made once", async () => {
+    await using stage = await startStage({ start: gearmand, tasks: { unit: {} } });
+    const fault = stage.kube.misbehave({ verb: "create", resource: "jobs" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
+    const build = await stage.submit("unit");
+    await stage.logged("retries to create the Job");
+    stage.link.cut();
+    await stage.logged("attaches a request to the build that is under way");
+    fault.stop();
+    assert.equal((await answerOf(build)).result, "SUCCESS");
+    assert.deepEqual([stage.jobs().length, stage.pods().length], [1, 1]);
+  });
+
+  test("and that nobody claims before its Job could be made never becomes a Job", async () => {
+    await using stage = await startStage({ start: geard, tasks: { unit: {} } });
+    const fault = stage.kube.misbehave({ verb: "create", resource: "jobs" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
+    const build = await stage.submit("unit");
+    await numberOf(build);
+    await stage.logged("retries to create the Job");
+    stage.link.cut();
+    assert.equal((await answerOf(build)).result, null);
+    stage.clock.skip(UNCLAIMED_MS);
+    const judged = await stage.logged("judged the build");
+    assert.equal(judged.fields.rule, "unclaimed");
+    fault.stop();
+    stage.clock.skip(UNCLAIMED_MS);
+    await stage.logged("recorded the build");
+    assert.deepEqual(stage.jobs(), []);
+  });
+
+  test("and that nobody claims within two minutes is ended", async () => {
+    const { number, ...rest } = await startRunning(gearmand);
+    await using stage = rest.stage;
+    stage.link.close();
+    await stage.logged("lost the link to whoever asked for the build");
+    stage.clock.skip(UNCLAIMED_MS - 3000);
+    assert.equal(stage.pods()[0]?.spec.activeDeadlineSeconds > 1, true);
+    stage.clock.skip(3000);
+    await stage.until(() => stage.pods()[0]?.spec.activeDeadlineSeconds === 1, "the end of its pod");
+    stage.clock.skip(UNCLAIMED_MS);
+    assert.deepEqual(recordOf(await stage.recorded(number)), { rule: "unclaimed", result: null, isDelivered: false });
+    stage.link.open();
+  });
+
+  test("and whose server comes back empty is answered by the same Job when the same request comes again", async () => {
+    const { build, unique, finish, ...rest } = await startRunning(gearmand);
+    await using stage = rest.stage;
+    await stage.server.restart();
+    assert.equal((await build.end()).kind, "lost");
+    const again = await stage.submit("unit", { unique });
+    await stage.logged("attaches a request to the build that is under way");
+    finish();
+    assert.equal((await answerOf(again)).result, "SUCCESS");
+    assert.equal(stage.pods().length, 1);
+  });
+
+  for (const [name, change] of [
+    ["deleted", (stage: Stage) => stage.untask("unit")],
+    [
+      "replaced by one of another name",
+      (stage: Stage) => {
+        stage.untask("unit");
+        stage.task("renamed", { jobs: ["unit"] });
+      },
+    ],
+  ] as const) {
+    test(`is claimed again although its TestTask was ${name} meanwhile`, async () => {
+      const { build, number, finish, ...rest } = await startRunning(gearmand);
+      await using stage = rest.stage;
+      change(stage);
+      stage.link.cut();
+      await stage.logged("lost the link to whoever asked for the build");
+      finish();
+      assert.equal((await answerOf(build)).result, "SUCCESS");
+      assert.equal(recordOf(await stage.recorded(number)).isDelivered, true);
+      assert.deepEqual([stage.jobs().length, stage.pods().length], [1, 1]);
+    });
+  }
+});
+
+describe("two requests of one unique", () => {
+  for (const [kind, start] of [
+    ["gearmand", gearmand],
+    ["geard", geard],
+  ] as const) {
+    test(`are both answered through ${kind}, and run once`, async () => {
+      const { build, unique, finish, ...rest } = await startRunning(start);
+      await using stage = rest.stage;
+      const second = await stage.submit("unit", { unique });
+      await second.handle;
+      if (kind === "geard") await numberOf(second);
+      finish();
+      const ends = [(await build.end()).kind, (await second.end()).kind];
+      assert.ok(ends.includes("complete"), `one of them has the result: ${ends}`);
+      assert.equal(stage.pods().length, 1);
+    });
+  }
+});
