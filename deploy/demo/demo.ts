@@ -53,8 +53,11 @@ async function main(options: DemoOptions, screen: Screen, stop: AbortController)
 }
 
 async function down(paths: DemoPaths, left: DemoRecord | null, screen: Screen): Promise<number> {
-  if (left === null) screen.print(`there is no demo named ${paths.name} to take down`);
-  else await takeDown(paths, left, (line) => screen.say(line));
+  if (left === null) {
+    screen.print(`there is no demo named ${paths.name} to take down`);
+    return 0;
+  }
+  await takeDown(paths, left, (line) => screen.say(line));
   return 0;
 }
 
@@ -103,7 +106,6 @@ async function perform(options: DemoOptions, paths: DemoPaths, screen: Screen, s
   }
   screen.heading("Taking everything down");
   await takeDown(paths, record, (line) => screen.say(line));
-  screen.say("nothing of the demo is left but what was built, in the cache");
   return exitCode;
 }
 
@@ -119,6 +121,7 @@ async function takeDown(paths: DemoPaths, record: DemoRecord, log: (line: string
     await removeContextTarget(paths.name, record.context, record.madeDefinition, log);
   }
   removeRecord(paths);
+  log("nothing of the demo is left but what was built, in the cache");
 }
 
 /** Prints what a person can do something about, and the rest with its stack. Returns the exit code. */

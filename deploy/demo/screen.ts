@@ -42,7 +42,9 @@ export class Screen {
   setRows(rows: readonly string[]): void {
     if (!this.isLive) return;
     this.#rows = [...rows];
-    this.#stream.write(this.#eraseRows() + this.#drawRows());
+    const up = this.#shownRows === 0 ? "" : `\x1b[${this.#shownRows}A`;
+    // Over what is there, without erasing it first: that would flicker.
+    this.#stream.write(`${up}${this.#drawRows()}\x1b[0J`);
   }
 
   /** The rows as they are become lines. */
@@ -69,7 +71,7 @@ export class Screen {
   #drawRows(): string {
     const rows = this.#rows.slice(0, this.maxRows);
     this.#shownRows = rows.length;
-    return rows.map((row) => `${row.slice(0, this.#stream.columns - 1)}\n`).join("");
+    return rows.map((row) => `${row.slice(0, this.#stream.columns - 1)}\x1b[K\n`).join("");
   }
 }
 

@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { demoPaths } from "../../deploy/demo/demo-record.ts";
+import { listClusterProcesses } from "../../deploy/local/cluster-node.ts";
+import { clusterPaths } from "../../deploy/local/cluster-paths.ts";
+import { findPrerequisites } from "../../deploy/local/prerequisites.ts";
+import { runCommand } from "../../deploy/local/run-command.ts";
+import { waitUntil } from "../../deploy/local/wait-until.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const NAME = `e2e-demo-${process.pid}`;
+/** For a demo whose cluster and image are built already; building them is the business of whoever runs the tests. */
+const LIMIT_MS = 300_000;
+const BROKEN_SENTENCE = "1 of 5 tests failed - multiply 6 by 7 (expected 42, got 13)";
+
+/** Where this machine can't have clusters these tests are skipped, but never silently, and never under CI. */
+const obstacle = await findPrerequisites((line) => console.error(line)).then(
+  () => false as const,
+  (error: Error) => error.message,
+);
+if (obstacle !== false) {
+  if (process.env.CI === "true") throw new Error(obstacle);
+  console.error(`SKIPPED: the demo's tests: ${obstacle}`);
+}
+
+interface RunningDemo {
+  child: ChildProcess;
+  output(): string;
+  /** Resolves when it has printed `text`. */
+  prints(text: string): Promise<void>;
+  /** Its exit code, or the signal that ended it. */
+  ended: Promise<number | string>;
+}
+
+/** Runs `npm run demo` without npm, its output a pipe. */
+function startDemo(...args: string[]): RunningDemo {
+  const child = spawn("node", ["deploy/bootstrap.mjs", "deploy/demo/demo.ts", "--name", NAME, ...args], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  }
+  let hasEnded = false;
+  const ended = once(child, "close").then(([code, signal]) => {
+    hasEnded = true;
+    return (code ?? signal) as number | string;
+  });
+  const prints = (text: string) =>
+    waitUntil(`the demo to print "${text}"`, LIMIT_MS, () => {
+      if (output.includes(text)) return true;
+      if (hasEnded) throw new Error(`the demo has ended before it printed "${text}":\n${output}`);
+      return false;
+    });
+  return { child, output: () => output, prints, ended };
+}
+
+/** Everything of the demo that can be seen on this machine. */
+function findTraces(): Record<string, string[]> {
+  const [demo, cluster] = [demoPaths(NAME), clusterPaths(NAME)];
+  return {
+    clusterProcesses: listClusterProcesses(cluster).map(({ pid }) => `${pid}`),
+    servers: listCommandLines().filter((line) => line.includes(demo.directory)),
+    files: [demo.directory, demo.lock, cluster.directory, cluster.lock].filter((file) => existsSync(file)),
+  };
+}
+
+function listCommandLines(): string[] {
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .flatMap((entry) => {
+      try {
+        return [`${entry} ${readFileSync(`/proc/${entry}/cmdline`, "utf8").replaceAll("\0", " ")}`];
+      } catch {
+        return [];
+      }
+    });
+}
+
+/** The demo's own process, under the one that was started. */
+function findDemoProcess(): number {
+  const line = listCommandLines().find((each) => each.includes(`/demo.ts --name ${NAME}`) && !each.includes("bootstrap.mjs"));
+  assert.ok(line);
+  return Number.parseInt(line, 10);
+}
+
+async function runShell(command: string | undefined): Promise<string> {
+  assert.ok(command);
+  return runCommand("sh", ["-c", command], { cwd: ROOT });
+}
+
+async function assertNothingLeft(demoOutput: string): Promise<void> {
+  assert.deepEqual(findTraces(), { clusterProcesses: [], servers: [], files: [] });
+  const [, host, port] = /gearmand listens at (\S+):(\d+)/.exec(demoOutput) ?? [];
+  if (host === undefined) return;
+  const socket = connect(Number(port), host);
+  const [error] = (await once(socket, "error")) as [NodeJS.ErrnoException];
+  assert.equal(error.code, "ECONNREFUSED");
+}
+
+/** The table's rows, each as {job, change, result, pod, seconds}. */
+function parseTable(output: string): { job: string; change: string; result: string; pod: string; seconds: number }[] {
+  return output.split("\n").flatMap((line) => {
+    const [, job, change, result, pod, seconds] = /^(calculator-\S+) +(\d+,1) +(.*?) +([a-z0-9-]+) +(\d+\.\d)$/.exec(line) ?? [];
+    return job === undefined ? [] : [{ job, change: change ?? "", result: result ?? "", pod: pod ?? "", seconds: Number(seconds) }];
+  });
+}
+
+/** The examples, but what runs the unit tests forgets their exit code. */
+async function writeBrokenExamples(directory: string): Promise<void> {
+  await cp(join(ROOT, "deploy/examples"), directory, { recursive: true });
+  const file = join(directory, "unit-tests.yaml");
+  const text = await readFile(file, "utf8");
+  const broken = text.replace('--summary "$TH_RESULT_FILE"', "|| true");
+  assert.notEqual(broken, text);
+  await writeFile(file, broken);
+}
+
+describe("npm run demo", { skip: obstacle, concurrency: false }, () => {
+  after(async () => {
+    await startDemo("--down").ended;
+  });
+
+  test("shows every build with the result that it should have, and with --keep stays until --down", async () => {
+    const demo = startDemo("--keep");
+    assert.equal(await demo.ended, 0, demo.output());
+    const table = parseTable(demo.output());
+    assert.deepEqual(
+      table.slice(0, 4).map(({ job, change, result }) => [job, change, result]),
+      [
+        ["calculator-unit", "1,1", "SUCCESS"],
+        ["calculator-unit", "2,1", BROKEN_SENTENCE],
+        ["calculator-benchmark", "3,1", "TIMED_OUT"],
+        ["calculator-soak", "4,1", "ABORTED"],
+      ],
+    );
+    const crowd = table.slice(4);
+    assert.equal(crowd.length, 20);
+    assert.equal(crowd.filter(({ result }) => result === "SUCCESS").length, 16);
+    assert.equal(new Set(table.map(({ pod }) => pod)).size, 24, "each build has a pod of its own");
+    assert.match(demo.output(), /All 24 results are as expected/);
+    assert.equal(demo.output().includes("\x1b"), false, "no colours in a pipe");
+
+    const second = startDemo();
+    assert.equal(await second.ended, 1);
+    assert.match(second.output(), /running already.*--down/s);
+    // The commands to try next, as they are printed.
+    const commands = demo.output().replaceAll("\\\n", "").split("\n");
+    const getTasks = commands.find((line) => line.endsWith(" get tt"));
+    assert.match(await runShell(getTasks), /unit-tests +false +0 +True +True/);
+    assert.match(await runShell(commands.find((line) => line.includes(" logs job/"))), /not ok 5 - multiply 6 by 7/);
+    const submitted = await runShell(`${commands.find((line) => line.includes(" submit "))} || true`);
+    assert.ok(submitted.includes(BROKEN_SENTENCE), submitted);
+
+    assert.equal(await startDemo("--down").ended, 0);
+    await assertNothingLeft(demo.output());
+  });
+
+  test("clears up after a demo that was killed; a result that it should not have fails it and is named", async () => {
+    const killed = startDemo();
+    await killed.prints("running    the test runs");
+    process.kill(findDemoProcess(), "SIGKILL");
+    assert.equal(await killed.ended, "SIGKILL");
+    await waitUntil("the end of the servers", LIMIT_MS, () => findTraces().servers?.length === 0);
+    assert.notEqual(findTraces().clusterProcesses?.length, 0);
+
+    const examples = await mkdtemp(join(tmpdir(), "th-demo-examples-"));
+    try {
+      await writeBrokenExamples(examples);
+      const demo = startDemo("--examples", examples);
+      assert.equal(await demo.ended, 1, demo.output());
+      assert.match(demo.output(), /earlier demo has left things behind/);
+      const complaint = `NOT AS EXPECTED: calculator-unit of change 2,1 should be ${BROKEN_SENTENCE}, it is SUCCESS`;
+      assert.ok(demo.output().includes(complaint), demo.output());
+      assert.match(demo.output(), /3 of 24 results are not as expected/);
+      await assertNothingLeft(demo.output());
+    } finally {
+      await rm(examples, { recursive: true, force: true });
+    }
+  });
+
+  for (const [when, line] of [
+    ["while the cluster starts", "starting cluster"],
+    ["while a build runs", "running    the test runs"],
+  ] as const) {
+    test(`SIGTERM ${when} ends it and takes everything down`, async () => {
+      const demo = startDemo();
+      await demo.prints(line);
+      demo.child.kill("SIGTERM");
+      assert.equal(await demo.ended, 143, demo.output());
+      assert.match(demo.output(), /ended by SIGTERM/);
+      await assertNothingLeft(demo.output());
+    });
+  }
+});
