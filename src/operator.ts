@@ -74,6 +74,7 @@ export function makeOperator({ config, client, clock, logger }: OperatorOptions)
     onAssignment: (assignment) => builds.assign(assignment),
     // More than this is refused anyway: it need not be held.
     payloadLimitBytes: MAX_PARAMETERS_BYTES,
+    clientGoneAfterMs: parseDurationMs(config.gearman.clientGoneAfter),
     onStop: (payload) => builds.requestStop(payload),
     logger,
     clock,
@@ -81,6 +82,7 @@ export function makeOperator({ config, client, clock, logger }: OperatorOptions)
   const builds = new Builds({
     cluster: buildObjects,
     findTask: (functionName) => testTasks.find(functionName),
+    occupySlot: (taskKey) => testTasks.occupy(taskKey),
     worker,
     settings: { installation, image: config.image, checkout: config.checkout },
     buildUrl: (number) => `${publicUrl()}/builds/${number}`,
@@ -131,8 +133,8 @@ export function makeOperator({ config, client, clock, logger }: OperatorOptions)
   /** Builds are taken only when what is running already is known. */
   async function begin(): Promise<void> {
     await Promise.all([taskObjects.synced(), buildObjects.synced()]);
-    await builds.start();
     await testTasks.start();
+    await builds.start();
     await link.start();
     isReady = true;
     logger.info({ namespaces, servers: config.gearman.servers, installation, version: VERSION }, "takes builds");

@@ -36,6 +36,8 @@ export interface BuildOptions {
   keepJobSeconds: number;
   /** True when the Job is there already, from before this process. */
   isAdopted: boolean;
+  /** Its place among the builds at once, where it has one before any request. */
+  slot: Slot | undefined;
   /** A kubelet has taken its pod, or it ended without one: it waits for room no longer. Called once. */
   onPlaced(): void;
 }
@@ -77,6 +79,7 @@ export class Build {
 
   constructor(options: BuildOptions) {
     this.#options = options;
+    this.#slot = options.slot;
     this.#wakeup = new Wakeup(options.clock);
     this.#logger = options.logger.child({ build: this.number, namespace: this.namespace });
     this.#jobName = options.job.metadata.name;
@@ -129,10 +132,17 @@ export class Build {
     assignment.sendData(JSON.stringify(this.#options.workData));
     assignment.sendStatus(this.#step, STEPS.length);
     const onLost = () => {
-      if (this.#assignment === assignment) this.#detach();
+      if (this.#assignment === assignment) this.#detach("lost the link to whoever asked for the build");
+    };
+    const onClientGone = () => {
+      if (this.#assignment !== assignment) return;
+      this.#detach("nobody waits for the build at the server any more");
+      this.#unclaimedSinceMs = Number.NEGATIVE_INFINITY;
+      void assignment.fail();
     };
     if (assignment.lost.aborted) onLost();
     else assignment.lost.addEventListener("abort", onLost, { once: true });
+    assignment.clientGone.addEventListener("abort", onClientGone, { once: true });
     if (this.#requested === "unclaimed" && !this.#verdict && !this.#pod()?.isEnding) this.#requested = undefined;
     this.wake();
   }
@@ -368,7 +378,7 @@ export class Build {
         if (this.#assignment === assignment) this.#assignment = undefined;
         return true;
       }
-      if (this.#assignment === assignment) this.#detach();
+      if (this.#assignment === assignment) this.#detach("lost the link to whoever asked for the build");
     }
     return false;
   }
@@ -409,10 +419,10 @@ export class Build {
     if (existing && isSameBuild(existing, wanted)) await cluster.deleteJob(this.namespace, this.#jobName);
   }
 
-  #detach(): void {
+  #detach(why: string): void {
     this.#assignment = undefined;
     this.#unclaimedSinceMs = this.#options.clock.monotonicMs();
-    this.#logger.warn({}, "lost the link to whoever asked for the build");
+    this.#logger.warn({}, why);
     this.wake();
   }
 

@@ -17,7 +17,7 @@ import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
 import { sha256Hex } from "../runtime/sha256.ts";
 import { Build, type BuildReport } from "./build.ts";
-import type { Assignment, BuildCluster } from "./ports.ts";
+import type { Assignment, BuildCluster, Slot } from "./ports.ts";
 
 /** A stop for a build not known yet is remembered this long, and at most so many of them. */
 const EARLY_STOP_MS = 60_000;
@@ -29,6 +29,8 @@ export interface BuildsOptions {
   cluster: BuildCluster;
   /** The TestTask that serves a function now. */
   findTask(functionName: string): TestTask | undefined;
+  /** Counts a build of this TestTask (`namespace/name`) that runs already against its limits. */
+  occupySlot(taskKey: string): Slot;
   worker: WorkerIdentity;
   settings: ManifestSettings;
   /** Where people can look at a build. */
@@ -235,6 +237,7 @@ export class Builds implements Service {
       resultStyle,
       keepJobSeconds,
       isAdopted,
+      slot: isAdopted ? this.#options.occupySlot(taskKey) : undefined,
       onPlaced,
     });
     const key = job.metadata.annotations?.[RELAUNCH_ANNOTATION];

@@ -17,9 +17,11 @@ export interface Assignment {
   readonly slot: Slot;
   /** Aborts when the link that it came over is gone; whatever is sent after that goes nowhere. */
   readonly lost: AbortSignal;
+  /** Aborts when nobody has waited for this build for a while, though the link is there. */
+  readonly clientGone: AbortSignal;
   sendData(json: string): void;
   sendStatus(numerator: number, denominator: number): void;
-  /** Resolves once the server is known to have read it, or the link was lost before that was known. */
+  /** Resolves once the server is known to have read it, or the link was lost before that was known, or nobody waited for it any more. */
   complete(json: string): Promise<"delivered" | "lost">;
   fail(): Promise<"delivered" | "lost">;
 }

@@ -11,6 +11,7 @@ import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
 import { Wakeup } from "../runtime/wakeup.ts";
+import type { Slot } from "./ports.ts";
 
 /** At most one write of a task's status in this time. */
 const STATUS_INTERVAL_MS = 5000;
@@ -22,6 +23,9 @@ const MAX_NAME_TRIES = 5;
 
 /** A bounded number of builds, as `gearman/` counts them. */
 export interface Pool {
+  readonly used: number;
+  /** Counts a build that runs already, whether or not there is room for it. */
+  occupy(): Slot;
   setCapacity(capacity: number): void;
 }
 
@@ -78,6 +82,7 @@ export class TestTasks<P extends Pool> implements Service {
 
   /** Call it once the cache of TestTasks is filled: until then nothing is registered. */
   async start(): Promise<void> {
+    this.#readTasks();
     this.#loop ??= this.#run();
   }
 
@@ -97,6 +102,13 @@ export class TestTasks<P extends Pool> implements Service {
     return served ? this.#tasks.get(served.task) : undefined;
   }
 
+  /** Counts a build of this TestTask (`namespace/name`) that runs already. Call it after `start`. */
+  occupy(taskKey: string): Slot {
+    const maxConcurrent = this.#tasks.get(taskKey)?.spec.maxConcurrent;
+    const pool = maxConcurrent === undefined ? this.#options.pool : this.#ownPool(taskKey, maxConcurrent);
+    return pool.occupy();
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
     await this.#loadNames(signal);
@@ -114,8 +126,7 @@ export class TestTasks<P extends Pool> implements Service {
     }
   }
 
-  /** Reads all TestTasks and tells Gearman what they serve. */
-  #refresh(): void {
+  #readTasks(): void {
     const tasks = new Map<string, TestTask>();
     for (const object of this.#options.cluster.cachedTestTasks()) {
       const parsed = this.#parse(object);
@@ -123,6 +134,11 @@ export class TestTasks<P extends Pool> implements Service {
     }
     this.#tasks = tasks;
     this.#served = decideServedFunctions([...tasks.values()]);
+  }
+
+  /** Reads all TestTasks and tells Gearman what they serve. */
+  #refresh(): void {
+    this.#readTasks();
     this.#names = renewServedNames(this.#names, this.#served.byFunction.keys(), this.#options.clock.now());
     // Those that are served now come from the tasks: there may be more than names that are kept.
     const functions = new Set([...this.#served.byFunction.keys(), ...this.#names.keys()]);
@@ -162,7 +178,7 @@ export class TestTasks<P extends Pool> implements Service {
    * nobody takes their builds. Functions that lost their TestTask are answered with a sentence.
    */
   #lanes(): Lane<P>[] {
-    const { pool, makePool } = this.#options;
+    const { pool } = this.#options;
     const shared: string[] = [];
     const lanes: Lane<P>[] = [];
     for (const [key, task] of this.#tasks) {
@@ -173,15 +189,20 @@ export class TestTasks<P extends Pool> implements Service {
         shared.push(...functions);
         continue;
       }
-      const own = this.#pools.get(key) ?? makePool(maxConcurrent, pool);
-      own.setCapacity(maxConcurrent);
-      this.#pools.set(key, own);
-      lanes.push({ name: key, functions, slots: own });
+      lanes.push({ name: key, functions, slots: this.#ownPool(key, maxConcurrent) });
     }
     const retired = [...this.#names.keys()].filter((name) => !this.#served.byFunction.has(name));
     if (shared.length > 0) lanes.unshift({ name: "shared", functions: shared, slots: pool });
     if (retired.length > 0) lanes.push({ name: "retired", functions: retired, slots: this.#retiredPool });
     return lanes;
+  }
+
+  #ownPool(taskKey: string, maxConcurrent: number): P {
+    const { pool, makePool } = this.#options;
+    const own = this.#pools.get(taskKey) ?? makePool(maxConcurrent, pool);
+    own.setCapacity(maxConcurrent);
+    this.#pools.set(taskKey, own);
+    return own;
   }
 
   #parse(object: KubeObject): TestTaskParseResult {
@@ -222,7 +243,7 @@ export class TestTasks<P extends Pool> implements Service {
       }
     }
     for (const key of this.#written.keys()) if (!present.has(key)) this.#written.delete(key);
-    for (const key of this.#pools.keys()) if (!present.has(key)) this.#pools.delete(key);
+    for (const [key, pool] of this.#pools) if (!present.has(key) && pool.used === 0) this.#pools.delete(key);
     return waitMs;
   }
 

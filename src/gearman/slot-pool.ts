@@ -10,6 +10,8 @@ export interface SlotPool {
   readonly used: number;
   /** undefined when the pool, or its parent, is full or paused. A pool with a parent reserves in both or in none. */
   tryReserve(): Slot | undefined;
+  /** Counts a build that runs already, here and in the parent: `used` may go above `capacity`. */
+  occupy(): Slot;
   /** Raising wakes waiters; lowering never takes a slot away: `used` stays above `capacity` until enough are released. */
   setCapacity(capacity: number): void;
   /** A paused pool hands out nothing; resuming wakes waiters. */
@@ -54,6 +56,14 @@ class CountingSlotPool implements SlotPool {
     if (!this.#hasRoom()) return undefined;
     const parentSlot = this.#parent?.tryReserve();
     if (this.#parent !== undefined && parentSlot === undefined) return undefined;
+    return this.#take(parentSlot);
+  }
+
+  occupy(): Slot {
+    return this.#take(this.#parent?.occupy());
+  }
+
+  #take(parentSlot: Slot | undefined): Slot {
     this.#used += 1;
     let isReleased = false;
     return {

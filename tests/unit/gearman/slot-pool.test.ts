@@ -179,6 +179,7 @@ describe("SlotPool", () => {
         capacity: 1,
         used: 0,
         tryReserve: () => counting.tryReserve(),
+        occupy: () => counting.occupy(),
         setCapacity: () => undefined,
         setPaused: () => undefined,
         onFree: (listener) => {
@@ -238,5 +239,17 @@ describe("SlotPool", () => {
       }),
       { numRuns: 1500 },
     );
+  });
+
+  test("counts a build that runs already beyond the capacity, here and in the parent", () => {
+    const parent = makeSlotPool({ capacity: 2 });
+    const pool = makeSlotPool({ capacity: 1, parent });
+    const slots = [pool.occupy(), pool.occupy(), pool.occupy()];
+    assert.deepEqual([pool.used, parent.used], [3, 3]);
+    for (const slot of slots.slice(0, 2)) slot.release();
+    assert.equal(pool.tryReserve(), undefined);
+    assert.notEqual(parent.tryReserve(), undefined);
+    slots[2]?.release();
+    assert.notEqual(pool.tryReserve(), undefined);
   });
 });
