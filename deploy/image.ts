@@ -15,10 +15,10 @@ import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { coerceError, InputError, TurboHipsterError } from "../src/runtime/errors.ts";
 import { ensureBaseImage } from "./image-base.ts";
+import { qualifyImageName } from "./image-name.ts";
 import { cacheDirectory } from "./local/cache-directory.ts";
 import { ensureDebianPackages } from "./local/debian-packages.ts";
 import { withFileLock } from "./local/file-lock.ts";
-import { qualifyImageName } from "./local/image-name.ts";
 import { stageModules, stageProgram } from "./stage-package.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -31,7 +31,7 @@ const RECIPES = [MODULES_RECIPE, "deploy/build.ts", "deploy/image-base.ts", "dep
 const KEPT_ARCHIVES = 3;
 
 /**
- * The image of this checkout as an archive (as docker save makes it), from the cache unless something it is made of has changed.
+ * The image of this checkout as an archive (OCI's format, which docker load, kind and ctr read), from the cache unless something it is made of has changed.
  * `tag` is the name pods write. Needs root and Debian's buildah and mmdebstrap, which it installs; throws InputError where that can't be.
  */
 export async function ensureImage({
@@ -73,8 +73,8 @@ async function buildImage(reference: string, archive: string, log: (line: string
     ...["--tag", reference, "--build-context", `package=${join(staging, "package")}`, join(staging, "context")],
   );
   rmSync(`${archive}.unfinished`, { force: true });
-  // Not as an oci-archive: buildah compresses that one, which takes most of the time of a build and again of a load.
-  await buildah("push", "--quiet", reference, `docker-archive:${archive}.unfinished:${reference}`);
+  // buildah compresses the layers of such an archive, which takes a while; containerd then loads it in half the time.
+  await buildah("push", "--quiet", reference, `oci-archive:${archive}.unfinished:${reference}`);
   renameSync(`${archive}.unfinished`, archive);
   // The layers that the next build can use again stay: they belong to the newest image.
   await buildah("rmi", "--prune");

@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { InputError } from "../../src/runtime/errors.ts";
 import type { ClusterPaths } from "./cluster-paths.ts";
-import { qualifyImageName } from "./image-name.ts";
 import { runCommand } from "./run-command.ts";
 import { waitUntil } from "./wait-until.ts";
 
@@ -47,22 +46,17 @@ export async function importImages(paths: ClusterPaths, archive: string): Promis
   return names;
 }
 
-/** The names of the archive's images if containerd has exactly these; null when not, or when the archive is not of docker's format. */
+/** The names of the archive's images if containerd has exactly these; null when not, or when an archive does not say it this way. */
 async function findPresent(paths: ClusterPaths, archive: string): Promise<string[] | null> {
-  const text = await runCommand("tar", ["--extract", "--to-stdout", "--file", archive, "manifest.json"]).catch(() => null);
+  const text = await runCommand("tar", ["--extract", "--to-stdout", "--file", archive, "index.json"]).catch(() => null);
   if (text === null) return null;
-  const manifest: { Config: string; RepoTags: string[] | null }[] = JSON.parse(text);
+  const index: { manifests?: { digest: string; annotations?: Record<string, string> }[] } = JSON.parse(text);
   const known = await listKnown(paths);
   const names: string[] = [];
-  for (const { Config, RepoTags } of manifest) {
-    for (const name of (RepoTags ?? []).map(qualifyImageName)) {
-      const target = known.get(name);
-      if (target === undefined) return null;
-      const { config }: { config?: { digest: string } } = JSON.parse(await ctr(paths, "content", "get", target));
-      // An image is what its configuration is: that names the layers. Archives name it by its digest, in one of two ways.
-      if (config === undefined || !Config.includes(config.digest.slice("sha256:".length))) return null;
-      names.push(name);
-    }
+  for (const { digest, annotations } of index.manifests ?? []) {
+    const name = annotations?.["org.opencontainers.image.ref.name"] ?? "";
+    if (known.get(name) !== digest) return null;
+    names.push(name);
   }
   return names.length > 0 ? names : null;
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { qualifyImageName } from "../../../deploy/local/image-name.ts";
+import { qualifyImageName } from "../../../deploy/image-name.ts";
 
 test("a short image name means what it means to docker and to the kubelet", () => {
   assert.equal(qualifyImageName("turbo-hipster:dev"), "docker.io/library/turbo-hipster:dev");

@@ -1,4 +1,4 @@
-import { InputError } from "../../src/runtime/errors.ts";
+import { InputError } from "../src/runtime/errors.ts";
 
 /** The full name of an image, as docker and the kubelet read a short one. Throws InputError for what is no name with a tag. */
 export function qualifyImageName(name: string): string {
