@@ -61,8 +61,8 @@ describe("Connector", () => {
       },
     });
     const connector = makeConnector(server.address);
-    for (const name of ["a", "b", "c"]) connector.add(makeRole(name, events));
     connector.start();
+    for (const name of ["a", "b", "c"]) connector.add(makeRole(name, events));
     for (const name of ["a", "b", "c"]) {
       await events.until((items) => items.includes(`server hears ${name}`));
       while (waiting.length === 0) await new Promise((resolve) => setImmediate(resolve));

@@ -312,6 +312,7 @@ for (const [kind, startServer] of [
       await harness.until(isRegistered);
       await submitBuild(client, STOP, "s").end();
       await untilStatus(server, (status) => status.get("build:a")?.workers === 2 && status.get("build:b")?.workers === 2);
+      assert.equal(harness.assignments.items.length, 1);
       assert.deepEqual([waiting.kinds(), late.kinds()], [["created"], ["created"]]);
     });
 
