@@ -1,7 +1,7 @@
 import { buildLimits, CHECKOUT_TIMEOUT } from "./build-limits.ts";
 import { judgedContainer } from "./build-state.ts";
 import { planCheckout } from "./checkout-plan.ts";
-import type { Container, EnvVar, Job, PodSpec, PodTemplate } from "./kubernetes-objects.ts";
+import type { Container, EnvVar, Job, PodSpec, PodTemplate, VolumeMount } from "./kubernetes-objects.ts";
 import {
   FUNCTION_ANNOTATION,
   INSTALLATION_LABEL,
@@ -15,7 +15,9 @@ import {
   TIMEOUTS_ANNOTATION,
 } from "./names.ts";
 import { escapeExpansion, type Parameters, parameterEnvironment } from "./parameters.ts";
-import type { TestTask } from "./test-task.ts";
+import { renderPodSecurity, withContainerSecurity } from "./pod-security.ts";
+import { renderService } from "./service-container.ts";
+import type { TestTask, TestTaskNodeLabel, TestTaskSpec } from "./test-task.ts";
 
 /** Whose request a Job answers; on the Job as the `request` annotation. */
 export interface RequestRecord {
@@ -46,18 +48,19 @@ export interface ManifestInput {
   settings: ManifestSettings;
 }
 
-const WORKSPACE = "/workspace";
 const PARAMETERS_DIRECTORY = "/run/turbo-hipster/request";
 const PARAMETERS_FILE = "parameters.json";
 const ARTIFACTS_DIRECTORY = "/run/turbo-hipster/artifacts";
 const TERMINATION_FILE = "/dev/termination-log";
+const USER_NAME = "test";
 const MAX_OMITTED_LENGTH = 4096;
 
 /** Beyond every limit of the build: ends the pod when no operator is there to do it. */
 const BACKSTOP_MS = 10 * 60_000;
 
+const WORKSPACE_VOLUME = "th-workspace";
+
 const VOLUMES = {
-  workspace: { name: "th-workspace", mountPath: WORKSPACE },
   tmp: { name: "th-tmp", mountPath: "/tmp" },
   artifacts: { name: "th-artifacts", mountPath: ARTIFACTS_DIRECTORY },
   request: { name: "th-request", mountPath: PARAMETERS_DIRECTORY, readOnly: true },
@@ -66,7 +69,12 @@ const VOLUMES = {
 /** The Job that carries out a build: the TestTask's template, laid under its short fields, under what every build gets. */
 export function renderJob(input: ManifestInput): Job {
   const { task, request, settings } = input;
-  const labels = { [MANAGED_BY_LABEL]: MANAGED_BY, [INSTALLATION_LABEL]: settings.installation, [TASK_LABEL]: task.metadata.name };
+  const labels = {
+    ...task.spec.labels,
+    [MANAGED_BY_LABEL]: MANAGED_BY,
+    [INSTALLATION_LABEL]: settings.installation,
+    [TASK_LABEL]: task.metadata.name,
+  };
   return {
     apiVersion: "batch/v1",
     kind: "Job",
@@ -75,6 +83,7 @@ export function renderJob(input: ManifestInput): Job {
       namespace: task.metadata.namespace,
       labels,
       annotations: {
+        ...task.spec.annotations,
         [FUNCTION_ANNOTATION]: input.functionName,
         [REQUEST_ANNOTATION]: JSON.stringify(request),
         [TIMEOUTS_ANNOTATION]: JSON.stringify(task.spec.timeouts),
@@ -91,7 +100,7 @@ export function renderJob(input: ManifestInput): Job {
 }
 
 function renderPodTemplate(input: ManifestInput, labels: Record<string, string>): PodTemplate {
-  const { task, functionName, parameters, settings } = input;
+  const { task, functionName, parameters } = input;
   const { spec } = task;
   const base: PodTemplate = spec.template
     ? structuredClone(spec.template as unknown as PodTemplate)
@@ -106,17 +115,17 @@ function renderPodTemplate(input: ManifestInput, labels: Record<string, string>)
     restartPolicy: "Never",
     enableServiceLinks: base.spec.enableServiceLinks ?? false,
     automountServiceAccountToken: base.spec.automountServiceAccountToken ?? false,
+    ...(spec.serviceAccountName === undefined ? {} : { serviceAccountName: spec.serviceAccountName }),
+    ...(spec.priorityClassName === undefined ? {} : { priorityClassName: spec.priorityClassName }),
     activeDeadlineSeconds: Math.ceil((limits.prepareMs + limits.runMs + BACKSTOP_MS) / 1000),
-    securityContext: {
-      runAsNonRoot: true,
-      runAsUser: 1000,
-      runAsGroup: 1000,
-      fsGroup: 1000,
-      seccompProfile: { type: "RuntimeDefault" },
-      ...base.spec.securityContext,
-    },
-    initContainers: [...(spec.checkout.enabled ? [renderCheckout(settings)] : []), ...(base.spec.initContainers ?? []).map(restricted)],
-    containers: [renderTest(test, input, nodeLabel?.image), ...others.map(restricted)],
+    securityContext: renderPodSecurity(base.spec.securityContext, spec.securityContext),
+    // The template's init containers may need the services, the services what was checked out before a second passes in vain.
+    initContainers: [
+      ...(spec.checkout.enabled ? [renderCheckout(input)] : []),
+      ...(spec.services ?? []).map((service) => renderService(service, spec.securityContext)),
+      ...(base.spec.initContainers ?? []).map((container) => withContainerSecurity(container)),
+    ],
+    containers: [renderTest(test, input, nodeLabel), ...others.map((container) => withContainerSecurity(container))],
     volumes: [...(base.spec.volumes ?? []), ...renderVolumes()],
     ...(nodeLabel?.nodeSelector ? { nodeSelector: { ...base.spec.nodeSelector, ...nodeLabel.nodeSelector } } : {}),
     ...(nodeLabel?.tolerations ? { tolerations: [...(base.spec.tolerations ?? []), ...nodeLabel.tolerations] } : {}),
@@ -129,6 +138,7 @@ function renderPodTemplate(input: ManifestInput, labels: Record<string, string>)
         "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
         "karpenter.sh/do-not-disrupt": "true",
         ...base.metadata?.annotations,
+        ...spec.annotations,
         [PARAMETERS_ANNOTATION]: parameters.text,
       },
     },
@@ -136,23 +146,35 @@ function renderPodTemplate(input: ManifestInput, labels: Record<string, string>)
   };
 }
 
-function renderTest(base: Container, input: ManifestInput, nodeImage: string | undefined): Container {
+function renderTest(base: Container, input: ManifestInput, nodeLabel: TestTaskNodeLabel | undefined): Container {
   const { spec } = input.task;
-  const image = nodeImage ?? spec.image ?? base.image;
-  const resources = spec.resources ?? base.resources;
-  return withMounts(
-    restricted({
-      ...base,
-      ...(image === undefined ? {} : { image }),
-      ...(resources === undefined ? {} : { resources: resources as NonNullable<Container["resources"]> }),
-      ...(spec.script === undefined ? {} : { command: ["/bin/sh", "-e", "-c", escapeExpansion(spec.script)], args: [] }),
-      workingDir: base.workingDir ?? workingDirectory(input),
-      env: renderEnvironment(base.env ?? [], input),
-      terminationMessagePath: TERMINATION_FILE,
-      terminationMessagePolicy: "File",
-    }),
-    [VOLUMES.workspace, VOLUMES.tmp, VOLUMES.artifacts, VOLUMES.request],
-  );
+  const image = nodeLabel?.image ?? spec.image ?? base.image;
+  const resources = nodeLabel?.resources ?? spec.resources ?? base.resources;
+  const container: Container = {
+    ...base,
+    ...(image === undefined ? {} : { image }),
+    ...(resources === undefined ? {} : { resources: resources as NonNullable<Container["resources"]> }),
+    ...(spec.script === undefined ? {} : { command: renderScript(spec.script), args: [] }),
+    workingDir: base.workingDir ?? workingDirectory(input),
+    env: renderEnvironment(base.env ?? [], input),
+    ...(spec.envFrom === undefined ? {} : { envFrom: [...(base.envFrom ?? []), ...spec.envFrom] }),
+    terminationMessagePath: TERMINATION_FILE,
+    terminationMessagePolicy: "File",
+  };
+  return withMounts(withContainerSecurity(container, spec.securityContext), [
+    workspaceMount(spec),
+    VOLUMES.tmp,
+    VOLUMES.artifacts,
+    VOLUMES.request,
+  ]);
+}
+
+/**
+ * `sh -e`, with the programs that `pip install` and its like put below HOME when they may not write anywhere else; before the script's
+ * first line, so that the shell counts its lines as they were written.
+ */
+function renderScript(script: string): string[] {
+  return ["/bin/sh", "-e", "-c", escapeExpansion(`PATH="$HOME/.local/bin\${PATH:+:$PATH}"; ${script}`)];
 }
 
 /** Later entries win in a container, but the API server warns of doubles: what the task sets replaces a parameter of that name. */
@@ -170,7 +192,7 @@ function renderEnvironment(template: readonly EnvVar[], { task, functionName, pa
     own.push({ name: "TH_OMITTED_PARAMETERS", value: escapeExpansion(names.replaceAll("\\u0000", "").slice(0, MAX_OMITTED_LENGTH)) });
   }
   const environment = new Map<string, EnvVar>();
-  const layers = [[{ name: "HOME", value: WORKSPACE }], variables.map(escaped), template, (task.spec.env ?? []) as EnvVar[], own];
+  const layers = [renderDefaults(task.spec), variables.map(escaped), template, (task.spec.env ?? []) as EnvVar[], own];
   for (const entry of layers.flat()) {
     environment.delete(entry.name);
     environment.set(entry.name, entry);
@@ -178,37 +200,42 @@ function renderEnvironment(template: readonly EnvVar[], { task, functionName, pa
   return [...environment.values()];
 }
 
+/** HOME can be written to. The user has no entry in the image's /etc/passwd, and what asks for its name finds it here first. */
+function renderDefaults({ checkout }: TestTaskSpec): EnvVar[] {
+  return [
+    { name: "HOME", value: checkout.path },
+    { name: "USER", value: USER_NAME },
+    { name: "LOGNAME", value: USER_NAME },
+  ];
+}
+
 function escaped({ name, value }: { name: string; value: string }): EnvVar {
   return { name, value: escapeExpansion(value) };
 }
 
-function renderCheckout({ image, checkout }: ManifestSettings): Container {
-  return withMounts(
-    restricted({
-      name: "checkout",
-      image,
-      args: [
-        "checkout",
-        "--path",
-        WORKSPACE,
-        "--timeout",
-        CHECKOUT_TIMEOUT,
-        ...checkout.allowedUrls.flatMap((url) => ["--allowed-url", url]),
-      ],
-      env: [
-        { name: "HOME", value: WORKSPACE },
-        { name: "TH_PARAMETERS_FILE", value: `${PARAMETERS_DIRECTORY}/${PARAMETERS_FILE}` },
-        { name: "TH_TERMINATION_FILE", value: TERMINATION_FILE },
-      ],
-      terminationMessagePath: TERMINATION_FILE,
-    }),
-    [VOLUMES.workspace, VOLUMES.tmp, VOLUMES.request],
-  );
+function renderCheckout({ settings: { image, checkout }, task: { spec } }: ManifestInput): Container {
+  const { path } = spec.checkout;
+  const container: Container = {
+    name: "checkout",
+    image,
+    args: ["checkout", "--path", path, "--timeout", CHECKOUT_TIMEOUT, ...checkout.allowedUrls.flatMap((url) => ["--allowed-url", url])],
+    env: [
+      { name: "HOME", value: path },
+      { name: "TH_PARAMETERS_FILE", value: `${PARAMETERS_DIRECTORY}/${PARAMETERS_FILE}` },
+      { name: "TH_TERMINATION_FILE", value: TERMINATION_FILE },
+    ],
+    terminationMessagePath: TERMINATION_FILE,
+  };
+  return withMounts(withContainerSecurity(container, spec.securityContext), [workspaceMount(spec), VOLUMES.tmp, VOLUMES.request]);
+}
+
+function workspaceMount({ checkout }: TestTaskSpec): VolumeMount {
+  return { name: WORKSPACE_VOLUME, mountPath: checkout.path };
 }
 
 function renderVolumes(): NonNullable<PodSpec["volumes"]> {
   return [
-    { name: VOLUMES.workspace.name, emptyDir: {} },
+    { name: WORKSPACE_VOLUME, emptyDir: {} },
     { name: VOLUMES.tmp.name, emptyDir: {} },
     { name: VOLUMES.artifacts.name, emptyDir: {} },
     {
@@ -218,16 +245,8 @@ function renderVolumes(): NonNullable<PodSpec["volumes"]> {
   ];
 }
 
-/** The restricted Pod Security Standard, where the container does not say otherwise. */
-function restricted(container: Container): Container {
-  return {
-    ...container,
-    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] }, ...container.securityContext },
-  };
-}
-
 /** A path that the template mounts itself stays the template's. */
-function withMounts(container: Container, mounts: readonly { name: string; mountPath: string; readOnly?: boolean }[]): Container {
+function withMounts(container: Container, mounts: readonly VolumeMount[]): Container {
   const present = container.volumeMounts ?? [];
   const added = mounts.filter(({ mountPath }) => !present.some((mount) => mount.mountPath === mountPath));
   return { ...container, volumeMounts: [...present, ...added.map((mount) => ({ ...mount }))] };
@@ -236,5 +255,6 @@ function withMounts(container: Container, mounts: readonly { name: string; mount
 /** The checkout's folder, as zuul-cloner names it. A request that cannot be checked out fails in the checkout container, with a sentence. */
 function workingDirectory({ task, parameters, settings }: ManifestInput): string {
   const planned = task.spec.checkout.enabled ? planCheckout(parameters, settings.checkout.allowedUrls) : undefined;
-  return planned?.ok ? `${WORKSPACE}/${planned.plan.project}` : WORKSPACE;
+  const { path } = task.spec.checkout;
+  return planned?.ok ? `${path}/${planned.plan.project}` : path;
 }

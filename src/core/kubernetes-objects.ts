@@ -48,6 +48,9 @@ export interface Container {
   args?: string[];
   workingDir?: string;
   env?: EnvVar[];
+  envFrom?: object[];
+  ports?: object[];
+  startupProbe?: object;
   volumeMounts?: VolumeMount[];
   resources?: { limits?: Record<string, string | number>; requests?: Record<string, string | number> };
   securityContext?: Record<string, unknown>;
@@ -69,6 +72,7 @@ export interface PodSpec {
   enableServiceLinks?: boolean;
   automountServiceAccountToken?: boolean;
   serviceAccountName?: string;
+  priorityClassName?: string;
   nodeName?: string;
 }
 

@@ -100,11 +100,8 @@ const ELSEWHERE: Record<string, string> = {
   args: "use script, or a whole pod in template",
   command: "use script, or a whole pod in template",
   containers: "a whole pod goes into template.spec",
-  envFrom: "belongs into a container of template",
   initContainers: "belongs into template.spec",
-  securityContext: "belongs into template.spec or one of its containers",
-  serviceAccountName: "belongs into template.spec",
-  valueFrom: "belongs into the env of a container of template",
+  volumeMounts: "belongs into a container of template",
   volumes: "belongs into template.spec",
 };
 

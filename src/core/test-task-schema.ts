@@ -1,7 +1,13 @@
 import { z } from "zod";
-import { DURATION_MAX_LENGTH, DURATION_PATTERN, isDuration, parseDurationMs } from "./duration.ts";
+import { checksSchema } from "./test-task-schema-check.ts";
+import { artifactsSchema, checkoutSchema } from "./test-task-schema-checkout.ts";
+import { envFromSchema, envListSchema, servicesSchema } from "./test-task-schema-container.ts";
+import { datasetsSchema } from "./test-task-schema-dataset.ts";
+import { annotationsSchema, labelsSchema } from "./test-task-schema-metadata.ts";
 import { podTemplateSchema, resourcesSchema, tolerationsSchema } from "./test-task-schema-pod.ts";
-import { mapListOf, matchingString, renderCelString, setOf, textRules, withRules } from "./test-task-schema-rule.ts";
+import { mapListOf, matchingString, setOf, textRules, withRules } from "./test-task-schema-rule.ts";
+import { durationSchema, imageSchema, labelValueSchema, objectNameSchema } from "./test-task-schema-scalar.ts";
+import { securityContextSchema } from "./test-task-schema-security.ts";
 
 /**
  * The schema of `turbo-hipster.io/v1alpha1` TestTask specs, written once: this program parses with it, the CRD is rendered from it
@@ -10,8 +16,6 @@ import { mapListOf, matchingString, renderCelString, setOf, textRules, withRules
  */
 export const MAX_FUNCTIONS = 1000;
 const MAX_SCRIPT_BYTES = 65_536;
-const MAX_ENV_VALUE_BYTES = 32_768;
-const MAX_TIMEOUT = "168h";
 
 /** Also safe as a path segment and in a Gearman function name, whose parts are separated by colons. */
 const FUNCTION_PART_PATTERN = "^[A-Za-z0-9_][A-Za-z0-9_.-]*$";
@@ -28,29 +32,16 @@ const nodeLabelName = matchingString(
   "must be a node label as Zuul sends it in ZUUL_NODE: letters, digits, '_', '.' and '-' only",
 );
 
-const imageSchema = matchingString(
-  "^[A-Za-z0-9\\[][A-Za-z0-9._:/@+\\[\\]-]*$",
-  1000,
-  "must be an image reference such as python:3.12 or registry.example.com/ci/tests@sha256:..., without blanks",
+const pipelineName = matchingString(
+  "^[A-Za-z0-9_]([A-Za-z0-9_. -]*[A-Za-z0-9_.-])?$",
+  100,
+  "must be the name of a pipeline as in Zuul's layout: letters, digits, '_', '.', '-' and blanks within",
 );
 
 const nodeSelectorSchema = z
-  .record(
-    z.string(),
-    matchingString("^([A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?)?$", 63, "must be a label's value: letters, digits, '_', '.' and '-'"),
-  )
+  .record(z.string(), labelValueSchema)
   .refine((selector) => Object.keys(selector).length <= 50, "must have at most 50 entries")
   .meta({ maxProperties: 50 });
-
-const DURATION_MESSAGE = `must be a duration from 1s to ${MAX_TIMEOUT}, such as 90s, 10m or 1h30m`;
-
-const durationSchema = withRules(z.string({ error: DURATION_MESSAGE }).max(DURATION_MAX_LENGTH), [
-  {
-    cel: `self.matches(${renderCelString(DURATION_PATTERN)}) && duration(self) >= duration('1s') && duration(self) <= duration('${MAX_TIMEOUT}')`,
-    holds: (text) => isDuration(text) && parseDurationMs(text) >= 1000 && parseDurationMs(text) <= parseDurationMs(MAX_TIMEOUT),
-    message: DURATION_MESSAGE,
-  },
-]);
 
 const timeoutsSchema = z.strictObject({
   schedule: durationSchema
@@ -70,6 +61,7 @@ const timeoutsSchema = z.strictObject({
       description: "How long the test may run, counted from the start of its container. A longer one is ended and reported as TIMED_OUT.",
     })
     .default("1h"),
+  collect: durationSchema.meta({ description: "How long storing the artifacts may take after the test has ended." }).default("10m"),
 });
 
 const nodeLabelSchema = z.strictObject({
@@ -77,33 +69,7 @@ const nodeLabelSchema = z.strictObject({
   image: imageSchema.meta({ description: "Image instead of spec.image for these builds." }).exactOptional(),
   nodeSelector: nodeSelectorSchema.meta({ description: "Node labels that the pod needs, added to those of the template." }).exactOptional(),
   tolerations: tolerationsSchema.meta({ description: "Tolerations added to those of the template." }).exactOptional(),
-});
-
-const envSchema = withRules(
-  z.strictObject({
-    name: withRules(
-      matchingString(
-        "^[A-Za-z_][A-Za-z0-9_]*$",
-        200,
-        "must be the name of an environment variable: letters, digits and '_', not starting with a digit",
-      ),
-      [
-        {
-          cel: "!self.startsWith('TH_')",
-          holds: (name) => !name.startsWith("TH_"),
-          message: "names that start with TH_ are set by turbo-hipster; choose another",
-        },
-      ],
-    ).meta({ description: "Name of the variable." }),
-    value: z.string().max(MAX_ENV_VALUE_BYTES).meta({
-      description: "Its value. $(NAME) is replaced by Kubernetes as in any pod; $$ stands for one $.",
-    }),
-  }),
-  textRules("value", MAX_ENV_VALUE_BYTES, "must be at most 32 KiB"),
-);
-
-const checkoutSchema = z.strictObject({
-  enabled: z.boolean().meta({ description: "false switches the checkout off without removing its settings." }).default(true),
+  resources: resourcesSchema.meta({ description: "Resources instead of spec.resources for these builds." }).exactOptional(),
 });
 
 const specSchema = z.strictObject({
@@ -122,6 +88,12 @@ const specSchema = z.strictObject({
   ])
     .meta({ description: "How many builds of this task may run at once. Without it only the installation's limit counts." })
     .exactOptional(),
+  pipelines: setOf(pipelineName, { min: 1, max: 50 })
+    .meta({
+      description:
+        "Pipelines of Zuul whose builds are taken; builds of others are refused. Without it those of all. A task with secrets should say so: in a check pipeline anybody's change runs.",
+    })
+    .exactOptional(),
   timeouts: timeoutsSchema
     .meta({ description: "Limits on the time of a build, each counted from the moment its step starts." })
     .prefault({}),
@@ -130,7 +102,7 @@ const specSchema = z.strictObject({
       description:
         "Checks out what Zuul prepared (ZUUL_URL, ZUUL_PROJECT, ZUUL_REF, ZUUL_COMMIT) before the test starts. Without it nothing is checked out.",
     })
-    .default({ enabled: false }),
+    .default({ enabled: false, path: "/workspace" }),
   image: imageSchema
     .meta({ description: "Image of the test's container. With a template it replaces the image of the judged container." })
     .exactOptional(),
@@ -142,14 +114,49 @@ const specSchema = z.strictObject({
       description: "Shell script that is the test, run with sh -e. Without it the image's or the template's own command is the test.",
     })
     .exactOptional(),
-  env: mapListOf(envSchema, "name", { max: 200 })
+  env: envListSchema({ max: 200, maxKibibytes: 32 })
     .meta({ description: "Environment variables of the test's container. They win over parameters of the request with the same name." })
     .exactOptional(),
+  envFrom: envFromSchema
+    .meta({
+      description:
+        "Secrets and ConfigMaps whose keys become environment variables of the test's container; env and parameters of the request win over them.",
+    })
+    .exactOptional(),
   resources: resourcesSchema.meta({ description: "Resources of the test's container." }).exactOptional(),
+  services: servicesSchema
+    .meta({
+      description:
+        "Containers beside the test, such as a database, which it reaches at localhost. They start one after another, each when the one before is ready, then the test; they end after it.",
+    })
+    .exactOptional(),
+  serviceAccountName: objectNameSchema
+    .meta({
+      description: "Service account of the pod. Its token is mounted only where the template says automountServiceAccountToken: true.",
+    })
+    .exactOptional(),
+  securityContext: securityContextSchema
+    .meta({
+      description:
+        "What differs from the restricted default (user, group and file group 1000, no root, no capabilities), for checkout, services and test alike.",
+    })
+    .exactOptional(),
+  priorityClassName: objectNameSchema.meta({ description: "PriorityClass of the pod." }).exactOptional(),
+  labels: labelsSchema.meta({ description: "Labels of the Jobs and pods, such as kueue.x-k8s.io/queue-name." }).exactOptional(),
+  annotations: annotationsSchema.meta({ description: "Annotations of the Jobs and pods." }).exactOptional(),
+  artifacts: artifactsSchema
+    .meta({ description: "Files to keep beside the log (not carried out yet: builds of a task with artifacts are refused)." })
+    .exactOptional(),
+  datasets: datasetsSchema
+    .meta({ description: "Data that the test gets a private copy of (not carried out yet: builds of a task with datasets are refused)." })
+    .exactOptional(),
+  checks: checksSchema
+    .meta({ description: "What the log must show beside exit code 0 (not carried out yet: builds of a task with checks are refused)." })
+    .exactOptional(),
   template: podTemplateSchema
     .meta({
       description:
-        "A whole PodTemplateSpec. Its container named test, or else its first, is the test; image, script, env and resources are laid over that container.",
+        "A whole PodTemplateSpec. Its container named test, or else its first, is the test; image, script, env, envFrom and resources are laid over that container, the other fields over the pod.",
     })
     .exactOptional(),
 });
@@ -180,6 +187,13 @@ export const testTaskSpecSchema = withRules(specSchema, [
     holds: ({ jobs, nodeLabels }) => (jobs?.length ?? 1) * ((nodeLabels?.length ?? 0) + 1) <= MAX_FUNCTIONS,
     message: `jobs times node labels make more than ${MAX_FUNCTIONS} functions; divide them between several TestTasks`,
     field: "jobs",
+  },
+  {
+    cel: "!has(self.services) || !has(self.template) || self.services.all(service, !self.template.spec.containers.exists(c, c.name == service.name))",
+    holds: ({ services, template }) =>
+      !(services ?? []).some(({ name }) => template?.spec.containers.some((container) => container.name === name)),
+    message: "must not have the name of a container of the template; rename one of them",
+    field: "services",
   },
   ...textRules("script", MAX_SCRIPT_BYTES, "must be at most 64 KiB; keep longer scripts in the repository or the image"),
 ]).meta({ description: "Which Zuul jobs the task serves and how the pod of their builds looks." });

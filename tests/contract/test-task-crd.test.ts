@@ -147,6 +147,42 @@ describe("the TestTask CRD on a real API server", () => {
       await judge(makeObject("everything", { nodeLabels, env, resources, script: "s".repeat(65_536), template: { spec: { containers } } })),
       undefined,
     );
+    const list = <T>(length: number, make: (index: number) => T) => Array.from({ length }, (_, index) => make(index));
+    const project = (index: number) => `${"p".repeat(200)}/${index}`;
+    const services = list(20, (index) => ({
+      name: `${"s".repeat(40)}${index}`,
+      image: "i".repeat(1000),
+      command: list(20, () => "c".repeat(1000)),
+      env: list(50, (each) => ({ name: `${"E".repeat(190)}${each}`, value: "v".repeat(500) })),
+      ports: list(20, (each) => ({ containerPort: each + 1 })),
+      resources: { limits: amounts },
+      ready: { exec: { command: ["true"] } },
+    }));
+    const map = (value: string) => Object.fromEntries(list(50, (index) => [`${"d".repeat(240)}.io/${"k".repeat(60)}${index}`, value]));
+    assert.equal(await judge(makeObject("services", { image: "busybox", services })), undefined);
+    assert.equal(
+      await judge(makeObject("maps", { image: "busybox", labels: map("v".repeat(63)), annotations: map("v".repeat(1300)) })),
+      undefined,
+    );
+    const projects = list(100, project);
+    const checkout = { projects, projectBranches: Object.fromEntries(projects.map((name) => [name, "b".repeat(255)])) };
+    const envFrom = list(50, (index) => ({ prefix: "P".repeat(100), secretRef: { name: `${"n".repeat(250)}${index}` } }));
+    const datasets = list(20, (index) => ({ name: `d${index}`, projects, image: "i".repeat(1000) }));
+    const checks = list(50, (index) => ({
+      name: `c${index}`,
+      steps: {
+        start: "s".repeat(500),
+        end: "e".repeat(500),
+        limit: "1h",
+        overrides: list(20, (each) => ({ step: `${each}`, limit: "1m" })),
+      },
+    }));
+    const artifacts = { paths: list(100, (index) => `${"a".repeat(250)}${index}`) };
+    const pipelines = list(50, (index) => `${"p".repeat(98)}${index}`.slice(-100));
+    assert.equal(
+      await judge(makeObject("rest", { image: "busybox", checkout, envFrom, datasets, checks, artifacts, pipelines })),
+      undefined,
+    );
   });
 
   test("fills in the defaults that this program has", async () => {

@@ -18,8 +18,37 @@ export function testTaskSpecs(): fc.Arbitrary<unknown> {
     ),
     suspend: usually(fc.boolean(), pick("true", 1, null)),
     maxConcurrent: usually(fc.integer({ min: 1, max: 100_000 }), pick(0, -1, 1.5, 100_001, "3", null)),
-    timeouts: usually(fields({ pull: durations(), run: durations(), schedule: durations() }), pick(null, "1h", { runs: "1h" })),
-    checkout: usually(fields({ enabled: usually(fc.boolean(), pick("yes", null)) }), pick(true, null, { path: "a" })),
+    timeouts: usually(
+      fields({ pull: durations(), run: durations(), schedule: durations(), collect: durations() }),
+      pick(null, "1h", { runs: "1h" }),
+    ),
+    checkout: usually(checkout(), pick(true, null, { path: "a" })),
+    pipelines: usually(
+      fc.uniqueArray(pick("gate", "check", "a b", "x.y-z"), { minLength: 1, maxLength: 3 }),
+      pick([], ["gate", "gate"], [" a"], ["a "], ["a\n"], "gate", null, [1]),
+    ),
+    services: usually(
+      fc.uniqueArray(service(), { maxLength: 2, selector: (entry) => JSON.stringify((entry as { name?: unknown } | null)?.name) }),
+      fc.array(service(), { maxLength: 2 }),
+      pick(null, {}),
+    ),
+    envFrom: usually(fc.array(envFrom(), { maxLength: 2 }), pick({}, null)),
+    serviceAccountName: objectNames(),
+    priorityClassName: objectNames(),
+    securityContext: usually(securityContext(), pick(null, [])),
+    labels: usually(entries(usually(pick("", "a", "a.b"), pick("a b", 1, null, "-", "a".repeat(64)))), pick(null, [])),
+    annotations: usually(
+      entries(usually(pick("", "any thing\n", "{}"), pick(1, null, "a".repeat(65_537), "é".repeat(32_769)))),
+      pick(null),
+    ),
+    artifacts: usually(
+      fc.record({
+        paths: usually(fc.uniqueArray(pick("a/", "*.xml", "a b"), { minLength: 1 }), pick([], ["/a"], ["a", "a"], [""], ["a\n"])),
+      }),
+      pick(null, {}),
+    ),
+    datasets: usually(fc.array(dataset(), { maxLength: 1 }), pick(null, {})),
+    checks: usually(fc.array(check(), { maxLength: 1 }), pick(null, {})),
     image: usually(pick("busybox", "localhost:5000/a/b:1", "a@sha256:00", "[::1]:5000/a"), pick("", "a b", " a", 1, null, "-a")),
     script: usually(
       pick("true", "a\nb", "é\u{1f389}"),
@@ -83,6 +112,7 @@ function nodeLabel(): fc.Arbitrary<unknown> {
       ),
       fields({
         image: usually(pick("busybox"), pick("a b", "")),
+        resources: usually(fields({ requests: amounts(), limits: amounts() }), pick(null)),
         nodeSelector: usually(
           fc.dictionary(
             fc.constantFrom("a", "example.com/b", "c.d"),
@@ -112,7 +142,199 @@ function nodeLabel(): fc.Arbitrary<unknown> {
 function envVar(): fc.Arbitrary<unknown> {
   const name = usually(pick("A", "_b", "PATH", "TH", "c3"), pick("TH_X", "1a", "a-b", "", 1, null));
   const value = usually(pick("", "a", "$(A)", "\u{1f389}"), pick(1, true, null, "a\0", "é".repeat(16_384), "é".repeat(16_385)));
-  return usually(fc.record({ name, value }), fc.record({ name }), pick({}, "A=b", null));
+  const reference = usually(
+    fc.record({ name: objectNames(), key: usually(pick("a", "tls.crt"), pick("", "a b", "a/b")) }),
+    pick({ name: "a" }, { key: "a" }, { name: "a", key: "a", optional: true }, { name: "a", key: "a", optional: "yes" }, null),
+  );
+  const valueFrom = usually(
+    fc.record({ secretKeyRef: reference }),
+    fc.record({ configMapKeyRef: reference }),
+    fc.record({ secretKeyRef: reference, configMapKeyRef: reference }),
+    pick({}, null, { fieldRef: { fieldPath: "a" } }),
+  );
+  return usually(
+    fc.record({ name, value }),
+    fc.record({ name, valueFrom }),
+    fc.record({ name, valueFrom }),
+    fc.record({ name, value, valueFrom }),
+    fc.record({ name }),
+    pick({}, "A=b", null),
+  );
+}
+
+function envFrom(): fc.Arbitrary<unknown> {
+  const reference = usually(fc.record({ name: objectNames() }), pick({}, null, { name: "a", optional: true }, { name: "a", key: "b" }));
+  return usually(
+    fc.record({ secretRef: reference }),
+    fc.record({ configMapRef: reference }),
+    fc.record({ prefix: usually(pick("A_", "a"), pick("", "1", "a-", null)), configMapRef: reference }),
+    fc.record({ secretRef: reference, configMapRef: reference }),
+    pick({}, null),
+  );
+}
+
+function objectNames(): fc.Arbitrary<unknown> {
+  return usually(
+    pick("a", "my-name", "a.b-c.d", "1"),
+    pick("A", "a_b", "", "-a", "a-", ".a", "a..b", "a".repeat(253), "a".repeat(254), 1, null),
+  );
+}
+
+/** A map whose keys are those of labels and annotations. */
+function entries(value: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
+  const key = usually(
+    pick("a", "example.com/b", "a.b-c_d", "kueue.x-k8s.io/queue-name", "A", `a/${"b".repeat(63)}`, "turbo-hipster.iox/a", "job-names"),
+    pick(
+      "",
+      "/a",
+      "a/",
+      "A.b/c",
+      "a b",
+      "a/b/c",
+      `a/${"b".repeat(64)}`,
+      `${"a".repeat(253)}/b`,
+      `${"a".repeat(254)}/${"b".repeat(63)}`,
+      "turbo-hipster.io/a",
+      "x.turbo-hipster.io/a",
+      "app.kubernetes.io/managed-by",
+      "job-name",
+      "batch.kubernetes.io/a",
+    ),
+  ) as fc.Arbitrary<string>;
+  return fc.dictionary(key, value, { maxKeys: 3 });
+}
+
+function securityContext(): fc.Arbitrary<unknown> {
+  const id = usually(pick(0, 1, 1000, 2_147_483_647), pick(-1, 2_147_483_648, "0", 1.5, null));
+  const names = usually(fc.array(pick("SYS_PTRACE", "ALL"), { maxLength: 2 }), pick([""], "ALL", null, [1]));
+  return fields({
+    runAsUser: id,
+    runAsGroup: id,
+    fsGroup: id,
+    runAsNonRoot: usually(fc.boolean(), pick("true", null)),
+    privileged: usually(fc.boolean(), pick(1, null)),
+    allowPrivilegeEscalation: fc.boolean(),
+    readOnlyRootFilesystem: fc.boolean(),
+    supplementalGroups: usually(fc.array(id, { maxLength: 2 }), pick(null, 1)),
+    fsGroupChangePolicy: usually(pick("Always", "OnRootMismatch"), pick("Never", "", null)),
+    seccompProfile: usually(
+      pick({ type: "RuntimeDefault" }, { type: "Unconfined" }, { type: "Localhost", localhostProfile: "a" }),
+      pick({}, { type: "Localhost" }, { type: "Unconfined", localhostProfile: "a" }, null, { type: null }),
+    ),
+    capabilities: usually(fields({ add: names, drop: names }), pick(null, [])),
+    unknown: fc.constant(1),
+  });
+}
+
+function ports(): fc.Arbitrary<unknown> {
+  return usually(pick(1, 80, 65_535), pick(0, 65_536, "80", null, 1.5));
+}
+
+function words(): fc.Arbitrary<unknown> {
+  return usually(fc.array(pick("a", "", "$(A)"), { minLength: 1, maxLength: 3 }), pick([], "a", [1], [null], null));
+}
+
+function service(): fc.Arbitrary<unknown> {
+  const probe = fields({
+    exec: usually(fc.record({ command: words() }), pick({}, null)),
+    httpGet: usually(
+      fc
+        .tuple(fc.record({ port: ports() }), fields({ path: pick("/a", "", 1), scheme: pick("HTTP", "HTTPS", "http") }))
+        .map((parts) => Object.assign({}, ...parts)),
+      pick({}, null),
+    ),
+    tcpSocket: usually(fc.record({ port: ports() }), pick({}, null)),
+    periodSeconds: usually(pick(1, 300), pick(0, 301, null)),
+    failureThreshold: usually(pick(1, 10_000), pick(0, 10_001)),
+  });
+  const name = usually(
+    pick("db", "web-1", "a"),
+    pick("test", "checkout", "collector", "DB", "", "a.b", "a".repeat(50), "a".repeat(51), null),
+  );
+  const others = fields({
+    command: words(),
+    args: words(),
+    env: usually(fc.array(envVar(), { maxLength: 1 }), pick(null)),
+    ports: usually(
+      fc.array(
+        fc
+          .tuple(fc.record({ containerPort: ports() }), fields({ name: pick("a", "a-b", "", "A"), protocol: pick("TCP", "tcp") }))
+          .map((parts) => Object.assign({}, ...parts)),
+        { maxLength: 2 },
+      ),
+      pick([{}], null),
+    ),
+    resources: usually(fields({ limits: amounts() }), pick(null)),
+    ready: probe,
+    unknown: fc.constant(1),
+  });
+  return fc
+    .tuple(fc.record({ name, image: usually(pick("mysql:8"), pick("", "a b", null)) }), others)
+    .map(([own, rest]) => ({ ...(own as object), ...rest }));
+}
+
+function checkout(): fc.Arbitrary<Record<string, unknown>> {
+  const branch = usually(pick("master", "stable/1.0", "a+b"), pick("", "-a", "a b", "a\n", 1, null));
+  const project = usually(
+    pick("a", "openstack/nova", "x/y+z", "a.git"),
+    pick("..", "a/../b", "/a", "a/", "a//b", ".git/a", "a/.GIT", "a b", "", 1),
+  );
+  return fields({
+    enabled: usually(fc.boolean(), pick("yes", null)),
+    gitUrl: usually(
+      pick("https://git.example.com", "ssh://git@a:22/b/c", "git://[::1]/a", "http://a/~b/"),
+      pick("", "file:///a", "https://u:p@a", "https://a b", "https://", "git@a:b", null),
+    ),
+    projects: usually(fc.uniqueArray(project, { maxLength: 2 }), pick(["a", "a"], "a", null)),
+    branch,
+    projectBranches: usually(fc.dictionary(fc.constantFrom("a", "b/c"), branch), pick(null, [])),
+    submodules: usually(fc.boolean(), pick("no", null)),
+    path: usually(paths(), pick(null, 1)),
+  });
+}
+
+function paths(): fc.Arbitrary<unknown> {
+  return usually(
+    pick("/workspace", "/home/zuul/src", "/a", "/tmpfoo", "/devel", "/run/turbo"),
+    pick("", "/", "a", "/a/", "/a//b", "/..", "/a/.b", "/tmp", "/tmp/a", "/dev", "/run/turbo-hipster", "/a b", "/run/turbo-hipster/x"),
+  );
+}
+
+function dataset(): fc.Arbitrary<unknown> {
+  const source = usually(
+    pick({ image: "a" }, { configMap: { name: "a" } }, { persistentVolumeClaim: { claimName: "a" } }, { volumeSnapshot: { name: "a" } }),
+    pick({}, { image: "a", configMap: { name: "a" } }, { configMap: {} }, { persistentVolumeClaim: { claimName: "a", readOnly: "yes" } }),
+  );
+  return fc
+    .tuple(
+      usually(pick({ name: "a" }), pick({}, { name: "A" })),
+      source,
+      fields({ projects: usually(pick(["a/b"]), pick([], ["/a"])), path: paths() }),
+    )
+    .map((parts) => Object.assign({}, ...parts));
+}
+
+function check(): fc.Arbitrary<unknown> {
+  const steps = fc
+    .tuple(
+      fc.record({ start: usually(pick("a"), pick("", 1)), end: pick("b"), limit: durations() }),
+      fields({
+        overrides: usually(
+          fc.record({ step: pick("a"), limit: durations() }).map((each) => [each]),
+          pick([{}], null),
+        ),
+      }),
+    )
+    .map((parts) => Object.assign({}, ...parts));
+  const kind = usually(
+    pick({ pattern: { regex: "a" } }, { pattern: { regex: "a", expect: "present" } }),
+    pick({}, { pattern: {} }, { pattern: { regex: "a", expect: "never" } }, { counters: { regex: "a", limit: -1 } }),
+    pick({ counters: { regex: "a", limit: 0 } }, { counters: { regex: "a", limit: 5, overrides: [{ step: "a", limit: "1" }] } }),
+    fc.record({ steps }),
+    fc.record({ steps }),
+  );
+  const message = fields({ message: usually(pick("a"), pick("", "a".repeat(121))) });
+  return fc.tuple(usually(pick({ name: "a" }), pick({}, { name: "A" })), kind, message).map((parts) => Object.assign({}, ...parts));
 }
 
 function amounts(): fc.Arbitrary<unknown> {

@@ -84,7 +84,9 @@ describe("renderJob", () => {
     const container = testContainer(
       makeInput({ image: "i", script: "echo $HOME $(id)", env: [{ name: "OWN", value: "$(A)" }] }, { A: "$(SECRET) $$" }),
     );
-    assert.deepEqual(container.command, ["/bin/sh", "-e", "-c", "echo $$HOME $$(id)"]);
+    assert.deepEqual(container.command?.slice(0, 3), ["/bin/sh", "-e", "-c"]);
+    assert.match(container.command?.[3] ?? "", /; echo \$\$HOME \$\$\(id\)$/);
+    assert.doesNotMatch(container.command?.[3] ?? "", /(?<!\$)(\$\$)*\$(?!\$)/);
     assert.equal(container.env?.find(({ name }) => name === "A")?.value, "$$(SECRET) $$$$");
     assert.equal(container.env?.find(({ name }) => name === "OWN")?.value, "$(A)");
   });

@@ -25,15 +25,15 @@ test("defaults are applied: one job of the task's name, 10m to pull, 1h to run, 
     image: "python:3.12",
     jobs: ["nova-unit"],
     suspend: false,
-    timeouts: { pull: "10m", run: "1h" },
-    checkout: { enabled: false },
+    timeouts: { pull: "10m", run: "1h", collect: "10m" },
+    checkout: { enabled: false, path: "/workspace" },
   });
   assert.equal(metadata.namespace, "default");
 });
 
 test("writing checkout at all switches it on", () => {
-  assert.deepEqual(parseSpec({ image: "a", checkout: {} }).spec.checkout, { enabled: true });
-  assert.deepEqual(parseSpec({ image: "a", checkout: { enabled: false } }).spec.checkout, { enabled: false });
+  assert.deepEqual(parseSpec({ image: "a", checkout: {} }).spec.checkout, { enabled: true, path: "/workspace" });
+  assert.deepEqual(parseSpec({ image: "a", checkout: { enabled: false } }).spec.checkout, { enabled: false, path: "/workspace" });
 });
 
 test("a property that is null counts as absent, as for the API server", () => {
