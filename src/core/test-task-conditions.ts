@@ -58,7 +58,7 @@ type Found = Pick<TestTaskCondition, "status" | "reason" | "message"> & { type: 
 
 function readyCondition({ task, functions: { functions, conflicts } }: StatusFacts): Found {
   const type = "Ready";
-  if ("problems" in task) return { type, status: "False", reason: REASONS.invalid, message: task.problems.join("; ") };
+  if ("problems" in task) return { type, status: "False", reason: REASONS.invalid, message: listed(task.problems, "; ") };
   if (conflicts.length > 0) {
     const held = listed(conflicts.map((conflict) => `${conflict.function} (held by the older TestTask ${conflict.heldBy})`));
     return {
@@ -79,18 +79,21 @@ function readyCondition({ task, functions: { functions, conflicts } }: StatusFac
   return { type, status: "True", reason: REASONS.serving, message: `serves ${listed(functions)}` };
 }
 
-function registeredCondition({ servers, functions: { functions } }: StatusFacts): Found {
+function registeredCondition({ task, servers, functions: { functions } }: StatusFacts): Found {
   const type = "Registered";
   const there = servers.filter(({ isRegistered }) => isRegistered).map(({ server }) => server);
   const missing = servers.filter(({ isRegistered }) => !isRegistered).map(({ server }) => server);
-  if (functions.length === 0) return { type, status: "False", reason: REASONS.functionConflict, message: "has no function to register" };
+  if (functions.length === 0) {
+    const reason = "problems" in task ? REASONS.invalid : REASONS.functionConflict;
+    return { type, status: "False", reason, message: "has no function to register" };
+  }
   if (there.length === 0)
     return { type, status: "False", reason: REASONS.noServer, message: `no Gearman server is connected: ${listed(missing)}` };
   const but = missing.length > 0 ? `, not on ${listed(missing)}` : "";
   return { type, status: "True", reason: REASONS.registered, message: `registered on ${listed(there)}${but}` };
 }
 
-function listed(items: readonly string[]): string {
+function listed(items: readonly string[], separator = ", "): string {
   const more = items.length - MAX_LISTED;
-  return more > 0 ? `${items.slice(0, MAX_LISTED).join(", ")} and ${more} more` : items.join(", ");
+  return more > 0 ? `${items.slice(0, MAX_LISTED).join(separator)} and ${more} more` : items.join(separator);
 }

@@ -6,12 +6,15 @@ export interface SkippingClock extends Clock {
   readonly pending: number;
   /** Moves both clocks on by so much; what falls due meanwhile fires before it returns, in order. */
   skip(ms: number): void;
+  /** Called with the delay of each new timer; returns what unsubscribes. */
+  onSchedule(listener: (delayMs: number) => void): () => void;
 }
 
 /** The real time, plus what tests have skipped: what waits for minutes is tested in no time, and everything else goes on as always. */
 export function makeSkippingClock(): SkippingClock {
   let skippedMs = 0;
   const pending = new Set<{ dueMs: number; fire(): void; arm(): void }>();
+  const listeners = new Set<(delayMs: number) => void>();
   const monotonicMs = () => performance.now() + skippedMs;
 
   const clock: SkippingClock = {
@@ -36,6 +39,7 @@ export function makeSkippingClock(): SkippingClock {
       };
       pending.add(entry);
       entry.arm();
+      for (const listener of listeners) listener(delayMs);
       return cancel;
     },
     sleep(delayMs, signal) {
@@ -51,6 +55,10 @@ export function makeSkippingClock(): SkippingClock {
         });
         signal?.addEventListener("abort", onAbort, { once: true });
       });
+    },
+    onSchedule(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
     get pending() {
       return pending.size;
