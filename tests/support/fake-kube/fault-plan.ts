@@ -11,7 +11,10 @@ export interface FakeCall {
   code: number;
 }
 
-export type CallMatch = Partial<Pick<FakeCall, "verb" | "resource" | "namespace" | "name">>;
+export type CallMatch = Partial<Pick<FakeCall, "verb" | "resource" | "namespace" | "name">> & {
+  /** Dry runs only; a match for creates without it means those that store something. */
+  readonly dryRun?: boolean;
+};
 
 /** What goes wrong. `until` effects wait for the promise first, so that tests decide by events how long. */
 export type FaultEffect =
@@ -71,6 +74,8 @@ export function makeFaultPlan(): FaultPlan {
   };
 }
 
-export function matches(match: CallMatch, call: FakeCall): boolean {
-  return Object.entries(match).every(([field, value]) => value === undefined || call[field as keyof CallMatch] === value);
+export function matches({ dryRun, ...match }: CallMatch, call: FakeCall): boolean {
+  const isDryRun = call.query.get("dryRun") === "All";
+  if (dryRun === undefined ? match.verb === "create" && isDryRun : dryRun !== isDryRun) return false;
+  return Object.entries(match).every(([field, value]) => value === undefined || call[field as keyof typeof match] === value);
 }
