@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Command } from "commander";
 import { ensureImage } from "../../deploy/image.ts";
-import { downCluster, findCluster, loadImage, nameFlag, upCluster } from "../../deploy/local/local-cluster.ts";
+import { downCluster, findCluster, loadImage, upCluster } from "../../deploy/local/local-cluster.ts";
 import { TEST_TASK_API_VERSION, TEST_TASK_KIND } from "../../src/core/test-task.ts";
 import { renderTestTaskCrd } from "../../src/core/test-task-crd.ts";
 import { type KubeClient, loadKubeClient } from "../../src/kube/kube-client.ts";
@@ -43,9 +43,10 @@ export function configureCluster(command: Command): void {
     .option("--image <name>", "image of the tests, with sh and true, that the nodes have or can pull (default: this program's, loaded)");
 }
 
-export async function openBenchCluster(flags: ClusterFlags, { signal, log }: BenchWorld): Promise<BenchCluster> {
+export async function openBenchCluster(flags: ClusterFlags, world: BenchWorld): Promise<BenchCluster> {
+  const { signal } = world;
   await using stack = new AsyncDisposableStack();
-  const choice = flags.kubeconfig === undefined ? await openLocal(flags, log, stack) : openForeign(flags);
+  const choice = flags.kubeconfig === undefined ? await openLocal(flags, world, stack) : openForeign(flags);
   signal.throwIfAborted();
   const client = await loadKubeClient(choice);
   stack.defer(() => client.close());
@@ -76,17 +77,22 @@ interface ClusterChoice {
 }
 
 async function openLocal(
-  { cluster: name, image }: ClusterFlags,
-  log: BenchWorld["log"],
+  { cluster: name, context, image }: ClusterFlags,
+  world: BenchWorld,
   stack: AsyncDisposableStack,
 ): Promise<ClusterChoice> {
+  const { signal, log } = world;
+  if (context !== undefined) throw new InputError("--context goes with --kubeconfig FILE");
   const present = await findCluster(name, log);
+  signal.throwIfAborted();
   if (present !== null) log(`measures on cluster ${name}, which stays up`);
   else stack.defer(() => downCluster({ name, log }));
   const { kubeconfig } = present ?? (await upCluster({ name, log }));
+  signal.throwIfAborted();
   if (image !== undefined) return { kubeconfig, image };
-  log(`loading this program's image into cluster ${name}${nameFlag(name) && " (--image NAME saves that)"}`);
+  log(`loading this program's image into cluster ${name}`);
   const own = await ensureImage({ log });
+  signal.throwIfAborted();
   await loadImage(name, own.archive);
   return { kubeconfig, image: own.tag };
 }

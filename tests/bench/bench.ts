@@ -60,6 +60,9 @@ try {
   await program.parseAsync();
 } catch (thrown) {
   const error = coerceError(thrown);
-  console.error(error instanceof TurboHipsterError ? error.message : error);
+  // Timers and requests reject with an error of their own when the signal aborts.
+  const isInterruption = interruption.signal.aborted && (error === interruption.signal.reason || error.name === "AbortError");
+  if (isInterruption) console.error(coerceError(interruption.signal.reason).message);
+  else console.error(error instanceof TurboHipsterError ? error.message : error);
   process.exitCode = interruption.signal.aborted ? 130 : 1;
 }

@@ -34,12 +34,13 @@ interface IdleReport {
 
 async function runIdle(flags: ClusterFlags, world: BenchWorld): Promise<BenchReport> {
   const { signal, log } = world;
-  await using cluster = await openBenchCluster(flags, world);
   await using program = await stagePublishedProgram();
+  await using cluster = await openBenchCluster(flags, world);
   for (let index = 0; index < TEST_TASKS; index++) {
     await cluster.applyTestTask(`idle-${index}`, { image: cluster.image, script: "true" });
   }
   await using server = await startGearmand();
+  signal.throwIfAborted();
   await using operator = await startPublishedOperator({
     program,
     config: { installation: "bench", namespaces: [cluster.namespace], gearman: { servers: [server.address] } },

@@ -4,6 +4,7 @@ import { renderZuulParameters, renderZuulPayload } from "../../src/core/zuul-par
 import { connectGearmanClient, type GearmanClient } from "../../src/gearman/gearman-client.ts";
 import { JOBS } from "../../src/kube/resource.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { TurboHipsterError } from "../../src/runtime/errors.ts";
 import { startGearmand } from "../support/gearmand.ts";
 import type { Bench, BenchReport, BenchWorld } from "./bench.ts";
 import { type BenchCluster, type ClusterFlags, configureCluster, openBenchCluster } from "./bench-cluster.ts";
@@ -41,10 +42,11 @@ interface Rig {
 
 async function runOverhead(flags: ClusterFlags & { pairs: number }, world: BenchWorld): Promise<BenchReport> {
   const { signal, log } = world;
-  await using cluster = await openBenchCluster(flags, world);
   await using program = await stagePublishedProgram();
+  await using cluster = await openBenchCluster(flags, world);
   await cluster.applyTestTask("bench", { template: { spec: { containers: [testContainer(cluster.image)] } } });
   await using server = await startGearmand();
+  signal.throwIfAborted();
   await using _operator = await startPublishedOperator({
     program,
     config: { installation: "bench", namespaces: [cluster.namespace], gearman: { servers: [server.address] } },
@@ -55,6 +57,7 @@ async function runOverhead(flags: ClusterFlags & { pairs: number }, world: Bench
   await using times = await watchJobTimes(cluster.client, cluster.namespace);
   const rig: Rig = { cluster, gearman, times };
 
+  signal.throwIfAborted();
   log(`warming up with ${WARM_UP_PAIRS} pairs, then measuring ${flags.pairs}`);
   const bares: BareRun[] = [];
   const builds: BuildRun[] = [];
@@ -72,7 +75,13 @@ async function runOverhead(flags: ClusterFlags & { pairs: number }, world: Bench
 
 async function runAfterDelay<T>(run: (limit: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
   await systemClock.sleep(Math.random() * MAX_DELAY_MS, signal);
-  return run(AbortSignal.any([signal, AbortSignal.timeout(RUN_LIMIT_MS)]));
+  const limit = AbortSignal.timeout(RUN_LIMIT_MS);
+  try {
+    return await run(AbortSignal.any([signal, limit]));
+  } catch (error) {
+    if (error !== limit.reason) throw error;
+    throw new TurboHipsterError("TH_BENCH", `no end of a Job of \`true\` within ${RUN_LIMIT_MS / 1000} s; do the nodes have the image?`);
+  }
 }
 
 async function runBare({ cluster, times }: Rig, limit: AbortSignal): Promise<BareRun> {
