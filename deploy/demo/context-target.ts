@@ -2,7 +2,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { InputError } from "../../src/runtime/errors.ts";
+import { coerceError, InputError } from "../../src/runtime/errors.ts";
 import { buildParts } from "../local/parts.ts";
 import { CommandError, type RunOptions, runCommand } from "../local/run-command.ts";
 import { waitUntil } from "../local/wait-until.ts";
@@ -13,6 +13,8 @@ export interface ContextChoice {
   image: string;
   /** Address of this machine as pods reach it; found by itself where the API server is on another machine. */
   hostAddress: string | undefined;
+  /** Called before the namespace is made. */
+  onNamespace(): void;
 }
 
 const OWNER_LABEL = "app.kubernetes.io/managed-by=turbo-hipster-demo";
@@ -24,7 +26,7 @@ const CHECK_LIMIT_MS = 180_000;
 export async function prepareContextTarget(name: string, choice: ContextChoice, log: Log): Promise<DemoTarget> {
   const { context, image } = choice;
   const namespace = demoNamespace(name);
-  const kubectl = await findKubectl(context, log);
+  const { kubectl, command } = await findKubectl(context, log);
   const version = await kubectl(["version", "--output=json"]).catch((error: Error) => {
     throw new InputError(
       `the cluster of context ${context} does not answer; kubectl config get-contexts lists what there is\n${error.message}`,
@@ -32,8 +34,11 @@ export async function prepareContextTarget(name: string, choice: ContextChoice, 
   });
   log(`context ${context} is a Kubernetes ${JSON.parse(version).serverVersion.gitVersion}`);
   const gitHost = choice.hostAddress ?? (await guessHostAddress(kubectl));
+  choice.onNamespace();
   await kubectl(["create", "namespace", namespace]).catch((error: Error) => {
-    throw new InputError(`namespace ${namespace} can't be made there; is it another demo's?\n${error.message}`);
+    throw new InputError(
+      `can't make the namespace ${namespace}; if an earlier demo left it: kubectl --context ${context} delete namespace ${namespace}\n${error.message}`,
+    );
   });
   await kubectl(["label", "namespace", namespace, OWNER_LABEL]);
   log(`made the namespace ${namespace} for the demo; it goes with the demo`);
@@ -43,18 +48,34 @@ export async function prepareContextTarget(name: string, choice: ContextChoice, 
     operatorArguments: ["--context", context],
     gitListen: "0.0.0.0",
     gitHost,
-    kubectlForPeople: `kubectl --context ${context} --namespace ${namespace}`,
+    kubectlForPeople: `${command} --context ${context} --namespace ${namespace}`,
     kubectl: (args, input) => kubectl(["--namespace", namespace, ...args], input === undefined ? {} : { input }),
   };
 }
 
-/** Removes the demo's namespace with all that is in it, and the definition of TestTasks if the demo brought it. */
+/**
+ * Removes the demo's namespace with all that is in it, and the definition of TestTasks if the demo brought it. Throws InputError, with what
+ * to do by hand, when the cluster does not let it.
+ */
 export async function removeContextTarget(name: string, context: string, madeDefinition: boolean, log: Log): Promise<void> {
   const namespace = demoNamespace(name);
-  const kubectl = await findKubectl(context, log);
+  const { kubectl } = await findKubectl(context, log);
   log(`removing the namespace ${namespace}`);
-  await kubectl(["delete", "namespace", "--selector", OWNER_LABEL, "--field-selector", `metadata.name=${namespace}`, "--timeout=120s"]);
-  if (madeDefinition) await kubectl(["delete", "crd", DEFINITION, "--ignore-not-found", "--timeout=60s"]);
+  const select = ["--selector", OWNER_LABEL, "--field-selector", `metadata.name=${namespace}`];
+  try {
+    await kubectl(["delete", "namespace", ...select, "--timeout=120s"]);
+    if (madeDefinition) await kubectl(["delete", "crd", DEFINITION, "--ignore-not-found", "--timeout=60s"]);
+  } catch (error) {
+    const byHand = [`delete namespace ${namespace}`, ...(madeDefinition ? [`delete crd ${DEFINITION}`] : [])];
+    throw new InputError(
+      [
+        `could not clean up in the cluster of context ${context}; when it can be reached:`,
+        ...byHand.map((words) => `  kubectl --context ${context} ${words}`),
+        coerceError(error).message,
+      ].join("\n"),
+      { cause: error },
+    );
+  }
 }
 
 /**
@@ -74,7 +95,7 @@ export async function checkFromPod(target: DemoTarget, repository: string, log: 
     if (status.phase === "Failed") {
       throw new InputError(
         `pods can't reach ${repository} on this machine: name its address as they see it with --host-address (and look at firewalls)\n` +
-          (await target.kubectl(["logs", CHECK_POD])),
+          (await target.kubectl(["logs", CHECK_POD])).trimEnd(),
       );
     }
   } finally {
@@ -89,13 +110,14 @@ function demoNamespace(name: string): string {
 type Kubectl = (args: readonly string[], options?: RunOptions) => Promise<string>;
 
 /** The kubectl of the PATH, or ours. */
-async function findKubectl(context: string, log: Log): Promise<Kubectl> {
+async function findKubectl(context: string, log: Log): Promise<{ kubectl: Kubectl; command: string }> {
   let command = "kubectl";
   await runCommand(command, ["version", "--client"]).catch(async (error) => {
     if (!(error instanceof CommandError) || error.exitCode !== null) throw error;
     command = join(await buildParts(["kubectl"], log), "kubectl");
   });
-  return (args, options) => runCommand(command, ["--context", context, "--request-timeout=30s", ...args], options);
+  const kubectl: Kubectl = (args, options) => runCommand(command, ["--context", context, "--request-timeout=30s", ...args], options);
+  return { kubectl, command };
 }
 
 /** The address from which this machine reaches the API server is the one that the cluster's machines most likely reach in turn. */

@@ -20,6 +20,8 @@ export interface DemoPaths {
 export interface DemoRecord {
   /** Context of the kubeconfig; null: the local cluster of the demo's name. */
   context: string | null;
+  /** In the cluster of `context` it has a namespace of its own. */
+  madeNamespace: boolean;
   /** The cluster had no TestTasks before: their definition goes with the demo. */
   madeDefinition: boolean;
   servers: ProcessIdentity | null;
@@ -45,11 +47,16 @@ export function demoPaths(name: string): DemoPaths {
   };
 }
 
+/** The record of a demo that has made nothing so far. */
+export function makeRecord(context: string | null): DemoRecord {
+  return { context, madeNamespace: false, madeDefinition: false, servers: null, isKept: false };
+}
+
 /** What an earlier demo wrote; null when there is nothing of one. */
 export function readRecord(paths: DemoPaths): DemoRecord | null {
   if (!existsSync(paths.directory)) return null;
   // Killed between making the directory and writing: it has made nothing else.
-  if (!existsSync(paths.record)) return { context: null, madeDefinition: false, servers: null, isKept: false };
+  if (!existsSync(paths.record)) return makeRecord(null);
   return JSON.parse(readFileSync(paths.record, "utf8")) as DemoRecord;
 }
 

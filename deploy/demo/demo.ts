@@ -6,7 +6,7 @@ import { withFileLock } from "../local/file-lock.ts";
 import { INSTEAD, requireClusterHost } from "../local/prerequisites.ts";
 import { removeContextTarget } from "./context-target.ts";
 import { type DemoOptions, parseDemoOptions } from "./demo-options.ts";
-import { type DemoPaths, type DemoRecord, demoPaths, readRecord, removeRecord, writeRecord } from "./demo-record.ts";
+import { type DemoPaths, type DemoRecord, demoPaths, makeRecord, readRecord, removeRecord, writeRecord } from "./demo-record.ts";
 import { removeLocalTarget } from "./demo-target.ts";
 import { endProcess, interruptCommands, isRunning } from "./process-identity.ts";
 import { Screen } from "./screen.ts";
@@ -86,7 +86,7 @@ function requireLocalCluster(name: string): void {
 }
 
 async function perform(options: DemoOptions, paths: DemoPaths, screen: Screen, stop: AbortController): Promise<number> {
-  const record: DemoRecord = { context: options.context ?? null, madeDefinition: false, servers: null, isKept: false };
+  const record = makeRecord(options.context ?? null);
   const remember = (change: Partial<DemoRecord>) => writeRecord(paths, Object.assign(record, change));
   remember({});
   const show = new Show({ options, paths, screen, stop, remember });
@@ -117,10 +117,12 @@ async function takeDown(paths: DemoPaths, record: DemoRecord, log: (line: string
   if (record.context === null) {
     log(`taking down cluster ${paths.name}`);
     await removeLocalTarget(paths.name, log);
-  } else {
+  }
+  // A cluster that is not there any more must not be in the way of the next demo; what to do about it is in the error then.
+  removeRecord(paths);
+  if (record.context !== null && record.madeNamespace) {
     await removeContextTarget(paths.name, record.context, record.madeDefinition, log);
   }
-  removeRecord(paths);
   log("nothing of the demo is left but what was built, in the cache");
 }
 

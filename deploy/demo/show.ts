@@ -105,11 +105,12 @@ export class Show {
   }
 
   async #prepareTarget(): Promise<DemoTarget> {
-    const { options, screen } = this.#settings;
+    const { options, screen, remember } = this.#settings;
     const log = (line: string) => screen.say(line);
     const { name, context, image, hostAddress } = options;
     if (context === undefined) return prepareLocalTarget(name, log);
-    return prepareContextTarget(name, { context, image, hostAddress }, log);
+    const onNamespace = () => remember({ madeNamespace: true });
+    return prepareContextTarget(name, { context, image, hostAddress, onNamespace }, log);
   }
 
   async #applyTasks(target: DemoTarget, directory: string): Promise<void> {
