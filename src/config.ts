@@ -37,6 +37,11 @@ const configSchema = z.strictObject({
       .transform((servers) => servers.map((server) => (/:\d+$/.test(server) ? server : `${server}:4730`)))
       .refine((servers) => new Set(servers).size === servers.length, "names a server twice")
       .describe("Gearman servers to take builds from; the default port is 4730"),
+    clientGoneAfter: z
+      .string()
+      .refine(isDuration, "must be a duration like 90s, 30m or 24h")
+      .default("60s")
+      .describe("how long nobody may wait for a build at its server before it is ended; Zuul's reconnect and relaunch must fit in"),
   }),
   image: z.string().min(1).default(`turbo-hipster:${VERSION}`).describe("image that holds this program, for the checkout container"),
   maxBuilds: z.int().min(1).max(10_000).default(100).describe("builds at once in the whole installation"),

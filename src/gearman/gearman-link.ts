@@ -34,6 +34,8 @@ export interface GearmanLinkOptions {
   readonly payloadLimitBytes?: number;
   /** Defaults: DEFAULT_CONNECTION_TIMES. */
   readonly times?: Partial<ConnectionTimes>;
+  /** How long nobody may wait for a build before `Assignment.clientGone` aborts. Found out within 30 s more. Default 60 s. */
+  readonly clientGoneAfterMs?: number;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Called synchronously as the packet is read; what it sends leaves as soon as it returns. If it throws, the build gets WORK_FAIL. */

@@ -1,7 +1,9 @@
+import type { Clock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { type AssignedJob, type Assignment, LiveAssignment, parseAssignedJob } from "./assignment.ts";
-import { encodePacket } from "./codec.ts";
+import { ClientWatch } from "./client-watch.ts";
+import { decodeText, encodePacket, splitFields } from "./codec.ts";
 import type { OpenConnection } from "./connection.ts";
 import type { Role } from "./connector.ts";
 import { GearmanError, protocolViolation } from "./gearman-error.ts";
@@ -18,7 +20,11 @@ export interface LaneOptions {
   readonly functions: readonly string[];
   readonly slots: SlotPool;
   readonly payloadLimitBytes?: number;
+  /** Whether the server is known to answer GET_STATUS_UNIQUE with the number of clients. */
+  countsClients(): boolean;
+  readonly clientGoneAfterMs: number;
   readonly logger: Logger;
+  readonly clock: Clock;
   onAssignment(assignment: Assignment): void;
   /** After `retire`: the last build has ended and nothing of the lane is left to do. */
   onRetired(): void;
@@ -54,12 +60,14 @@ export class Lane implements Role {
   #isRetired: boolean = false;
   /** By handle, until the server has read the end. Never outlives the connection. */
   readonly #assignments = new Map<string, LiveAssignment>();
+  readonly #clients: ClientWatch;
 
   constructor(options: LaneOptions) {
     this.#options = options;
     this.name = `lane/${options.name}`;
     this.#functions = new Set(options.functions);
     this.#slots = options.slots;
+    this.#clients = new ClientWatch({ clock: options.clock, goneAfterMs: options.clientGoneAfterMs });
   }
 
   get payloadLimitBytes(): number | undefined {
@@ -118,6 +126,7 @@ export class Lane implements Role {
     if (type === PACKET.JOB_ASSIGN_UNIQ || type === PACKET.JOB_ASSIGN) this.#takeJob(connection, parseAssignedJob(type, body, bodyBytes));
     else if (type === PACKET.NO_JOB) this.#sleep(connection);
     else if (type === PACKET.NOOP) this.#rouse();
+    else if (type === PACKET.STATUS_RES_UNIQUE) this.#takeClientCount(body);
     else if (type === PACKET.ERROR) this.#noteError(body);
   }
 
@@ -131,6 +140,7 @@ export class Lane implements Role {
     this.#unprovenEnds = 0;
     this.#isAsleep = false;
     this.#assignments.clear();
+    this.#clients.clear();
     for (const assignment of lost) assignment.markLost();
     if (lost.length > 0) {
       this.#options.logger.warn({ server: this.#options.server, lane: this.name, builds: lost.length }, "lost the link of running builds");
@@ -193,9 +203,10 @@ export class Lane implements Role {
   }
 
   #begin(connection: OpenConnection, job: AssignedJob, slot: Slot): void {
-    const { server, logger, onAssignment } = this.#options;
+    const { server, logger, onAssignment, countsClients } = this.#options;
     const onEnded = () => {
       this.#unprovenEnds += 1;
+      this.#clients.remove(assignment);
     };
     const onProven = () => {
       this.#unprovenEnds -= 1;
@@ -203,8 +214,9 @@ export class Lane implements Role {
       this.#tryGrab();
       this.#closeIfDone();
     };
-    const assignment = new LiveAssignment(job, { server, slot, connection, onEnded, onProven });
+    const assignment = new LiveAssignment(job, { server, slot, connection, countsClients: countsClients(), onEnded, onProven });
     this.#assignments.set(job.key, assignment);
+    this.#clients.add(assignment);
     try {
       onAssignment(assignment);
     } catch (error) {
@@ -212,6 +224,14 @@ export class Lane implements Role {
       void assignment.fail();
       slot.release();
     }
+    assignment.countClients();
+  }
+
+  /** gearmand finds a job by its unique alone: where two builds share one, it is not known whose clients these are. */
+  #takeClientCount(body: Buffer): void {
+    const [unique, isKnown, , , , clients] = splitFields(PACKET.STATUS_RES_UNIQUE, body).map(decodeText);
+    const [build, other] = [...this.#assignments.values()].filter((assignment) => assignment.unique === unique);
+    if (isKnown === "1" && other === undefined) build?.takeClientCount(Number(clients));
   }
 
   /** The slot of the GRAB that this packet answers. */

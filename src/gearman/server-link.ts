@@ -16,12 +16,16 @@ export interface ServerLinkOptions {
   readonly managerName: string;
   readonly payloadLimitBytes?: number;
   readonly times?: Partial<ConnectionTimes>;
+  readonly clientGoneAfterMs?: number;
   readonly logger: Logger;
   readonly clock: Clock;
   onAssignment(assignment: Assignment): void;
   onStop(payload: Buffer, server: string): void;
   onChange(): void;
 }
+
+/** Zuul relaunches builds within seconds when its connection is back, and the relaunch must find the build. */
+const CLIENT_GONE_AFTER_MS = 60_000;
 
 /** Everything towards one server: registrar, manager and lanes, in this order on one connector. */
 export class ServerLink {
@@ -100,13 +104,16 @@ export class ServerLink {
   }
 
   #addLane(spec: LaneSpec): void {
-    const { server, clientId, payloadLimitBytes, logger, onAssignment } = this.#options;
+    const { server, clientId, payloadLimitBytes, clientGoneAfterMs, logger, clock, onAssignment } = this.#options;
     const lane = new Lane({
       server,
       ...spec,
       clientId: `${clientId}/lane/${spec.name}`,
       ...(payloadLimitBytes === undefined ? {} : { payloadLimitBytes }),
+      countsClients: () => this.kind === "gearmand",
+      clientGoneAfterMs: clientGoneAfterMs ?? CLIENT_GONE_AFTER_MS,
       logger,
+      clock,
       onAssignment,
       onRetired: () => this.#connector.remove(lane),
     });

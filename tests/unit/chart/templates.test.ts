@@ -83,7 +83,7 @@ describe("the configuration", () => {
     const config = {
       installation: "named",
       namespaces: ["a", "b"],
-      gearman: { servers: ["zuul.example.org", "[::1]:4731"] },
+      gearman: { servers: ["zuul.example.org", "[::1]:4731"], clientGoneAfter: "90s" },
       image: "r.example/other:1",
       maxBuilds: 10_000,
       results: "token",

@@ -99,6 +99,7 @@ describe("values.schema.json", () => {
     };
     visit(schema.properties?.config ?? {}, []);
     assert.equal(schema.properties?.config?.properties?.keepJobs?.pattern, DURATION_PATTERN);
+    assert.equal(schema.properties?.config?.properties?.gearman?.properties?.clientGoneAfter?.pattern, DURATION_PATTERN);
   });
 
   test("knows exactly the values of values.yaml, besides helm's own global, and lets no other in", () => {

@@ -16,8 +16,8 @@ export interface FakeConnection extends OpenConnection {
   readonly questions: readonly string[];
   /** Takes and returns what was sent since the last call. */
   takeSent(): string[];
-  /** Answers the oldest question. */
-  answer(): void;
+  /** Answers the oldest question; the server knows the handle by default. */
+  answer(isKnown?: boolean): void;
   /** The peer is gone: unanswered questions get no answer. The role's `onClose` is the test's to call. */
   close(): void;
 }
@@ -57,8 +57,8 @@ export function makeFakeConnection(): FakeConnection {
       isOpen = false;
     },
     takeSent: () => sent.splice(0),
-    answer() {
-      asked.shift()?.onAnswer({ isKnown: false, isRunning: false, numerator: 0, denominator: 0 });
+    answer(isKnown = true) {
+      asked.shift()?.onAnswer({ isKnown, isRunning: isKnown, numerator: 0, denominator: 0 });
     },
     close() {
       isOpen = false;

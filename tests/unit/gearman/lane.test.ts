@@ -7,11 +7,14 @@ import { Lane } from "../../../src/gearman/lane.ts";
 import { PACKET } from "../../../src/gearman/packet.ts";
 import { makeSlotPool } from "../../../src/gearman/slot-pool.ts";
 import { silentLogger } from "../../../src/runtime/logger.ts";
+
 import { type FakeConnection, makeFakeConnection } from "./fake-connection.ts";
+import { makeManualClock } from "./manual-clock.ts";
 
 const isViolation = (error: unknown) => error instanceof GearmanError && error.code === "TH_GEARMAN_PROTOCOL";
 
-function makeBench(options: { capacity?: number; functions?: string[] } = {}) {
+function makeBench(options: { capacity?: number; functions?: string[]; countsClients?: boolean; clientGoneAfterMs?: number } = {}) {
+  const clock = makeManualClock();
   const slots = makeSlotPool({ capacity: options.capacity ?? 1 });
   const assignments: Assignment[] = [];
   let retired = 0;
@@ -21,7 +24,10 @@ function makeBench(options: { capacity?: number; functions?: string[] } = {}) {
     clientId: "id",
     functions: options.functions ?? ["build:a"],
     slots,
+    countsClients: () => options.countsClients ?? false,
+    clientGoneAfterMs: options.clientGoneAfterMs ?? 60_000,
     logger: silentLogger,
+    clock,
     onAssignment: (assignment) => assignments.push(assignment),
     onRetired: () => {
       retired += 1;
@@ -32,7 +38,7 @@ function makeBench(options: { capacity?: number; functions?: string[] } = {}) {
     lane.onOpen(connection);
     return connection;
   };
-  return { lane, slots, assignments, open, retired: () => retired };
+  return { lane, slots, assignments, open, clock, retired: () => retired };
 }
 
 function assign(lane: Lane, handle: string, functionName = "build:a", unique = "u", payload = "{}"): void {
@@ -97,8 +103,10 @@ describe("Lane", () => {
     connection.takeSent();
     void assignments[0]?.complete("{}");
     sendNoop(lane);
-    assert.deepEqual(connection.takeSent(), ["WORK_COMPLETE H:1 {}", "GET_STATUS H:1"]);
+    assert.deepEqual(connection.takeSent(), ["GET_STATUS H:1"]);
     connection.answer();
+    assert.deepEqual(connection.takeSent(), ["WORK_COMPLETE H:1 {}", "GET_STATUS H:1"]);
+    connection.answer(false);
     assert.deepEqual(connection.takeSent(), ["GRAB_JOB_UNIQ"]);
   });
 
@@ -110,10 +118,131 @@ describe("Lane", () => {
     const [first, second] = assignments as [Assignment, Assignment];
     const ends = [first.complete("{}"), second.fail()];
     connection.answer();
+    connection.answer();
+    connection.answer();
     connection.close();
     lane.onClose();
     assert.deepEqual(await Promise.all(ends), ["delivered", "lost"]);
     assert.deepEqual([first.lost.aborted, second.lost.aborted], [false, true]);
+  });
+
+  describe("whether somebody waits for a build", () => {
+    const countClients = (lane: Lane, clients: number, unique = "u") => {
+      const body = Buffer.from(["u", "1", "1", "0", "0", `${clients}`].join("\0").replace("u", unique));
+      lane.onPacket(PACKET.STATUS_RES_UNIQUE, body, body.length);
+    };
+
+    test("resolves an end as lost when the server knows the build no more: it goes to nobody", async () => {
+      const { lane, open, assignments } = makeBench();
+      const connection = open();
+      assign(lane, "H:1");
+      const end = (assignments[0] as Assignment).complete("{}");
+      connection.answer(false);
+      connection.answer(false);
+      assert.equal(await end, "lost");
+    });
+
+    test("asks the server every 30 s, and tells when there has been nobody for the grace", () => {
+      const { lane, open, assignments, clock } = makeBench();
+      const connection = open();
+      assign(lane, "H:1");
+      const { clientGone } = assignments[0] as Assignment;
+      connection.takeSent();
+      clock.skip(29_000);
+      assert.deepEqual(connection.takeSent(), []);
+      clock.skip(1000);
+      assert.deepEqual(connection.takeSent(), ["GET_STATUS H:1"]);
+      connection.answer();
+      clock.skip(30_000);
+      connection.answer(false);
+      clock.skip(59_000);
+      assert.equal(clientGone.aborted, false);
+      clock.skip(1000);
+      assert.equal(clientGone.aborted, false, "it is asked once more");
+      connection.answer(false);
+      assert.equal(clientGone.aborted, true);
+      assert.equal(clock.pending, 0);
+    });
+
+    test("has one question open at a time, however many builds there are, and none after the end or on a lost link", () => {
+      const { lane, open, assignments, clock } = makeBench({ capacity: 3 });
+      const connection = open();
+      for (const handle of ["H:1", "H:2", "H:3"]) assign(lane, handle, "build:a", handle);
+      void assignments[2]?.complete("{}");
+      connection.takeSent();
+      connection.answer();
+      connection.answer();
+      clock.skip(31_000);
+      assert.deepEqual(connection.questions, ["H:1"]);
+      clock.skip(100_000);
+      assert.deepEqual(connection.questions, ["H:1"]);
+      connection.answer();
+      clock.skip(1);
+      assert.deepEqual(connection.questions, ["H:2"]);
+      connection.close();
+      lane.onClose();
+      assert.equal(clock.pending, 0);
+    });
+
+    test("is what gearmand counts, and a client that is there again in time is one", async () => {
+      const { lane, open, assignments, clock } = makeBench({ countsClients: true });
+      const connection = open();
+      connection.takeSent();
+      assign(lane, "H:1");
+      assert.deepEqual(connection.takeSent(), ["GET_STATUS_UNIQUE u"]);
+      countClients(lane, 1);
+      const build = assignments[0] as Assignment;
+      const { clientGone } = build;
+      clock.skip(30_000);
+      assert.deepEqual(connection.takeSent(), ["GET_STATUS_UNIQUE u", "GET_STATUS H:1"]);
+      countClients(lane, 0);
+      connection.answer();
+      clock.skip(60_000);
+      countClients(lane, 1);
+      connection.answer();
+      clock.skip(30_000);
+      countClients(lane, 0);
+      connection.answer();
+      clock.skip(59_000);
+      assert.equal(clientGone.aborted, false);
+      const end = build.complete("{}");
+      countClients(lane, 0);
+      connection.answer();
+      connection.answer();
+      assert.equal(await end, "lost");
+    });
+
+    test("is not asked by uniques that gearmand does not find, or that two builds share", () => {
+      const { lane, open, assignments, clock } = makeBench({ capacity: 5, countsClients: true, functions: ["build:a", "build:b"] });
+      const connection = open();
+      for (const [index, unique] of ["", "-", "u".repeat(64)].entries()) assign(lane, `H:${index}`, "build:a", unique);
+      assert.deepEqual(
+        connection.takeSent().filter((packet) => packet.startsWith("GET_STATUS_UNIQUE")),
+        [],
+      );
+      assign(lane, "H:3");
+      assign(lane, "H:4", "build:b");
+      countClients(lane, 1);
+      countClients(lane, 0);
+      const gone = assignments.map(({ clientGone }) => clientGone);
+      for (let look = 0; look < 20; look += 1) {
+        clock.skip(30_000);
+        if (connection.questions.length > 0) connection.answer();
+      }
+      assert.ok(gone.every(({ aborted }) => !aborted));
+    });
+
+    test("is not known of a background request, which never has a client", async () => {
+      const { lane, open, assignments } = makeBench({ countsClients: true });
+      const connection = open();
+      assign(lane, "H:1");
+      countClients(lane, 0);
+      const end = (assignments[0] as Assignment).complete("{}");
+      countClients(lane, 0);
+      connection.answer();
+      connection.answer();
+      assert.equal(await end, "delivered");
+    });
   });
 
   test("forgets everything of a lost link but the slots of builds that run", () => {
@@ -246,6 +375,8 @@ describe("Lane", () => {
       assign(lane, "H:2");
       void assignments[0]?.complete("{}");
       void assignments[1]?.fail();
+      connection.answer();
+      connection.answer();
       connection.answer();
       assert.equal(connection.isOpen, true, "the second end is not proven");
       connection.answer();
