@@ -50,7 +50,7 @@ export async function followBuild(plan: PlannedBuild, surroundings: ZuulSurround
     lastStep = event.name;
     if (event.name !== "accepted") screen.say(`${event.name.padEnd(9)}  ${STEP_MEANINGS[event.name] ?? ""}`);
   });
-  screen.say(describeResult(finished, screen));
+  if (!surroundings.leave.aborted) screen.say(describeResult(finished, screen));
   return finished;
 }
 
@@ -89,7 +89,8 @@ export async function followCrowd(plans: readonly PlannedBuild[], surroundings: 
         });
         member.step = "done";
         member.finished = finished;
-        if (!hasRows) screen.say(`${member.plan.jobName} of change ${member.plan.change.number},1 ${describeResult(finished, screen)}`);
+        if (!hasRows && !surroundings.leave.aborted)
+          screen.say(`${member.plan.jobName} of change ${member.plan.change.number},1 ${describeResult(finished, screen)}`);
         return finished;
       }),
     );

@@ -1,6 +1,9 @@
 import type { WriteStream } from "node:tty";
 import { styleText } from "node:util";
 
+/** Of a terminal that does not tell. */
+const DEFAULT_SIZE = { rows: 24, columns: 80 };
+
 type Style = "bold" | "dim" | "green" | "red";
 
 /**
@@ -55,7 +58,7 @@ export class Screen {
 
   /** How many rows can be rewritten: those that have scrolled away can't. */
   get maxRows(): number {
-    return this.isLive ? Math.max(0, this.#stream.rows - 2) : 0;
+    return this.isLive ? Math.max(0, (this.#stream.rows || DEFAULT_SIZE.rows) - 2) : 0;
   }
 
   style(style: Style, text: string): string {
@@ -71,7 +74,8 @@ export class Screen {
   #drawRows(): string {
     const rows = this.#rows.slice(0, this.maxRows);
     this.#shownRows = rows.length;
-    return rows.map((row) => `${row.slice(0, this.#stream.columns - 1)}\x1b[K\n`).join("");
+    const width = (this.#stream.columns || DEFAULT_SIZE.columns) - 1;
+    return rows.map((row) => `${row.slice(0, width)}\x1b[K\n`).join("");
   }
 }
 

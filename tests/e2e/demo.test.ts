@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable, Writable } from "node:stream";
 import { after, describe, test } from "node:test";
 import { demoPaths } from "../../deploy/demo/demo-record.ts";
 import { listClusterProcesses } from "../../deploy/local/cluster-node.ts";
@@ -31,7 +32,7 @@ if (obstacle !== false) {
 }
 
 interface RunningDemo {
-  child: ChildProcess;
+  child: ChildProcessByStdio<Writable | null, Readable, Readable>;
   output(): string;
   /** Resolves when it has printed `text`. */
   prints(text: string): Promise<void>;
@@ -39,12 +40,19 @@ interface RunningDemo {
   ended: Promise<number | string>;
 }
 
+const COMMAND = ["node", "deploy/bootstrap.mjs", "deploy/demo/demo.ts", "--name", NAME];
+
 /** Runs `npm run demo` without npm, its output a pipe. */
 function startDemo(...args: string[]): RunningDemo {
-  const child = spawn("node", ["deploy/bootstrap.mjs", "deploy/demo/demo.ts", "--name", NAME, ...args], {
-    cwd: ROOT,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  return watch(spawn("node", [...COMMAND.slice(1), ...args], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] }));
+}
+
+/** The same in a terminal; what is written to the child's standard input is typed there. */
+function startDemoInTerminal(): RunningDemo {
+  return watch(spawn("script", ["-qefc", COMMAND.join(" "), "/dev/null"], { cwd: ROOT, stdio: ["pipe", "pipe", "pipe"] }));
+}
+
+function watch(child: ChildProcessByStdio<Writable | null, Readable, Readable>): RunningDemo {
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (text: string) => {
@@ -94,6 +102,15 @@ function findDemoProcess(): number {
   return Number.parseInt(line, 10);
 }
 
+/** Runs commands that the demo printed, as they are. */
+async function tryNext(output: string): Promise<void> {
+  const commands = output.replaceAll("\\\n", "").split("\n");
+  assert.match(await runShell(commands.find((line) => line.endsWith(" get tt"))), /unit-tests +false +0 +True +True/);
+  assert.match(await runShell(commands.find((line) => line.includes(" logs job/"))), /testing change \d+,1 of example\/calculator/);
+  const submitted = await runShell(`${commands.find((line) => line.includes(" submit "))} || true`);
+  assert.match(submitted, /step 6\/6 done/);
+}
+
 async function runShell(command: string | undefined): Promise<string> {
   assert.ok(command);
   return runCommand("sh", ["-c", command], { cwd: ROOT });
@@ -131,8 +148,8 @@ describe("npm run demo", { skip: obstacle, concurrency: false }, () => {
     await startDemo("--down").ended;
   });
 
-  test("shows every build with the result that it should have, and with --keep stays until --down", async () => {
-    const demo = startDemo("--keep");
+  test("shows every build with the result that it should have, and leaves nothing", async () => {
+    const demo = startDemo();
     assert.equal(await demo.ended, 0, demo.output());
     const table = parseTable(demo.output());
     assert.deepEqual(
@@ -150,56 +167,60 @@ describe("npm run demo", { skip: obstacle, concurrency: false }, () => {
     assert.equal(new Set(table.map(({ pod }) => pod)).size, 24, "each build has a pod of its own");
     assert.match(demo.output(), /All 24 results are as expected/);
     assert.equal(demo.output().includes("\x1b"), false, "no colours in a pipe");
-
-    const second = startDemo();
-    assert.equal(await second.ended, 1);
-    assert.match(second.output(), /running already.*--down/s);
-    // The commands to try next, as they are printed.
-    const commands = demo.output().replaceAll("\\\n", "").split("\n");
-    const getTasks = commands.find((line) => line.endsWith(" get tt"));
-    assert.match(await runShell(getTasks), /unit-tests +false +0 +True +True/);
-    assert.match(await runShell(commands.find((line) => line.includes(" logs job/"))), /not ok 5 - multiply 6 by 7/);
-    const submitted = await runShell(`${commands.find((line) => line.includes(" submit "))} || true`);
-    assert.ok(submitted.includes(BROKEN_SENTENCE), submitted);
-
-    assert.equal(await startDemo("--down").ended, 0);
     await assertNothingLeft(demo.output());
   });
 
-  test("clears up after a demo that was killed; a result that it should not have fails it and is named", async () => {
+  test("clears up after a demo that was killed", async () => {
     const killed = startDemo();
     await killed.prints("running    the test runs");
     process.kill(findDemoProcess(), "SIGKILL");
     assert.equal(await killed.ended, "SIGKILL");
     await waitUntil("the end of the servers", LIMIT_MS, () => findTraces().servers?.length === 0);
     assert.notEqual(findTraces().clusterProcesses?.length, 0);
+    const next = startDemo();
+    await next.prints("starting cluster");
+    assert.match(next.output(), /earlier demo has left things behind/);
+    next.child.kill("SIGTERM");
+    assert.equal(await next.ended, 143, next.output());
+    assert.match(next.output(), /ended by SIGTERM/);
+    await assertNothingLeft(killed.output());
+  });
 
+  test("names the results that should be others, and with --keep runs on until --down", async () => {
     const examples = await mkdtemp(join(tmpdir(), "th-demo-examples-"));
     try {
       await writeBrokenExamples(examples);
-      const demo = startDemo("--examples", examples);
+      const demo = startDemo("--keep", "--examples", examples);
       assert.equal(await demo.ended, 1, demo.output());
-      assert.match(demo.output(), /earlier demo has left things behind/);
       const complaint = `NOT AS EXPECTED: calculator-unit of change 2,1 should be ${BROKEN_SENTENCE}, it is SUCCESS`;
       assert.ok(demo.output().includes(complaint), demo.output());
       assert.match(demo.output(), /3 of 24 results are not as expected/);
+      const second = startDemo();
+      assert.equal(await second.ended, 1);
+      assert.match(second.output(), /running already.*npm run demo -- --down --name/s);
+      await tryNext(demo.output());
+      assert.equal(await startDemo("--down").ended, 0);
       await assertNothingLeft(demo.output());
     } finally {
       await rm(examples, { recursive: true, force: true });
     }
   });
 
-  for (const [when, line] of [
-    ["while the cluster starts", "starting cluster"],
-    ["while a build runs", "running    the test runs"],
-  ] as const) {
-    test(`SIGTERM ${when} ends it and takes everything down`, async () => {
-      const demo = startDemo();
-      await demo.prints(line);
-      demo.child.kill("SIGTERM");
-      assert.equal(await demo.ended, 143, demo.output());
-      assert.match(demo.output(), /ended by SIGTERM/);
-      await assertNothingLeft(demo.output());
-    });
-  }
+  test("in a terminal stays up with commands to try until Ctrl-C, and ends with 0", async () => {
+    const demo = startDemoInTerminal();
+    await demo.prints("until Ctrl-C");
+    assert.ok(demo.output().includes("\x1b[20A"), "rows are rewritten");
+    await tryNext(demo.output().replaceAll("\r", ""));
+    demo.child.stdin?.write("\x03");
+    assert.equal(await demo.ended, 0, demo.output());
+    await assertNothingLeft(demo.output());
+  });
+
+  test("SIGTERM while a build runs ends it and takes everything down", async () => {
+    const demo = startDemo();
+    await demo.prints("running    the test runs");
+    demo.child.kill("SIGTERM");
+    assert.equal(await demo.ended, 143, demo.output());
+    await assertNothingLeft(demo.output());
+  });
 });
