@@ -1,16 +1,18 @@
 import { join } from "node:path";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { InputError } from "../../src/runtime/errors.ts";
 
 export interface DemoOptions {
   name: string;
   examples: string;
-  keep: boolean;
-  down: boolean;
+  keep?: boolean;
+  down?: boolean;
   context?: string;
   image: string;
   hostAddress?: string;
 }
+
+const EXAMPLES = join(import.meta.dirname, "../examples");
 
 const HELP = `
 Without --context everything happens on this machine: the cluster is made for the demo (Linux and root; the first time it is
@@ -28,10 +30,10 @@ Exit codes: 0 every build had the expected result; 1 one had not, or the demo co
 export function parseDemoOptions(args: string[]): DemoOptions {
   const options = new Command("npm run demo --")
     .description("Shows Turbo Hipster at work: plays Zuul, sends builds to a Gearman server, and a real Kubernetes runs them.")
-    .option("--keep", "leave everything running at the end", false)
-    .option("--down", "take down what an earlier demo of this name has left running, and do nothing else", false)
+    .option("--keep", "leave everything running at the end")
+    .option("--down", "take down what an earlier demo of this name has left running, and do nothing else")
     .option("--name <name>", "name of the demo and its cluster; several can be up side by side", "demo")
-    .option("--examples <directory>", "TestTasks to apply", join(import.meta.dirname, "../examples"))
+    .addOption(new Option("--examples <directory>", "TestTasks to apply").default(EXAMPLES, "deploy/examples"))
     .option("--context <name>", "use this cluster of the kubeconfig, in a namespace of the demo's own, instead of a local one")
     .option("--image <reference>", "with --context: the image of this program (npm run image) that the cluster has", "turbo-hipster:dev")
     .option("--host-address <address>", "with --context: address of this machine as the cluster's pods reach it, for git")

@@ -8,6 +8,7 @@ import { removeContextTarget } from "./context-target.ts";
 import { type DemoOptions, parseDemoOptions } from "./demo-options.ts";
 import { type DemoPaths, type DemoRecord, demoPaths, makeRecord, readRecord, removeRecord, writeRecord } from "./demo-record.ts";
 import { removeLocalTarget } from "./demo-target.ts";
+import { readExampleTasks } from "./example-tasks.ts";
 import { endProcess, interruptCommands, isRunning } from "./process-identity.ts";
 import { Screen } from "./screen.ts";
 import { Show } from "./show.ts";
@@ -34,6 +35,8 @@ class InterruptedError extends TurboHipsterError {
  */
 async function main(options: DemoOptions, screen: Screen, stop: AbortController): Promise<number> {
   const paths = demoPaths(options.name);
+  // What is wrong with them is better told now than when the cluster is up.
+  if (!options.down) readExampleTasks(options.examples, options.image);
   const log = (line: string) => screen.say(line);
   const busy = () => {
     throw new InputError(`a demo named ${paths.name} is at work just now; Ctrl-C in its terminal ends it, --name NAME makes another one`);
