@@ -77,12 +77,8 @@ describe("parameterEnvironment", () => {
     };
     const { variables, omitted } = environment(values);
     assert.deepEqual(variables, [{ name: "ok_1", value: "x" }]);
-    assert.deepEqual(
-      omitted.map(({ name }) => name).sort(),
-      Object.keys(values)
-        .filter((name) => name !== "ok_1")
-        .sort(),
-    );
+    const named = omitted.map(({ name }) => name);
+    assert.deepEqual(new Set(named), new Set(Object.keys(values).filter((name) => name !== "ok_1")));
     assert.ok(omitted.every(({ why }) => why.length > 0));
   });
 });
