@@ -6,6 +6,7 @@ import { VERSION } from "./version.ts";
 const COMMANDS: Record<string, () => Promise<Command>> = {
   operator: async () => (await import("./commands/operator.ts")).operatorCommand(),
   submit: async () => (await import("./commands/submit.ts")).submitCommand(),
+  status: async () => (await import("./commands/status.ts")).statusCommand(),
   validate: async () => (await import("./commands/validate.ts")).validateCommand(),
   render: async () => (await import("./commands/render.ts")).renderCommand(),
   checkout: async () => (await import("./commands/checkout.ts")).checkoutCommand(),

@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { renderZuulPayload } from "../core/zuul-parameters.ts";
+import { cancelQueuedRequest, fetchRegisteredFunctions } from "../gearman/gearman-admin.ts";
 import { connectGearmanClient, type GearmanClient, type Submission, type SubmissionEvent } from "../gearman/gearman-client.ts";
 import { GearmanError } from "../gearman/gearman-error.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
-import { cancelQueuedRequest, fetchRegisteredFunctions } from "./gearman-admin.ts";
 import { describeLeft, judgeEnd, renderNoResult, renderWithdrawn } from "./submit-end.ts";
 import { type SubmitEnd, type SubmitEvent, stepName } from "./submit-event.ts";
 import { keepData, NOTHING_READ, readUpdate, type ZuulReading } from "./zuul-reading.ts";

@@ -1,0 +1,141 @@
+import { Command, InvalidArgumentError } from "commander";
+import { parseDurationMs } from "../core/duration.ts";
+import type { KubeObject } from "../core/kubernetes-objects.ts";
+import { parseTestTask } from "../core/test-task.ts";
+import { ANSWER_TIMEOUT_MS, fetchFunctions, fetchWorkers } from "../gearman/gearman-admin.ts";
+import { GearmanError } from "../gearman/gearman-error.ts";
+import { type Clock, systemClock } from "../runtime/clock.ts";
+import { coerceError, InputError } from "../runtime/errors.ts";
+import { isAmiss, makeServerReport, renderServerReport, type TestTasksSeen } from "../status/server-report.ts";
+
+export interface StatusFlags {
+  server: string;
+  timeout?: number;
+  json?: boolean;
+  kubeconfig?: string;
+  context?: string;
+  namespace?: string[];
+}
+
+/** The world that the command works in; the process's own unless a test says otherwise. */
+export interface StatusWorld {
+  clock: Clock;
+  signal: AbortSignal;
+  print(line: string): void;
+  printError(line: string): void;
+}
+
+/** `turbo-hipster status`: what a Gearman server has to do, and who does it. */
+export function statusCommand(): Command {
+  return new Command("status")
+    .description("tell what a Gearman server has to do and who serves it: functions, requests, workers, TestTasks")
+    .option("--server <host:port>", "the Gearman server", "127.0.0.1:4730")
+    .option(
+      "--timeout <duration>",
+      "how long the server may take to answer, e.g. 10s (default: 30s; a large payload stalls geard)",
+      parseTimeout,
+    )
+    .option(
+      "--kubeconfig <file>",
+      "kubeconfig of the TestTasks' cluster (default: $KUBECONFIG, in a pod its ServiceAccount, else ~/.kube/config)",
+    )
+    .option("--context <name>", "context of the kubeconfig (default: its current one)")
+    .option("--namespace <name>", "namespace of the TestTasks (repeatable; default: all)", collect)
+    .option("--json", "print one JSON object instead of text", false)
+    .addHelpText("after", HELP)
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+    .action(async (flags: StatusFlags) => {
+      const interrupt = new AbortController();
+      const onSignal = () => interrupt.abort(new InputError("interrupted"));
+      process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+      try {
+        process.exitCode = await performStatus(flags, {
+          clock: systemClock,
+          signal: interrupt.signal,
+          print: (line) => console.log(line),
+          printError: (line) => console.error(line),
+        });
+      } finally {
+        process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
+      }
+    });
+}
+
+const HELP = `
+WORKERS counts the connections that have registered a function; turbo-hipster has one for each server that only registers,
+and one that takes builds. A function stays in the list, without workers, until the server restarts, and Zuul goes on
+sending its builds.
+
+--json: {server, functions: [{name, waiting, running, workers, clients, takers, testTask}], testTasksKnown,
+testTasksUnknownBecause, unserved, untaken, withoutTestTask, unregistered}. clients and takers (those of them that take
+requests) are null where the server does not say: an older geard does not while a connection, as Zuul's, has no client id.
+Without a cluster testTask, withoutTestTask and unregistered are null.
+
+Exit codes: 0 answered, 1 requests wait for a function that no worker serves, 2 no answer, or unusable arguments`;
+
+/** Does the command's work and returns its exit code. */
+export async function performStatus(flags: StatusFlags, world: StatusWorld): Promise<0 | 1 | 2> {
+  const admin = { server: flags.server, clock: world.clock, signal: world.signal, timeoutMs: flags.timeout ?? ANSWER_TIMEOUT_MS };
+  try {
+    const lines = await fetchFunctions(admin);
+    const workers = await fetchWorkers(admin);
+    const seen = await readTestTasks(flags, world.signal);
+    const report = makeServerReport(flags.server, lines, workers, seen);
+    if (flags.json) world.print(JSON.stringify(report));
+    else for (const line of renderServerReport(report, seen.isKnown ? seen.tasks : [])) world.print(line);
+    return isAmiss(report) ? 1 : 0;
+  } catch (error) {
+    if (error instanceof GearmanError) world.printError(`turbo-hipster status: ${error.message}. ${remedyOf(error)}`);
+    else if (error instanceof InputError) world.printError(`turbo-hipster status: ${error.message}`);
+    else throw error;
+    return 2;
+  }
+}
+
+function remedyOf({ code }: GearmanError): string {
+  if (code === "TH_GEARMAN_CONNECT") return "Is it a Gearman server's address and port (--server HOST:PORT), and may this host reach it?";
+  if (code === "TH_GEARMAN_SILENT") return "It may be busy with a large payload: try again, or give it longer with --timeout";
+  return "Is this the port of a Gearman server (--server HOST:PORT)?";
+}
+
+/** Whether there is a cluster at all is known only here: what was asked for by name must be usable, all else is optional. */
+async function readTestTasks(flags: StatusFlags, signal: AbortSignal): Promise<TestTasksSeen> {
+  // Slow to load, and the server has answered by now.
+  const [{ loadKubeClient }, { listAll }, { TEST_TASKS }] = await Promise.all([
+    import("../kube/kube-client.ts"),
+    import("../kube/list-all.ts"),
+    import("../kube/resource.ts"),
+  ]);
+  const isAskedFor = flags.kubeconfig !== undefined || flags.context !== undefined || flags.namespace !== undefined;
+  let client: Awaited<ReturnType<typeof loadKubeClient>> | undefined;
+  try {
+    client = await loadKubeClient({ kubeconfig: flags.kubeconfig, context: flags.context });
+    const tasks = [];
+    for (const namespace of flags.namespace ?? [undefined]) {
+      const { items } = await listAll<KubeObject>(client, TEST_TASKS, namespace, { signal });
+      tasks.push(...items.map((object) => parseTestTask(object)).flatMap((parsed) => (parsed.ok ? [parsed.task] : [])));
+    }
+    return { isKnown: true, tasks: tasks.filter(({ metadata }) => metadata.deletionTimestamp === undefined) };
+  } catch (thrown) {
+    signal.throwIfAborted();
+    const { message } = coerceError(thrown);
+    if (isAskedFor) throw new InputError(`cannot read the TestTasks: ${message}`, { cause: thrown });
+    return { isKnown: false, why: message };
+  } finally {
+    await client?.close();
+  }
+}
+
+function collect(value: string, previous: string[] = []): string[] {
+  return [...previous, value];
+}
+
+function parseTimeout(text: string): number {
+  try {
+    const timeoutMs = parseDurationMs(text);
+    if (timeoutMs > 0) return timeoutMs;
+  } catch (thrown) {
+    throw new InvalidArgumentError(coerceError(thrown).message);
+  }
+  throw new InvalidArgumentError("it must be longer than 0s.");
+}
