@@ -1,6 +1,8 @@
 import { hostname } from "node:os";
 import type { Config } from "./config.ts";
 import { Builds } from "./controllers/builds.ts";
+import { TaskEvents } from "./controllers/task-events.ts";
+import { TemplateReviews } from "./controllers/template-reviews.ts";
 import { TestTasks } from "./controllers/test-tasks.ts";
 import { parseDurationMs } from "./core/duration.ts";
 import { managerName } from "./core/names.ts";
@@ -13,12 +15,17 @@ import { makeHttpServer } from "./http/http-server.ts";
 import { BuildObjects } from "./kube/build-objects.ts";
 import { FunctionNames } from "./kube/function-names.ts";
 import type { KubeClient } from "./kube/kube-client.ts";
+import { TaskEventObjects } from "./kube/task-event-objects.ts";
+import { TemplateReviewer } from "./kube/template-reviewer.ts";
 import { TestTaskObjects } from "./kube/test-task-objects.ts";
 import type { Clock } from "./runtime/clock.ts";
 import { localAddresses } from "./runtime/local-addresses.ts";
 import type { Logger } from "./runtime/logger.ts";
 import type { Service } from "./runtime/service.ts";
 import { VERSION } from "./version.ts";
+
+/** How long writes to the API server that are under way may still take when the operator stops. */
+const STOP_GRACE_MS = 3000;
 
 export interface OperatorOptions {
   config: Config;
@@ -79,12 +86,13 @@ export function makeOperator({ config, client, clock, logger }: OperatorOptions)
     logger,
     clock,
   });
+  const settings = { installation, image: config.image, checkout: config.checkout };
   const builds = new Builds({
     cluster: buildObjects,
     findTask: (functionName) => testTasks.find(functionName),
     occupySlot: (taskKey) => testTasks.occupy(taskKey),
     worker,
-    settings: { installation, image: config.image, checkout: config.checkout },
+    settings,
     buildUrl: (number) => `${publicUrl()}/builds/${number}`,
     replica,
     resultStyle: config.results,
@@ -92,11 +100,22 @@ export function makeOperator({ config, client, clock, logger }: OperatorOptions)
     clock,
     logger,
     onTaskActivity: () => testTasks.wake(),
+    onRefused: (taskKey, why) => testTasks.noteRefusal(taskKey, why),
     onPendingChange: (count) => pool.setPaused(count >= (config.maxPending ?? Number.POSITIVE_INFINITY)),
+  });
+  const events = new TaskEvents({ writer: new TaskEventObjects({ client }), clock, logger });
+  const reviews = new TemplateReviews({
+    reviewer: new TemplateReviewer({ client }),
+    settings,
+    clock,
+    logger,
+    onReviewed: () => testTasks.wake(),
   });
   const testTasks = new TestTasks<SlotPool>({
     cluster: { cachedTestTasks: () => taskObjects.cachedTestTasks(), writeStatus: taskObjects.writeStatus.bind(taskObjects) },
     names: new FunctionNames({ client, namespace: namespaces[0] ?? "default", installation }),
+    reviews,
+    events,
     pool,
     makePool: (capacity, parent) => makeSlotPool(parent ? { capacity, parent } : { capacity }),
     onRegistrations: (registrations) => link.setRegistrations(registrations),
@@ -133,6 +152,7 @@ export function makeOperator({ config, client, clock, logger }: OperatorOptions)
   /** Builds are taken only when what is running already is known. */
   async function begin(): Promise<void> {
     await Promise.all([taskObjects.synced(), buildObjects.synced()]);
+    await Promise.all([events.start(), reviews.start()]);
     await testTasks.start();
     await builds.start();
     await link.start();
@@ -158,11 +178,22 @@ export function makeOperator({ config, client, clock, logger }: OperatorOptions)
     async stop() {
       unsubscribe();
       link.stopGrabbing();
+      const buildsEnded = builds.stop();
+      await within(STOP_GRACE_MS, buildsEnded, clock);
       await Promise.all([taskObjects.stop(), buildObjects.stop()]);
       await beginning;
       await testTasks.stop();
-      await Promise.all([builds.stop(), link.stop()]);
+      await Promise.all([events.stop(), reviews.stop()]);
+      await Promise.all([buildsEnded, builds.stop(), link.stop()]);
       await Promise.all([publicServer.stop(), internalServer.stop()]);
     },
   };
+}
+
+/** Resolves when `promise` does, but not later than after so long. */
+async function within(waitMs: number, promise: Promise<void>, clock: Clock): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const cancel = clock.schedule(waitMs, resolve);
+  await Promise.race([promise, late]);
+  cancel();
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { buildLimits } from "../core/build-limits.ts";
+import { refuseBuild } from "../core/build-refusal.ts";
 import { isJobOver } from "../core/build-state.ts";
 import { type ManifestSettings, renderJob } from "../core/job-manifest.ts";
 import { type JobRecord, readJobRecord } from "../core/job-record.ts";
@@ -42,6 +43,8 @@ export interface BuildsOptions {
   logger: Logger;
   /** A build of this TestTask (`namespace/name`) has begun or ended. */
   onTaskActivity(taskKey: string): void;
+  /** A build of this TestTask ended as CONFIG_ERROR; `why` is a sentence for whoever keeps the task. */
+  onRefused(taskKey: string, why: string): void;
   /** How many builds wait for room in the cluster has changed. */
   onPendingChange(count: number): void;
 }
@@ -161,6 +164,12 @@ export class Builds implements Service {
       this.#refuse(assignment, workData, configuration(task ? "bad-request" : "no-task", why));
       return;
     }
+    const refusal = refuseBuild(task, parsed.parameters);
+    if (refusal) {
+      this.#refuse(assignment, workData, configuration(refusal.rule, refusal.why));
+      this.#options.onRefused(testTaskKey(task), `refuses a build of ${jobName}: ${refusal.why}`);
+      return;
+    }
 
     const request = {
       server,
@@ -278,6 +287,7 @@ export class Builds implements Service {
   #noteLast(taskKey: string, build: Build): void {
     const verdict = build.report().verdict;
     if (!verdict) return;
+    if (verdict.class === "configuration") this.#options.onRefused(taskKey, `cannot make a build: ${verdict.message}`);
     this.#last.set(taskKey, {
       number: build.number,
       result: renderResult(verdict, this.#options.resultStyle),

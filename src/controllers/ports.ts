@@ -1,4 +1,6 @@
 import type { Job, Pod } from "../core/kubernetes-objects.ts";
+import type { ReviewedObject, TemplateReview } from "../core/template-review.ts";
+import type { TestTaskEvent } from "../core/test-task-events.ts";
 
 /** A place in a bounded number of builds; releasing it twice is releasing it once. */
 export interface Slot {
@@ -46,4 +48,29 @@ export interface BuildCluster {
   cachedJob(namespace: string, name: string): Job | undefined;
   cachedPods(namespace: string, jobName: string): Pod[];
   cachedJobs(): Iterable<Job>;
+}
+
+/** What would become of objects, asked by dry runs. Throws where the API server did not say. */
+export interface TemplateReviewer {
+  review(objects: readonly ReviewedObject[], signal: AbortSignal): Promise<TemplateReview>;
+}
+
+/** The TestTask that an event is about. */
+export interface EventTarget {
+  namespace: string;
+  name: string;
+  uid: string;
+}
+
+/** How often something has happened, and when first and last (RFC 3339). */
+export interface EventTimes {
+  count: number;
+  first: string;
+  last: string;
+}
+
+/** Where Events on TestTasks are written. Both methods may throw; `name` must be new, `repeat` tells false for an event that is gone. */
+export interface EventWriter {
+  create(name: string, task: EventTarget, event: TestTaskEvent, times: EventTimes, signal: AbortSignal): Promise<void>;
+  repeat(namespace: string, name: string, times: EventTimes, signal: AbortSignal): Promise<boolean>;
 }

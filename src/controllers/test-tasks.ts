@@ -2,8 +2,10 @@ import { isDeepStrictEqual } from "node:util";
 import type { KubeObject } from "../core/kubernetes-objects.ts";
 import { decideServedFunctions, type ServedFunctions } from "../core/served-functions.ts";
 import { renewServedNames, type ServedNames } from "../core/served-names.ts";
+import type { TemplateReview } from "../core/template-review.ts";
 import { parseTestTask, type TestTask, type TestTaskParseResult, testTaskKey } from "../core/test-task.ts";
 import { renderTestTaskStatus, type ServerState } from "../core/test-task-conditions.ts";
+import type { TestTaskEvent } from "../core/test-task-events.ts";
 import type { TestTaskStatus } from "../core/test-task-schema-status.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -11,10 +13,9 @@ import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
 import { Wakeup } from "../runtime/wakeup.ts";
-import type { Slot } from "./ports.ts";
+import type { EventTarget, Slot } from "./ports.ts";
+import { STATUS_INTERVAL_MS, TestTaskStatuses } from "./test-task-statuses.ts";
 
-/** At most one write of a task's status in this time. */
-const STATUS_INTERVAL_MS = 5000;
 /** Builds at once that are told that no TestTask serves their job any more. */
 const RETIRED_SLOTS = 10;
 
@@ -45,6 +46,12 @@ export interface TestTasksOptions<P extends Pool> {
     load(signal: AbortSignal): Promise<ServedNames>;
     save(names: ServedNames, signal: AbortSignal): Promise<void>;
   };
+  /** What the API server says of the tasks' Jobs and pods. */
+  reviews: {
+    setTasks(tasks: ReadonlyMap<string, TestTask>): void;
+    of(task: TestTask): TemplateReview | undefined;
+  };
+  events: { note(task: EventTarget, event: TestTaskEvent): void };
   /** Slots of all tasks without a `maxConcurrent`; the others' pools are its children. */
   pool: P;
   makePool(capacity: number, parent?: P): P;
@@ -69,7 +76,7 @@ export class TestTasks<P extends Pool> implements Service {
   readonly #retiredPool: P;
   #names: ServedNames = new Map();
   #savedNames: ServedNames = new Map();
-  readonly #written = new Map<string, { status: TestTaskStatus; atMs: number }>();
+  readonly #statuses: TestTaskStatuses;
   #tasks = new Map<string, TestTask>();
   #served: ServedFunctions = { byFunction: new Map(), byTask: new Map() };
   #loop: Promise<void> | undefined;
@@ -78,6 +85,12 @@ export class TestTasks<P extends Pool> implements Service {
     this.#options = options;
     this.#wakeup = new Wakeup(options.clock);
     this.#retiredPool = options.makePool(RETIRED_SLOTS);
+    this.#statuses = new TestTaskStatuses({
+      write: (...status) => options.cluster.writeStatus(...status),
+      onNews: (task, event) => options.events.note(task, event),
+      clock: options.clock,
+      logger: options.logger,
+    });
   }
 
   /** Call it once the cache of TestTasks is filled: until then nothing is registered. */
@@ -109,6 +122,14 @@ export class TestTasks<P extends Pool> implements Service {
     return pool.occupy();
   }
 
+  /** Tells whoever keeps the task that builds of it end as CONFIG_ERROR. */
+  noteRefusal(taskKey: string, message: string): void {
+    const metadata = this.#tasks.get(taskKey)?.metadata;
+    if (!metadata?.uid) return;
+    const { namespace, name, uid } = metadata;
+    this.#options.events.note({ namespace, name, uid }, { type: "Warning", reason: "BuildRefused", message });
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
     await this.#loadNames(signal);
@@ -134,6 +155,7 @@ export class TestTasks<P extends Pool> implements Service {
     }
     this.#tasks = tasks;
     this.#served = decideServedFunctions([...tasks.values()]);
+    this.#options.reviews.setTasks(tasks);
   }
 
   /** Reads all TestTasks and tells Gearman what they serve. */
@@ -214,51 +236,28 @@ export class TestTasks<P extends Pool> implements Service {
     return parsed;
   }
 
-  /** Writes the statuses that are due; returns how long until the next one may be. */
   async #writeStatuses(signal: AbortSignal): Promise<number | undefined> {
-    const { cluster, clock, logger } = this.#options;
-    let waitMs: number | undefined;
-    const present = new Set<string>();
-    for (const object of cluster.cachedTestTasks()) {
-      if (signal.aborted) return undefined;
-      const { namespace = "default", name } = object.metadata;
-      const key = `${namespace}/${name}`;
-      present.add(key);
-      const status = this.#status(key, object);
-      const written = this.#written.get(key);
-      if (isDeepStrictEqual(status, written?.status ?? (object as { status?: unknown }).status)) continue;
-      const dueMs = written ? written.atMs + STATUS_INTERVAL_MS - clock.monotonicMs() : 0;
-      if (dueMs > 0) {
-        waitMs = Math.min(waitMs ?? dueMs, dueMs);
-        continue;
-      }
-      this.#written.set(key, { status, atMs: clock.monotonicMs() });
-      try {
-        await cluster.writeStatus(namespace, name, status, signal);
-      } catch (error) {
-        if (signal.aborted) return undefined;
-        this.#written.set(key, { status: {}, atMs: clock.monotonicMs() });
-        waitMs = Math.min(waitMs ?? STATUS_INTERVAL_MS, STATUS_INTERVAL_MS);
-        logger.warn({ err: coerceError(error), testTask: key }, "retries to write the status of a TestTask");
-      }
-    }
-    for (const key of this.#written.keys()) if (!present.has(key)) this.#written.delete(key);
-    for (const [key, pool] of this.#pools) if (!present.has(key) && pool.used === 0) this.#pools.delete(key);
-    return waitMs;
+    const objects = [...this.#options.cluster.cachedTestTasks()];
+    const present = new Set(objects.map(({ metadata: { namespace = "default", name } }) => `${namespace}/${name}`));
+    for (const key of this.#pools.keys()) if (!present.has(key)) this.#pools.delete(key);
+    return this.#statuses.write(objects, (object, previous) => this.#status(object, previous), signal);
   }
 
-  #status(key: string, object: KubeObject): TestTaskStatus {
-    const { servers, builds, clock } = this.#options;
+  #status(object: KubeObject, previous: TestTaskStatus | undefined): TestTaskStatus {
+    const { servers, builds, reviews, clock } = this.#options;
+    const { namespace = "default", name, generation } = object.metadata;
+    const key = `${namespace}/${name}`;
     const parsed = this.#parse(object);
     return renderTestTaskStatus(
       {
-        generation: object.metadata.generation,
+        generation,
         task: parsed.ok ? parsed.task : { problems: parsed.problems.map(({ path, message }) => `${path} ${message}`) },
         functions: this.#served.byTask.get(key) ?? { functions: [], conflicts: [] },
+        review: parsed.ok ? reviews.of(parsed.task) : undefined,
         servers: servers(),
         active: builds.activeOf(key),
         lastBuild: builds.lastOf(key),
-        previous: this.#written.get(key)?.status.conditions ? this.#written.get(key)?.status : parsed.ok ? parsed.task.status : undefined,
+        previous,
       },
       clock.now(),
     );

@@ -1,6 +1,8 @@
 import type { TaskFunctions } from "./served-functions.ts";
+import type { TemplateReview } from "./template-review.ts";
 import type { TestTask } from "./test-task.ts";
 import type { TestTaskCondition, TestTaskConditionType, TestTaskStatus } from "./test-task-schema-status.ts";
+import { unsupportedFields } from "./unsupported-fields.ts";
 
 /** Reasons of a TestTask's conditions. */
 export const REASONS = {
@@ -10,6 +12,13 @@ export const REASONS = {
   functionConflict: "FunctionConflict",
   registered: "Registered",
   noServer: "NoServer",
+  /** The task uses what this version does not carry out. */
+  unsupported: "Unsupported",
+  templateRefused: "TemplateRefused",
+  accepted: "Accepted",
+  acceptedWithWarnings: "AcceptedWithWarnings",
+  reviewPending: "ReviewPending",
+  reviewFailed: "ReviewFailed",
 } as const;
 
 /** What a Gearman server says of us. */
@@ -23,6 +32,8 @@ export interface StatusFacts {
   /** The parsed task, or what is wrong with it (each a sentence that names its field). */
   task: TestTask | { problems: readonly string[] };
   functions: TaskFunctions;
+  /** What the API server said of this generation's Job and pods; undefined before it did. */
+  review: TemplateReview | undefined;
   servers: readonly ServerState[];
   active: number;
   lastBuild: TestTaskStatus["lastBuild"];
@@ -31,16 +42,21 @@ export interface StatusFacts {
 }
 
 const MAX_LISTED = 5;
+/** The API server takes 32768 characters; nobody reads more than this. */
+const MAX_MESSAGE_LENGTH = 4096;
 
 /** The status that a TestTask should have. Equal facts give an equal status: a transition time moves only with its condition. */
 export function renderTestTaskStatus(facts: StatusFacts, now: Date): TestTaskStatus {
   const { generation, previous, functions } = facts;
   const lastBuild = facts.lastBuild ?? previous?.lastBuild;
-  const found = [readyCondition(facts), registeredCondition(facts)];
+  const registered = registeredCondition(facts);
+  const templateValid = templateValidCondition(facts);
+  const found = [readyCondition(facts, registered, templateValid), registered, templateValid];
   const conditions = found.map((condition): TestTaskCondition => {
     const before = previous?.conditions?.find(({ type }) => type === condition.type);
     return {
       ...condition,
+      message: truncated(condition.message),
       ...(generation === undefined ? {} : { observedGeneration: generation }),
       lastTransitionTime: before?.status === condition.status ? before.lastTransitionTime : now.toISOString().replace(/\.\d+Z$/, "Z"),
     };
@@ -56,7 +72,8 @@ export function renderTestTaskStatus(facts: StatusFacts, now: Date): TestTaskSta
 
 type Found = Pick<TestTaskCondition, "status" | "reason" | "message"> & { type: TestTaskConditionType };
 
-function readyCondition({ task, functions: { functions, conflicts } }: StatusFacts): Found {
+/** Sums the others up: the first thing that keeps the task from serving as its author meant it. */
+function readyCondition({ task, functions: { functions, conflicts } }: StatusFacts, registered: Found, templateValid: Found): Found {
   const type = "Ready";
   if ("problems" in task) return { type, status: "False", reason: REASONS.invalid, message: listed(task.problems, "; ") };
   if (conflicts.length > 0) {
@@ -68,6 +85,12 @@ function readyCondition({ task, functions: { functions, conflicts } }: StatusFac
       message: `does not serve ${held}; name each job in one TestTask only`,
     };
   }
+  const unsupported = unsupportedFields(task.spec);
+  if (unsupported.length > 0) {
+    const message = `refuses all builds: this version does not carry out spec.${unsupported.join(", spec.")}; remove them`;
+    return { type, status: "False", reason: REASONS.unsupported, message };
+  }
+  if (templateValid.status === "False") return { type, status: "False", reason: REASONS.templateRefused, message: templateValid.message };
   if (task.spec.suspend) {
     return {
       type,
@@ -76,6 +99,7 @@ function readyCondition({ task, functions: { functions, conflicts } }: StatusFac
       message: "takes no builds while spec.suspend is true; its functions stay registered",
     };
   }
+  if (registered.status === "False") return { type, status: "False", reason: registered.reason, message: registered.message };
   return { type, status: "True", reason: REASONS.serving, message: `serves ${listed(functions)}` };
 }
 
@@ -91,6 +115,38 @@ function registeredCondition({ task, servers, functions: { functions } }: Status
     return { type, status: "False", reason: REASONS.noServer, message: `no Gearman server is connected: ${listed(missing)}` };
   const but = missing.length > 0 ? `, not on ${listed(missing)}` : "";
   return { type, status: "True", reason: REASONS.registered, message: `registered on ${listed(there)}${but}` };
+}
+
+function templateValidCondition({ task, review, previous, generation }: StatusFacts): Found {
+  const type = "TemplateValid";
+  if ("problems" in task) return { type, status: "Unknown", reason: REASONS.invalid, message: "waits for a valid spec" };
+  switch (review?.kind) {
+    case "accepted": {
+      const { warnings } = review;
+      if (warnings.length === 0) return { type, status: "True", reason: REASONS.accepted, message: "the API server takes its Job and pod" };
+      const message = `the API server takes its Job and pod, but warns: ${listed(warnings, "; ")}`;
+      return { type, status: "True", reason: REASONS.acceptedWithWarnings, message };
+    }
+    case "refused": {
+      const warnings = review.warnings.length > 0 ? `; warnings: ${listed(review.warnings, "; ")}` : "";
+      return { type, status: "False", reason: REASONS.templateRefused, message: `the API server refuses ${review.message}${warnings}` };
+    }
+    case "unknown":
+    case undefined: {
+      // What was found for this very generation, before a restart perhaps, stands until something else is.
+      const before = previous?.conditions?.find((condition) => condition.type === type);
+      if (before && before.observedGeneration === generation && before.status !== "Unknown") {
+        return { type, status: before.status, reason: before.reason, message: before.message };
+      }
+      return review
+        ? { type, status: "Unknown", reason: REASONS.reviewFailed, message: `the API server did not say: ${review.message}` }
+        : { type, status: "Unknown", reason: REASONS.reviewPending, message: "the API server is being asked" };
+    }
+  }
+}
+
+function truncated(message: string): string {
+  return message.length <= MAX_MESSAGE_LENGTH ? message : `${message.slice(0, MAX_MESSAGE_LENGTH - 3).toWellFormed()}...`;
 }
 
 function listed(items: readonly string[], separator = ", "): string {

@@ -7,6 +7,7 @@ import type { KubeClient } from "./kube-client.ts";
 import { isAlreadyExists, isNotFound, KubeError } from "./kube-error.ts";
 import { listAll } from "./list-all.ts";
 import { makeListWatch } from "./list-watch.ts";
+import { isObjectRefused, renderRefusal } from "./refusal.ts";
 import { JOBS, PODS } from "./resource.ts";
 
 /** Set by the Job controller on the pods it makes. https://kubernetes.io/docs/reference/labels-annotations-taints/ */
@@ -29,6 +30,7 @@ export interface BuildObjectsOptions {
 export class BuildObjects implements Service {
   readonly #client: KubeClient;
   readonly #labelSelector: string;
+  readonly #stopping = new AbortController();
   readonly #jobs;
   readonly #pods;
   /** `namespace/Job name` -> pods by name. */
@@ -61,7 +63,9 @@ export class BuildObjects implements Service {
     await Promise.all([this.#jobs.start(), this.#pods.start()]);
   }
 
+  /** Breaks what still runs: whether a write took effect, whoever comes next finds out. */
   async stop(): Promise<void> {
+    this.#stopping.abort(new KubeError("TH_KUBE_CLOSED", "the operator stops"));
     await Promise.all([this.#jobs.stop(), this.#pods.stop()]);
   }
 
@@ -88,7 +92,7 @@ export class BuildObjects implements Service {
   /** @throws KubeError when it may go better later, or when what is refused is not the Job itself. */
   async createJob(job: Job): Promise<{ kind: "created"; job: Job } | { kind: "exists" } | { kind: "refused"; message: string }> {
     try {
-      return { kind: "created", job: await this.#client.create<Job>(JOBS, job.metadata.namespace, job) };
+      return { kind: "created", job: await this.#client.create<Job>(JOBS, job.metadata.namespace, job, this.#call) };
     } catch (error) {
       if (isAlreadyExists(error)) return { kind: "exists" };
       if (!(error instanceof KubeError) || error.retryable) throw error;
@@ -96,15 +100,14 @@ export class BuildObjects implements Service {
       if (error.code === "TH_KUBE_FORBIDDEN" && error.message.includes("exceeded quota")) {
         throw new KubeError("TH_KUBE_BUSY", error.message, { status: error.status, retryable: true, cause: error });
       }
-      const isTheJobsFault = error.code === "TH_KUBE_INVALID" || error.code === "TH_KUBE_NOT_FOUND" || isAdmissionRefusal(error);
-      if (!isTheJobsFault) throw error;
+      if (!isObjectRefused(error)) throw error;
       return { kind: "refused", message: renderRefusal(error) };
     }
   }
 
   async getJob(namespace: string, name: string): Promise<Job | undefined> {
     try {
-      return await this.#client.get<Job>(JOBS, namespace, name);
+      return await this.#client.get<Job>(JOBS, namespace, name, this.#call);
     } catch (error) {
       if (isNotFound(error)) return undefined;
       throw error;
@@ -114,6 +117,7 @@ export class BuildObjects implements Service {
   async readPods(namespace: string, jobName: string): Promise<Pod[]> {
     const { items } = await listAll<Pod>(this.#client, PODS, namespace, {
       labelSelector: `${this.#labelSelector},${JOB_NAME_LABEL}=${jobName}`,
+      ...this.#call,
     });
     return items.map(trimPod);
   }
@@ -124,7 +128,7 @@ export class BuildObjects implements Service {
   }
 
   async deleteJob(namespace: string, name: string): Promise<void> {
-    await this.#client.delete(JOBS, namespace, name, { propagationPolicy: "Background" });
+    await this.#client.delete(JOBS, namespace, name, { propagationPolicy: "Background", ...this.#call });
   }
 
   async endPod(namespace: string, name: string): Promise<void> {
@@ -133,10 +137,14 @@ export class BuildObjects implements Service {
 
   async #patchIfThere(resource: typeof JOBS, namespace: string, name: string, patch: object): Promise<void> {
     try {
-      await this.#client.mergePatch(resource, namespace, name, patch);
+      await this.#client.mergePatch(resource, namespace, name, patch, this.#call);
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }
+  }
+
+  get #call(): { signal: AbortSignal } {
+    return { signal: this.#stopping.signal };
   }
 
   /** Returns the key of the Job whose pod it is, or was. */
@@ -160,17 +168,6 @@ export class BuildObjects implements Service {
     this.#jobOfPod.set(key, jobKey);
     return jobKey;
   }
-}
-
-/** An admission plugin or policy said no; without the verb, which is how a missing right reads (`cannot create resource`). */
-function isAdmissionRefusal(error: KubeError): boolean {
-  return error.code === "TH_KUBE_FORBIDDEN" && !error.message.includes("cannot create resource");
-}
-
-/** Why, as short as it can be said: reviewers see about a hundred characters of it. */
-function renderRefusal({ causes, statusMessage, message }: KubeError): string {
-  if (causes.length > 0) return causes.map((cause) => `${cause.field}: ${cause.message}`).join("; ");
-  return statusMessage.replace(/^\S+ "[^"]*" is (?:invalid|forbidden): /, "") || message;
 }
 
 /** `namespace/name` taken apart. */

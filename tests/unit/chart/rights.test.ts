@@ -6,6 +6,8 @@ import { FunctionNames } from "../../../src/kube/function-names.ts";
 import type { KubeClient } from "../../../src/kube/kube-client.ts";
 import { KubeError } from "../../../src/kube/kube-error.ts";
 import { type Resource, renderRbacResource } from "../../../src/kube/resource.ts";
+import { TaskEventObjects } from "../../../src/kube/task-event-objects.ts";
+import { TemplateReviewer } from "../../../src/kube/template-reviewer.ts";
 import { TestTaskObjects } from "../../../src/kube/test-task-objects.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { silentLogger } from "../../../src/runtime/logger.ts";
@@ -57,6 +59,8 @@ async function collectCalls(): Promise<Set<string>> {
   const builds = new BuildObjects({ ...edges, installation: "test" });
   const tasks = new TestTaskObjects(edges);
   const names = new FunctionNames({ client, namespace: NAMESPACE, installation: "test" });
+  const reviewer = new TemplateReviewer({ client });
+  const events = new TaskEventObjects({ client });
   const called = new Set<string>();
   const call = async <T extends object>(target: T, name: keyof T & string, ...args: unknown[]) => {
     called.add(`${target.constructor.name}.${name}`);
@@ -79,6 +83,14 @@ async function collectCalls(): Promise<Set<string>> {
   await call(builds, "deleteJob", NAMESPACE, "a-1");
   await call(builds, "endPod", NAMESPACE, "a-1-x");
   await call(tasks, "writeStatus", NAMESPACE, "a", {}, new AbortController().signal);
+  const { signal } = new AbortController();
+  const reviewed = [
+    { kind: "Job", object: JOB, of: "" },
+    { kind: "Pod", object: JOB, of: "" },
+  ];
+  await call(reviewer, "review", reviewed, signal);
+  await call(events, "create", "e", { namespace: NAMESPACE, name: "a", uid: "u" }, {}, { count: 1 }, signal);
+  await call(events, "repeat", NAMESPACE, "e", { count: 2 }, signal);
   await call(names, "load", new AbortController().signal);
   await call(names, "save", new Map(), new AbortController().signal);
   isMissing = true;
@@ -86,7 +98,7 @@ async function collectCalls(): Promise<Set<string>> {
   await call(builds, "stop");
   await call(tasks, "stop");
 
-  const methods = [BuildObjects, TestTaskObjects, FunctionNames].flatMap(({ name, prototype }) =>
+  const methods = [BuildObjects, TestTaskObjects, FunctionNames, TemplateReviewer, TaskEventObjects].flatMap(({ name, prototype }) =>
     Object.getOwnPropertyNames(prototype)
       .filter((method) => method !== "constructor")
       .map((method) => `${name}.${method}`),
