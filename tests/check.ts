@@ -9,7 +9,11 @@ const bin = (name: string) => join(ROOT, "node_modules", ".bin", name);
 const CHECKS: Record<string, [string, ...string[]]> = {
   types: [bin("tsc"), "-p", "."],
   lint: [bin("biome"), "check", "--error-on-warnings", "."],
-  "unit tests": [process.execPath, "--test", "--test-reporter=dot", ...globSync("tests/unit/**/*.test.ts", { cwd: ROOT })],
+  "unit tests": [
+    process.execPath,
+    ...["--test", "--import", join(ROOT, "tests/support/leak-check.ts"), "--test-reporter=dot"],
+    ...globSync("tests/unit/**/*.test.ts", { cwd: ROOT }),
+  ],
 };
 
 /** Runs one check; its output is shown only when it fails. */

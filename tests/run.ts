@@ -10,6 +10,8 @@ import { coerceError } from "../src/runtime/errors.ts";
 import { ensurePythonVenv } from "./support/python-venv.ts";
 
 const ROOT = join(import.meta.dirname, "..");
+/** Fails every test that leaves a listener, socket, timer or process behind. */
+const LEAK_CHECK = join(ROOT, "tests/support/leak-check.ts");
 
 /** In this order: what is quick and says most comes first. `cluster`: runs on a real cluster, one file after another. */
 const SUITES: Record<string, { cluster: boolean; concurrency: number; timeoutMs: number }> = {
@@ -68,7 +70,15 @@ async function runSuites(names: readonly string[], extra: readonly string[]): Pr
       const files = globSync(`tests/${name}/**/*.test.ts`, { cwd: ROOT }).sort();
       if (!suite || files.length === 0) continue;
       log(`${name} tests (${files.length} files)`);
-      const args = ["--test", `--test-concurrency=${suite.concurrency}`, `--test-timeout=${suite.timeoutMs}`, ...extra, ...files];
+      const args = [
+        "--test",
+        "--import",
+        LEAK_CHECK,
+        `--test-concurrency=${suite.concurrency}`,
+        `--test-timeout=${suite.timeoutMs}`,
+        ...extra,
+        ...files,
+      ];
       if ((await exec(process.execPath, args, env)) !== 0) failed.push(name);
       log(`${name} tests ${failed.includes(name) ? "FAILED" : "passed"}`);
     }
