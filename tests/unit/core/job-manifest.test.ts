@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { parse, stringify } from "yaml";
@@ -70,6 +71,54 @@ describe("renderJob", () => {
       { ZUUL_UUID: "f00", BASE: "overridden" },
       "build:unit:bionic",
     ),
+    services: makeInput(
+      {
+        checkout: { path: "/src" },
+        image: "python:3.12",
+        script: "tox -e functional",
+        services: [
+          {
+            name: "mysql",
+            image: "mysql:8",
+            args: ["--skip-log-bin"],
+            env: [{ name: "MYSQL_ROOT_PASSWORD", valueFrom: { secretKeyRef: { name: "database", key: "root" } } }],
+            ports: [{ containerPort: 3306 }],
+            resources: { limits: { memory: "1Gi" } },
+            ready: { exec: { command: ["mysqladmin", "ping"] }, timeoutSeconds: 10 },
+          },
+          { name: "cache", image: "memcached" },
+        ],
+        template: { spec: { initContainers: [{ name: "migrate", image: "migrate:1" }], containers: [{ name: "test" }] } },
+      },
+      { ZUUL_PROJECT: "org/project", ZUUL_URL: "https://git.example.org", ZUUL_REF: "refs/zuul/master/Z1" },
+    ),
+    everything: makeInput(
+      {
+        nodeLabels: [{ name: "large", resources: { limits: { memory: "16Gi" } } }],
+        image: "debian:12",
+        env: [{ name: "TOKEN", valueFrom: { configMapKeyRef: { name: "settings", key: "token", optional: true } } }],
+        envFrom: [{ prefix: "DB_", secretRef: { name: "database" } }],
+        resources: { limits: { memory: "1Gi" } },
+        serviceAccountName: "tester",
+        priorityClassName: "low",
+        securityContext: { runAsUser: 0, runAsGroup: 0, capabilities: { add: ["CHOWN"], drop: ["ALL"] } },
+        labels: { "kueue.x-k8s.io/queue-name": "ci", team: "nova" },
+        annotations: { "cluster-autoscaler.kubernetes.io/safe-to-evict": "true", "example.com/cost": "4711" },
+        timeouts: { schedule: "2h", pull: "5m", run: "90m", collect: "3m" },
+        template: {
+          metadata: { labels: { team: "neutron", tier: "ci" } },
+          spec: {
+            serviceAccountName: "other",
+            containers: [
+              { name: "test", image: "other", envFrom: [{ configMapRef: { name: "base" } }], securityContext: { runAsUser: 2000 } },
+              { name: "helper", image: "helper:1" },
+            ],
+          },
+        },
+      },
+      {},
+      "build:unit:large",
+    ),
   };
   for (const [name, input] of Object.entries(golden)) {
     test(`renders ${name} as recorded (UPDATE=1 records anew)`, () => {
@@ -113,6 +162,40 @@ describe("renderJob", () => {
     assert.equal(testContainer(makeInput(spec, { ...url, ZUUL_PROJECT: "org/project" })).workingDir, "/workspace/org/project");
     assert.equal(testContainer(makeInput(spec, { ...url, ZUUL_PROJECT: "../../etc" })).workingDir, "/workspace");
     assert.equal(testContainer(makeInput({ image: "i" }, { ...url, ZUUL_PROJECT: "org/project" })).workingDir, "/workspace");
+  });
+
+  test("counts a script's lines as they were written, whatever it begins with", async () => {
+    for (const [script, output] of [
+      ["echo one; cd /nowhere", ""],
+      ["#!/bin/bash\necho two", "two\n"],
+      ["\n\necho three", "three\n"],
+      ["# comment\nset -u; echo four", "four\n"],
+    ] as const) {
+      const [shell = "", ...args] = testContainer(makeInput({ image: "i", script })).command ?? [];
+      const unescaped = args.map((arg) => arg.replaceAll("$$", "$"));
+      const run = spawnSync(shell, unescaped, { encoding: "utf8", env: { HOME: "/home/x", PATH: "/usr/bin:/bin" } });
+      if (output === "") assert.match(run.stderr, /: 1: cd: /);
+      else assert.equal(run.stdout, output, run.stderr);
+    }
+  });
+
+  test("finds programs below HOME first, and the working directory never", () => {
+    const [shell = "", ...args] = testContainer(makeInput({ image: "i", script: "echo $PATH" })).command ?? [];
+    const run = (env: Record<string, string>) =>
+      spawnSync(
+        shell,
+        args.map((arg) => arg.replaceAll("$$", "$")),
+        { encoding: "utf8", env },
+      ).stdout.trim();
+    assert.equal(run({ HOME: "/workspace", PATH: "/usr/local/bin:/bin" }), "/workspace/.local/bin:/usr/local/bin:/bin");
+    assert.equal(run({ HOME: "/workspace", PATH: "" }), "/workspace/.local/bin");
+  });
+
+  test("lets a template be privileged, which forbids to forbid escalation", () => {
+    const container = testContainer(
+      makeInput({ template: { spec: { containers: [{ name: "test", image: "i", securityContext: { privileged: true } }] } } }),
+    );
+    assert.deepEqual(container.securityContext, { capabilities: { drop: ["ALL"] }, privileged: true });
   });
 
   test("gives the pod a deadline beyond all limits of the build", () => {
