@@ -38,7 +38,7 @@ describe("what the API server is asked about", () => {
     }
     const [, pod] = objects;
     assert.equal(pod?.object.metadata.labels?.a, "b");
-    assert.equal((pod?.object.spec as { dnsPolicy?: string }).dnsPolicy, "Default");
+    assert.equal((pod?.object.spec as { dnsPolicy?: string } | undefined)?.dnsPolicy, "Default");
   });
 });
 
