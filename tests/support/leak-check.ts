@@ -1,5 +1,5 @@
 // Loaded into every test file by tests/run.ts and tests/check.ts (`node --test --import`): a test that leaves a listener, socket, timer or
-// child process behind fails, and so does a file. TH_TRACE_LEAKS=1 tells where each was made.
+// child process behind fails, or its file does where tests share such things. TH_TRACE_LEAKS=1 tells where each was made.
 import { createHook } from "node:async_hooks";
 import type { ChildProcess } from "node:child_process";
 import type { Server, Socket } from "node:net";
@@ -21,8 +21,8 @@ function countResources(): Counts {
   return counts;
 }
 
-function excess(before: Counts): string[] {
-  return Object.entries(countResources()).flatMap(([kind, count]) => {
+function excess(before: Counts, now = countResources()): string[] {
+  return Object.entries(now).flatMap(([kind, count]) => {
     const more = count - (before[kind] ?? 0);
     return more > 0 ? [`${more} ${kind}`] : [];
   });
@@ -86,6 +86,8 @@ if (process.env.NODE_TEST_CONTEXT !== undefined) {
   void process.stderr;
   const stdio = countResources();
   const before = new Map<string, Counts>();
+  /** What there is between tests that share nothing. */
+  let alone = stdio;
   beforeEach((context) => {
     before.set(nameOf(context), countResources());
   });
@@ -93,8 +95,18 @@ if (process.env.NODE_TEST_CONTEXT !== undefined) {
     const { passed, after: afterTest } = context as TestContext & { passed: boolean };
     const counts = before.get(nameOf(context)) ?? stdio;
     before.delete(nameOf(context));
+    // What tests share has a life of its own: there the end of the file says whether anything is left.
+    if (excess(alone, counts).length > 0) return;
     // A test that has failed is told by its own error. What a test gives to its `after` runs behind all hooks, so that this is the last.
-    if (passed) afterTest.call(context, () => checkNothingLeft(counts, "the test"));
+    if (!passed) return;
+    afterTest.call(context, async () => {
+      try {
+        await checkNothingLeft(counts, "the test");
+      } finally {
+        // What has been told once is not held against the next one.
+        alone = countResources();
+      }
+    });
   });
   // Behind the hooks that the file adds while it is loaded.
   setImmediate(() => after(() => checkNothingLeft(stdio, relative(process.cwd(), process.argv[1] ?? ""))));
