@@ -15,7 +15,11 @@ export interface Deadline {
 
 export function makeDeadline(clock: Clock, parents: readonly AbortSignal[]): Deadline {
   const controller = new AbortController();
-  const forward = () => controller.abort(parents.find((parent) => parent.aborted)?.reason);
+  const forward = () => {
+    // Whoever was to release it may never come: a stream that is opened and then not read.
+    cancelTimer();
+    controller.abort(parents.find((parent) => parent.aborted)?.reason);
+  };
   let cancelTimer = () => {};
   let expired = false;
   if (parents.some((parent) => parent.aborted)) forward();

@@ -49,6 +49,15 @@ it("a parent's abort, earlier or later, aborts with its reason and is no expiry"
   assert.equal(late.signal.reason, "why");
 });
 
+it("a parent's abort takes the timer away, released or not", () => {
+  const clock = manualClock();
+  const parent = new AbortController();
+  makeDeadline(clock, [parent.signal]).extend(10, "late");
+  assert.equal(clock.timers.size, 1);
+  parent.abort();
+  assert.equal(clock.timers.size, 0);
+});
+
 it("a race rejects with the reason at once when the promise does not settle, and leaves no listener", async () => {
   const parent = new AbortController();
   const deadline = makeDeadline(manualClock(), [parent.signal]);
