@@ -1,5 +1,5 @@
 import { type BuildLimits, decideBuild } from "../core/build-decision.ts";
-import { type BuildState, hasStarted, observeBuild } from "../core/build-state.ts";
+import { type BuildState, hasEnded, hasStarted, isJobOver, observeBuild } from "../core/build-state.ts";
 import type { RequestRecord } from "../core/job-manifest.ts";
 import { isSameBuild, readJobRecord } from "../core/job-record.ts";
 import type { Job } from "../core/kubernetes-objects.ts";
@@ -294,9 +294,9 @@ export class Build {
     if (cached) this.#wasCached = true;
     const job = cached ?? (this.#wasCached ? undefined : this.#createdJob);
     let observed = observeBuild(job, cluster.cachedPods(this.namespace, this.#jobName));
-    // The two watches do not run in step: the end of a Job may be known before the pod that tells what it means.
-    if (job && observed.kind === "lost" && !observed.pod)
-      observed = observeBuild(job, await cluster.readPods(this.namespace, this.#jobName));
+    // The two watches do not run in step: the end of a Job may be known before that of its pod, which tells what it means.
+    const isBehind = job && (isJobOver(job) ? !hasEnded(observed) : observed.kind === "lost" && !observed.pod);
+    if (isBehind) observed = observeBuild(job, await cluster.readPods(this.namespace, this.#jobName));
     const state: BuildState = observed.kind === "absent" ? { kind: "lost", pod: undefined, reason: "the Job was deleted" } : observed;
     if (state.kind !== this.#state.kind) {
       const wasThere = isAdopted && this.#state.kind === "absent" && state.kind === "running" && state.startedAt;

@@ -82,6 +82,11 @@ export function observeBuild(job: Job | undefined, pods: readonly Pod[]): BuildS
   return { kind: "preparing", pod: facts, since: pod.status?.startTime, reason: waiting?.reason ?? "starting", waiting };
 }
 
+/** True once its pod has told the end of the test, or that there will be none. A pod that nobody has seen tells nothing. */
+export function hasEnded(state: BuildState): boolean {
+  return state.kind === "exited" || state.kind === "not-started" || (state.kind === "lost" && state.pod !== undefined);
+}
+
 /** False while nothing of the build's pod has run: no kubelet has taken it. */
 export function hasStarted(state: BuildState): boolean {
   if (state.kind === "suspended" || state.kind === "queued") return false;

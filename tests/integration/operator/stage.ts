@@ -63,6 +63,8 @@ export interface Stage extends AsyncDisposable {
   /** Waits until `look` finds something, looking again at each change of the API server's objects. */
   until<T>(look: () => T | undefined | false, what: string): Promise<T>;
   logged(message: string, skip?: number): Promise<LogLine>;
+  /** Waits until the operator has seen a build in this state so many times. */
+  reached(state: string, times?: number): Promise<void>;
   /** Skips the operator's waits between tries as they come, until it has said `message` so many times. */
   skipTries(message: string, times: number): Promise<void>;
   jobs(): StoredObject[];
@@ -154,7 +156,14 @@ export async function startStage(options: StageOptions): Promise<Stage> {
     async logged(message, skip = 0) {
       const matching = () => log.items.filter((line) => line.message === message);
       await log.until(() => matching().length > skip).catch((error) => assert.fail(`no "${message}" was logged: ${error}\n${tail(log)}`));
+      await turn();
       return matching()[skip] as LogLine;
+    },
+    async reached(state, times = 1) {
+      const seen = () =>
+        log.items.filter(({ message, fields }) => message === "build reached a new state" && fields.state === state).length;
+      await log.until(() => seen() >= times).catch((error) => assert.fail(`no build is ${state}: ${error}\n${tail(log)}`));
+      await turn();
     },
     async skipTries(message, times) {
       for (let count = 0; count < times; count += 1) {
@@ -233,6 +242,11 @@ export function recordOf(job: StoredObject): { rule: string | undefined; result:
   const { annotations = {} } = job.metadata;
   const verdict = JSON.parse(annotations["turbo-hipster.io/verdict"] ?? "{}");
   return { rule: verdict.rule, result: verdict.result, isDelivered: annotations["turbo-hipster.io/delivered"] !== undefined };
+}
+
+/** Lets whoever logged come to its next wait: time that is skipped before that does not count for it. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function tail(log: Inbox<LogLine>): string {
