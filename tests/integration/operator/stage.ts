@@ -63,8 +63,8 @@ export interface Stage extends AsyncDisposable {
   /** Waits until `look` finds something, looking again at each change of the API server's objects. */
   until<T>(look: () => T | undefined | false, what: string): Promise<T>;
   logged(message: string, skip?: number): Promise<LogLine>;
-  /** Waits until the operator has seen a build in this state so many times. */
-  reached(state: string, times?: number): Promise<void>;
+  /** Waits until the operator has seen a build, or that of this number, in this state so many times. */
+  reached(state: string, times?: number, number?: string): Promise<void>;
   /** Skips the operator's waits between tries as they come, until it has said `message` so many times. */
   skipTries(message: string, times: number): Promise<void>;
   jobs(): StoredObject[];
