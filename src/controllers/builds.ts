@@ -65,8 +65,8 @@ export class Builds implements Service {
   readonly #byRequest = new Map<string, Build>();
   /** Builds by what a relaunch by Zuul shares with them. */
   readonly #byRelaunchKey = new Map<string, Build>();
-  /** Jobs by uid whose builds have ended lately, oldest first. */
-  readonly #justDone = new Map<string, number>();
+  /** Jobs by uid whose builds have ended lately, oldest first, and whether with an answer that a relaunch may have. */
+  readonly #justDone = new Map<string, { atMs: number; hasAnswer: boolean }>();
   #isStarted = false;
   #pending = 0;
   readonly #runs = new Set<Promise<void>>();
@@ -180,9 +180,9 @@ export class Builds implements Service {
       since: clock.now().toISOString(),
     };
     const key = relaunchKey(task, functionName, parsed.parameters, sha256Hex);
-    const earlier = key === undefined ? undefined : this.#byRelaunchKey.get(key);
-    if (earlier?.isAdoptable) {
-      logger.info({ build: earlier.number, server, unique }, "attaches Zuul's relaunch to the build that is under way");
+    const earlier = key === undefined ? undefined : this.#findEarlier(key);
+    if (earlier) {
+      logger.info({ build: earlier.number, server, unique }, "attaches Zuul's relaunch to the build that it is of");
       this.#byRequest.set(requestKey({ server, functionName, unique }), earlier);
       earlier.attachRelaunch(assignment, { ...request, number: earlier.number });
       return;
@@ -192,6 +192,24 @@ export class Builds implements Service {
     const build = this.#run(job, testTaskKey(task), buildLimits(task.spec.timeouts), workData, functionName, false);
     build.attach(assignment);
     if (this.#takeEarlyStop(number)) build.requestStop();
+  }
+
+  /**
+   * The build that a relaunch by Zuul with this key can be answered by. One whose answer the server has read is among them: Zuul does not
+   * launch again what it has a result of, so the answer was lost between the server and Zuul.
+   */
+  #findEarlier(key: string): Build | undefined {
+    const running = this.#byRelaunchKey.get(key);
+    if (running) return running.isAdoptable ? running : undefined;
+    for (const job of this.#options.cluster.cachedJobs()) {
+      const { annotations, deletionTimestamp } = job.metadata;
+      if (annotations?.[RELAUNCH_ANNOTATION] !== key || deletionTimestamp) continue;
+      const record = readJobRecord(job);
+      if (!record || record.isCancelled || this.#builds.has(record.number)) continue;
+      // The watch may not have shown yet what was written down last.
+      if (isAnswer(record.verdict) || this.#justDone.get(job.metadata.uid ?? "")?.hasAnswer) return this.#adopt(job, record);
+    }
+    return undefined;
   }
 
   /** Goes on with a build that another replica has begun, if it has not ended. */
@@ -207,19 +225,19 @@ export class Builds implements Service {
   /** The cache may still show a Job of ours as it was before its end was written down. */
   #isJustDone({ metadata: { uid } }: Job): boolean {
     const nowMs = this.#options.clock.monotonicMs();
-    for (const [done, atMs] of this.#justDone) {
+    for (const [done, { atMs }] of this.#justDone) {
       if (nowMs - atMs <= CACHE_LAG_MS) break;
       this.#justDone.delete(done);
     }
     return uid !== undefined && this.#justDone.has(uid);
   }
 
-  #adopt(job: Job, record: JobRecord): void {
+  #adopt(job: Job, record: JobRecord): Build {
     const { buildUrl, worker, logger } = this.#options;
     const jobName = parseFunctionName(record.functionName)?.jobName ?? record.functionName;
     const workData = renderWorkData({ jobName, number: record.number, url: buildUrl(record.number) }, worker);
     logger.info({ build: record.number, job: record.jobName }, "goes on with a build that was under way");
-    this.#run(job, `${record.namespace}/${record.task}`, buildLimits(record.timeouts), workData, record.functionName, true);
+    return this.#run(job, `${record.namespace}/${record.task}`, buildLimits(record.timeouts), workData, record.functionName, true);
   }
 
   #run(
@@ -258,7 +276,8 @@ export class Builds implements Service {
     const run = build.run(this.#stopping.signal).then(() => {
       this.#builds.delete(build.number);
       for (const [request, answering] of this.#byRequest) if (answering === build) this.#byRequest.delete(request);
-      if (build.jobUid !== undefined) this.#justDone.set(build.jobUid, clock.monotonicMs());
+      if (build.jobUid !== undefined)
+        this.#justDone.set(build.jobUid, { atMs: clock.monotonicMs(), hasAnswer: isAnswer(build.report().verdict) });
       if (key !== undefined && this.#byRelaunchKey.get(key) === build) this.#byRelaunchKey.delete(key);
       this.#noteLast(taskKey, build);
       this.#countActive(taskKey, -1);
@@ -336,4 +355,9 @@ export class Builds implements Service {
 
 function requestKey({ server, functionName, unique }: RequestIdentity): string {
   return JSON.stringify([server, functionName, unique]);
+}
+
+/** Whether Zuul, had it heard this, would not launch the build again. */
+function isAnswer(verdict: Verdict | undefined): boolean {
+  return verdict !== undefined && verdict.result !== null && verdict.class !== "cancelled";
 }

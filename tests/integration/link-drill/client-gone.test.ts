@@ -63,5 +63,18 @@ for (const [kind, start] of [
       assert.equal(recordOf(await stage.recorded(number)).isDelivered, true);
       assert.equal(stage.pods().length, 1);
     });
+
+    test("after its server has read the answer, but before the client has, answers Zuul's relaunch", async () => {
+      await using stage = await startStage({ start, tasks: { unit: {} } });
+      const build = await stage.submit("unit", { parameters: launchParameters(1) });
+      const number = await numberOf(build);
+      await build.end();
+      await stage.recorded(number);
+      await stage.logged("recorded the build");
+      const relaunch = await stage.submit("unit", { parameters: launchParameters(2) });
+      assert.equal(await numberOf(relaunch), number);
+      assert.equal((await answerOf(relaunch)).result, "SUCCESS");
+      assert.equal(stage.pods().length, 1);
+    });
   });
 }
