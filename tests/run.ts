@@ -52,7 +52,7 @@ async function runSuites(names: readonly string[], extra: readonly string[]): Pr
   }
   if (names.some((name) => name !== "unit")) {
     log("preparing Gearman servers and Zuul's launcher");
-    await ensureDebianPackages(["gearman-job-server", "gearman-tools", "git", "util-linux"], log);
+    await ensureDebianPackages(["gearman-job-server", "gearman-tools", "git", "openssl", "stunnel4", "util-linux"], log);
     await ensurePythonVenv();
   }
   const cluster = `test-${process.pid}`;
