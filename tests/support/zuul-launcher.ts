@@ -110,9 +110,10 @@ const LOG_TIMEOUT_MS = 30_000;
 
 /**
  * Starts it and resolves when it is connected to `server` ("host:port"). `settle` first waits for the functions as Zuul with its own geard
- * does after a start (5 s without a new one, 30 s at most).
+ * does after a start (5 s without a new one, 30 s at most). `patient` launches nothing while it is not connected, or while the server does
+ * not know the function, where Zuul reports EXCEPTION or NOT_REGISTERED.
  */
-export async function startZuulLauncher(options: { server: string; settle?: boolean }): Promise<ZuulLauncher> {
+export async function startZuulLauncher(options: { server: string; settle?: boolean; patient?: boolean }): Promise<ZuulLauncher> {
   const { python } = await ensurePythonVenv();
   const [host = "", port = ""] = options.server.split(":");
   const script = fileURLToPath(new URL("zuul/launcher.py", import.meta.url));
@@ -121,7 +122,7 @@ export async function startZuulLauncher(options: { server: string; settle?: bool
   const questions = new Map<string, (uuids: string[]) => void>();
   const child = await startChild({
     command: python,
-    args: ["-I", script, host, port, ...(options.settle ? ["settle"] : [])],
+    args: ["-I", script, host, port, ...(options.settle ? ["settle"] : []), ...(options.patient ? ["patient"] : [])],
     onLine(line) {
       const message = JSON.parse(line);
       if (message.event === "ready") ready.resolve();

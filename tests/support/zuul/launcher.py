@@ -1,7 +1,9 @@
-"""python launcher.py HOST PORT [settle]
+"""python launcher.py HOST PORT [settle] [patient]
 
 Zuul 2.6's own launcher and model (from PyPI, unchanged) with a scheduler double that keeps one item with one job for each build.
 Reads operations and writes events as JSON, one a line. With "settle" it waits for functions first, as Zuul with its own geard does.
+With "patient" it launches nothing while it is not connected or the server does not know the function yet (Zuul gives such builds up), and
+what it asked over a connection that is gone is given up after 20 s (Zuul: 300 s, in which it does nothing else).
 
   {"op": "launch", "id", "job", "project", "pipeline", "url", "attempts", "voting", "precedence", "params", "without", "item": {"kind", ...}}
   {"op": "cancel", "id"}
@@ -119,6 +121,12 @@ class ObservedGearman(zuul.launcher.gearman.Gearman):
             emit("answered", build.job.launch, uuid=build.uuid)
 
 
+def give_up_soon(client):
+    submit, send = client.submitJob, gear.Connection.sendAdminRequest
+    client.submitJob = lambda *args, **kwargs: submit(*args, **dict(kwargs, timeout=20))
+    gear.Connection.sendAdminRequest = lambda connection, request, timeout=20: send(connection, request, 20)
+
+
 class Reporter(zuul.reporter.BaseReporter):
     def report(self, source, pipeline, item):
         return self._formatItemReportJobs(pipeline, item)
@@ -184,8 +192,9 @@ def make_parameter_function(params, without):
 
 
 class Scheduler:
-    def __init__(self, config):
+    def __init__(self, config, isPatient):
         self.config = config
+        self.isPatient = isPatient
         self.launcher = None
         self.launches = {}
         self.events = queue.Queue()
@@ -229,12 +238,20 @@ class Scheduler:
     def process(self, launch):
         item = launch.item
         for job in launch.pipeline.findJobsToRun(item, NoMutex()):
+            while self.isPatient and not self.can_launch("build:%s" % job.name):
+                time.sleep(0.1)
             build = self.launcher.launch(job, item, launch.pipeline, [])
             item.addBuild(build)
             launch.builds.append(build)
             emit("launched", launch, uuid=build.uuid, isSubmitted=is_submitted(build), parameters=build.parameters)
         if launch.pipeline.areAllJobsComplete(item):
             self.report(launch)
+
+    def can_launch(self, function):
+        if not self.launcher.gearman.active_connections:
+            return False
+        self.launcher.negative_function_cache_ttl = 0
+        return self.launcher.isJobRegistered(function)
 
     def complete(self, build):
         launch = build.job.launch
@@ -292,9 +309,11 @@ def main():
     adapt_to_python3()
     config = configparser.ConfigParser()
     config.read_dict({"gearman": {"server": host, "port": port}, "gearman_server": {"start": str("settle" in sys.argv[3:])}})
-    scheduler = Scheduler(config)
+    scheduler = Scheduler(config, "patient" in sys.argv[3:])
     scheduler.launcher = ObservedGearman(config, scheduler, None)
     scheduler.launcher.gearman.waitForServer()
+    if scheduler.isPatient:
+        give_up_soon(scheduler.launcher.gearman)
     threading.Thread(target=scheduler.run, daemon=True).start()
     emit("ready")
     for line in sys.stdin:
