@@ -224,6 +224,22 @@ for (const { kind, start } of SERVERS) {
       return `${answer.split(" ").slice(0, 2).join(" ")} to the forger; the client has "${end.payload}", our own end is "${delivery}"`;
     });
 
+    area.row(kind, "packets of type 1000 and 0x80000000, from anybody", async () => {
+      const outcomes: string[] = [];
+      for (const type of [1000, 0x80000000]) {
+        await using server = await start();
+        using raw = await connectRaw(server);
+        raw.send(type);
+        const answers = await raw.answers();
+        const isThere = await adminStatus(server.address).then(
+          () => true,
+          () => false,
+        );
+        outcomes.push(`${answers === undefined ? "closes the connection" : "ignored"}${isThere ? "" : ", and the server's process ends"}`);
+      }
+      return outcomes.join("; ");
+    });
+
     area.row(kind, "the order of aL a1 b1 a2 c1 bH b2 a3 cL cH (H, L: priority) on one lane with one slot", async () => {
       await using server = await start();
       return await observeOrder(server);
