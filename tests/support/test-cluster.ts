@@ -19,6 +19,8 @@ export interface TestCluster {
   kubectl(...args: string[]): Promise<string>;
   /** `kubectl apply` of what is given. */
   apply(...objects: object[]): Promise<string>;
+  /** The same in a namespace of the test's own making. */
+  applyTo(namespace: string, ...objects: object[]): Promise<string>;
 }
 
 /**
@@ -37,10 +39,11 @@ export function useTestCluster(prefix: string): TestCluster {
     const applied = join(directory, "objects.json");
     context.namespace = `${prefix}-${process.pid.toString(36)}${Date.now().toString(36).slice(-4)}`;
     context.kubectl = (...args) => runCommand(context.cluster.kubectl, ["--kubeconfig", context.cluster.kubeconfig, ...args]);
-    context.apply = async (...objects) => {
+    context.applyTo = async (namespace, ...objects) => {
       await writeFile(applied, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
-      return context.kubectl("apply", "--namespace", context.namespace, "-f", applied);
+      return context.kubectl("apply", "--namespace", namespace, "-f", applied);
     };
+    context.apply = (...objects) => context.applyTo(context.namespace, ...objects);
     await context.kubectl("apply", "-f", new URL("../../crds/testtasks.turbo-hipster.io.yaml", import.meta.url).pathname);
     await context.kubectl("create", "namespace", context.namespace);
   });
