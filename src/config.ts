@@ -13,14 +13,21 @@ const dnsLabel = z.string().max(63).regex(DNS_LABEL, "must be lower-case letters
 const address = z
   .string()
   .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$/, "must be HOST or HOST:PORT, for example gearman.example.org:4730")
-  .refine((text) => Number(/:(\d+)$/.exec(text)?.[1] ?? 1) <= 65_535, "has a port above 65535");
+  .refine((text) => isPort(text, 1), "has a port that is none; ports go from 1 to 65535");
 
 const listen = z
   .string()
   .regex(
     /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/,
     "must be ADDRESS:PORT to listen on, for example 0.0.0.0:8081; port 0 takes any free one",
-  );
+  )
+  .refine((text) => isPort(text, 0), "has a port that is none; ports go up to 65535");
+
+/** The port of an address, if it has one, from `least` on. */
+function isPort(text: string, least: number): boolean {
+  const port = Number(/:(\d+)$/.exec(text)?.[1] ?? least);
+  return port >= least && port <= 65_535;
+}
 
 const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http or https URL" });
 
@@ -118,14 +125,14 @@ export function parseConfig(text: string, source: string): Config {
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string[] {
-  const path = issue.path.map(String).join(".");
+  const path = issue.path.map(String).join(".") || "(whole file)";
   if (issue.code === "unrecognized_keys") {
     const known = knownFields(issue.path);
     return issue.keys.map((key) => `${[...issue.path, key].map(String).join(".")}: unknown field; known here: ${known.join(", ")}`);
   }
   if (issue.code === "invalid_type" && issue.input === undefined)
     return [`${path}: is missing or has the wrong type; expected ${issue.expected}`];
-  return [`${path || "(whole file)"}: ${issue.message}`];
+  return [`${path}: ${issue.message}`];
 }
 
 /** Names of the fields that may stand at a path. */

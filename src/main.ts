@@ -20,7 +20,8 @@ export async function main(args: string[]): Promise<void> {
     .showHelpAfterError("(turbo-hipster --help shows what there is)")
     .showSuggestionAfterError();
   const wanted = args.find((arg) => !arg.startsWith("-"));
-  const loaders = wanted !== undefined && COMMANDS[wanted] ? [COMMANDS[wanted]] : Object.values(COMMANDS);
+  const loader = wanted !== undefined && Object.hasOwn(COMMANDS, wanted) ? COMMANDS[wanted] : undefined;
+  const loaders = loader ? [loader] : Object.values(COMMANDS);
   for (const load of loaders) program.addCommand(await load());
   try {
     await program.parseAsync(args, { from: "user" });

@@ -13,6 +13,7 @@ import {
   TIMEOUTS_ANNOTATION,
   VERDICT_ANNOTATION,
 } from "./names.ts";
+import { failureText } from "./result-text.ts";
 import type { Verdict } from "./verdict.ts";
 
 /** What a Job of ours says about its build: all that an operator needs to go on with it. Anyone with access may have edited it. */
@@ -31,15 +32,27 @@ export interface JobRecord {
   verdict: Verdict | undefined;
 }
 
-const requestSchema = z.object({ server: z.string(), unique: z.string(), number: z.string() });
+const requestSchema = z.object({
+  server: z.string(),
+  unique: z.string(),
+  number: z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/),
+});
 const duration = z.string().refine(isDuration);
 const timeoutsSchema = z.object({ pull: duration, run: duration, schedule: duration.optional() });
-const verdictSchema = z.object({
-  result: z.string().nullable(),
-  class: z.enum(["success", "failure", "cancelled", "infrastructure", "configuration"]),
-  rule: z.string(),
-  message: z.string(),
-});
+const verdictSchema = z
+  .object({
+    result: z.string().nullable(),
+    class: z.enum(["success", "failure", "cancelled", "infrastructure", "configuration"]),
+    rule: z.string(),
+    message: z.string(),
+  })
+  .refine(isConsistent);
+
+/** Whether this program could have written it: only a success is called SUCCESS, and only infrastructure has no result. */
+function isConsistent({ result, class: verdictClass }: Pick<Verdict, "result" | "class">): boolean {
+  if (verdictClass === "success") return result === "SUCCESS";
+  return verdictClass === "infrastructure" ? result === null : result !== null && result === failureText(result);
+}
 
 /** Reads a Job of this installation; undefined when it is none, or says too little to be one. */
 export function readJobRecord(job: Job): JobRecord | undefined {

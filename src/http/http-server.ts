@@ -26,16 +26,22 @@ export function makeHttpServer(options: { listen: string; handler: Handler; logg
   const { listen, handler, logger } = options;
   const separator = listen.lastIndexOf(":");
   const host = listen.slice(0, separator).replace(/^\[|\]$/g, "");
-  const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 5000 }, (request, response) => {
-    answer(request, response, handler, logger);
-  });
+  const times = { requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 5000, connectionsCheckingInterval: 2000 };
+  const server = createServer(times, (request, response) => answer(request, response, handler, logger));
   server.maxConnections = 100;
+  let isStopped = false;
+  let starting: Promise<void> | undefined;
   return {
     get port() {
       return (server.address() as AddressInfo | null)?.port ?? 0;
     },
-    start: () => startListening(server, host, Number(listen.slice(separator + 1)), listen),
+    async start() {
+      if (!isStopped) starting ??= startListening(server, host, Number(listen.slice(separator + 1)), listen, logger);
+      await starting;
+    },
     async stop() {
+      isStopped = true;
+      await starting?.catch(() => {});
       if (!server.listening) return;
       const { promise, resolve } = Promise.withResolvers<void>();
       server.close(() => resolve());
@@ -45,7 +51,7 @@ export function makeHttpServer(options: { listen: string; handler: Handler; logg
   };
 }
 
-function startListening(server: Server, host: string, port: number, listen: string): Promise<void> {
+function startListening(server: Server, host: string, port: number, listen: string, logger: Logger): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once("error", (error: NodeJS.ErrnoException) => {
     reject(
@@ -54,6 +60,8 @@ function startListening(server: Server, host: string, port: number, listen: stri
   });
   server.listen(port, host, () => {
     server.removeAllListeners("error");
+    // Such as too many open files when a connection comes in; the next one may be taken.
+    server.on("error", (error) => logger.error({ err: error, listen }, "could not take a connection"));
     resolve();
   });
   return promise;

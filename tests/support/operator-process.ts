@@ -12,6 +12,8 @@ export interface OperatorProcess extends AsyncDisposable {
   readonly child: Child;
   /** Its log lines so far, parsed. */
   readonly lines: readonly Record<string, unknown>[];
+  /** The first line of that message that `isMeant`; rejects when none comes within 30 s. */
+  logged(message: string, isMeant?: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
 }
@@ -29,6 +31,7 @@ export async function startOperator(options: {
   await writeFile(file, stringify(config));
   const lines: Record<string, unknown>[] = [];
   const ready = Promise.withResolvers<void>();
+  const waiting = new Set<() => void>();
   const child = await startChild({
     command: process.execPath,
     args: [MAIN, "operator", "--config", file, "--kubeconfig", options.kubeconfig],
@@ -36,8 +39,25 @@ export async function startOperator(options: {
       const line = JSON.parse(text) as Record<string, unknown>;
       lines.push(line);
       if (line.msg === "takes builds") ready.resolve();
+      for (const look of [...waiting]) look();
     },
   });
+  const logged: OperatorProcess["logged"] = async (message, isMeant = () => true) => {
+    const found = Promise.withResolvers<Record<string, unknown>>();
+    const look = () => {
+      const line = lines.find((each) => each.msg === message && isMeant(each));
+      if (line) found.resolve(line);
+    };
+    const timer = setTimeout(() => found.reject(new Error(`no line "${message}" in ${JSON.stringify(lines)}`)), READY_TIMEOUT_MS);
+    waiting.add(look);
+    look();
+    try {
+      return await found.promise;
+    } finally {
+      clearTimeout(timer);
+      waiting.delete(look);
+    }
+  };
   const stop = async () => {
     const { code } = await child.stop();
     await rm(directory, { recursive: true, force: true });
@@ -58,5 +78,5 @@ export async function startOperator(options: {
       clearTimeout(timer);
     }
   }
-  return { child, lines, stop, [Symbol.asyncDispose]: async () => void (await stop()) };
+  return { child, lines, logged, stop, [Symbol.asyncDispose]: async () => void (await stop()) };
 }
