@@ -29,6 +29,7 @@ interface Entry {
   result: TemplateReview | undefined;
   /** Reviews of this generation so far. */
   tries: number;
+  sinceMs: number;
   dueMs: number;
 }
 
@@ -60,10 +61,11 @@ export class TemplateReviews implements Service {
   /** The tasks there are now: new ones and new generations are reviewed, those that are gone are forgotten. */
   setTasks(tasks: ReadonlyMap<string, TestTask>): void {
     for (const key of this.#entries.keys()) if (!tasks.has(key)) this.#entries.delete(key);
+    const nowMs = this.#options.clock.monotonicMs();
     for (const [key, task] of tasks) {
       const known = this.#entries.get(key);
       if (known && isSameGeneration(known.task, task)) known.task = task;
-      else this.#entries.set(key, { task, result: undefined, tries: 0, dueMs: this.#options.clock.monotonicMs() });
+      else this.#entries.set(key, { task, result: undefined, tries: 0, sinceMs: nowMs, dueMs: nowMs });
     }
     this.#wakeup.wake();
   }
@@ -72,6 +74,13 @@ export class TemplateReviews implements Service {
   of(task: TestTask): TemplateReview | undefined {
     const entry = this.#entries.get(testTaskKey(task));
     return entry && isSameGeneration(entry.task, task) ? entry.result : undefined;
+  }
+
+  /** How long this generation of the task has been there without a first answer, in milliseconds; undefined when nothing is awaited. */
+  awaitedMs(task: TestTask): number | undefined {
+    const entry = this.#entries.get(testTaskKey(task));
+    if (!entry || entry.result || !isSameGeneration(entry.task, task)) return undefined;
+    return this.#options.clock.monotonicMs() - entry.sinceMs;
   }
 
   async #run(): Promise<void> {

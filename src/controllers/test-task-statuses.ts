@@ -29,12 +29,12 @@ export class TestTaskStatuses {
   }
 
   /**
-   * Writes those that are due; `render` gives the status that a task should have, from the one that it has. Resolves to how long until
-   * the next one is due; undefined when none is.
+   * Writes those that are due; `render` gives the status that a task should have, from the one that it has, or in how many milliseconds
+   * it will know. Resolves to how long until the next one is due; undefined when none is.
    */
   async write(
     objects: Iterable<KubeObject>,
-    render: (object: KubeObject, previous: TestTaskStatus | undefined) => TestTaskStatus,
+    render: (object: KubeObject, previous: TestTaskStatus | undefined) => TestTaskStatus | number,
     signal: AbortSignal,
   ): Promise<number | undefined> {
     const { clock } = this.#options;
@@ -47,6 +47,10 @@ export class TestTaskStatuses {
       const written = this.#written.get(id);
       const previous = written?.status ?? readStatus(object);
       const status = render(object, previous);
+      if (typeof status === "number") {
+        waitMs = Math.min(waitMs ?? status, status);
+        continue;
+      }
       if (isDeepStrictEqual(status, previous)) continue;
       const dueMs = written ? written.atMs + STATUS_INTERVAL_MS - clock.monotonicMs() : 0;
       const isWritten = dueMs <= 0 && (await this.#writeOne(object, previous, status, signal));

@@ -19,6 +19,8 @@ import { STATUS_INTERVAL_MS, TestTaskStatuses } from "./test-task-statuses.ts";
 /** Builds at once that are told that no TestTask serves their job any more. */
 const RETIRED_SLOTS = 10;
 
+/** The status of a new or edited task waits so long for what the API server says of it: it may be written once in five seconds only. */
+const REVIEW_PATIENCE_MS = 2000;
 /** Tries at reading the names that were kept before beginning without them. */
 const MAX_NAME_TRIES = 5;
 
@@ -50,6 +52,7 @@ export interface TestTasksOptions<P extends Pool> {
   reviews: {
     setTasks(tasks: ReadonlyMap<string, TestTask>): void;
     of(task: TestTask): TemplateReview | undefined;
+    awaitedMs(task: TestTask): number | undefined;
   };
   events: { note(task: EventTarget, event: TestTaskEvent): void };
   /** Slots of all tasks without a `maxConcurrent`; the others' pools are its children. */
@@ -243,11 +246,14 @@ export class TestTasks<P extends Pool> implements Service {
     return this.#statuses.write(objects, (object, previous) => this.#status(object, previous), signal);
   }
 
-  #status(object: KubeObject, previous: TestTaskStatus | undefined): TestTaskStatus {
+  /** A status, or in how many milliseconds to ask again. */
+  #status(object: KubeObject, previous: TestTaskStatus | undefined): TestTaskStatus | number {
     const { servers, builds, reviews, clock } = this.#options;
     const { namespace = "default", name, generation } = object.metadata;
     const key = `${namespace}/${name}`;
     const parsed = this.#parse(object);
+    const awaitedMs = parsed.ok ? reviews.awaitedMs(parsed.task) : undefined;
+    if (awaitedMs !== undefined && awaitedMs < REVIEW_PATIENCE_MS) return REVIEW_PATIENCE_MS - awaitedMs;
     return renderTestTaskStatus(
       {
         generation,

@@ -220,19 +220,17 @@ describe("kubectl tells of a TestTask", () => {
   });
 
   test("all that by writing nothing once it is said", async () => {
-    const versions = async () => {
-      const list = JSON.parse(await context.kubectl("get", "tt", "--all-namespaces", "-o", "json"));
-      return list.items.map(({ metadata }: { metadata: { name: string; resourceVersion: string } }) => [
-        metadata.name,
-        metadata.resourceVersion,
-      ]);
+    const versions = async (): Promise<[string, string][]> => {
+      const lists = [context.namespace, strict, narrow].map((name) => context.kubectl("get", "tt", "--namespace", name, "-o", "json"));
+      const items = (await Promise.all(lists)).flatMap((list) => JSON.parse(list).items);
+      return items.map(({ metadata }) => [metadata.uid, metadata.resourceVersion]);
     };
     // A task that is made, and told of, after them: all before it has been written by then.
     const before = await versions();
     await applyTask(context.namespace, "last", {});
     await conditionOf(context.namespace, "last", "TemplateValid", "True");
     const after = new Map(await versions());
-    const changed = before.filter(([name, version]: [string, string]) => after.get(name) !== version);
+    const changed = before.filter(([uid, version]) => after.get(uid) !== version);
     assert.deepEqual(changed, []);
   });
 });

@@ -124,6 +124,24 @@ describe("a TestTask's Job and pods", () => {
     assert.equal(stage.asked.length, 10);
   });
 
+  test("are awaited until there is an answer of any kind", async () => {
+    let answer: TemplateReview | Error = new Error("x");
+    await using stage = await startReviews(() => answer);
+    const task = makeTask("a");
+    assert.equal(stage.reviews.awaitedMs(task), undefined);
+    let reviewed = stage.reviewed();
+    stage.set(task);
+    assert.ok((stage.reviews.awaitedMs(task) ?? -1) >= 0);
+    await reviewed;
+    assert.equal(stage.reviews.awaitedMs(task), undefined);
+    answer = ACCEPTED;
+    reviewed = stage.reviewed();
+    stage.set(makeTask("a", { generation: 2 }));
+    assert.equal(stage.reviews.awaitedMs(task), undefined, "an older generation is not awaited");
+    assert.ok(stage.reviews.awaitedMs(makeTask("a", { generation: 2 })) !== undefined);
+    await reviewed;
+  });
+
   test("of one task that is refused keep no other from being asked about", async () => {
     await using stage = await startReviews((name) => (name === "a" ? REFUSED : name === "b" ? new Error("x") : ACCEPTED));
     const tasks = ["a", "b", "c"].map((name) => makeTask(name));

@@ -11,7 +11,7 @@ function makeWriter() {
   const clock = makeSkippingClock();
   const writes: TestTaskStatus[] = [];
   const news: string[] = [];
-  const state = { wanted: {} as TestTaskStatus, fails: false, uid: "u1", stored: undefined as TestTaskStatus | undefined };
+  const state = { wanted: {} as TestTaskStatus | number, fails: false, uid: "u1", stored: undefined as TestTaskStatus | undefined };
   const statuses = new TestTaskStatuses({
     async write(_namespace, _name, status) {
       if (state.fails) throw new Error("refused");
@@ -81,6 +81,16 @@ describe("the status of a TestTask", () => {
     clock.skip(STATUS_INTERVAL_MS);
     await write();
     assert.deepEqual(writes, [{ active: 1 }]);
+  });
+
+  test("is not written before it is known", async () => {
+    const { writes, state, write } = makeWriter();
+    state.wanted = 1500;
+    assert.equal(await write(), 1500);
+    assert.deepEqual(writes, []);
+    state.wanted = { active: 0 };
+    await write();
+    assert.deepEqual(writes, [{ active: 0 }]);
   });
 
   test("of a task that was deleted and made anew is written at once", async () => {
