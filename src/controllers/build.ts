@@ -1,10 +1,11 @@
-import { type BuildLimits, decideBuild } from "../core/build-decision.ts";
-import { type BuildState, hasEnded, hasStarted, isJobOver, observeBuild } from "../core/build-state.ts";
+import { type BuildLimits, decideBuild, mustEndPod } from "../core/build-decision.ts";
+import { type BuildState, hasEnded, hasStarted, hasTestBegun, isJobOver, observeBuild, suspendedAfterStart } from "../core/build-state.ts";
 import type { RequestRecord } from "../core/job-manifest.ts";
 import { isSameBuild, readJobRecord } from "../core/job-record.ts";
-import type { Job } from "../core/kubernetes-objects.ts";
+import type { Job, KubeEvent } from "../core/kubernetes-objects.ts";
 import { CANCELLED_ANNOTATION, DELIVERED_ANNOTATION, REQUEST_ANNOTATION, VERDICT_ANNOTATION } from "../core/names.ts";
 import { configuration, endedBeforeStart, infrastructure, type ResultStyle, renderResult, type Verdict } from "../core/verdict.ts";
+import { eventsWanted, observeTrouble, type WaitingTrouble } from "../core/waiting-trouble.ts";
 import { renderFinalWorkData, STEPS, stepsDone, type WorkData } from "../core/work-data.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -19,6 +20,8 @@ const UNCLAIMED_MS = 120_000;
 const CACHE_LAG_MS = 30_000;
 /** Tries at a call that the API server refuses for good before the build is given back to Zuul. */
 const MAX_REFUSED_TRIES = 8;
+/** Events are read again after as long as the build has waited, but no later than this. */
+const MAX_EVENTS_INTERVAL_MS = 60_000;
 /** Names to try when a Job of another build holds the wanted one. */
 const MAX_NAMES = 5;
 
@@ -73,6 +76,10 @@ export class Build {
   #unwritten: Record<string, string> = {};
   #state: BuildState = { kind: "absent" };
   #stateSince: Date;
+  #hasTestBegun = false;
+  #events: readonly KubeEvent[] = [];
+  #eventsReadAtMs: number | undefined;
+  #trouble: { trouble: WaitingTrouble; since: Date } | undefined;
   #step = 0;
   #isPlaced = false;
   #verdict: Verdict | undefined;
@@ -243,7 +250,9 @@ export class Build {
         const recorded = this.#recordedVerdict();
         if (recorded) return hasStarted(this.#state) ? recorded : await this.#discard(recorded, stopping);
         const unclaimedInMs = this.#checkClaim();
-        const action = decideBuild({ state: this.#state, requested: this.#requested, since: this.#stateSince, limits }, clock.now());
+        const nextEventsMs = await this.#observeTrouble();
+        const facts = { state: this.#state, requested: this.#requested, since: this.#stateSince, trouble: this.#trouble, limits };
+        const action = decideBuild(facts, clock.now());
         if (action.kind === "finish") return action.deleteJob ? await this.#discard(action.verdict, stopping) : action.verdict;
         if (action.kind === "end-pod") {
           await cluster.endPod(this.namespace, action.pod);
@@ -253,7 +262,10 @@ export class Build {
         if (!this.#wasCached && (await this.#isJobGone())) return infrastructure("job-gone", "the Job was deleted");
         failures = 0;
         if (action.kind === "wait")
-          await this.#wakeup.wait(earliest(action.recheckInMs, unclaimedInMs, this.#wasCached ? undefined : CACHE_LAG_MS), stopping);
+          await this.#wakeup.wait(
+            earliest(action.recheckInMs, unclaimedInMs, nextEventsMs, this.#wasCached ? undefined : CACHE_LAG_MS),
+            stopping,
+          );
         // The patched pod comes back as an event; look again even if it does not.
         else await this.#wakeup.wait(CACHE_LAG_MS, stopping);
       } catch (error) {
@@ -293,11 +305,13 @@ export class Build {
     const cached = cluster.cachedJob(this.namespace, this.#jobName);
     if (cached) this.#wasCached = true;
     const job = cached ?? (this.#wasCached ? undefined : this.#createdJob);
-    let observed = observeBuild(job, cluster.cachedPods(this.namespace, this.#jobName));
+    const killOf = cluster.killOf.bind(cluster);
+    let observed = observeBuild(job, cluster.cachedPods(this.namespace, this.#jobName), killOf);
     // The two watches do not run in step: the end of a Job may be known before that of its pod, which tells what it means.
     const isBehind = job && (isJobOver(job) ? !hasEnded(observed) : observed.kind === "lost" && !observed.pod);
-    if (isBehind) observed = observeBuild(job, await cluster.readPods(this.namespace, this.#jobName));
-    const state: BuildState = observed.kind === "absent" ? { kind: "lost", pod: undefined, reason: "the Job was deleted" } : observed;
+    if (isBehind) observed = observeBuild(job, await cluster.readPods(this.namespace, this.#jobName), killOf);
+    const state = this.#withMemory(observed);
+    if (hasTestBegun(state)) this.#hasTestBegun = true;
     if (state.kind !== this.#state.kind) {
       const wasThere = isAdopted && this.#state.kind === "absent" && state.kind === "running" && state.startedAt;
       this.#stateSince = wasThere ? new Date(Math.min(Date.parse(wasThere), clock.now().getTime())) : clock.now();
@@ -309,6 +323,49 @@ export class Build {
     if (step > this.#step) {
       this.#step = step;
       this.#assignment?.sendStatus(step, STEPS.length);
+    }
+  }
+
+  /** What the objects do not tell any more. */
+  #withMemory(observed: BuildState): BuildState {
+    const gone = { isDeleted: true, isSuspended: false };
+    if (observed.kind === "absent") return { kind: "lost", pod: this.#pod(), job: gone, reason: "the Job was deleted" };
+    return observed.kind === "suspended" && this.#hasTestBegun ? suspendedAfterStart(this.#pod()) : observed;
+  }
+
+  /** Asks for Events where the objects do not tell why the build waits; returns when to ask again. */
+  async #observeTrouble(): Promise<number | undefined> {
+    const { clock } = this.#options;
+    const wanted = eventsWanted(this.#state);
+    if (!wanted) this.#events = [];
+    const waitedMs = clock.now().getTime() - this.#stateSince.getTime();
+    let nextMs: number | undefined;
+    if (wanted && waitedMs >= wanted.afterMs) {
+      const sinceReadMs = clock.monotonicMs() - (this.#eventsReadAtMs ?? Number.NEGATIVE_INFINITY);
+      nextMs = Math.min(waitedMs, MAX_EVENTS_INTERVAL_MS) - sinceReadMs;
+      if (nextMs <= 0) {
+        await this.#readEvents(wanted.of);
+        nextMs = Math.min(waitedMs, MAX_EVENTS_INTERVAL_MS);
+      }
+    }
+    const trouble = observeTrouble(this.#state, this.#events);
+    if (trouble?.key !== this.#trouble?.trouble.key) {
+      if (trouble) this.#logger.info({ rule: trouble.rule, text: trouble.sentence }, "build waits for what may not come");
+      this.#trouble = trouble && { trouble, since: clock.now() };
+    }
+    return nextMs;
+  }
+
+  /** Events are a help, not a need: without them the limits of time decide. */
+  async #readEvents(of: "job" | "pod"): Promise<void> {
+    const { cluster, clock } = this.#options;
+    const uid = of === "job" ? this.jobUid : this.#pod()?.uid;
+    this.#eventsReadAtMs = clock.monotonicMs();
+    if (uid === undefined) return;
+    try {
+      this.#events = await cluster.readEvents(this.namespace, uid);
+    } catch (error) {
+      this.#logger.warn({ err: coerceError(error), of }, "could not read the Events that may tell why the build waits");
     }
   }
 
@@ -397,7 +454,7 @@ export class Build {
       try {
         if (!this.#createdJob) await this.#deleteUnseenJob();
         else await cluster.annotateJob(this.namespace, this.#jobName, annotations, keepJobSeconds);
-        if (pod?.othersRunning && !pod.isEnding) await cluster.endPod(this.namespace, pod.name);
+        if (pod && mustEndPod(this.#state)) await cluster.endPod(this.namespace, pod.name);
         this.#logger.info({ delivered: isDelivered }, "recorded the build");
         return;
       } catch (error) {

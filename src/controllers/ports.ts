@@ -1,4 +1,4 @@
-import type { Job, Pod } from "../core/kubernetes-objects.ts";
+import type { Job, KubeEvent, Pod } from "../core/kubernetes-objects.ts";
 import type { ReviewedObject, TemplateReview } from "../core/template-review.ts";
 import type { TestTaskEvent } from "../core/test-task-events.ts";
 
@@ -48,6 +48,10 @@ export interface BuildCluster {
   cachedJob(namespace: string, name: string): Job | undefined;
   cachedPods(namespace: string, jobName: string): Pod[];
   cachedJobs(): Iterable<Job>;
+  /** What a kubelet said when it began to end containers of this pod by itself. */
+  killOf(pod: Pod): string | undefined;
+  /** The Events about one object, past the cache. */
+  readEvents(namespace: string, uid: string): Promise<KubeEvent[]>;
 }
 
 /** What would become of objects, asked by dry runs. Throws where the API server did not say. */

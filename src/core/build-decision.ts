@@ -1,5 +1,6 @@
-import type { BuildState } from "./build-state.ts";
-import { type EndRequest, judge, type Verdict } from "./verdict.ts";
+import { type BuildState, hasStarted } from "./build-state.ts";
+import { type EndRequest, findRule, judge, recheckMs, type Sighting, type Verdict } from "./verdict.ts";
+import { eventsWanted, type WaitingTrouble } from "./waiting-trouble.ts";
 
 /** Limits of one build, in milliseconds; undefined is no limit. */
 export interface BuildLimits {
@@ -23,6 +24,8 @@ export interface BuildFacts {
    * there when the process started, what the objects say.
    */
   since: Date;
+  /** What keeps the build from going on, and since when this process sees it unchanged. */
+  trouble?: { trouble: WaitingTrouble; since: Date } | undefined;
   limits: BuildLimits;
 }
 
@@ -31,6 +34,7 @@ export type BuildAction =
   | { kind: "wait"; recheckInMs?: number }
   /** Lower the pod's deadline: TERM, grace, object and log stay. */
   | { kind: "end-pod"; pod: string }
+  /** `deleteJob`: there is no log to keep, and no deadline reaches its pod; left alone, it might run one day. */
   | { kind: "finish"; verdict: Verdict; deleteJob: boolean };
 
 /** How often a requested end is looked at again when no event comes. */
@@ -38,28 +42,66 @@ const ENDING_RECHECK_MS = 30_000;
 
 /** What to do next about a build: data in, data out. */
 export function decideBuild(facts: BuildFacts, now: Date): BuildAction {
-  const { state, limits } = facts;
+  const { state, limits, trouble } = facts;
   const overrun = observeOverrun(facts, now);
   const end: EndRequest | undefined = facts.requested ?? overrun.end;
+  const sighting: Sighting = {
+    ...{ state, end, limits },
+    stateMs: now.getTime() - facts.since.getTime(),
+    trouble: trouble && { trouble: trouble.trouble, standsMs: now.getTime() - trouble.since.getTime() },
+  };
 
-  const verdict = judge(state, end, limits);
-  if (verdict) return { kind: "finish", verdict, deleteJob: false };
-  if (!end) return overrun.remainingMs === undefined ? { kind: "wait" } : { kind: "wait", recheckInMs: Math.max(1, overrun.remainingMs) };
+  const verdict = judge(sighting);
+  if (verdict) return { kind: "finish", verdict, deleteJob: mustDeleteJob(state, verdict) };
+  if (!end) return waitAtMost(overrun.remainingMs, recheckMs(sighting), troubleMs(sighting), newsMs(sighting));
 
   const pod = "pod" in state ? state.pod : undefined;
-  if (pod?.isStarted) return pod.isEnding ? { kind: "wait", recheckInMs: ENDING_RECHECK_MS } : { kind: "end-pod", pod: pod.name };
+  if (pod?.isStarted)
+    return pod.isEnding || pod.isTerminal ? waitAtMost(ENDING_RECHECK_MS, recheckMs(sighting)) : { kind: "end-pod", pod: pod.name };
   // The kubelet ignores the deadline of a pod it has not taken yet, and there is no log to keep.
-  const unstarted = judge({ kind: "lost", pod, reason: "ended before it started" }, end, limits);
+  const job = { isDeleted: false, isSuspended: false };
+  const unstarted = judge({ ...sighting, state: { kind: "lost", pod, job, reason: "ended before it started" } });
   return unstarted ? { kind: "finish", verdict: unstarted, deleteJob: true } : { kind: "wait" };
 }
 
+/** True while containers of an answered build's pod may still run, or begin to: they are ended like the test. */
+export function mustEndPod(state: BuildState): boolean {
+  if (state.kind === "preparing") return !state.pod.isEnding;
+  return "pod" in state && state.pod !== undefined && state.pod.othersRunning && !state.pod.isEnding && !state.pod.isTerminal;
+}
+
+function mustDeleteJob(state: BuildState, verdict: Verdict): boolean {
+  const isPending = state.kind === "queued" || state.kind === "unscheduled" || state.kind === "preparing";
+  return findRule(verdict.rule)?.deletesJob === true || (isPending && !hasStarted(state));
+}
+
+function waitAtMost(...delays: (number | undefined)[]): BuildAction {
+  const given = delays.filter((delay) => delay !== undefined);
+  return given.length === 0 ? { kind: "wait" } : { kind: "wait", recheckInMs: Math.max(1, Math.min(...given)) };
+}
+
+/** How long until the present trouble is final. */
+function troubleMs({ trouble }: Sighting): number | undefined {
+  const finalAfterMs = trouble?.trouble.finalAfterMs;
+  return finalAfterMs === undefined ? undefined : finalAfterMs - (trouble?.standsMs ?? 0);
+}
+
+/** How long until Events are to be asked for what the objects do not tell. */
+function newsMs({ state, stateMs }: Sighting): number | undefined {
+  const wanted = eventsWanted(state);
+  return wanted && stateMs < wanted.afterMs ? wanted.afterMs - stateMs : undefined;
+}
+
 /** Which limit the build has overrun, or how long until it may. */
-function observeOverrun({ state, since, limits }: BuildFacts, now: Date): { end?: EndRequest; remainingMs?: number } {
+function observeOverrun({ state, since, limits, trouble }: BuildFacts, now: Date): { end?: EndRequest; remainingMs?: number } {
   switch (state.kind) {
     case "queued":
-      return overrun("no-pod", since, limits.podMs, now);
+      // A pod that a full quota keeps away waits for room like one that waits for a node.
+      return trouble?.trouble.rule === "quota-full"
+        ? overrun("schedule-timeout", since, limits.scheduleMs, now)
+        : overrun("no-pod", since, limits.podMs, now);
     case "unscheduled":
-      return limits.scheduleMs === undefined ? {} : overrun("schedule-timeout", since, limits.scheduleMs, now);
+      return overrun("schedule-timeout", since, limits.scheduleMs, now);
     case "preparing":
       return overrun("pull-timeout", since, limits.prepareMs, now);
     case "running":
@@ -74,7 +116,8 @@ function observeOverrun({ state, since, limits }: BuildFacts, now: Date): { end?
   }
 }
 
-function overrun(end: EndRequest, since: Date, limitMs: number, now: Date): { end?: EndRequest; remainingMs?: number } {
+function overrun(end: EndRequest, since: Date, limitMs: number | undefined, now: Date): { end?: EndRequest; remainingMs?: number } {
+  if (limitMs === undefined) return {};
   const remainingMs = since.getTime() + limitMs - now.getTime();
   return remainingMs <= 0 ? { end } : { remainingMs };
 }

@@ -1,43 +1,31 @@
-import type { Container, ContainerStatus, Job, Pod, PodSpec, TerminatedState } from "./kubernetes-objects.ts";
+import type { ContainerStatus, Job, Pod, TerminatedState } from "./kubernetes-objects.ts";
+import { isSidecar, judgedContainer, observePod, type PodFacts } from "./pod-facts.ts";
 
 /** Where a build stands, read from its Job and Pod alone; every field comes from the API server's objects. */
 export type BuildState =
   /** No Job is there (not yet, or no more: the caller knows which). */
   | { kind: "absent" }
-  /** Somebody (Kueue, a person) has suspended the Job. */
+  /** Somebody (Kueue, a person) has suspended the Job before its test began. */
   | { kind: "suspended" }
   /** The Job waits for its pod: not made yet, or refused. */
   | { kind: "queued" }
   /** The pod waits for a node. */
   | { kind: "unscheduled"; pod: PodFacts; reason: string }
   /** The pod has a node: images are pulled, init containers run. `since` is when the kubelet took it (RFC 3339). */
-  | { kind: "preparing"; pod: PodFacts; since: string | undefined; reason: string; waiting: WaitingContainer | undefined }
+  | { kind: "preparing"; pod: PodFacts; since: string | undefined; reason: string; waiting: readonly WaitingContainer[] }
   | { kind: "running"; pod: PodFacts; startedAt: string | undefined }
   /** The test's container has ended. */
-  | { kind: "exited"; pod: PodFacts; terminated: TerminatedState }
+  | { kind: "exited"; pod: PodFacts; job: JobFacts; terminated: TerminatedState; container: string }
   /** An init container ended the pod before the test ran. */
-  | { kind: "not-started"; pod: PodFacts; container: string; terminated: TerminatedState }
+  | { kind: "not-started"; pod: PodFacts; job: JobFacts; container: string; terminated: TerminatedState }
   /** The pod is over, or being taken away, and its test's end was not seen. */
-  | { kind: "lost"; pod: PodFacts | undefined; reason: string };
+  | { kind: "lost"; pod: PodFacts | undefined; job: JobFacts; reason: string };
 
-/** What verdict and decision need of a pod besides its state. */
-export interface PodFacts {
-  name: string;
-  node: string | undefined;
-  /** True from when the kubelet has accepted it; only then does `activeDeadlineSeconds` count. */
-  isStarted: boolean;
-  isTerminal: boolean;
-  phase: string;
-  /** The pod's own reason, e.g. `Evicted`, `DeadlineExceeded`. */
-  reason: string | undefined;
-  message: string | undefined;
-  /** Disrupted or deleted: whatever its containers say after that is not the test's doing. */
-  disruption: string | undefined;
-  /** True when its end was requested already by lowering its deadline. */
-  isEnding: boolean;
-  memoryLimit: string | number | undefined;
-  /** Names of further containers (not init) that still run. */
-  othersRunning: boolean;
+export interface JobFacts {
+  /** Deleted, perhaps not gone yet. */
+  isDeleted: boolean;
+  /** Suspended though its test had begun: the Job controller deletes the pod, and makes another one later. */
+  isSuspended: boolean;
 }
 
 export interface WaitingContainer {
@@ -46,40 +34,55 @@ export interface WaitingContainer {
   message: string;
 }
 
-/** The deadline that stands for "end now" (the smallest that the API takes); pods are created with hours. */
-export const ENDING_DEADLINE_SECONDS = 1;
-
-const TEST_CONTAINER = "test";
-
-/** The container whose exit code is the build's: `test`, or the first. */
-export function judgedContainer<T extends { containers: readonly Container[] }>(spec: T): Container | undefined {
-  return spec.containers.find(({ name }) => name === TEST_CONTAINER) ?? spec.containers[0];
-}
-
-/** Pure and level-based: any two observations of the same objects give the same state, whatever came before. */
-export function observeBuild(job: Job | undefined, pods: readonly Pod[]): BuildState {
+/**
+ * Pure and level-based: any two observations of the same objects give the same state, whatever came before. `killOf` tells what the
+ * kubelet said when it began to end a pod's containers by itself, where it did.
+ */
+export function observeBuild(
+  job: Job | undefined,
+  pods: readonly Pod[],
+  killOf: (pod: Pod) => string | undefined = () => undefined,
+): BuildState {
   if (!job) return { kind: "absent" };
   const pod = newest(pods);
   if (!pod?.spec) return observeWithoutPod(job);
-  const judged = judgedContainer(pod.spec)?.name ?? TEST_CONTAINER;
-  const facts = podFacts(pod, pod.spec, judged);
+  const judged = judgedContainer(pod.spec)?.name ?? "test";
+  const facts = observePod(pod, pod.spec, killOf(pod));
+  const state = pod.status?.containerStatuses?.find(({ name }) => name === judged)?.state;
+  const hasBegun = state?.running !== undefined || state?.terminated !== undefined;
+  const ofJob = { isDeleted: job.metadata.deletionTimestamp !== undefined, isSuspended: Boolean(job.spec?.suspend) && hasBegun };
+  const lost = (reason: string): BuildState => ({ kind: "lost", pod: facts, job: ofJob, reason });
 
-  const status = pod.status?.containerStatuses?.find(({ name }) => name === judged)?.state;
-  if (status?.terminated && !isUnknownEnd(status.terminated)) return { kind: "exited", pod: facts, terminated: status.terminated };
-  if (facts.disruption) return { kind: "lost", pod: facts, reason: facts.disruption };
-  const failedInit = pod.status?.initContainerStatuses?.find((init) => endedPod(init, pod));
-  if (failedInit?.state?.terminated) {
-    return { kind: "not-started", pod: facts, container: failedInit.name, terminated: failedInit.state.terminated };
+  if (job.spec?.suspend && !hasBegun && !facts.isTerminal) return { kind: "suspended" };
+  if (state?.terminated && !isUnknownEnd(state.terminated)) {
+    return { kind: "exited", pod: facts, job: ofJob, terminated: state.terminated, container: judged };
   }
-  if (facts.isTerminal || facts.phase === "Unknown") return { kind: "lost", pod: facts, reason: describe(facts) };
-  if (job.metadata.deletionTimestamp) return { kind: "lost", pod: facts, reason: "the Job was deleted" };
-  if (status?.running) return { kind: "running", pod: facts, startedAt: status.running.startedAt };
+  if (facts.disruption) return lost(facts.disruption.message);
+  if (facts.isDeleted) return lost("the pod was deleted");
+  const failedInit = pod.status?.initContainerStatuses?.find((init) => hasFailed(init, pod));
+  if (failedInit?.state?.terminated) {
+    return { kind: "not-started", pod: facts, job: ofJob, container: failedInit.name, terminated: failedInit.state.terminated };
+  }
+  if (facts.isTerminal || facts.phase === "Unknown") return lost(describe(facts));
+  if (ofJob.isDeleted) return lost("the Job was deleted");
+  if (ofJob.isSuspended) return lost("the Job was suspended while its test ran");
+  if (state?.running) return { kind: "running", pod: facts, startedAt: state.running.startedAt };
   if (!pod.spec.nodeName) {
     const scheduled = pod.status?.conditions?.find(({ type }) => type === "PodScheduled");
     return { kind: "unscheduled", pod: facts, reason: scheduled?.message ?? scheduled?.reason ?? "waits for a node" };
   }
-  const waiting = firstWaiting(pod);
-  return { kind: "preparing", pod: facts, since: pod.status?.startTime, reason: waiting?.reason ?? "starting", waiting };
+  const waiting = waitingContainers(pod);
+  return { kind: "preparing", pod: facts, since: pod.status?.startTime, reason: waiting[0]?.reason ?? "starting", waiting };
+}
+
+/** True when the test's container has been seen to run. */
+export function hasTestBegun(state: BuildState): boolean {
+  return state.kind === "running" || state.kind === "exited";
+}
+
+/** A suspended Job whose pod is gone already, by what was seen of it before: its next pod would run the test a second time. */
+export function suspendedAfterStart(pod: PodFacts | undefined): BuildState {
+  return { kind: "lost", pod, job: { isDeleted: false, isSuspended: true }, reason: "the Job was suspended while its test ran" };
 }
 
 /** True once its pod has told the end of the test, or that there will be none. A pod that nobody has seen tells nothing. */
@@ -103,9 +106,11 @@ function endCondition(job: Job) {
 }
 
 function observeWithoutPod(job: Job): BuildState {
-  if (job.metadata.deletionTimestamp) return { kind: "lost", pod: undefined, reason: "the Job was deleted" };
+  const isDeleted = job.metadata.deletionTimestamp !== undefined;
+  const lost = (reason: string): BuildState => ({ kind: "lost", pod: undefined, job: { isDeleted, isSuspended: false }, reason });
+  if (isDeleted) return lost("the Job was deleted");
   const failed = endCondition(job);
-  if (failed) return { kind: "lost", pod: undefined, reason: failed.message ?? failed.reason ?? "the Job ended and its pod is gone" };
+  if (failed) return lost(failed.message ?? failed.reason ?? "the Job ended and its pod is gone");
   return { kind: job.spec?.suspend ? "suspended" : "queued" };
 }
 
@@ -113,45 +118,21 @@ function newest(pods: readonly Pod[]): Pod | undefined {
   return [...pods].sort((a, b) => (b.metadata.creationTimestamp ?? "").localeCompare(a.metadata.creationTimestamp ?? ""))[0];
 }
 
-function podFacts(pod: Pod, spec: PodSpec, judged: string): PodFacts {
-  const { status } = pod;
-  const phase = status?.phase ?? "Pending";
-  const disrupted = status?.conditions?.find(({ type, status: value }) => type === "DisruptionTarget" && value === "True");
-  return {
-    name: pod.metadata.name,
-    node: spec.nodeName,
-    isStarted: status?.startTime !== undefined,
-    isTerminal: phase === "Succeeded" || phase === "Failed",
-    phase,
-    reason: status?.reason,
-    message: status?.message,
-    disruption: disrupted
-      ? (disrupted.message ?? disrupted.reason ?? "the pod was disrupted")
-      : pod.metadata.deletionTimestamp
-        ? "the pod was deleted"
-        : undefined,
-    isEnding: spec.activeDeadlineSeconds !== undefined && spec.activeDeadlineSeconds <= ENDING_DEADLINE_SECONDS,
-    memoryLimit: spec.containers.find(({ name }) => name === judged)?.resources?.limits?.memory,
-    othersRunning: (status?.containerStatuses ?? []).some(({ name, state }) => name !== judged && state?.running !== undefined),
-  };
-}
-
 /** The kubelet writes this when it lost sight of a container; its exit code (137) was never seen. */
 function isUnknownEnd(terminated: TerminatedState): boolean {
   return terminated.reason === "ContainerStatusUnknown";
 }
 
-function endedPod(init: ContainerStatus, pod: Pod): boolean {
-  const isSidecar = pod.spec?.initContainers?.find(({ name }) => name === init.name)?.restartPolicy === "Always";
-  return !isSidecar && init.state?.terminated !== undefined && init.state.terminated.exitCode !== 0;
+function hasFailed(init: ContainerStatus, pod: Pod): boolean {
+  const { terminated } = init.state ?? {};
+  return !isSidecar(pod.spec, init.name) && terminated !== undefined && terminated.exitCode !== 0 && !isUnknownEnd(terminated);
 }
 
-function firstWaiting(pod: Pod): WaitingContainer | undefined {
-  for (const { name, state } of [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])]) {
+function waitingContainers(pod: Pod): WaitingContainer[] {
+  return [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].flatMap(({ name, state }) => {
     const reason = state?.waiting?.reason;
-    if (reason && reason !== "PodInitializing") return { container: name, reason, message: state?.waiting?.message ?? "" };
-  }
-  return undefined;
+    return reason && reason !== "PodInitializing" ? [{ container: name, reason, message: state?.waiting?.message ?? "" }] : [];
+  });
 }
 
 function describe(facts: PodFacts): string {

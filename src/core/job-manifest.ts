@@ -1,5 +1,4 @@
 import { buildLimits, CHECKOUT_TIMEOUT } from "./build-limits.ts";
-import { judgedContainer } from "./build-state.ts";
 import { planCheckout } from "./checkout-plan.ts";
 import type { Container, EnvVar, Job, PodSpec, PodTemplate, VolumeMount } from "./kubernetes-objects.ts";
 import {
@@ -15,6 +14,7 @@ import {
   TIMEOUTS_ANNOTATION,
 } from "./names.ts";
 import { escapeExpansion, type Parameters, parameterEnvironment } from "./parameters.ts";
+import { judgedContainer } from "./pod-facts.ts";
 import { renderPodSecurity, withContainerSecurity } from "./pod-security.ts";
 import { renderService } from "./service-container.ts";
 import type { TestTask, TestTaskNodeLabel, TestTaskSpec } from "./test-task.ts";

@@ -110,6 +110,21 @@ export interface ContainerStatus {
     running?: { startedAt?: string };
     terminated?: TerminatedState;
   };
+  /** How it ended before it was started again. */
+  lastState?: { terminated?: TerminatedState };
+  /** Its startupProbe, if it has one, has passed. */
+  started?: boolean;
+  restartCount?: number;
+}
+
+/** `v1.Event`: what a controller or a kubelet says of an object; forgotten after an hour, and nobody promises that it comes. */
+export interface KubeEvent extends KubeObject {
+  involvedObject?: { kind?: string; name?: string; namespace?: string; uid?: string; fieldPath?: string };
+  type?: string;
+  reason?: string;
+  message?: string;
+  lastTimestamp?: string | null;
+  eventTime?: string | null;
 }
 
 export interface Pod extends KubeObject {

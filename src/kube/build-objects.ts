@@ -1,14 +1,15 @@
-import type { Job, KubeObject, Pod } from "../core/kubernetes-objects.ts";
+import type { Job, KubeEvent, KubeObject, Pod } from "../core/kubernetes-objects.ts";
 import { installationSelector, PARAMETERS_ANNOTATION } from "../core/names.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
+import { KillEvents } from "./kill-events.ts";
 import type { KubeClient } from "./kube-client.ts";
 import { isAlreadyExists, isNotFound, KubeError } from "./kube-error.ts";
 import { listAll } from "./list-all.ts";
 import { makeListWatch } from "./list-watch.ts";
 import { isObjectRefused, renderRefusal } from "./refusal.ts";
-import { JOBS, PODS } from "./resource.ts";
+import { EVENTS, JOBS, PODS } from "./resource.ts";
 
 /** Set by the Job controller on the pods it makes. https://kubernetes.io/docs/reference/labels-annotations-taints/ */
 const JOB_NAME_LABEL = "batch.kubernetes.io/job-name";
@@ -33,6 +34,7 @@ export class BuildObjects implements Service {
   readonly #stopping = new AbortController();
   readonly #jobs;
   readonly #pods;
+  readonly #kills: KillEvents;
   /** `namespace/Job name` -> pods by name. */
   readonly #podsOfJob = new Map<string, Map<string, Pod>>();
   readonly #jobOfPod = new Map<string, string>();
@@ -57,20 +59,27 @@ export class BuildObjects implements Service {
         if (jobKey) onChange(...partsOf(jobKey));
       },
     });
+    this.#kills = new KillEvents({
+      ...{ client, namespaces, clock, logger },
+      onKill: (namespace, podName) => {
+        const jobKey = this.#jobOfPod.get(`${namespace}/${podName}`);
+        if (jobKey) onChange(...partsOf(jobKey));
+      },
+    });
   }
 
   async start(): Promise<void> {
-    await Promise.all([this.#jobs.start(), this.#pods.start()]);
+    await Promise.all([this.#jobs.start(), this.#pods.start(), this.#kills.start()]);
   }
 
   /** Breaks what still runs: whether a write took effect, whoever comes next finds out. */
   async stop(): Promise<void> {
     this.#stopping.abort(new KubeError("TH_KUBE_CLOSED", "the operator stops"));
-    await Promise.all([this.#jobs.stop(), this.#pods.stop()]);
+    await Promise.all([this.#jobs.stop(), this.#pods.stop(), this.#kills.stop()]);
   }
 
   async synced(): Promise<void> {
-    await Promise.all([this.#jobs.synced(), this.#pods.synced()]);
+    await Promise.all([this.#jobs.synced(), this.#pods.synced(), this.#kills.synced()]);
   }
 
   lastHeardMsAgo(): number {
@@ -87,6 +96,16 @@ export class BuildObjects implements Service {
 
   cachedPods(namespace: string, jobName: string): Pod[] {
     return [...(this.#podsOfJob.get(`${namespace}/${jobName}`)?.values() ?? [])];
+  }
+
+  killOf(pod: Pod): string | undefined {
+    return this.#kills.of(pod);
+  }
+
+  /** The Events about one object, past any cache. */
+  async readEvents(namespace: string, uid: string): Promise<KubeEvent[]> {
+    const query = { fieldSelector: `involvedObject.uid=${uid}`, signal: this.#stopping.signal };
+    return (await listAll<KubeEvent>(this.#client, EVENTS, namespace, query)).items;
   }
 
   /** @throws KubeError when it may go better later, or when what is refused is not the Job itself. */

@@ -40,6 +40,7 @@ export interface ListWatchOptions<T extends KubeObject> {
   /** undefined: all namespaces, over one watch; otherwise one watch each. */
   readonly namespaces: readonly string[] | undefined;
   readonly labelSelector?: string;
+  readonly fieldSelector?: string;
   /** What is kept of an object; by default all but `metadata.managedFields`. */
   readonly trim?: (object: KubeObject) => T;
   /**
@@ -84,7 +85,7 @@ interface Scope<T extends KubeObject> {
 }
 
 export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>): ListWatch<T> {
-  const { client, resource, labelSelector, clock = systemClock, random = Math.random } = options;
+  const { client, resource, labelSelector, fieldSelector, clock = systemClock, random = Math.random } = options;
   const times = { ...DEFAULT_TIMES, ...options.times };
   const stopping = new AbortController();
   const trim = options.trim ?? (dropManagedFields as (object: KubeObject) => T);
@@ -105,7 +106,7 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
 
   async function list(scope: Scope<T>): Promise<void> {
     const onPage = () => hear(scope);
-    const query = { labelSelector, signal: stopping.signal };
+    const query = { labelSelector, fieldSelector, signal: stopping.signal };
     const { items, resourceVersion } = await listAll<KubeObject>(client, resource, scope.namespace, query, onPage);
     scope.cache.replace(items);
     scope.resourceVersion = resourceVersion;
@@ -117,7 +118,7 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
   /** Returns when the server ended the watch in the normal way. */
   async function watch(scope: Scope<T>, resourceVersion: string): Promise<void> {
     const timeoutSeconds = Math.ceil(times.watchSeconds * (1 + random() / 2));
-    const query = { labelSelector, resourceVersion, timeoutSeconds, idleMs: times.idleMs, signal: stopping.signal };
+    const query = { labelSelector, fieldSelector, resourceVersion, timeoutSeconds, idleMs: times.idleMs, signal: stopping.signal };
     for await (const event of client.watch<KubeObject>(resource, scope.namespace, query)) {
       hear(scope);
       scope.failures = 0;

@@ -1,4 +1,4 @@
-import type { ContainerStatus, Job, Pod } from "../../src/core/kubernetes-objects.ts";
+import type { Condition, ContainerStatus, Job, KubeEvent, Pod } from "../../src/core/kubernetes-objects.ts";
 
 /** A Job as the API server shows it. */
 export function makeJob(changes: { metadata?: Partial<Job["metadata"]>; spec?: Partial<Job["spec"]>; status?: Job["status"] } = {}): Job {
@@ -44,3 +44,28 @@ export function terminated(
     },
   };
 }
+
+/** A native sidecar that runs, or as `changes` say. */
+export function service(name: string, changes: Partial<ContainerStatus> = {}): ContainerStatus {
+  return { ...running(name), started: true, restartCount: changes.lastState ? 1 : 0, ...changes };
+}
+
+export function disrupted(reason: string, message = reason): Condition {
+  return { type: "DisruptionTarget", status: "True", reason, message };
+}
+
+export function makeEvent(reason: string, message: string): KubeEvent {
+  return {
+    metadata: { name: `unit.${reason}`, namespace: "ci" },
+    reason,
+    message,
+    type: "Warning",
+    lastTimestamp: "2026-01-01T00:00:10Z",
+  };
+}
+
+/** Changes for a pod that waits for a node. */
+export const UNSCHEDULED = {
+  spec: { containers: [{ name: "test" }], nodeName: undefined as never },
+  status: { phase: "Pending", startTime: undefined as never, containerStatuses: [] },
+} satisfies Parameters<typeof makePod>[0];

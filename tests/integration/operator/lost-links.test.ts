@@ -140,6 +140,7 @@ describe("a build whose link is lost", () => {
     await stage.logged("retries to create the Job");
     stage.link.cut();
     assert.equal((await answerOf(build)).result, null);
+    await stage.logged("lost the link to whoever asked for the build");
     stage.clock.skip(UNCLAIMED_MS);
     const judged = await stage.logged("judged the build");
     assert.equal(judged.fields.rule, "unclaimed");

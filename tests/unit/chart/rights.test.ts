@@ -23,6 +23,7 @@ function makeRecordingClient(isMissing: () => boolean) {
     ["jobs", Promise.withResolvers<void>()],
     ["pods", Promise.withResolvers<void>()],
     ["testtasks", Promise.withResolvers<void>()],
+    ["events", Promise.withResolvers<void>()],
   ]);
   const note = (verb: string, resource: Resource, subresource?: string) =>
     calls.add(`${verb} ${resource.group}/${renderRbacResource(resource, subresource)}`);
@@ -71,11 +72,13 @@ async function collectCalls(): Promise<Set<string>> {
   await call(tasks, "start");
   await call(builds, "synced");
   await call(tasks, "synced");
-  await Promise.all(["jobs", "pods", "testtasks"].map(watching));
+  await Promise.all(["jobs", "pods", "testtasks", "events"].map(watching));
   for (const name of ["lastHeardMsAgo", "cachedJobs"] as const) await call(builds, name);
   for (const name of ["lastHeardMsAgo", "cachedTestTasks"] as const) await call(tasks, name);
   await call(builds, "cachedJob", NAMESPACE, "a-1");
   await call(builds, "cachedPods", NAMESPACE, "a-1");
+  await call(builds, "killOf", { metadata: { name: "a-1-x", uid: "u" } });
+  await call(builds, "readEvents", NAMESPACE, "u");
   await call(builds, "createJob", JOB);
   await call(builds, "getJob", NAMESPACE, "a-1");
   await call(builds, "readPods", NAMESPACE, "a-1");

@@ -1,19 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type BuildAction, type BuildFacts, decideBuild } from "../../../src/core/build-decision.ts";
-import { observeBuild } from "../../../src/core/build-state.ts";
+import { type BuildAction, type BuildFacts, decideBuild, mustEndPod } from "../../../src/core/build-decision.ts";
+import { observeBuild, suspendedAfterStart } from "../../../src/core/build-state.ts";
 import type { Job, Pod } from "../../../src/core/kubernetes-objects.ts";
 import type { Verdict } from "../../../src/core/verdict.ts";
 import { makeJob, makePod, running, terminated, waiting } from "../../support/build-objects.ts";
 
 const LIMITS = { podMs: 600_000, scheduleMs: undefined, prepareMs: 1_200_000, runMs: 3_600_000, run: "1h" };
 const NOW = new Date("2026-01-01T12:00:00Z");
-const DISRUPTED = {
-  type: "DisruptionTarget",
-  status: "True",
-  reason: "DeletionByTaintManager",
-  message: "taint manager deletes it",
-} as const;
 const DELETED = { deletionTimestamp: "2026-01-01T00:00:20Z" };
 const ENDING = { containers: [{ name: "test" }], nodeName: "node-1", activeDeadlineSeconds: 1 };
 
@@ -26,163 +20,6 @@ function verdictOf(action: BuildAction): Verdict {
   assert.equal(action.kind, "finish");
   return (action as Extract<BuildAction, { kind: "finish" }>).verdict;
 }
-
-describe("a build that ended", () => {
-  const rows: { name: string; pod: Pod; facts?: Partial<BuildFacts>; result: string | null; rule: string }[] = [
-    {
-      name: "exit code 0 is SUCCESS",
-      pod: makePod({ status: { phase: "Running", containerStatuses: [terminated("test", 0)] } }),
-      result: "SUCCESS",
-      rule: "exit-0",
-    },
-    {
-      name: "exit code 0 is SUCCESS while another container still runs",
-      pod: makePod({ status: { containerStatuses: [running("web"), terminated("test", 0)] } }),
-      result: "SUCCESS",
-      rule: "exit-0",
-    },
-    {
-      name: "another exit code is FAILURE",
-      pod: makePod({ status: { containerStatuses: [terminated("test", 3)] } }),
-      result: "FAILURE",
-      rule: "exit-code",
-    },
-    {
-      name: "the test's own sentence is the result",
-      pod: makePod({ status: { containerStatuses: [terminated("test", 1, { message: "Migration 205->206 took too long\nmore\n" })] } }),
-      result: "Migration 205->206 took too long",
-      rule: "exit-code",
-    },
-    {
-      name: "a test that fails and says SUCCESS is a FAILURE",
-      pod: makePod({ status: { containerStatuses: [terminated("test", 1, { message: "  success: \n" })] } }),
-      result: "FAILURE",
-      rule: "exit-code",
-    },
-    {
-      name: "a sentence of a test that passed changes nothing",
-      pod: makePod({ status: { containerStatuses: [terminated("test", 0, { message: "12 tests failed" })] } }),
-      result: "SUCCESS",
-      rule: "exit-0",
-    },
-    {
-      name: "out of its own memory limit names the limit",
-      pod: makePod({
-        spec: { containers: [{ name: "test", resources: { limits: { memory: "2Gi" } } }], nodeName: "n" },
-        status: { containerStatuses: [terminated("test", 137, { reason: "OOMKilled" })] },
-      }),
-      result: "FAILURE - out of memory (limit 2Gi)",
-      rule: "out-of-memory",
-    },
-    {
-      name: "out of memory without a limit is the node's fault",
-      pod: makePod({ status: { containerStatuses: [terminated("test", 137, { reason: "OOMKilled" })] } }),
-      result: null,
-      rule: "node-out-of-memory",
-    },
-    {
-      name: "a container that cannot be started gives no result",
-      pod: makePod({ status: { containerStatuses: [terminated("test", 128, { reason: "StartError", message: "no such file" })] } }),
-      result: null,
-      rule: "not-runnable",
-    },
-    {
-      name: "an exit code in a disrupted pod gives no result",
-      pod: makePod({ status: { phase: "Failed", conditions: [DISRUPTED], containerStatuses: [terminated("test", 143)] } }),
-      result: null,
-      rule: "pod-disrupted",
-    },
-    {
-      name: "exit code 0 in a deleted pod gives no result",
-      pod: makePod({ metadata: DELETED, status: { containerStatuses: [terminated("test", 0)] } }),
-      result: null,
-      rule: "pod-disrupted",
-    },
-    {
-      name: "an evicted pod gives no result",
-      pod: makePod({ status: { phase: "Failed", reason: "Evicted", containerStatuses: [terminated("test", 137)] } }),
-      result: null,
-      rule: "evicted",
-    },
-    {
-      name: "the pod's backstop deadline after less than the run limit gives no result",
-      pod: makePod({ status: { phase: "Failed", reason: "DeadlineExceeded", containerStatuses: [terminated("test", 137)] } }),
-      result: null,
-      rule: "pod-deadline",
-    },
-    {
-      name: "the pod's backstop deadline after the run limit is TIMED_OUT",
-      pod: makePod({
-        status: {
-          phase: "Failed",
-          reason: "DeadlineExceeded",
-          containerStatuses: [terminated("test", 137, { finishedAt: "2026-01-01T01:00:02Z" })],
-        },
-      }),
-      result: "TIMED_OUT",
-      rule: "run-timeout",
-    },
-    {
-      name: "a pod that was refused by its node gives no result",
-      pod: makePod({ status: { phase: "Failed", reason: "OutOfcpu", message: "no cpu", containerStatuses: [] } }),
-      result: null,
-      rule: "pod-lost",
-    },
-    {
-      name: "a status that the kubelet lost gives no result",
-      pod: makePod({ status: { phase: "Failed", containerStatuses: [terminated("test", 137, { reason: "ContainerStatusUnknown" })] } }),
-      result: null,
-      rule: "pod-lost",
-    },
-    {
-      name: "a pod that Succeeded without its test's exit code gives no result",
-      pod: makePod({ status: { phase: "Succeeded", containerStatuses: [] } }),
-      result: null,
-      rule: "pod-lost",
-    },
-    { name: "a deleted pod that still runs gives no result", pod: makePod({ metadata: DELETED }), result: null, rule: "pod-lost" },
-    {
-      name: "a checkout without network gives no result",
-      pod: makePod({
-        status: { phase: "Failed", initContainerStatuses: [terminated("checkout", 69, { message: "no route" })], containerStatuses: [] },
-      }),
-      result: null,
-      rule: "checkout-failed",
-    },
-    {
-      name: "a checkout that was refused is CONFIG_ERROR with its sentence",
-      pod: makePod({
-        status: {
-          phase: "Failed",
-          initContainerStatuses: [terminated("checkout", 78, { message: "ZUUL_URL has no scheme" })],
-          containerStatuses: [],
-        },
-      }),
-      result: "CONFIG_ERROR - ZUUL_URL has no scheme",
-      rule: "checkout-configuration",
-    },
-    {
-      name: "an image name that can never be pulled is CONFIG_ERROR",
-      pod: makePod({
-        status: { phase: "Pending", startTime: "x", containerStatuses: [waiting("test", "InvalidImageName", "couldn't parse it")] },
-      }),
-      result: "CONFIG_ERROR - invalid image name - couldn't parse it",
-      rule: "invalid-image-name",
-    },
-  ];
-  for (const { name, pod, facts, result, rule } of rows) {
-    test(name, () => {
-      const verdict = verdictOf(decide([pod], facts));
-      assert.deepEqual({ result: verdict.result, rule: verdict.rule }, { result, rule });
-    });
-  }
-
-  test("a Job that is gone gives no result", () => {
-    const job = makeJob({ status: { conditions: [{ type: "Failed", status: "True", message: "the pod is gone" }] } });
-    assert.equal(verdictOf(decide([], { job })).result, null);
-    assert.equal(verdictOf(decide([], { job: makeJob({ metadata: DELETED }) })).result, null);
-  });
-});
 
 describe("a build that is to end", () => {
   test("gets its running pod ended, once", () => {
@@ -268,5 +105,76 @@ describe("limits", () => {
   test("a Job that gets no pod is given up, a suspended one is not", () => {
     assert.equal(verdictOf(decide([], { since: ago(600_000) })).rule, "no-pod");
     assert.equal(decide([], { since: ago(600_000), job: makeJob({ spec: { suspend: true } }) }).kind, "wait");
+  });
+});
+
+describe("what waits for what may not come", () => {
+  const ago = (ms: number) => new Date(NOW.getTime() - ms);
+  const seen = (rule: "image-not-found" | "quota-full" | "pod-refused", finalAfterMs: number | undefined, ms: number) => ({
+    trouble: { rule, key: rule, finalAfterMs, sentence: "why", evidence: {} },
+    since: ago(ms),
+  });
+  const pulling = makePod({ status: { phase: "Pending", containerStatuses: [waiting("test", "ErrImagePull")] } });
+
+  test("is looked at again when that is final, and not counted from any earlier trouble", () => {
+    const facts = { since: ago(600_000), trouble: seen("image-not-found", 60_000, 59_000) };
+    assert.deepEqual(decide([pulling], facts), { kind: "wait", recheckInMs: 1000 });
+    const action = decide([pulling], { ...facts, trouble: seen("image-not-found", 60_000, 60_000) });
+    assert.equal(verdictOf(action).rule, "image-not-found");
+    assert.equal(action.kind === "finish" && action.deleteJob, false, "its pod is ended, and the Job kept");
+  });
+
+  test("takes its Job with it when that has no pod, which would come one day", () => {
+    const action = decide([], { trouble: seen("pod-refused", 0, 0) });
+    assert.deepEqual([verdictOf(action).rule, action.kind === "finish" && action.deleteJob], ["pod-refused", true]);
+  });
+
+  test("is only a full quota: it waits without an end, or as long as the task waits for a node", () => {
+    const facts = { since: ago(86_400_000), trouble: seen("quota-full", undefined, 86_400_000) };
+    assert.deepEqual(decide([], facts), { kind: "wait" });
+    assert.equal(verdictOf(decide([], { ...facts, limits: { ...LIMITS, scheduleMs: 60_000 } })).rule, "schedule-timeout");
+  });
+
+  test("is asked about when the objects tell nothing: a Job without a pod after 5 s, a silent pod after 20 s", () => {
+    assert.deepEqual(decide([], { since: ago(1000) }), { kind: "wait", recheckInMs: 4000 });
+    const silent = makePod({ status: { phase: "Pending", containerStatuses: [waiting("test", "ContainerCreating")] } });
+    assert.deepEqual(decide([silent], { since: ago(1000) }), { kind: "wait", recheckInMs: 19_000 });
+    assert.deepEqual(decide([pulling], { since: ago(1000) }), { kind: "wait", recheckInMs: 1_199_000 });
+  });
+
+  test("gives way to a stop", () => {
+    assert.equal(decide([pulling], { requested: "stop", trouble: seen("image-not-found", 60_000, 60_000) }).kind, "end-pod");
+  });
+});
+
+describe("what is left of an answered build", () => {
+  test("is ended: containers beside the test, and a pod that still prepares", () => {
+    const beside = makePod({ status: { containerStatuses: [running("web"), terminated("test", 0)] } });
+    const preparing = makePod({ status: { phase: "Pending", containerStatuses: [waiting("test", "InvalidImageName")] } });
+    assert.deepEqual(
+      [beside, preparing].map((pod) => mustEndPod(observeBuild(makeJob(), [pod]))),
+      [true, true],
+    );
+    const alone = makePod({ status: { containerStatuses: [terminated("test", 0)] } });
+    const ending = { ...beside, spec: ENDING };
+    assert.deepEqual(
+      [alone, ending].map((pod) => mustEndPod(observeBuild(makeJob(), [pod]))),
+      [false, false],
+    );
+  });
+
+  test("is a Job that must not begin again after Kueue took its room away", () => {
+    const action = decide([makePod({ metadata: DELETED })], { job: makeJob({ spec: { suspend: true } }) });
+    assert.deepEqual([verdictOf(action).rule, action.kind === "finish" && action.deleteJob], ["job-suspended", true]);
+    const gone = suspendedAfterStart(undefined);
+    assert.equal(verdictOf(decideBuild({ state: gone, requested: undefined, since: NOW, limits: LIMITS }, NOW)).rule, "job-suspended");
+  });
+});
+
+describe("an exit by a signal", () => {
+  test("is judged when the pod ends, or three seconds later", () => {
+    const killed = makePod({ status: { containerStatuses: [terminated("test", 137)] } });
+    assert.deepEqual(decide([killed]), { kind: "wait", recheckInMs: 3000 });
+    assert.equal(verdictOf(decide([killed], { since: new Date(NOW.getTime() - 3000) })).rule, "exit-code");
   });
 });
