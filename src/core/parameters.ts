@@ -11,6 +11,9 @@ export type ParsedParameters = { ok: true; parameters: Parameters } | { ok: fals
 /** An annotation holds at most 256 KiB with everything beside it; half of that is for the parameters. Counted on the received bytes. */
 export const MAX_PARAMETERS_BYTES = 128 * 1024;
 
+/** Far beyond what a parameter-function makes; 128 KiB could nest so deep that writing it as JSON exhausts the stack. */
+const MAX_DEPTH = 100;
+
 /** Linux takes 128 KiB for one `NAME=value`; beyond this size a value is only in the file. */
 export const MAX_ENV_VALUE_BYTES = 32 * 1024;
 
@@ -40,7 +43,18 @@ export function parseParameters(payload: Uint8Array, receivedBytes = payload.len
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return { ok: false, problem: "the request's parameters are no JSON object" };
   }
+  if (isDeeperThan(MAX_DEPTH, value)) return { ok: false, problem: `the request's parameters are nested more than ${MAX_DEPTH} deep` };
   return { ok: true, parameters: { text, values: new Map(Object.entries(value)) } };
+}
+
+/** Level by level, as recursion is what is to be prevented. */
+function isDeeperThan(depth: number, value: object): boolean {
+  let level: object[] = [value];
+  for (let reached = 1; level.length > 0; reached += 1) {
+    if (reached > depth) return true;
+    level = level.flatMap((each) => Object.values(each)).filter((each) => typeof each === "object" && each !== null);
+  }
+  return false;
 }
 
 /** The value of a parameter when it is text, else undefined. */

@@ -21,6 +21,8 @@ describe("parseParameters", () => {
     ["a number", "7", /no JSON object/],
     ["invalid UTF-8", Buffer.from([0x7b, 0xff, 0x7d]), /not UTF-8/],
     ["a raw NUL", '{"a":"\0"}', /are not JSON/],
+    ["arrays 60,000 deep", `{"a":${"[".repeat(60_000)}${"]".repeat(60_000)}}`, /nested more than 100 deep/],
+    ["objects 102 deep", `${'{"a":'.repeat(102)}1${"}".repeat(102)}`, /nested more than 100 deep/],
     ["5 MB", JSON.stringify({ a: "x".repeat(5e6) }), /4883 KiB are over the limit of 128 KiB/],
   ];
   for (const [name, payload, problem] of bad) {
@@ -41,6 +43,8 @@ describe("parseParameters", () => {
   });
 
   test("takes parameters of exactly the limit", () => {
+    assert.equal(parse(`{"a":${"[".repeat(99)}${"]".repeat(99)}}`).ok, true);
+    assert.equal(parse(`{"a":${"[".repeat(100)}${"]".repeat(100)}}`).ok, false);
     const text = `{"a":"${"x".repeat(MAX_PARAMETERS_BYTES - 8)}"}`;
     assert.equal(text.length, MAX_PARAMETERS_BYTES);
     assert.equal(parse(text).ok, true);
