@@ -1,4 +1,4 @@
-import { connect, type Socket } from "node:net";
+import { connect, type Socket, type TcpNetConnectOpts } from "node:net";
 import type { Clock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 import { encodePacket, PacketDecoder, type PacketLimits, splitFields } from "./codec.ts";
@@ -33,6 +33,8 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   readonly times?: Partial<ConnectionTimes>;
   readonly maxUnsentBytes?: number;
+  /** Default: TCP. */
+  readonly connect?: (to: TcpNetConnectOpts) => Socket;
   /** TCP is established. What it sends leaves in one piece. */
   onOpen(): void;
   /** Every packet but STATUS_RES, synchronously from the socket's data event. What it throws ends the connection. */
@@ -81,7 +83,8 @@ export class Connection {
       this.destroy(new GearmanError("TH_GEARMAN_CONNECT", `no connection to ${options.server} within ${this.#times.connectMs} ms`));
     });
     const { host, port } = parseServerAddress(options.server);
-    this.#socket = connect({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: this.#times.keepAliveMs });
+    const open = options.connect ?? connect;
+    this.#socket = open({ host, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: this.#times.keepAliveMs });
     this.#socket.on("connect", () => this.#begin());
     this.#socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     this.#socket.on("end", () => this.destroy(new GearmanError("TH_GEARMAN_LOST", `${options.server} closed the connection`)));
