@@ -9,7 +9,9 @@ export interface BuildLimits {
   /** From the pod's creation until a node has it. */
   scheduleMs: number | undefined;
   /** From when the kubelet took the pod until the test's container runs: pulling and init containers. */
-  prepareMs: number;
+  pullMs: number;
+  /** What the checkout may take beside that, where there is one. */
+  checkoutMs: number;
   runMs: number;
   /** The run limit as the task wrote it, for people. */
   run: string;
@@ -103,7 +105,7 @@ function observeOverrun({ state, since, limits, trouble }: BuildFacts, now: Date
     case "unscheduled":
       return overrun("schedule-timeout", since, limits.scheduleMs, now);
     case "preparing":
-      return overrun("pull-timeout", since, limits.prepareMs, now);
+      return overrun("pull-timeout", since, limits.pullMs + (state.pod.hasCheckout ? limits.checkoutMs : 0), now);
     case "running":
       return overrun("run-timeout", since, limits.runMs, now);
     case "exited":

@@ -13,7 +13,8 @@ export function buildLimits(timeouts: { pull: string; run: string; schedule?: st
   return {
     podMs: POD_TIMEOUT_MS,
     scheduleMs: timeouts.schedule === undefined ? undefined : parseDurationMs(timeouts.schedule),
-    prepareMs: parseDurationMs(timeouts.pull) + CHECKOUT_TIMEOUT_MS,
+    pullMs: parseDurationMs(timeouts.pull),
+    checkoutMs: CHECKOUT_TIMEOUT_MS,
     runMs: parseDurationMs(timeouts.run),
     run: timeouts.run,
   };

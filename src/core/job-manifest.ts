@@ -117,7 +117,7 @@ function renderPodTemplate(input: ManifestInput, labels: Record<string, string>)
     automountServiceAccountToken: base.spec.automountServiceAccountToken ?? false,
     ...(spec.serviceAccountName === undefined ? {} : { serviceAccountName: spec.serviceAccountName }),
     ...(spec.priorityClassName === undefined ? {} : { priorityClassName: spec.priorityClassName }),
-    activeDeadlineSeconds: Math.ceil((limits.prepareMs + limits.runMs + BACKSTOP_MS) / 1000),
+    activeDeadlineSeconds: Math.ceil((limits.pullMs + limits.checkoutMs + limits.runMs + BACKSTOP_MS) / 1000),
     securityContext: renderPodSecurity(base.spec.securityContext, spec.securityContext),
     // The template's init containers may need the services, the services what was checked out before a second passes in vain.
     initContainers: [

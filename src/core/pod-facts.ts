@@ -20,6 +20,8 @@ export interface PodFacts {
   killed: string | undefined;
   /** True when its end was requested already by lowering its deadline. */
   isEnding: boolean;
+  /** It has the checkout's init container. */
+  hasCheckout: boolean;
   /** False for a pod whose node never began with any container of it. */
   hasContainerStatuses: boolean;
   /** Limits of memory by container, init containers included. */
@@ -39,6 +41,9 @@ export interface ServiceEnd {
 export const ENDING_DEADLINE_SECONDS = 1;
 
 const TEST_CONTAINER = "test";
+
+/** The init container that runs `turbo-hipster checkout`. */
+export const CHECKOUT_CONTAINER = "checkout";
 
 /** The container whose exit code is the build's: `test`, or the first. */
 export function judgedContainer<T extends { containers: readonly Container[] }>(spec: T): Container | undefined {
@@ -67,6 +72,7 @@ export function observePod(pod: Pod, spec: PodSpec, killed: string | undefined):
     isDeleted: pod.metadata.deletionTimestamp !== undefined,
     killed,
     isEnding: spec.activeDeadlineSeconds !== undefined && spec.activeDeadlineSeconds <= ENDING_DEADLINE_SECONDS,
+    hasCheckout: spec.initContainers?.some(({ name }) => name === CHECKOUT_CONTAINER) ?? false,
     hasContainerStatuses: [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].length > 0,
     memoryLimits: Object.fromEntries(limits),
     services: findServiceEnds(pod, spec, judged),

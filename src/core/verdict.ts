@@ -1,7 +1,8 @@
 import type { BuildState } from "./build-state.ts";
 import { CHECKOUT_EXIT_CODES } from "./checkout-plan.ts";
+import { ownDiskLimit } from "./disk-limit.ts";
 import type { TerminatedState } from "./kubernetes-objects.ts";
-import type { PodFacts } from "./pod-facts.ts";
+import { CHECKOUT_CONTAINER, type PodFacts } from "./pod-facts.ts";
 import { cleanResultText, failureText } from "./result-text.ts";
 import { startFailure } from "./start-failure.ts";
 import type { WaitingTrouble } from "./waiting-trouble.ts";
@@ -131,7 +132,7 @@ export const VERDICT_RULES = [
   {
     id: "pull-timeout",
     class: "infrastructure",
-    seen: "The pod's images and init containers were not ready within `timeouts.pull` and the checkout's 10 minutes.",
+    seen: "The pod's images and init containers were not ready within `timeouts.pull`, and the checkout's 10 minutes if it has one.",
     result: null,
     keeps: POD,
     find: whenEndedBy("pull-timeout", () => "the pod's images and init containers were not ready in time"),
@@ -178,13 +179,11 @@ export const VERDICT_RULES = [
     seen: "The kubelet evicted the pod for its own limit of ephemeral storage or of an emptyDir (no `DisruptionTarget` condition).",
     result: "FAILURE - out of disk (limit 10Gi)",
     keeps: "pod, exit code, the kubelet's message",
-    find: whenPod(({ reason, disruption, message = "" }) => {
-      if (reason !== "Evicted" || disruption || !/exceed(s|ed)\b/i.test(message)) return undefined;
-      const limit = /(?:total limit of containers|ephemeral storage limit|exceeds the limit) "?([0-9]+(?:[.][0-9]+)?[a-zA-Z]*)/.exec(
-        message,
-      )?.[1];
-      return { sentence: `FAILURE - out of disk${limit ? ` (limit ${limit})` : ""}`, evidence: { message } };
-    }),
+    find: (sighting) =>
+      whenPod(({ reason, disruption, message = "" }) => {
+        const sentence = reason === "Evicted" && !disruption ? ownDiskLimit(message) : undefined;
+        return sentence === undefined ? undefined : { sentence, evidence: { message } };
+      })(sighting) ?? whenTroubled("out-of-disk")(sighting),
   },
   {
     id: "preempted",
@@ -691,7 +690,7 @@ function whenRefusedByNode(is: (reason: string) => boolean): (sighting: Sighting
 
 function whenCheckoutFailed(exitCode: number | undefined, before = ""): (sighting: Sighting) => Finding | undefined {
   return ({ state }) => {
-    if (state.kind !== "not-started" || state.container !== "checkout") return undefined;
+    if (state.kind !== "not-started" || state.container !== CHECKOUT_CONTAINER) return undefined;
     const { terminated } = state;
     if (exitCode !== undefined && terminated.exitCode !== exitCode) return undefined;
     const said = cleanResultText(terminated.message ?? "") || endOf(terminated);

@@ -1,4 +1,5 @@
 import type { BuildState, WaitingContainer } from "./build-state.ts";
+import { ownDiskLimit } from "./disk-limit.ts";
 import type { KubeEvent } from "./kubernetes-objects.ts";
 import { isQuotaFull } from "./template-review.ts";
 
@@ -20,7 +21,8 @@ export type WaitingRule =
   | "container-config"
   | "volume-not-found"
   | "pod-refused"
-  | "namespace-terminating";
+  | "namespace-terminating"
+  | "out-of-disk";
 
 /** How long a trouble must stand unchanged: a Secret may come a moment after the task, a tag a moment after its push. */
 const FINAL_AFTER_MS: Record<WaitingRule, number> = {
@@ -30,6 +32,7 @@ const FINAL_AFTER_MS: Record<WaitingRule, number> = {
   "volume-not-found": 30_000,
   "pod-refused": 0,
   "namespace-terminating": 0,
+  "out-of-disk": 0,
 };
 
 /** A Job without a pod for this long is asked about; it comes within milliseconds where nothing is in the way. */
@@ -40,6 +43,8 @@ const NO_NEWS_MS = 20_000;
 /** Whose Events would tell more about this state, and from when on; undefined when its objects tell enough. */
 export function eventsWanted(state: BuildState): { of: "job" | "pod"; afterMs: number } | undefined {
   if (state.kind === "queued") return { of: "job", afterMs: NO_POD_MS };
+  // The pod itself does not tell why the kubelet ended it when its test then exited 0.
+  if (state.kind === "exited" && state.pod.killed !== undefined && state.pod.phase === "Succeeded") return { of: "pod", afterMs: 0 };
   const isSilent = state.kind === "preparing" && state.waiting.every(({ reason }) => reason === "ContainerCreating");
   return isSilent ? { of: "pod", afterMs: NO_NEWS_MS } : undefined;
 }
@@ -57,6 +62,8 @@ export function observeTrouble(state: BuildState, events: readonly KubeEvent[]):
         if (found) return found;
       }
       return observeMount(events);
+    case "exited":
+      return observeEviction(events);
     default:
       return undefined;
   }
@@ -95,6 +102,12 @@ function observeMount(events: readonly KubeEvent[]): WaitingTrouble | undefined 
   const message = event?.message ?? "";
   const missing = /((?:secret|configmap|persistentvolumeclaim) "[^"]*" not found|references non-existent \w+ key: \S+)/i.exec(message)?.[1];
   return missing === undefined ? undefined : trouble("volume-not-found", `volume-not-found ${missing}`, missing, { event: message });
+}
+
+function observeEviction(events: readonly KubeEvent[]): WaitingTrouble | undefined {
+  const message = newest(events.filter(({ reason }) => reason === "Evicted"))?.message ?? "";
+  const sentence = ownDiskLimit(message);
+  return sentence === undefined ? undefined : trouble("out-of-disk", "out-of-disk", sentence, { event: message });
 }
 
 function observeUnscheduled(reason: string): WaitingTrouble | undefined {

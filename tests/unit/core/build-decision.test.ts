@@ -6,7 +6,7 @@ import type { Job, Pod } from "../../../src/core/kubernetes-objects.ts";
 import type { Verdict } from "../../../src/core/verdict.ts";
 import { makeJob, makePod, running, terminated, waiting } from "../../support/build-objects.ts";
 
-const LIMITS = { podMs: 600_000, scheduleMs: undefined, prepareMs: 1_200_000, runMs: 3_600_000, run: "1h" };
+const LIMITS = { podMs: 600_000, scheduleMs: undefined, pullMs: 1_200_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };
 const NOW = new Date("2026-01-01T12:00:00Z");
 const DELETED = { deletionTimestamp: "2026-01-01T00:00:20Z" };
 const ENDING = { containers: [{ name: "test" }], nodeName: "node-1", activeDeadlineSeconds: 1 };

@@ -384,6 +384,14 @@ const ROWS: Row[] = [
     pod: { status: { phase: "Succeeded", containerStatuses: [terminated("test", 0)] } },
   },
   {
+    seen: "exit code 0 after the kubelet ended the test for its own limit of disk",
+    rule: "out-of-disk",
+    result: "FAILURE - out of disk (limit 20Mi)",
+    kill: "Stopping container test",
+    pod: { status: { phase: "Succeeded", containerStatuses: [terminated("test", 0)] } },
+    events: [makeEvent("Evicted", "Pod ephemeral local storage usage exceeds the total limit of containers 20Mi. ")],
+  },
+  {
     seen: "exit code 0 after the kubelet ended the test, whose pod may still say why",
     rule: undefined,
     kill: "Stopping container test",
