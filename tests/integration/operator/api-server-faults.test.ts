@@ -48,7 +48,7 @@ describe("a build whose watches go wrong while it runs", () => {
     stage.kube.watches.silence();
     finished.resolve();
     await stage.until(() => stage.jobs()[0]?.status?.succeeded === 1, "the end of the Job");
-    stage.clock.skip(SILENCE_MS);
+    await stage.skip(SILENCE_MS);
     assert.equal((await answerOf(build)).result, "SUCCESS");
   });
 
@@ -132,7 +132,7 @@ describe("a build during an outage of the API server", () => {
     const outage = stage.outage();
     finished.resolve();
     await stage.until(() => stage.jobs()[0]?.status?.succeeded === 1, "the end of the Job");
-    stage.clock.skip(601_000);
+    await stage.skip(601_000);
     await stage.logged("retries what the API server did not do");
     outage.end();
     stage.clock.skip(31_000);

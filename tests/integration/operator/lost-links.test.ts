@@ -89,7 +89,7 @@ describe("a build whose link is lost", () => {
     const other = await numberOf(again);
     assert.notEqual(other, number);
     await stage.running(other);
-    stage.clock.skip(UNCLAIMED_MS);
+    await stage.skip(UNCLAIMED_MS);
     const job = await stage.recorded(number);
     assert.deepEqual(recordOf(job), { rule: "unclaimed", result: null, isDelivered: false });
     finish();
@@ -116,8 +116,22 @@ describe("a build whose link is lost", () => {
     await cut;
     assert.equal((await answerOf(build)).result, "SUCCESS");
     await stage.logged("lost the link to whoever asked for the build");
-    stage.clock.skip(UNCLAIMED_MS);
+    await stage.skip(UNCLAIMED_MS);
     assert.deepEqual(recordOf(await stage.recorded(number)), { rule: "exit-0", result: "SUCCESS", isDelivered: false });
+  });
+
+  test("and that is asked for again while its end is written down is answered again", async () => {
+    await using stage = await startStage({ start: gearmand, tasks: { unit: {} } });
+    const fault = stage.kube.misbehave({ verb: "patch", resource: "jobs" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
+    const unique = crypto.randomUUID().replaceAll("-", "");
+    assert.equal((await answerOf(await stage.submit("unit", { unique }))).result, "SUCCESS");
+    await stage.logged("retries to record the build");
+    const again = await stage.submit("unit", { unique });
+    await stage.logged("attaches a request to the build that is under way");
+    fault.stop();
+    stage.clock.skip(31_000);
+    assert.equal((await answerOf(again)).result, "SUCCESS");
+    assert.equal(stage.pods().length, 1);
   });
 
   test("while the Job cannot be made yet is claimed again, and made once", async () => {
@@ -141,11 +155,11 @@ describe("a build whose link is lost", () => {
     stage.link.cut();
     assert.equal((await answerOf(build)).result, null);
     await stage.logged("lost the link to whoever asked for the build");
-    stage.clock.skip(UNCLAIMED_MS);
+    await stage.skip(UNCLAIMED_MS);
     const judged = await stage.logged("judged the build");
     assert.equal(judged.fields.rule, "unclaimed");
     fault.stop();
-    stage.clock.skip(UNCLAIMED_MS);
+    await stage.skip(UNCLAIMED_MS);
     await stage.logged("recorded the build");
     assert.deepEqual(stage.jobs(), []);
   });
@@ -155,11 +169,11 @@ describe("a build whose link is lost", () => {
     await using stage = rest.stage;
     stage.link.close();
     await stage.logged("lost the link to whoever asked for the build");
-    stage.clock.skip(UNCLAIMED_MS - 3000);
+    await stage.skip(UNCLAIMED_MS - 3000);
     assert.equal(stage.pods()[0]?.spec.activeDeadlineSeconds > 1, true);
     stage.clock.skip(3000);
     await stage.until(() => stage.pods()[0]?.spec.activeDeadlineSeconds === 1, "the end of its pod");
-    stage.clock.skip(UNCLAIMED_MS);
+    await stage.skip(UNCLAIMED_MS);
     assert.deepEqual(recordOf(await stage.recorded(number)), { rule: "unclaimed", result: null, isDelivered: false });
     stage.link.open();
   });

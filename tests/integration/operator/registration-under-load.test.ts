@@ -15,7 +15,7 @@ const SERVERS: readonly [string, () => Promise<GearmanServer>][] = [
 ];
 
 /** Asks `status` again and again: a name that was there once must never be gone, or without a worker. */
-function watchNames(server: GearmanServer): { stop(): Promise<{ looks: number; missing: string[] }> } {
+function watchNames(server: GearmanServer): { stop(): Promise<{ looks: number; missing: string[] }> } & AsyncDisposable {
   const seen = new Set<string>();
   const missing = new Set<string>();
   let isStopped = false;
@@ -29,13 +29,12 @@ function watchNames(server: GearmanServer): { stop(): Promise<{ looks: number; m
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   })();
-  return {
-    async stop() {
-      isStopped = true;
-      await watching;
-      return { looks, missing: [...missing] };
-    },
+  const stop = async () => {
+    isStopped = true;
+    await watching;
+    return { looks, missing: [...missing] };
   };
+  return { stop, [Symbol.asyncDispose]: async () => void (await stop()) };
 }
 
 /** Every third pod runs until the next `release`, so that builds go through each edit; the others end at once. */
@@ -101,7 +100,7 @@ for (const [kind, start] of SERVERS) {
       });
       const jobs = ["steady", "old-name", "kept", "paused", "labelled", "labelled:bionic", "labelled:focal", "moved", "limited", "deleted"];
       await untilStatus(stage.server, (status) => jobs.every((job) => (status.get(`build:${job}`)?.workers ?? 0) > 0));
-      const watch = watchNames(stage.server);
+      await using watch = watchNames(stage.server);
       const builds: { job: string; build: SubmittedBuild }[] = [];
       const unsettled = new Set<string>();
       for (const [, edit, lost = [], added = []] of EDITS) {

@@ -41,8 +41,8 @@ test("the operator at work uses every right that the chart gives it, and no othe
   // One that waits for a node is ended with its Job, after its Events have been looked at.
   const waiting = await stage.submit("waits");
   await stage.reached("unscheduled", 1, await numberOf(waiting));
-  stage.clock.skip(61_000);
-  stage.clock.skip(5 * 60_000);
+  await stage.skip(61_000);
+  await stage.skip(5 * 60_000);
   assert.equal((await answerOf(waiting)).result, null);
   // The same thing said again of a TestTask is an Event counted up.
   for (let count = 0; count < 2; count += 1) {
@@ -50,7 +50,7 @@ test("the operator at work uses every right that the chart gives it, and no othe
     assert.match(refused.result ?? "", /^CONFIG_ERROR - /);
     await stage.until(() => stage.kube.calls.some(({ verb, resource }) => verb === "create" && resource === "events"), "the Event");
   }
-  stage.clock.skip(61_000);
+  await stage.skip(61_000);
   const granted = await grantedByChart();
   const used = () => new Set(stage.kube.calls.map(({ verb, resource }) => `${verb} ${resource}`));
   await stage.until(() => granted.isSubsetOf(used()), `the use of ${[...granted.difference(used())].join(", ")}`);

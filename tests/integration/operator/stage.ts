@@ -65,6 +65,8 @@ export interface Stage extends AsyncDisposable {
   logged(message: string, skip?: number): Promise<LogLine>;
   /** Waits until the operator has seen a build, or that of this number, in this state so many times. */
   reached(state: string, times?: number, number?: string): Promise<void>;
+  /** Skips minutes, in steps that leave the Gearman server the time to answer: a question that is open for a minute counts as a dead link. */
+  skip(ms: number): Promise<void>;
   /** Skips the operator's waits between tries as they come, until it has said `message` so many times. */
   skipTries(message: string, times: number): Promise<void>;
   jobs(): StoredObject[];
@@ -164,6 +166,12 @@ export async function startStage(options: StageOptions): Promise<Stage> {
         log.items.filter(({ message, fields }) => message === "build reached a new state" && fields.state === state).length;
       await log.until(() => seen() >= times).catch((error) => assert.fail(`no build is ${state}: ${error}\n${tail(log)}`));
       await turn();
+    },
+    async skip(ms) {
+      for (let leftMs = ms; leftMs > 0; leftMs -= 10_000) {
+        clock.skip(Math.min(leftMs, 10_000));
+        await (await getClient()).status("H:none");
+      }
     },
     async skipTries(message, times) {
       for (let count = 0; count < times; count += 1) {

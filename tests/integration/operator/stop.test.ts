@@ -117,14 +117,16 @@ describe("stop:", () => {
 
   test("that comes when the test has ended already changes nothing", async () => {
     await using stage = await startStage({ start, tasks: { unit: {} }, script: () => ({ exitCode: 1, message: "2 of 3 failed" }) });
-    // The answer waits for its proof, so that the build is still known.
+    // Its end cannot be written down at first, so that the build is still known.
     stage.kube.misbehave({ verb: "patch", resource: "jobs" }, { kind: "status", code: 500 }, 3);
     const build = await stage.submit("unit");
     const number = await numberOf(build);
     const answer = await answerOf(build);
     await stage.stop(number);
     assert.equal(answer.result, "2 of 3 failed");
-    assert.deepEqual(recordOf(await stage.recorded(number)), { rule: "exit-code", result: "2 of 3 failed", isDelivered: true });
+    const job = await stage.recorded(number);
+    assert.deepEqual(recordOf(job), { rule: "exit-code", result: "2 of 3 failed", isDelivered: true });
+    assert.equal(job.metadata.annotations?.["turbo-hipster.io/cancelled"], undefined);
   });
 
   test("of a test that handles TERM and exits 0 is ABORTED, because its pod says DeadlineExceeded", async () => {
@@ -168,7 +170,7 @@ describe("stop:", () => {
     const unique = "ef".repeat(16);
     const number = buildNumber("unit", { server: stage.link.address, functionName: "build:unit", unique }, sha256Hex);
     await stage.stop(number);
-    stage.clock.skip(61_000);
+    await stage.skip(61_000);
     assert.equal((await answerOf(await stage.submit("unit", { unique }))).result, "SUCCESS");
   });
 
