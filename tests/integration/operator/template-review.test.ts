@@ -96,7 +96,9 @@ describe("the review of a TestTask", () => {
     stage.kube.misbehave({ ...DRY_RUN, resource: "pods" }, refusal, Number.POSITIVE_INFINITY);
     stage.task("unit");
     const events = () =>
-      stage.kube.list(EVENTS, NAMESPACE).map(({ type, reason, message, count }) => `${type} ${reason} ${message} x${count}`);
+      stage.kube
+        .list(EVENTS, NAMESPACE)
+        .map(({ involvedObject, type, reason, message, count }) => `${involvedObject.name}: ${type} ${reason} ${message} x${count}`);
     const written = stage.kube.nextCall({ verb: "create", resource: "events" }, "answered");
     await stage.startOperator();
     await templateValid(stage, "unit", "False");
@@ -109,8 +111,8 @@ describe("the review of a TestTask", () => {
     stage.task("later", { jobs: ["unit"] });
     await stage.until(() => events().some((event) => event.includes("FunctionConflict")), "the event about the conflict");
     assert.deepEqual(
-      events().filter((event) => event.includes("TemplateRefused")),
-      ["Warning TemplateRefused the API server refuses its Pod: violates PodSecurity x1"],
+      events().filter((event) => event.startsWith("unit: Warning")),
+      ["unit: Warning TemplateRefused the API server refuses its Pod: violates PodSecurity x1"],
     );
   });
 
