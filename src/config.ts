@@ -78,7 +78,7 @@ const configSchema = z.strictObject({
   http: z
     .strictObject({
       public: listen.default("0.0.0.0:8080").describe("pages for people, read-only"),
-      internal: listen.default("0.0.0.0:8081").describe("/healthz and /readyz"),
+      internal: listen.default("0.0.0.0:8081").describe("/healthz, /readyz and /metrics"),
     })
     .prefault({}),
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info") }).prefault({}),

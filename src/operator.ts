@@ -3,15 +3,18 @@ import type { Config } from "./config.ts";
 import { Builds } from "./controllers/builds.ts";
 import { TaskEvents } from "./controllers/task-events.ts";
 import { TemplateReviews } from "./controllers/template-reviews.ts";
-import { TestTasks } from "./controllers/test-tasks.ts";
+import { type Lane, TestTasks } from "./controllers/test-tasks.ts";
 import { parseDurationMs } from "./core/duration.ts";
 import { managerName } from "./core/names.ts";
 import { MAX_PARAMETERS_BYTES } from "./core/parameters.ts";
+import { readReadiness } from "./core/test-task-conditions.ts";
 import type { WorkerIdentity } from "./core/work-data.ts";
 import { makeGearmanLink } from "./gearman/gearman-link.ts";
 import { makeSlotPool, type SlotPool } from "./gearman/slot-pool.ts";
 import { renderBuildPage } from "./http/build-page.ts";
 import { makeHttpServer } from "./http/http-server.ts";
+import { makeInternalPages } from "./http/internal-pages.ts";
+import { type Metrics, makeMetrics } from "./http/metrics.ts";
 import { BuildObjects } from "./kube/build-objects.ts";
 import { FunctionNames } from "./kube/function-names.ts";
 import type { KubeClient } from "./kube/kube-client.ts";
@@ -19,6 +22,7 @@ import { TaskEventObjects } from "./kube/task-event-objects.ts";
 import { TemplateReviewer } from "./kube/template-reviewer.ts";
 import { TestTaskObjects } from "./kube/test-task-objects.ts";
 import type { Clock } from "./runtime/clock.ts";
+import { coerceError } from "./runtime/errors.ts";
 import { localAddresses } from "./runtime/local-addresses.ts";
 import type { Logger } from "./runtime/logger.ts";
 import type { Service } from "./runtime/service.ts";
@@ -32,6 +36,8 @@ export interface OperatorOptions {
   client: KubeClient;
   clock: Clock;
   logger: Logger;
+  /** Those that the client's calls are counted in; default: new ones. */
+  metrics?: Metrics;
 }
 
 export interface Operator extends Service {
@@ -50,7 +56,7 @@ export interface Operator extends Service {
  *                                      |                        |
  *                                      +-- registrations -- controllers/TestTasks <-- TestTask changed -- kube/TestTaskObjects
  */
-export function makeOperator({ config, client, clock, logger }: OperatorOptions): Operator {
+export function makeOperator({ config, client, clock, logger, metrics = makeMetrics({ version: VERSION }) }: OperatorOptions): Operator {
   const { installation, namespaces } = config;
   const replica = hostname();
   const manager = managerName(installation);
@@ -64,6 +70,7 @@ export function makeOperator({ config, client, clock, logger }: OperatorOptions)
     ips: localAddresses(),
   };
   const pool: SlotPool = makeSlotPool({ capacity: config.maxBuilds });
+  let lanes: readonly Lane<SlotPool>[] = [];
 
   const buildObjects = new BuildObjects({
     client,
@@ -97,6 +104,7 @@ export function makeOperator({ config, client, clock, logger }: OperatorOptions)
     replica,
     resultStyle: config.results,
     keepJobSeconds: Math.ceil(parseDurationMs(config.keepJobs) / 1000),
+    observer: metrics,
     clock,
     logger,
     onTaskActivity: () => testTasks.wake(),
@@ -118,7 +126,10 @@ export function makeOperator({ config, client, clock, logger }: OperatorOptions)
     events,
     pool,
     makePool: (capacity, parent) => makeSlotPool(parent ? { capacity, parent } : { capacity }),
-    onRegistrations: (registrations) => link.setRegistrations(registrations),
+    onRegistrations: (registrations) => {
+      lanes = registrations.lanes;
+      link.setRegistrations(registrations);
+    },
     servers: () => link.servers,
     builds,
     clock,
@@ -132,12 +143,27 @@ export function makeOperator({ config, client, clock, logger }: OperatorOptions)
   });
   const internalServer = makeHttpServer({
     listen: config.http.internal,
-    handler: (path) => (path === "/healthz" ? { status: 200, body: "ok\n" } : path === "/readyz" ? readiness() : undefined),
+    handler: makeInternalPages({ failure: () => failure, readiness, metrics }),
     logger,
   });
   const publicUrl = () => config.publicUrl?.replace(/\/+$/, "") ?? `http://${replica}:${publicServer.port}`;
 
+  metrics.connect({
+    activeBuilds: () => builds.active,
+    pendingBuilds: () => builds.pending,
+    undeliveredBuilds: () => builds.undelivered,
+    pools: () => {
+      // The lane of tasks without a limit of their own takes from the installation's.
+      const own = lanes.filter(({ slots }) => slots !== pool);
+      return [{ name: "installation", slots: pool }, ...own].map(({ name, slots: { used, capacity } }) => ({ name, used, capacity }));
+    },
+    servers: () => link.servers,
+    watchAgesMs: () => ({ testtasks: taskObjects.lastHeardMsAgo(), ...buildObjects.lastHeardMsAgo() }),
+    testTaskReadiness: () => Iterator.from(taskObjects.cachedTestTasks()).map(readReadiness),
+  });
+
   let isReady = false;
+  let failure: string | undefined;
   const ready = Promise.withResolvers<void>();
   ready.promise.catch(() => {});
 
@@ -161,6 +187,7 @@ export function makeOperator({ config, client, clock, logger }: OperatorOptions)
     ready.resolve();
   }
 
+  let isStopping = false;
   let beginning: Promise<void> = Promise.resolve();
   const unsubscribe = link.onChange(() => testTasks.wake());
   return {
@@ -172,10 +199,16 @@ export function makeOperator({ config, client, clock, logger }: OperatorOptions)
       await internalServer.start();
       await publicServer.start();
       await Promise.all([taskObjects.start(), buildObjects.start()]);
-      beginning = begin().catch((error) => ready.reject(error));
+      beginning = begin().catch((error) => {
+        ready.reject(error);
+        if (isStopping) return;
+        failure = `could not begin to take builds: ${coerceError(error).message}`;
+        logger.error({ err: coerceError(error) }, "could not begin to take builds");
+      });
     },
     /** First takes nothing more, then lets go of everything; Jobs that run are left to whoever comes next. */
     async stop() {
+      isStopping = true;
       unsubscribe();
       link.stopGrabbing();
       const buildsEnded = builds.stop();

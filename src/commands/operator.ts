@@ -1,9 +1,11 @@
 import { Command } from "commander";
 import { loadConfig } from "../config.ts";
+import { makeMetrics } from "../http/metrics.ts";
 import { loadKubeClient } from "../kube/kube-client.ts";
 import { makeOperator } from "../operator.ts";
 import { systemClock } from "../runtime/clock.ts";
-import { makeLogger } from "../runtime/logger.ts";
+import { type LogLevel, makeLogger, type RootLogger } from "../runtime/logger.ts";
+import { VERSION } from "../version.ts";
 
 interface OperatorFlags {
   config: string;
@@ -19,7 +21,10 @@ export function operatorCommand(): Command {
     .option("--context <name>", "context of the kubeconfig (default: its current one)")
     .addHelpText(
       "after",
-      "\nExit codes: 0 stopped by a signal, 1 unusable configuration or kubeconfig. A Gearman server or an API server that is down is waited for.",
+      `
+Signals: SIGTERM and SIGINT stop it, the second one at once. SIGUSR2 makes it log debug lines, the next one ends that.
+The internal port (http.internal of the configuration) answers /healthz, /readyz and /metrics, for Prometheus.
+Exit codes: 0 stopped by a signal, 1 unusable configuration or kubeconfig. A Gearman server or an API server that is down is waited for.`,
     )
     .action(runOperator);
 }
@@ -27,11 +32,14 @@ export function operatorCommand(): Command {
 async function runOperator(flags: OperatorFlags): Promise<void> {
   const config = loadConfig(flags.config);
   const logger = makeLogger(config.log.level);
+  process.on("SIGUSR2", () => toggleDebug(logger, config.log.level));
+  const metrics = makeMetrics({ version: VERSION });
   const client = await loadKubeClient({
     ...(flags.kubeconfig === undefined ? {} : { kubeconfig: flags.kubeconfig }),
     ...(flags.context === undefined ? {} : { context: flags.context }),
+    onCall: (call) => metrics.noteCall(call),
   });
-  const operator = makeOperator({ config, client, clock: systemClock, logger });
+  const operator = makeOperator({ config, client, clock: systemClock, logger, metrics });
   const stopped = Promise.withResolvers<void>();
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.once(signal, () => {
@@ -50,4 +58,13 @@ async function runOperator(flags: OperatorFlags): Promise<void> {
     await client.close();
   }
   logger.info({}, "stopped");
+}
+
+/**
+ * A signal, because the internal port is open to the pods of builds; and not SIGUSR1, which opens Node's debugger in a process that does not
+ * listen for it yet.
+ */
+function toggleDebug(logger: RootLogger, configured: LogLevel): void {
+  logger.level = logger.level === "debug" ? configured : "debug";
+  logger.info({ logLevel: logger.level }, "changes what is logged");
 }

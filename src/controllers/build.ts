@@ -12,6 +12,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { coerceError, TurboHipsterError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { Wakeup } from "../runtime/wakeup.ts";
+import { type BuildObserver, PhaseTimer } from "./build-observer.ts";
 import type { Assignment, BuildCluster, Slot } from "./ports.ts";
 
 /** A build that nobody asks for any more is ended after this long; a requeue or a relaunch comes within seconds. */
@@ -26,6 +27,9 @@ const MAX_EVENTS_INTERVAL_MS = 60_000;
 const MAX_NAMES = 5;
 
 export interface BuildOptions {
+  /** Its TestTask, `namespace/name`. */
+  taskKey: string;
+  observer: BuildObserver;
   /** The rendered Job; its name is the build's number. */
   job: Job;
   limits: BuildLimits;
@@ -62,6 +66,7 @@ export interface BuildReport {
 export class Build {
   readonly #options: BuildOptions;
   readonly #wakeup: Wakeup;
+  readonly #phases: PhaseTimer;
   #logger: Logger;
   #jobName: string;
   #createdJob: Job | undefined;
@@ -88,8 +93,9 @@ export class Build {
     this.#options = options;
     this.#slot = options.slot;
     this.#wakeup = new Wakeup(options.clock);
-    this.#logger = options.logger.child({ build: this.number, namespace: this.namespace });
+    this.#phases = new PhaseTimer(options);
     this.#jobName = options.job.metadata.name;
+    this.#logger = this.#makeLogger();
     this.#stateSince = options.clock.now();
     this.#unclaimedSinceMs = options.clock.monotonicMs();
     if (options.isAdopted) {
@@ -175,6 +181,11 @@ export class Build {
     this.attach(assignment);
   }
 
+  /** True from the verdict until a Gearman server has read the answer. */
+  get awaitsDelivery(): boolean {
+    return this.#phases.phase === "answer";
+  }
+
   /** Something about its Job or pod has changed. */
   wake(): void {
     this.#wakeup.wake();
@@ -188,7 +199,9 @@ export class Build {
       this.#conclude(verdict);
       do {
         const delivered = await this.#deliver(verdict, stopping);
-        if (!stopping.aborted) await this.#record(verdict, delivered, stopping);
+        if (stopping.aborted) return;
+        this.#options.observer.noteAnswer(delivered);
+        await this.#record(verdict, delivered, stopping);
         // A server that took the build away just before the answer may have handed it out again meanwhile.
       } while (this.#assignment && !stopping.aborted);
     } catch (error) {
@@ -220,7 +233,7 @@ export class Build {
         if (creation.kind === "refused") return configuration("job-refused", creation.message);
         const existing = await cluster.getJob(this.namespace, this.#jobName);
         if (existing && isSameBuild(existing, wanted)) {
-          this.#logger.info({ job: this.#jobName }, "adopts the Job that is already there");
+          this.#logger.info({}, "adopts the Job that is already there");
           this.#createdJob = existing;
           this.#stateSince = new Date(existing.metadata.creationTimestamp ?? this.#stateSince);
           return undefined;
@@ -229,6 +242,7 @@ export class Build {
         otherBuilds += 1;
         if (otherBuilds >= MAX_NAMES) return infrastructure("name-taken", "Jobs of other builds hold its names");
         this.#jobName = `${this.number}-r${otherBuilds}`;
+        this.#logger = this.#makeLogger();
       } catch (error) {
         this.#mayExist = true;
         if (!isRetryable(error)) refusals += 1;
@@ -322,6 +336,7 @@ export class Build {
     const step = stepsDone(state);
     if (step > this.#step) {
       this.#step = step;
+      this.#phases.reach(step);
       this.#assignment?.sendStatus(step, STEPS.length);
     }
   }
@@ -408,11 +423,14 @@ export class Build {
   #conclude(verdict: Verdict): void {
     this.#place();
     this.#verdict = verdict;
+    this.#phases.conclude();
+    this.#options.observer.noteVerdict(this.#options.taskKey, verdict.class);
     this.#step = STEPS.length;
     // The pod has ended or is ending: what it took is free for the next build.
     this.#slot?.release();
     this.#slot = undefined;
-    this.#logger.info({ result: verdict.result, class: verdict.class, rule: verdict.rule, text: verdict.message }, "judged the build");
+    const { result, class: verdictClass, rule, message: text } = verdict;
+    this.#logger.info({ result, class: verdictClass, rule, text, pod: this.#pod()?.name }, "judged the build");
   }
 
   /** Sends the answer to whoever asks for it, again after a lost link; false when nobody did in time. */
@@ -433,6 +451,7 @@ export class Build {
       const outcome = result === null ? await assignment.fail() : await assignment.complete(json);
       if (outcome === "delivered") {
         if (this.#assignment === assignment) this.#assignment = undefined;
+        this.#phases.delivered();
         return true;
       }
       if (this.#assignment === assignment) this.#detach("lost the link to whoever asked for the build");
@@ -455,7 +474,7 @@ export class Build {
         if (!this.#createdJob) await this.#deleteUnseenJob();
         else await cluster.annotateJob(this.namespace, this.#jobName, annotations, keepJobSeconds);
         if (pod && mustEndPod(this.#state)) await cluster.endPod(this.namespace, pod.name);
-        this.#logger.info({ delivered: isDelivered }, "recorded the build");
+        this.#logger.info({ delivered: isDelivered, pod: pod?.name }, "recorded the build");
         return;
       } catch (error) {
         if (!isRetryable(error) && attempt >= MAX_REFUSED_TRIES) {
@@ -481,6 +500,11 @@ export class Build {
     this.#unclaimedSinceMs = this.#options.clock.monotonicMs();
     this.#logger.warn({}, why);
     this.wake();
+  }
+
+  #makeLogger(): Logger {
+    const { logger, taskKey } = this.#options;
+    return logger.child({ build: this.number, namespace: this.namespace, task: taskKey, job: this.#jobName });
   }
 
   #pod() {

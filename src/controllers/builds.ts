@@ -18,6 +18,7 @@ import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
 import { sha256Hex } from "../runtime/sha256.ts";
 import { Build, type BuildReport } from "./build.ts";
+import type { BuildObserver } from "./build-observer.ts";
 import type { Assignment, BuildCluster, Slot } from "./ports.ts";
 
 /** A stop for a build not known yet is remembered this long, and at most so many of them. */
@@ -39,6 +40,7 @@ export interface BuildsOptions {
   replica: string;
   resultStyle: ResultStyle;
   keepJobSeconds: number;
+  observer: BuildObserver;
   clock: Clock;
   logger: Logger;
   /** A build of this TestTask (`namespace/name`) has begun or ended. */
@@ -135,6 +137,24 @@ export class Builds implements Service {
     return this.#builds.size;
   }
 
+  /** How many are under way, by TestTask (`namespace/name`). */
+  get active(): ReadonlyMap<string, number> {
+    return this.#active;
+  }
+
+  /** How many wait for room in the cluster. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** How many were judged and their answer was not read yet. */
+  get undelivered(): number {
+    return this.#builds
+      .values()
+      .filter((build) => build.awaitsDelivery)
+      .reduce((count) => count + 1, 0);
+  }
+
   activeOf(taskKey: string): number {
     return this.#active.get(taskKey) ?? 0;
   }
@@ -161,12 +181,12 @@ export class Builds implements Service {
     const parsed = parseParameters(payload, assignment.payloadBytes);
     if (!task || !parsed.ok) {
       const why = parsed.ok || !task ? "no TestTask serves this job any more" : parsed.problem;
-      this.#refuse(assignment, workData, configuration(task ? "bad-request" : "no-task", why));
+      this.#refuse(assignment, task && testTaskKey(task), workData, configuration(task ? "bad-request" : "no-task", why));
       return;
     }
     const refusal = refuseBuild(task, parsed.parameters);
     if (refusal) {
-      this.#refuse(assignment, workData, configuration(refusal.rule, refusal.why));
+      this.#refuse(assignment, testTaskKey(task), workData, configuration(refusal.rule, refusal.why));
       this.#options.onRefused(testTaskKey(task), `refuses a build of ${jobName}: ${refusal.why}`);
       return;
     }
@@ -248,7 +268,7 @@ export class Builds implements Service {
     functionName: string,
     isAdopted: boolean,
   ): Build {
-    const { cluster, clock, logger, resultStyle, keepJobSeconds } = this.#options;
+    const { cluster, observer, clock, logger, resultStyle, keepJobSeconds } = this.#options;
     const onPlaced = () => this.#countPending(-1);
     this.#countPending(1);
     const nodeLabel = parseFunctionName(functionName)?.nodeLabel;
@@ -258,7 +278,9 @@ export class Builds implements Service {
       limits,
       workData,
       nodeLabels,
+      taskKey,
       cluster,
+      observer,
       clock,
       logger,
       resultStyle,
@@ -287,12 +309,11 @@ export class Builds implements Service {
   }
 
   /** Answers a request that becomes no Job. */
-  #refuse(assignment: Assignment, workData: ReturnType<typeof renderWorkData>, verdict: Verdict): void {
-    const { logger, resultStyle } = this.#options;
-    logger.warn(
-      { build: workData.number, function: assignment.functionName, rule: verdict.rule, text: verdict.message },
-      "refuses a request",
-    );
+  #refuse(assignment: Assignment, task: string | undefined, workData: ReturnType<typeof renderWorkData>, verdict: Verdict): void {
+    const { logger, resultStyle, observer } = this.#options;
+    const { rule, message: text } = verdict;
+    logger.warn({ build: workData.number, task, function: assignment.functionName, rule, text }, "refuses a request");
+    observer.noteVerdict(task, verdict.class);
     assignment.sendData(JSON.stringify(workData));
     assignment.sendStatus(0, STEPS.length);
     const json = JSON.stringify(

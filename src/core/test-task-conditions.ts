@@ -1,3 +1,4 @@
+import type { KubeObject } from "./kubernetes-objects.ts";
 import type { TaskFunctions } from "./served-functions.ts";
 import type { TemplateReview } from "./template-review.ts";
 import type { TestTask } from "./test-task.ts";
@@ -68,6 +69,13 @@ export function renderTestTaskStatus(facts: StatusFacts, now: Date): TestTaskSta
     active: facts.active,
     ...(lastBuild ? { lastBuild } : {}),
   };
+}
+
+/** Status of a TestTask's condition Ready as the API server has it, whoever wrote it; undefined where there is none. */
+export function readReadiness(object: KubeObject): string | undefined {
+  const { conditions } = (object as { status?: { conditions?: unknown } | null }).status ?? {};
+  const ready = Array.isArray(conditions) ? conditions.find((condition) => condition?.type === "Ready") : undefined;
+  return typeof ready?.status === "string" ? ready.status : undefined;
 }
 
 type Found = Pick<TestTaskCondition, "status" | "reason" | "message"> & { type: TestTaskConditionType };

@@ -11,7 +11,7 @@ export interface Answer {
 }
 
 /** Answers a GET by its path; undefined is "not found". */
-export type Handler = (path: string) => Answer | undefined;
+export type Handler = (path: string) => Answer | Promise<Answer> | undefined;
 
 export interface HttpServer extends Service {
   /** The port it listens on, once started. */
@@ -27,7 +27,7 @@ export function makeHttpServer(options: { listen: string; handler: Handler; logg
   const separator = listen.lastIndexOf(":");
   const host = listen.slice(0, separator).replace(/^\[|\]$/g, "");
   const times = { requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 5000, connectionsCheckingInterval: 2000 };
-  const server = createServer(times, (request, response) => answer(request, response, handler, logger));
+  const server = createServer(times, (request, response) => void answer(request, response, handler, logger));
   server.maxConnections = 100;
   let isStopped = false;
   let starting: Promise<void> | undefined;
@@ -67,11 +67,11 @@ function startListening(server: Server, host: string, port: number, listen: stri
   return promise;
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, handler: Handler, logger: Logger): void {
+async function answer(request: IncomingMessage, response: ServerResponse, handler: Handler, logger: Logger): Promise<void> {
   let result: Answer;
   try {
     if (request.method !== "GET" && request.method !== "HEAD") result = { status: 405, body: "only GET is answered here\n" };
-    else result = handler((request.url ?? "/").split("?")[0] ?? "/") ?? { status: 404, body: "nothing is here\n" };
+    else result = (await handler((request.url ?? "/").split("?")[0] ?? "/")) ?? { status: 404, body: "nothing is here\n" };
   } catch (error) {
     logger.error({ err: coerceError(error), url: request.url }, "answers 500 after an unexpected error");
     result = { status: 500, body: "an unexpected error; the operator's log has it\n" };

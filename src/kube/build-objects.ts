@@ -82,8 +82,9 @@ export class BuildObjects implements Service {
     await Promise.all([this.#jobs.synced(), this.#pods.synced(), this.#kills.synced()]);
   }
 
-  lastHeardMsAgo(): number {
-    return Math.max(this.#jobs.lastHeardMsAgo(), this.#pods.lastHeardMsAgo());
+  /** By resource. */
+  lastHeardMsAgo(): Record<string, number> {
+    return { jobs: this.#jobs.lastHeardMsAgo(), pods: this.#pods.lastHeardMsAgo(), events: this.#kills.lastHeardMsAgo() };
   }
 
   cachedJob(namespace: string, name: string): Job | undefined {

@@ -64,6 +64,10 @@ export class KillEvents implements Service {
     await this.#events.synced();
   }
 
+  lastHeardMsAgo(): number {
+    return this.#events.lastHeardMsAgo();
+  }
+
   /** What was said about the test's container, or an init container: sidecars are ended after every test. */
   of({ metadata: { uid = "" }, spec }: Pod): string | undefined {
     for (const [path, message] of this.#byPod.get(uid) ?? []) {

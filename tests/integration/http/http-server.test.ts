@@ -8,6 +8,8 @@ import { type Logger, silentLogger } from "../../../src/runtime/logger.ts";
 
 const handler: Handler = (path) => {
   if (path === "/throws") throw new Error("secret detail");
+  if (path === "/rejects") return Promise.reject(new Error("secret detail"));
+  if (path === "/later") return new Promise((resolve) => setImmediate(resolve, { status: 200, body: "later\n" }));
   return path === "/a" ? { status: 200, body: "hello\n" } : undefined;
 };
 
@@ -38,6 +40,11 @@ describe("the HTTP server", () => {
     );
   });
 
+  test("answers what takes a while", async () => {
+    await using running = await startServer();
+    assert.equal(await (await running.get("/later")).text(), "later\n");
+  });
+
   test("answers HEAD without a body, 404 for what it does not have, 405 for what changes things", async () => {
     await using running = await startServer();
     const head = await running.get("/a", { method: "HEAD" });
@@ -54,10 +61,12 @@ describe("the HTTP server", () => {
   test("answers 500 without a word of the error, and logs it", async () => {
     const logged: string[] = [];
     await using running = await startServer({ ...silentLogger, error: (_fields, message) => void logged.push(message) });
-    const answer = await running.get("/throws");
-    assert.equal(answer.status, 500);
-    assert.doesNotMatch(await answer.text(), /secret/);
-    assert.deepEqual(logged, ["answers 500 after an unexpected error"]);
+    for (const path of ["/throws", "/rejects"]) {
+      const answer = await running.get(path);
+      assert.equal(answer.status, 500);
+      assert.doesNotMatch(await answer.text(), /secret/);
+      assert.deepEqual(logged.splice(0), ["answers 500 after an unexpected error"]);
+    }
   });
 
   test("stops though clients hold connections, silent or in the middle of a request", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../../src/config.ts";
+import { makeMetrics } from "../../../src/http/metrics.ts";
 import { type KubeClient, loadKubeClient } from "../../../src/kube/kube-client.ts";
 import type { KubeCallReport } from "../../../src/kube/kube-transport.ts";
 import { JOBS, PODS, TEST_TASKS } from "../../../src/kube/resource.ts";
@@ -54,6 +55,8 @@ export interface Stage extends AsyncDisposable {
   readonly operator: Operator;
   startOperator(config?: object): Promise<void>;
   stopOperator(): Promise<void>;
+  /** The operator's `/metrics`: each sample that is not a histogram's bucket, by name and labels. */
+  scrape(): Promise<Record<string, number>>;
   task(name: string, spec?: object): void;
   untask(name: string): void;
   /** Submits `build:<job>` as Zuul does, on a connection that all tests of the stage share. */
@@ -112,8 +115,19 @@ export async function startStage(options: StageOptions): Promise<Stage> {
         ...options.config,
         ...config,
       });
-      const kubeClient = await loadKubeClient({ kubeconfig: kube.kubeconfig, clock, onCall: (report) => reports.push(report) });
-      const operator = makeOperator({ config: parseConfig(text, "test"), client: kubeClient, clock, logger: makeInboxLogger(log) });
+      const metrics = makeMetrics({ version: "test" });
+      const onCall = (report: KubeCallReport) => {
+        reports.push(report);
+        metrics.noteCall(report);
+      };
+      const kubeClient = await loadKubeClient({ kubeconfig: kube.kubeconfig, clock, onCall });
+      const operator = makeOperator({
+        config: parseConfig(text, "test"),
+        client: kubeClient,
+        clock,
+        logger: makeInboxLogger(log),
+        metrics,
+      });
       running = { operator, client: kubeClient };
       await operator.start();
     },
@@ -122,6 +136,12 @@ export async function startStage(options: StageOptions): Promise<Stage> {
       running = undefined;
       await stopped?.operator.stop();
       await stopped?.client.close();
+    },
+    async scrape() {
+      const url = `http://127.0.0.1:${stage.operator.ports.internal}/metrics`;
+      const text = await (await fetch(url, { headers: { connection: "close" } })).text();
+      const samples = text.split("\n").filter((line) => /^[a-z]/.test(line) && !/_bucket\{/.test(line));
+      return Object.fromEntries(samples.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ")))]));
     },
     task(name, spec = {}) {
       kube.create(TEST_TASKS, NAMESPACE, { metadata: { name }, spec: { image: "test:1", ...spec } });

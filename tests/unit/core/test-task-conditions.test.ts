@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { parseTestTask, type TestTask } from "../../../src/core/test-task.ts";
-import { renderTestTaskStatus, type StatusFacts } from "../../../src/core/test-task-conditions.ts";
+import { readReadiness, renderTestTaskStatus, type StatusFacts } from "../../../src/core/test-task-conditions.ts";
 import type { TestTaskStatus } from "../../../src/core/test-task-schema-status.ts";
 
 const NOW = new Date("2026-01-02T03:04:05.678Z");
@@ -136,5 +136,30 @@ describe("a status", () => {
   test("stays short, whatever the API server says", () => {
     const { conditions = [] } = statusOf({ review: { kind: "refused", message: "x".repeat(100_000), warnings: ["y".repeat(100_000)] } });
     for (const { message } of conditions) assert.ok(message.length <= 4096);
+  });
+});
+
+describe("the readiness of a TestTask", () => {
+  const read = (status: unknown) => readReadiness({ metadata: { name: "a" }, status } as never);
+
+  test("is what its status says, and unknown where that says nothing", () => {
+    assert.equal(
+      read({
+        conditions: [
+          { type: "Registered", status: "True" },
+          { type: "Ready", status: "False" },
+        ],
+      }),
+      "False",
+    );
+    for (const status of [
+      undefined,
+      null,
+      {},
+      { conditions: null },
+      { conditions: "Ready" },
+      { conditions: [null, { type: "Ready", status: 1 }] },
+    ])
+      assert.equal(read(status), undefined);
   });
 });
