@@ -108,7 +108,7 @@ describe("the review of a TestTask", () => {
     await stage.startOperator();
     await asked;
     // Its own event comes after whatever would be said of the first task.
-    stage.task("later", { jobs: ["unit"] });
+    stage.task("younger", { jobs: ["unit"] });
     await stage.until(() => events().some((event) => event.includes("FunctionConflict")), "the event about the conflict");
     assert.deepEqual(
       events().filter((event) => event.startsWith("unit: Warning")),
