@@ -23,6 +23,7 @@ for (const { kind, start } of SERVERS) {
       const task = job.metadata.labels?.["turbo-hipster.io/task"] ?? "";
       if (task === "fails") return { exitCode: 1, message: "2 of 3 tests failed" };
       if (task === "mute") return { exitCode: 7 };
+      if (task === "pending") return { scheduled: new Promise(() => undefined) };
       if (task !== "long" && task !== "one") return {};
       return { finished: new Promise<void>((resolve) => finish.set(job.metadata.name, resolve)) };
     };
@@ -35,6 +36,7 @@ for (const { kind, start } of SERVERS) {
           passes: { nodeLabels: [{ name: "bionic" }] },
           fails: {},
           mute: {},
+          pending: {},
           long: {},
           one: { maxConcurrent: 1 },
           paused: { suspend: true },
@@ -51,6 +53,8 @@ for (const { kind, start } of SERVERS) {
     const launch = (job: string, spec: Partial<ZuulBuildSpec> = {}) => zuul.launch({ job, ...spec });
     const completed = (build: ZuulBuild) => within(build.completed, () => `not completed: ${JSON.stringify(build.events.at(-1))}`, 60_000);
     const launches = (build: ZuulBuild) => build.events.filter((event) => event.event === "launched");
+    /** Requests that were given a build that was there already. */
+    const attached = () => stage.log.items.filter(({ message }) => message.startsWith("attaches ")).length;
     /** Nothing that Zuul or the server still waits for. */
     const settled = async () => {
       assert.deepEqual(await zuul.unfinished(), []);
@@ -206,13 +210,61 @@ for (const { kind, start } of SERVERS) {
       const started = await build.started;
       await stage.running(String(started.number));
       await build.cancel();
-      await build.waitFor("answered");
+      await within(build.waitFor("answered"), () => "no answer");
       const end = await completed(build);
       await settled();
       const job = await stage.recorded(String(started.number));
       const verdict = JSON.parse(job.metadata.annotations?.["turbo-hipster.io/verdict"] ?? "{}");
       const pod = stage.pods().find((each) => jobOf(each) === started.number);
       return `stop:${started.manager}; the build answers ${verdict.result}, its pod is kept (${pod?.status?.phase}); Zuul: ${end.result}`;
+    });
+
+    /** How a build that Zuul cancels now ends, as the operator judges it. */
+    const cancelled = async (build: ZuulBuild, number: string) => {
+      await build.cancel();
+      await within(build.waitFor("answered"), () => "no answer");
+      const end = await completed(build);
+      await settled();
+      const judged = stage.log.items.find(({ message, fields }) => message === "judged the build" && fields.build === number);
+      return `the build answers ${judged?.fields.result}; Zuul: ${end.result}`;
+    };
+
+    area.row(kind, "Zuul cancels a build whose Job cannot be made yet", async () => {
+      const fault = stage.kube.misbehave({ verb: "create", resource: "jobs" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
+      const build = launch("passes");
+      const { number } = await build.started;
+      const before = stage.jobs().length;
+      const outcome = await cancelled(build, String(number)).finally(() => fault.stop());
+      await stage.log.until((lines) => lines.some(({ message, fields }) => message === "recorded the build" && fields.build === number));
+      return `${outcome}; ${stage.jobs().length === before ? "no Job" : "a Job"}`;
+    });
+
+    area.row(kind, "Zuul cancels a build whose pod waits for a node", async () => {
+      const build = launch("pending");
+      const { number } = await build.started;
+      await stage.until(() => stage.pods().find((pod) => jobOf(pod) === number), "the pod");
+      const outcome = await cancelled(build, String(number));
+      await stage.until(() => !stage.pods().some((pod) => jobOf(pod) === number), "the end of the pod");
+      return `${outcome}; Job and pod are gone`;
+    });
+
+    area.row(kind, "Zuul cancels a build whose test has just ended", async () => {
+      const build = launch("long");
+      const { number } = await build.started;
+      await stage.running(String(number));
+      // The end is on its way when the stop arrives, or the other way round; both are answered.
+      finish.get(String(number))?.();
+      await build.cancel();
+      await within(build.waitFor("answered"), () => "no answer");
+      const end = await completed(build);
+      await settled();
+      return `answered; Zuul: ${end.result === "CANCELED" || end.result === "SUCCESS" ? "CANCELED, or SUCCESS if that came first" : end.result}`;
+    });
+
+    area.row(kind, "a stop for a number that no build has, and one that is no JSON", async () => {
+      await stage.stop("passes-0000000000000000");
+      await stage.stop(Buffer.from("not JSON\0\xff", "latin1"));
+      return "answered (WORK_COMPLETE); the first is remembered for 60 s, should the build come yet";
     });
 
     area.row(kind, "Zuul cancels a build that waits at the server", async () => {
@@ -242,13 +294,9 @@ for (const { kind, start } of SERVERS) {
       const started = await build.started;
       await stage.running(String(started.number));
       const before = stage.pods().length;
-      const attached =
-        kind === "gearmand"
-          ? "attaches a request to the build that is under way"
-          : "attaches Zuul's relaunch to the build that is under way";
-      const earlier = stage.log.items.filter(({ message }) => message === attached).length;
+      const earlier = attached();
       stage.link.cut();
-      await stage.logged(attached, earlier);
+      await stage.log.until(() => attached() > earlier);
       finish.get(String(started.number))?.();
       const end = await completed(build);
       await settled();
@@ -260,13 +308,10 @@ for (const { kind, start } of SERVERS) {
       const started = await build.started;
       await stage.running(String(started.number));
       const before = stage.pods().length;
+      const earlier = attached();
       await stage.stopOperator();
       await stage.startOperator();
-      const attached =
-        kind === "gearmand"
-          ? "attaches a request to the build that is under way"
-          : "attaches Zuul's relaunch to the build that is under way";
-      await stage.log.until((lines) => lines.filter(({ message }) => message === attached).length >= 2);
+      await stage.log.until(() => attached() > earlier);
       finish.get(String(started.number))?.();
       const end = await completed(build);
       await settled();
