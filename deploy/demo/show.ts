@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { InputError } from "../../src/runtime/errors.ts";
 import { ensureDebianPackages } from "../local/debian-packages.ts";
+import { applyTestTaskDefinition } from "../local/test-task-definition.ts";
 import { checkFromPod, prepareContextTarget } from "./context-target.ts";
 import { planCrowd, planScenes, submitCommandLine, UNIT_JOB } from "./demo-builds.ts";
 import type { DemoOptions } from "./demo-options.ts";
@@ -14,7 +15,6 @@ import { createSampleProject, SAMPLE_PROJECT } from "./sample-project.ts";
 import { renderTable, type Screen } from "./screen.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-const DEFINITION_FILE = join(ROOT, "crds", "testtasks.turbo-hipster.io.yaml");
 const CROWD_SIZE = 20;
 const LOG_LINES = 8;
 
@@ -119,8 +119,7 @@ export class Show {
     const isDefined = await target.kubectl(["get", "crd", "testtasks.turbo-hipster.io", "--ignore-not-found", "--output=name"]);
     if (isDefined === "") {
       if (options.context !== undefined) remember({ madeDefinition: true });
-      await target.kubectl(["apply", "--filename", DEFINITION_FILE]);
-      await target.kubectl(["wait", "--for=condition=Established", "--timeout=60s", "--filename", DEFINITION_FILE]);
+      await applyTestTaskDefinition((...args) => target.kubectl(args));
     }
     const applied = await target.kubectl(["apply", "--filename", "-"], yaml).catch((error: Error) => {
       throw new InputError(`the cluster refuses the TestTasks of ${directory}\n${error.message}`);

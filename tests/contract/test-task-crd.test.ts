@@ -5,6 +5,7 @@ import { join } from "node:path";
 import test, { after, before, describe } from "node:test";
 import fc from "fast-check";
 import { downCluster, type LocalCluster, upCluster } from "../../deploy/local/local-cluster.ts";
+import { applyTestTaskDefinition } from "../../deploy/local/test-task-definition.ts";
 import { readTestTaskDocuments } from "../../src/commands/test-task-documents.ts";
 import { parseTestTask, TEST_TASK_API_VERSION } from "../../src/core/test-task.ts";
 import { TEST_TASK_CRD_NAME } from "../../src/core/test-task-crd.ts";
@@ -30,8 +31,7 @@ describe("the TestTask CRD on a real API server", () => {
   before(async () => {
     cluster = await upCluster(CLUSTER);
     client = await loadKubeClient({ kubeconfig: cluster.kubeconfig });
-    await kubectl("apply", "-f", join(ROOT, "crds"));
-    await kubectl("wait", "--for=condition=Established", "--timeout=60s", `crd/${TEST_TASK_CRD_NAME}`);
+    await applyTestTaskDefinition(kubectl);
     await kubectl("create", "namespace", "ci");
     acceptance = (await runKubectl("apply", "--dry-run=server", "-f", join(FIXTURES, "good"))).output;
     refusals = parseRefusals((await runKubectl("apply", "--dry-run=server", "-f", join(FIXTURES, "bad"))).output);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { after, before } from "node:test";
 import { downCluster, type LocalCluster, loadImage, upCluster } from "../../deploy/local/local-cluster.ts";
 import { runCommand } from "../../deploy/local/run-command.ts";
+import { applyTestTaskDefinition } from "../../deploy/local/test-task-definition.ts";
 
 /** Set by `npm test`, which keeps one cluster up for all suites and has loaded the image. */
 const SHARED = { cluster: process.env.TH_TEST_CLUSTER, image: process.env.TH_TEST_IMAGE };
@@ -44,7 +45,7 @@ export function useTestCluster(prefix: string): TestCluster {
       return context.kubectl("apply", "--namespace", namespace, "-f", applied);
     };
     context.apply = (...objects) => context.applyTo(context.namespace, ...objects);
-    await context.kubectl("apply", "-f", new URL("../../crds/testtasks.turbo-hipster.io.yaml", import.meta.url).pathname);
+    await applyTestTaskDefinition(context.kubectl);
     await context.kubectl("create", "namespace", context.namespace);
   });
 
