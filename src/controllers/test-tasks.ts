@@ -1,18 +1,16 @@
-import { isDeepStrictEqual } from "node:util";
 import type { KubeObject } from "../core/kubernetes-objects.ts";
 import { decideServedFunctions, type ServedFunctions } from "../core/served-functions.ts";
-import { renewServedNames, type ServedNames } from "../core/served-names.ts";
 import type { TemplateReview } from "../core/template-review.ts";
 import { parseTestTask, type TestTask, type TestTaskParseResult, testTaskKey } from "../core/test-task.ts";
 import { renderTestTaskStatus, type ServerState } from "../core/test-task-conditions.ts";
 import type { TestTaskEvent } from "../core/test-task-events.ts";
 import type { TestTaskStatus } from "../core/test-task-schema-status.ts";
-import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
-import { Wakeup } from "../runtime/wakeup.ts";
+import { earliest, Wakeup } from "../runtime/wakeup.ts";
+import { KeptNames, type NameStore } from "./kept-names.ts";
 import type { EventTarget, Slot } from "./ports.ts";
 import { STATUS_INTERVAL_MS, TestTaskStatuses } from "./test-task-statuses.ts";
 
@@ -21,8 +19,6 @@ const RETIRED_SLOTS = 10;
 
 /** The status of a new or edited task waits so long for what the API server says of it: it may be written once in five seconds only. */
 const REVIEW_PATIENCE_MS = 2000;
-/** Tries at reading the names that were kept before beginning without them. */
-const MAX_NAME_TRIES = 5;
 
 /** A bounded number of builds, as `gearman/` counts them. */
 export interface Pool {
@@ -44,10 +40,7 @@ export interface TestTasksOptions<P extends Pool> {
     writeStatus(namespace: string, name: string, status: TestTaskStatus, signal: AbortSignal): Promise<void>;
   };
   /** Where the names of functions are kept over restarts. */
-  names: {
-    load(signal: AbortSignal): Promise<ServedNames>;
-    save(names: ServedNames, signal: AbortSignal): Promise<void>;
-  };
+  names: NameStore;
   /** What the API server says of the tasks' Jobs and pods. */
   reviews: {
     setTasks(tasks: ReadonlyMap<string, TestTask>): void;
@@ -77,8 +70,7 @@ export class TestTasks<P extends Pool> implements Service {
   readonly #parsed = new WeakMap<object, TestTaskParseResult>();
   readonly #pools = new Map<string, P>();
   readonly #retiredPool: P;
-  #names: ServedNames = new Map();
-  #savedNames: ServedNames = new Map();
+  readonly #names: KeptNames;
   readonly #statuses: TestTaskStatuses;
   #tasks = new Map<string, TestTask>();
   #served: ServedFunctions = { byFunction: new Map(), byTask: new Map() };
@@ -88,6 +80,7 @@ export class TestTasks<P extends Pool> implements Service {
     this.#options = options;
     this.#wakeup = new Wakeup(options.clock);
     this.#retiredPool = options.makePool(RETIRED_SLOTS);
+    this.#names = new KeptNames({ store: options.names, clock: options.clock, logger: options.logger });
     this.#statuses = new TestTaskStatuses({
       write: (...status) => options.cluster.writeStatus(...status),
       onNews: (task, event) => options.events.note(task, event),
@@ -135,13 +128,12 @@ export class TestTasks<P extends Pool> implements Service {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
-    await this.#loadNames(signal);
+    await this.#names.load(signal);
     while (!signal.aborted) {
       let waitMs: number | undefined;
       try {
         this.#refresh();
-        await this.#saveNames(signal);
-        waitMs = await this.#writeStatuses(signal);
+        waitMs = earliest(await this.#names.save(signal), await this.#writeStatuses(signal));
       } catch (error) {
         this.#options.logger.error({ err: coerceError(error) }, "retries after an unexpected error with the TestTasks");
         waitMs = STATUS_INTERVAL_MS;
@@ -164,38 +156,10 @@ export class TestTasks<P extends Pool> implements Service {
   /** Reads all TestTasks and tells Gearman what they serve. */
   #refresh(): void {
     this.#readTasks();
-    this.#names = renewServedNames(this.#names, this.#served.byFunction.keys(), this.#options.clock.now());
+    this.#names.renew(this.#served.byFunction.keys());
     // Those that are served now come from the tasks: there may be more than names that are kept.
     const functions = new Set([...this.#served.byFunction.keys(), ...this.#names.keys()]);
     this.#options.onRegistrations({ functions: [...functions], lanes: this.#lanes() });
-  }
-
-  async #loadNames(signal: AbortSignal): Promise<void> {
-    const { names, logger } = this.#options;
-    for (let attempt = 0; !signal.aborted; attempt++) {
-      try {
-        this.#names = await names.load(signal);
-        this.#savedNames = this.#names;
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        logger.warn({ err: coerceError(error), attempt }, "retries to read the functions that were served before");
-        // Without them builds of deleted TestTasks wait longer for their answer; that must not keep all others waiting.
-        if (attempt >= MAX_NAME_TRIES) return;
-        await this.#wakeup.wait(backoffMs(attempt, 250, 5000), signal);
-      }
-    }
-  }
-
-  async #saveNames(signal: AbortSignal): Promise<void> {
-    const names = this.#names;
-    if (isDeepStrictEqual(names, this.#savedNames)) return;
-    try {
-      await this.#options.names.save(names, signal);
-      this.#savedNames = names;
-    } catch (error) {
-      if (!signal.aborted) this.#options.logger.warn({ err: coerceError(error) }, "could not write down the functions that are served");
-    }
   }
 
   /**

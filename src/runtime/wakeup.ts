@@ -37,3 +37,9 @@ export class Wakeup {
     this.#isPending = false;
   }
 }
+
+/** The shortest of the delays that are given; undefined when none is. */
+export function earliest(...delaysMs: (number | undefined)[]): number | undefined {
+  const given = delaysMs.filter((delayMs) => delayMs !== undefined);
+  return given.length === 0 ? undefined : Math.min(...given);
+}
