@@ -174,6 +174,7 @@ for (const { kind, start } of SERVERS) {
     area.row(kind, "the task is suspended, and resumed later", async () => {
       const build = launch("paused");
       await untilStatus(stage.server, (status) => status.get("build:paused")?.total === 1);
+      await build.waitFor("launched");
       const waited = build.events.map(({ event }) => event).join(", ");
       stage.kube.patch({ group: "turbo-hipster.io", version: "v1alpha1", plural: "testtasks" }, NAMESPACE, "paused", {
         spec: { suspend: false },
