@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parse } from "yaml";
@@ -132,6 +133,14 @@ describe("the chart on a cluster", () => {
       assert.equal(await kubectl("logs", `job/${completed.number}`), "this is hello\n");
     }
     await waitUntil("the status of the TestTask", LIMIT_MS, async () => / True +True +SUCCESS /.test(await kubectl("get", "tt", "hello")));
+  });
+
+  test("its metrics count those builds, and the signal in the documentation makes it log debug lines", async () => {
+    const metrics = await (await fetch(`http://${await serviceAddress(`${DEPLOYMENT}-internal`)}/metrics`)).text();
+    assert.match(metrics, new RegExp(`^turbo_hipster_builds_total\\{task="${context.namespace}/hello",class="success"\\} 2$`, "m"));
+    const command = /exec deploy\/turbo-hipster -- sh -c '(.+)'/.exec(await readFile(join(ROOT, "docs/metrics.md"), "utf8"))?.[1] ?? "";
+    await kubectl("exec", `deployment/${DEPLOYMENT}`, "--", "sh", "-c", command);
+    await waitUntil("the new level", LIMIT_MS, async () => /"logLevel":"debug"/.test(await kubectl("logs", `deployment/${DEPLOYMENT}`)));
   });
 
   test("nothing that it asked the API server for was forbidden", async () => {

@@ -105,6 +105,8 @@ describe("the operator's metrics", () => {
     finished.resolve();
     await stage.logged("judged the build");
     assert.equal((await stage.scrape()).turbo_hipster_undelivered_builds, 1);
+    const phases = await scrape(stage, "turbo_hipster_build_phase_seconds_count");
+    assert.deepEqual([phases['{phase="pending"}'], phases['{phase="running"}'], phases['{phase="answer"}']], [1, 1, undefined]);
     stage.clock.skip(121_000);
     await stage.recorded(number);
     await stage.logged("recorded the build");
