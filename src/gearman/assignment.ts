@@ -1,6 +1,7 @@
-import { decodeText, encodePacket, splitFields } from "./codec.ts";
+import { decodeText, encodePacket } from "./codec.ts";
 import type { OpenConnection } from "./connection.ts";
-import { PACKET, type PacketType } from "./packet.ts";
+import { protocolViolation } from "./gearman-error.ts";
+import { PACKET, type PacketType, renderPacketName } from "./packet.ts";
 import type { Slot } from "./slot-pool.ts";
 
 export type Delivery = "delivered" | "lost";
@@ -30,10 +31,9 @@ export interface Assignment {
   /** WORK_STATUS; likewise. */
   sendStatus(numerator: number, denominator: number): void;
   /**
-   * GET_STATUS of the handle, WORK_COMPLETE, GET_STATUS again: "delivered" when the first answer knows the build, and the second has come
-   * back on the same stream, which proves that the server has read the end. "lost" when the link went first, and then the server may or may
-   * not have it, or when nobody waited for the end any more. Never rejects. The first end counts: a second call sends nothing and gives the
-   * first one's outcome.
+   * WORK_COMPLETE, then a question on the same stream: "delivered" when its answer has come back, which proves that the server has read the
+   * end; "lost" when the link went first, and then the server may or may not have it. Never rejects. The first end counts: a second call
+   * sends nothing and gives the first one's outcome.
    */
   complete(json: string): Promise<Delivery>;
   /** WORK_FAIL, with the same proof. */
@@ -42,7 +42,8 @@ export interface Assignment {
 
 /** The fields of JOB_ASSIGN_UNIQ and JOB_ASSIGN. */
 export interface AssignedJob {
-  readonly handle: Buffer;
+  /** As it goes back to the server. */
+  readonly handle: string | Buffer;
   /** The handle as a key, one character per byte. */
   readonly key: string;
   readonly functionName: string;
@@ -53,27 +54,48 @@ export interface AssignedJob {
 
 /** Throws TH_GEARMAN_PROTOCOL when fields are missing. */
 export function parseAssignedJob(type: PacketType, body: Buffer, bodyBytes: number): AssignedJob {
-  const fields = splitFields(type, body);
-  const [handle, functionName] = fields as [Buffer, Buffer];
-  const payload = fields.at(-1) as Buffer;
-  const unique = type === PACKET.JOB_ASSIGN_UNIQ ? (fields[2] as Buffer) : Buffer.alloc(0);
+  const own = detach(body);
+  const due = type === PACKET.JOB_ASSIGN_UNIQ ? 3 : 2;
+  // Handle, function and unique are found in one pass, and converted in one where they are ASCII, as they are as a rule.
+  let found = 0;
+  let handleEnd = 0;
+  let functionEnd = 0;
+  let seen = 0;
+  let end = 0;
+  for (; end < own.length; end += 1) {
+    const byte = own[end] as number;
+    seen |= byte;
+    if (byte !== 0) continue;
+    found += 1;
+    if (found === 1) handleEnd = end;
+    else if (found === 2) functionEnd = end;
+    if (found === due) break;
+  }
+  if (found < due) throw protocolViolation(`${renderPacketName(type)} has ${found + 1} fields where ${due + 1} are due`);
+  const isAscii = seen < 0x80;
+  const head = own.toString("latin1", 0, end);
+  const key = head.slice(0, handleEnd);
+  const unique = due === 2 ? functionEnd : functionEnd + 1;
   return {
-    handle: Buffer.from(handle),
-    key: handle.toString("latin1"),
-    functionName: decodeText(functionName),
-    unique: decodeText(unique),
-    payload: detach(payload),
-    payloadBytes: bodyBytes - (body.length - payload.length),
+    handle: isAscii ? key : own.subarray(0, handleEnd),
+    key,
+    functionName: isAscii ? head.slice(handleEnd + 1, functionEnd) : decodeText(own.subarray(handleEnd + 1, functionEnd)),
+    unique: isAscii ? head.slice(unique, end) : decodeText(own.subarray(unique, end)),
+    payload: own.subarray(end + 1),
+    payloadBytes: bodyBytes - (end + 1),
   };
 }
 
-/** A build outlives the chunk it came in: keep a small payload, not the whole chunk. */
+/** A build outlives the chunk it came in: keep a small packet, not the whole chunk. */
 function detach(bytes: Buffer): Buffer {
   return bytes.buffer.byteLength > 2 * bytes.length ? Buffer.from(bytes) : bytes;
 }
 
 /** What gearmand takes as a unique; a longer one it has cut, and does not find again. */
 const MAX_UNIQUE_BYTES = 63;
+
+/** Sends a build's last packet; `onAnswer` is called once, with true when the server has read it, or false when the connection ended first. */
+export type SendEnd = (packet: Buffer, handle: string | Buffer, onAnswer: (isProven: boolean) => void) => void;
 
 /** An assignment on a living connection; what the lane keeps under the handle until the end is proven or the link is lost. */
 export class LiveAssignment implements Assignment {
@@ -82,8 +104,7 @@ export class LiveAssignment implements Assignment {
   readonly #job: AssignedJob;
   readonly #connection: OpenConnection;
   readonly #countsClients: boolean;
-  readonly #onEnded: () => void;
-  readonly #onProven: () => void;
+  readonly #sendEnd: SendEnd;
   #lostController: AbortController | undefined;
   #clientGoneController: AbortController | undefined;
   #isLost: boolean = false;
@@ -94,20 +115,10 @@ export class LiveAssignment implements Assignment {
   #clients: number | undefined;
   #outcome: Promise<Delivery> | undefined;
 
-  /**
-   * On a connection that lives `onEnded` is called once, when the end begins, and `onProven` once, when the server has read it.
-   * `countsClients` is for a server that answers GET_STATUS_UNIQUE; its answers go to `takeClientCount`.
-   */
+  /** `countsClients` is for a server that answers GET_STATUS_UNIQUE; its answers go to `takeClientCount`. */
   constructor(
     job: AssignedJob,
-    options: {
-      server: string;
-      slot: Slot;
-      connection: OpenConnection;
-      countsClients: boolean;
-      onEnded: () => void;
-      onProven: () => void;
-    },
+    options: { server: string; slot: Slot; connection: OpenConnection; countsClients: boolean; sendEnd: SendEnd },
   ) {
     this.#job = job;
     this.server = options.server;
@@ -115,8 +126,7 @@ export class LiveAssignment implements Assignment {
     this.#connection = options.connection;
     this.#countsClients =
       options.countsClients && job.unique !== "" && job.unique !== "-" && Buffer.byteLength(job.unique) <= MAX_UNIQUE_BYTES;
-    this.#onEnded = options.onEnded;
-    this.#onProven = options.onProven;
+    this.#sendEnd = options.sendEnd;
   }
 
   get handle(): string {
@@ -158,7 +168,7 @@ export class LiveAssignment implements Assignment {
     return this.#isKnown && this.#clients !== 0;
   }
 
-  /** The end has begun; whether it arrived may still be open. */
+  /** The last packet is sent; whether it arrived may still be open. */
   get isEnded(): boolean {
     return this.#outcome !== undefined;
   }
@@ -177,9 +187,9 @@ export class LiveAssignment implements Assignment {
     if (!this.isEnded) this.#connection.send(encodePacket(PACKET.WORK_STATUS, [this.#job.handle, `${numerator}`, `${denominator}`]));
   }
 
-  /** To learn, before any other question, that there is a client to lose. */
+  /** To learn from gearmand, before any other question, that there is a client to lose. */
   countClients(): void {
-    if (this.#countsClients) this.#connection.send(encodePacket(PACKET.GET_STATUS_UNIQUE, [this.#job.unique]));
+    if (this.#countsClients && !this.isEnded) this.#connection.send(encodePacket(PACKET.GET_STATUS_UNIQUE, [this.#job.unique]));
   }
 
   /** Asks the server whether somebody waits for the end; `hasClient` says so when `onAnswer` is called. Not called when the link is lost first. */
@@ -219,28 +229,10 @@ export class LiveAssignment implements Assignment {
     this.#lostController?.abort();
   }
 
-  /**
-   * Whoever waited may be gone, and be about to ask for the same build again: an end sent to nobody would cost it another run. The two
-   * questions are not sent together: geard answers in small segments, and TCP would hold the second one back for 40 ms.
-   */
   #end(packet: Buffer): Promise<Delivery> {
     if (this.#isLost) return Promise.resolve("lost");
     return new Promise((resolve) => {
-      this.#onEnded();
-      this.countClients();
-      this.#connection.requestStatus(this.#job.handle, (before) => {
-        if (before === undefined) {
-          resolve("lost");
-          return;
-        }
-        this.#isKnown = before.isKnown;
-        const isHeard = this.hasClient;
-        this.#connection.send(packet);
-        this.#connection.requestStatus(this.#job.handle, (after) => {
-          if (after !== undefined) this.#onProven();
-          resolve(after !== undefined && isHeard ? "delivered" : "lost");
-        });
-      });
+      this.#sendEnd(packet, this.#job.handle, (isProven) => resolve(isProven ? "delivered" : "lost"));
     });
   }
 }

@@ -17,9 +17,9 @@ interface Entry {
 export class ClientWatch {
   readonly #clock: Clock;
   readonly #goneAfterMs: number;
-  /** In the order in which they are due, but for those in their grace. */
   readonly #entries = new Map<LiveAssignment, Entry>();
-  #cancelTimer: (() => void) | undefined;
+  /** For the next look, due at that time; it may be a build's that has ended meanwhile. */
+  #timer: { readonly dueMs: number; cancel(): void } | undefined;
   #isAsking: boolean = false;
 
   constructor(options: { clock: Clock; goneAfterMs: number }) {
@@ -28,9 +28,9 @@ export class ClientWatch {
   }
 
   add(assignment: LiveAssignment): void {
-    this.#entries.set(assignment, { assignment, nextLookMs: this.#clock.monotonicMs() + this.#everyMs, goneSinceMs: undefined });
-    // A timer that is set already fires before this one is due.
-    if (this.#cancelTimer === undefined) this.#plan();
+    const nextLookMs = this.#clock.monotonicMs() + this.#everyMs;
+    this.#entries.set(assignment, { assignment, nextLookMs, goneSinceMs: undefined });
+    if (this.#timer === undefined || this.#timer.dueMs > nextLookMs) this.#plan();
   }
 
   remove(assignment: LiveAssignment): void {
@@ -40,9 +40,8 @@ export class ClientWatch {
   /** The connection is gone. */
   clear(): void {
     this.#entries.clear();
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
     this.#isAsking = false;
+    this.#plan();
   }
 
   get #everyMs(): number {
@@ -50,18 +49,19 @@ export class ClientWatch {
   }
 
   #plan(): void {
-    this.#cancelTimer?.();
-    this.#cancelTimer = undefined;
-    if (this.#isAsking || this.#entries.size === 0) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#isAsking) return;
     let next: Entry | undefined;
     for (const entry of this.#entries.values()) if (next === undefined || entry.nextLookMs < next.nextLookMs) next = entry;
     if (next === undefined) return;
     const entry = next;
-    this.#cancelTimer = this.#clock.schedule(entry.nextLookMs - this.#clock.monotonicMs(), () => this.#look(entry));
+    const cancel = this.#clock.schedule(entry.nextLookMs - this.#clock.monotonicMs(), () => this.#look(entry));
+    this.#timer = { dueMs: entry.nextLookMs, cancel };
   }
 
   #look(entry: Entry): void {
-    this.#cancelTimer = undefined;
+    this.#timer = undefined;
     if (this.#entries.get(entry.assignment) !== entry) {
       this.#plan();
       return;

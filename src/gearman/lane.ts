@@ -1,7 +1,7 @@
 import type { Clock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
-import { type AssignedJob, type Assignment, LiveAssignment, parseAssignedJob } from "./assignment.ts";
+import { type AssignedJob, type Assignment, LiveAssignment, parseAssignedJob, type SendEnd } from "./assignment.ts";
 import { ClientWatch } from "./client-watch.ts";
 import { decodeText, encodePacket, splitFields } from "./codec.ts";
 import type { OpenConnection } from "./connection.ts";
@@ -51,10 +51,12 @@ export class Lane implements Role {
   /** Reserved for the unanswered GRAB; undefined when there is none. */
   #grabSlot: Slot | undefined;
   /**
-   * Builds whose end is sent and not yet proven to be read. No GRAB is sent meanwhile: geard writes its two answers as two small segments,
-   * and TCP (Nagle there, delayed acknowledgement here) would hold the second back for 40 ms, which limits a lane to 22 builds a second.
+   * Questions after an end without an answer. No GRAB is sent meanwhile: geard writes its two answers as two small segments, and TCP (Nagle
+   * there, delayed acknowledgement here) would hold the second back for 40 ms, which limits a lane to 22 builds a second.
    */
   #unprovenEnds = 0;
+  /** Of the end that went out together with the unanswered GRAB. */
+  #provenByGrab: ((isProven: boolean) => void) | undefined;
   #isAsleep: boolean = false;
   #isStopped: boolean = false;
   #isRetired: boolean = false;
@@ -137,6 +139,9 @@ export class Lane implements Role {
     this.#leaveSlots = undefined;
     this.#connection = undefined;
     this.#grabSlot = undefined;
+    const onAnswer = this.#provenByGrab;
+    this.#provenByGrab = undefined;
+    onAnswer?.(false);
     this.#unprovenEnds = 0;
     this.#isAsleep = false;
     this.#assignments.clear();
@@ -204,17 +209,15 @@ export class Lane implements Role {
 
   #begin(connection: OpenConnection, job: AssignedJob, slot: Slot): void {
     const { server, logger, onAssignment, countsClients } = this.#options;
-    const onEnded = () => {
-      this.#unprovenEnds += 1;
+    const sendEnd: SendEnd = (packet, handle, onAnswer) => {
       this.#clients.remove(assignment);
+      connection.send(packet);
+      this.#askForProof(connection, handle, (isProven) => {
+        if (isProven && this.#assignments.get(job.key) === assignment) this.#assignments.delete(job.key);
+        onAnswer(isProven);
+      });
     };
-    const onProven = () => {
-      this.#unprovenEnds -= 1;
-      if (this.#assignments.get(job.key) === assignment) this.#assignments.delete(job.key);
-      this.#tryGrab();
-      this.#closeIfDone();
-    };
-    const assignment = new LiveAssignment(job, { server, slot, connection, countsClients: countsClients(), onEnded, onProven });
+    const assignment = new LiveAssignment(job, { server, slot, connection, countsClients: countsClients(), sendEnd });
     this.#assignments.set(job.key, assignment);
     this.#clients.add(assignment);
     try {
@@ -227,6 +230,28 @@ export class Lane implements Role {
     assignment.countClients();
   }
 
+  /**
+   * The server reads in order, so whatever it answers next has read all before. Where a build is to be grabbed the GRAB is the question: one
+   * packet and one answer for two ends.
+   */
+  #askForProof(connection: OpenConnection, handle: string | Buffer, onAnswer: (isProven: boolean) => void): void {
+    if (this.#grabSlot === undefined) {
+      this.#tryGrab();
+      if (this.#grabSlot !== undefined) {
+        this.#provenByGrab = onAnswer;
+        return;
+      }
+    }
+    this.#unprovenEnds += 1;
+    connection.requestStatus(handle, (status) => {
+      this.#unprovenEnds -= 1;
+      onAnswer(status !== undefined);
+      if (status === undefined) return;
+      this.#tryGrab();
+      this.#closeIfDone();
+    });
+  }
+
   /** gearmand finds a job by its unique alone: where two builds share one, it is not known whose clients these are. */
   #takeClientCount(body: Buffer): void {
     const [unique, isKnown, , , , clients] = splitFields(PACKET.STATUS_RES_UNIQUE, body).map(decodeText);
@@ -234,11 +259,14 @@ export class Lane implements Role {
     if (isKnown === "1" && other === undefined) build?.takeClientCount(Number(clients));
   }
 
-  /** The slot of the GRAB that this packet answers. */
+  /** The slot of the GRAB that this packet answers; what the GRAB was to prove is proven. */
   #takeGrabSlot(what: string): Slot {
     const slot = this.#grabSlot;
     if (slot === undefined) throw protocolViolation(`${this.#options.server} sent ${what} that was not asked for`);
     this.#grabSlot = undefined;
+    const onAnswer = this.#provenByGrab;
+    this.#provenByGrab = undefined;
+    onAnswer?.(true);
     return slot;
   }
 

@@ -57,7 +57,7 @@ for (const [kind, start] of [
       const { number, finish, ...rest } = await startAbandoned(start, "60s");
       await using stage = rest.stage;
       finish();
-      await stage.logged("lost the link to whoever asked for the build");
+      await stage.logged("recorded the build");
       const relaunch = await stage.submit("unit", { parameters: launchParameters(2) });
       assert.equal((await answerOf(relaunch)).result, "SUCCESS");
       assert.equal(recordOf(await stage.recorded(number)).isDelivered, true);
