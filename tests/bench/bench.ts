@@ -1,6 +1,7 @@
 // `npm run bench`: measures this program. Each bench has a file of its own and a line in BENCHES.
 import { Command } from "commander";
 import { coerceError, TurboHipsterError } from "../../src/runtime/errors.ts";
+import { gearmanBench } from "./gearman.ts";
 import { idleBench } from "./idle.ts";
 import { overheadBench } from "./overhead.ts";
 
@@ -27,7 +28,7 @@ export interface BenchReport {
   text: string;
 }
 
-const BENCHES: readonly Bench[] = [overheadBench, idleBench];
+const BENCHES: readonly Bench[] = [overheadBench, idleBench, gearmanBench];
 
 const interruption = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
