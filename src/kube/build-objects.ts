@@ -17,6 +17,9 @@ const JOB_NAME_LABEL = "batch.kubernetes.io/job-name";
 /** The smallest that the API takes; see `core/build-state.ts`. */
 const ENDING_DEADLINE_SECONDS = 1;
 
+/** How long the first list of Events is waited for. */
+const KILLS_PATIENCE_MS = 5000;
+
 export interface BuildObjectsOptions {
   client: KubeClient;
   namespaces: readonly string[];
@@ -30,6 +33,7 @@ export interface BuildObjectsOptions {
 /** The Jobs and pods of an installation: a cache kept by two watches, and the few writes that builds need. */
 export class BuildObjects implements Service {
   readonly #client: KubeClient;
+  readonly #clock: Clock;
   readonly #labelSelector: string;
   readonly #stopping = new AbortController();
   readonly #jobs;
@@ -43,6 +47,7 @@ export class BuildObjects implements Service {
     const { client, namespaces, installation, onChange, clock, logger } = options;
     const labelSelector = installationSelector(installation);
     this.#client = client;
+    this.#clock = clock;
     this.#labelSelector = labelSelector;
     this.#jobs = makeListWatch<Job>({
       ...{ client, namespaces, labelSelector, clock, logger: logger.child({ watch: "jobs" }) },
@@ -79,7 +84,19 @@ export class BuildObjects implements Service {
   }
 
   async synced(): Promise<void> {
-    await Promise.all([this.#jobs.synced(), this.#pods.synced(), this.#kills.synced()]);
+    await Promise.all([this.#jobs.synced(), this.#pods.synced(), this.#killsKnown()]);
+  }
+
+  /** Builds need to know of kills only where a test exits 0 after TERM: without Events they are taken all the same, a little later. */
+  async #killsKnown(): Promise<void> {
+    const known = Promise.withResolvers<void>();
+    const cancelTimer = this.#clock.schedule(KILLS_PATIENCE_MS, known.resolve);
+    this.#kills.synced().then(known.resolve, known.reject);
+    try {
+      await known.promise;
+    } finally {
+      cancelTimer();
+    }
   }
 
   /** By resource. */
