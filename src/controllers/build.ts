@@ -4,7 +4,15 @@ import type { RequestRecord } from "../core/job-manifest.ts";
 import { isSameBuild, readJobRecord } from "../core/job-record.ts";
 import type { Job, KubeEvent } from "../core/kubernetes-objects.ts";
 import { CANCELLED_ANNOTATION, DELIVERED_ANNOTATION, REQUEST_ANNOTATION, VERDICT_ANNOTATION } from "../core/names.ts";
-import { configuration, endedBeforeStart, infrastructure, type ResultStyle, renderResult, type Verdict } from "../core/verdict.ts";
+import {
+  configuration,
+  type EndRequest,
+  endedBeforeStart,
+  infrastructure,
+  type ResultStyle,
+  renderResult,
+  type Verdict,
+} from "../core/verdict.ts";
 import { eventsWanted, observeTrouble, type WaitingTrouble } from "../core/waiting-trouble.ts";
 import { renderFinalWorkData, STEPS, stepsDone, type WorkData } from "../core/work-data.ts";
 import { backoffMs } from "../runtime/backoff.ts";
@@ -82,6 +90,7 @@ export class Build {
   #state: BuildState = { kind: "absent" };
   #stateSince: Date;
   #hasTestBegun = false;
+  #ending: EndRequest | undefined;
   #events: readonly KubeEvent[] = [];
   #eventsReadAtMs: number | undefined;
   #trouble: { trouble: WaitingTrouble; since: Date } | undefined;
@@ -265,12 +274,20 @@ export class Build {
         if (recorded) return hasStarted(this.#state) ? recorded : await this.#discard(recorded, stopping);
         const unclaimedInMs = this.#checkClaim();
         const nextEventsMs = await this.#observeTrouble();
-        const facts = { state: this.#state, requested: this.#requested, since: this.#stateSince, trouble: this.#trouble, limits };
+        const facts = {
+          state: this.#state,
+          requested: this.#requested,
+          since: this.#stateSince,
+          trouble: this.#trouble,
+          ending: this.#ending,
+          limits,
+        };
         const action = decideBuild(facts, clock.now());
         if (action.kind === "finish") return action.deleteJob ? await this.#discard(action.verdict, stopping) : action.verdict;
         if (action.kind === "end-pod") {
+          this.#ending = action.end;
           await cluster.endPod(this.namespace, action.pod);
-          this.#logger.info({ pod: action.pod, requested: this.#requested ?? "limit" }, "ends the pod");
+          this.#logger.info({ pod: action.pod, why: action.end }, "ends the pod");
         }
         await this.#writeAnnotations();
         if (!this.#wasCached && (await this.#isJobGone())) return infrastructure("job-gone", "the Job was deleted");

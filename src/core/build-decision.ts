@@ -26,6 +26,8 @@ export interface BuildFacts {
    * there when the process started, what the objects say.
    */
   since: Date;
+  /** Why this process had its pod ended, if it did. */
+  ending?: EndRequest | undefined;
   /** What keeps the build from going on, and since when this process sees it unchanged. */
   trouble?: { trouble: WaitingTrouble; since: Date } | undefined;
   limits: BuildLimits;
@@ -35,7 +37,7 @@ export type BuildAction =
   /** Nothing to do before something changes, or at `recheckInMs` from now. */
   | { kind: "wait"; recheckInMs?: number }
   /** Lower the pod's deadline: TERM, grace, object and log stay. */
-  | { kind: "end-pod"; pod: string }
+  | { kind: "end-pod"; pod: string; end: EndRequest }
   /** `deleteJob`: there is no log to keep, and no deadline reaches its pod; left alone, it might run one day. */
   | { kind: "finish"; verdict: Verdict; deleteJob: boolean };
 
@@ -59,7 +61,7 @@ export function decideBuild(facts: BuildFacts, now: Date): BuildAction {
 
   const pod = "pod" in state ? state.pod : undefined;
   if (pod?.isStarted)
-    return pod.isEnding || pod.isTerminal ? waitAtMost(ENDING_RECHECK_MS, recheckMs(sighting)) : { kind: "end-pod", pod: pod.name };
+    return pod.isEnding || pod.isTerminal ? waitAtMost(ENDING_RECHECK_MS, recheckMs(sighting)) : { kind: "end-pod", pod: pod.name, end };
   // The kubelet ignores the deadline of a pod it has not taken yet, and there is no log to keep.
   const job = { isDeleted: false, isSuspended: false };
   const unstarted = judge({ ...sighting, state: { kind: "lost", pod, job, reason: "ended before it started" } });
@@ -95,7 +97,7 @@ function newsMs({ state, stateMs }: Sighting): number | undefined {
 }
 
 /** Which limit the build has overrun, or how long until it may. */
-function observeOverrun({ state, since, limits, trouble }: BuildFacts, now: Date): { end?: EndRequest; remainingMs?: number } {
+function observeOverrun({ state, since, limits, trouble, ending }: BuildFacts, now: Date): { end?: EndRequest; remainingMs?: number } {
   switch (state.kind) {
     case "queued":
       // A pod that a full quota keeps away waits for room like one that waits for a node.
@@ -105,13 +107,18 @@ function observeOverrun({ state, since, limits, trouble }: BuildFacts, now: Date
     case "unscheduled":
       return overrun("schedule-timeout", since, limits.scheduleMs, now);
     case "preparing":
-      return overrun("pull-timeout", since, limits.pullMs + (state.pod.hasCheckout ? limits.checkoutMs : 0), now);
+      return overrun(
+        state.pod.stuckService ? "service-not-ready" : "pull-timeout",
+        since,
+        limits.pullMs + (state.pod.hasCheckout ? limits.checkoutMs : 0),
+        now,
+      );
     case "running":
       return overrun("run-timeout", since, limits.runMs, now);
     case "exited":
     case "not-started":
     case "lost":
-      return endedByLimit(state, limits);
+      return state.pod?.isEnding ? { end: ending ?? whatEnded(state, limits) } : {};
     case "suspended":
     case "absent":
       return {};
@@ -124,12 +131,11 @@ function overrun(end: EndRequest, since: Date, limitMs: number | undefined, now:
   return remainingMs <= 0 ? { end } : { remainingMs };
 }
 
-/** A pod whose deadline was lowered, seen after its end: the containers' own times tell which limit it was. */
-function endedByLimit(state: Extract<BuildState, { kind: "exited" | "not-started" | "lost" }>, limits: BuildLimits): { end?: EndRequest } {
-  if (!state.pod?.isEnding) return {};
-  if (state.kind !== "exited") return { end: "pull-timeout" };
+/** Why a pod's deadline was lowered, where another process did it: the containers' own times tell which limit it was. */
+function whatEnded(state: Extract<BuildState, { kind: "exited" | "not-started" | "lost" }>, limits: BuildLimits): EndRequest {
+  if (state.kind !== "exited") return state.pod?.hasTestBegun ? "unknown" : "pull-timeout";
   const { startedAt, finishedAt } = state.terminated;
   const ranMs = startedAt && finishedAt ? Date.parse(finishedAt) - Date.parse(startedAt) : Number.NaN;
   // Kubernetes' timestamps are whole seconds.
-  return ranMs + 1000 >= limits.runMs ? { end: "run-timeout" } : { end: "unknown" };
+  return ranMs + 1000 >= limits.runMs ? "run-timeout" : "unknown";
 }

@@ -49,11 +49,10 @@ export function observeBuild(
   const judged = judgedContainer(pod.spec)?.name ?? "test";
   const facts = observePod(pod, pod.spec, killOf(pod));
   const state = pod.status?.containerStatuses?.find(({ name }) => name === judged)?.state;
-  const hasBegun = state?.running !== undefined || state?.terminated !== undefined;
-  const ofJob = { isDeleted: job.metadata.deletionTimestamp !== undefined, isSuspended: Boolean(job.spec?.suspend) && hasBegun };
+  const ofJob = { isDeleted: job.metadata.deletionTimestamp !== undefined, isSuspended: Boolean(job.spec?.suspend) && facts.hasTestBegun };
   const lost = (reason: string): BuildState => ({ kind: "lost", pod: facts, job: ofJob, reason });
 
-  if (job.spec?.suspend && !hasBegun && !facts.isTerminal) return { kind: "suspended" };
+  if (job.spec?.suspend && !facts.hasTestBegun && !facts.isTerminal) return { kind: "suspended" };
   if (state?.terminated && !isUnknownEnd(state.terminated)) {
     return { kind: "exited", pod: facts, job: ofJob, terminated: state.terminated, container: judged };
   }

@@ -20,6 +20,8 @@ export interface PodFacts {
   killed: string | undefined;
   /** True when its end was requested already by lowering its deadline. */
   isEnding: boolean;
+  /** The test's container has run, perhaps without its end being known. */
+  hasTestBegun: boolean;
   /** It has the checkout's init container. */
   hasCheckout: boolean;
   /** False for a pod whose node never began with any container of it. */
@@ -28,6 +30,8 @@ export interface PodFacts {
   memoryLimits: Readonly<Record<string, string | number>>;
   /** Native sidecars that have ended before the test did; the kubelet starts them again. */
   services: readonly ServiceEnd[];
+  /** The service that everything after it waits for. Without meaning once the pod has ended: then none is started. */
+  stuckService: string | undefined;
   /** Names of further containers (not init) that still run. */
   othersRunning: boolean;
 }
@@ -54,6 +58,7 @@ export function observePod(pod: Pod, spec: PodSpec, killed: string | undefined):
   const { status } = pod;
   const judged = judgedContainer(spec)?.name ?? TEST_CONTAINER;
   const phase = status?.phase ?? "Pending";
+  const test = status?.containerStatuses?.find(({ name }) => name === judged)?.state;
   const target = status?.conditions?.find(({ type, status: value }) => type === "DisruptionTarget" && value === "True");
   const limits = [...spec.containers, ...(spec.initContainers ?? [])].flatMap(({ name, resources }) => {
     const memory = resources?.limits?.memory;
@@ -72,10 +77,12 @@ export function observePod(pod: Pod, spec: PodSpec, killed: string | undefined):
     isDeleted: pod.metadata.deletionTimestamp !== undefined,
     killed,
     isEnding: spec.activeDeadlineSeconds !== undefined && spec.activeDeadlineSeconds <= ENDING_DEADLINE_SECONDS,
+    hasTestBegun: test?.running !== undefined || test?.terminated !== undefined,
     hasCheckout: spec.initContainers?.some(({ name }) => name === CHECKOUT_CONTAINER) ?? false,
     hasContainerStatuses: [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].length > 0,
     memoryLimits: Object.fromEntries(limits),
     services: findServiceEnds(pod, spec, judged),
+    stuckService: findStuckService(pod, spec),
     othersRunning: (status?.containerStatuses ?? []).some(({ name, state }) => name !== judged && state?.running !== undefined),
   };
 }
@@ -90,6 +97,15 @@ function findServiceEnds(pod: Pod, spec: PodSpec, judged: string): ServiceEnd[] 
     const terminated = isSidecar(spec, service.name) ? endBefore(service, test) : undefined;
     return terminated ? [{ name: service.name, terminated }] : [];
   });
+}
+
+/** Sidecars begin one after another, each once the one before has started: the last one that has begun is the one to wait for. */
+function findStuckService(pod: Pod, spec: PodSpec): string | undefined {
+  const begun = (pod.status?.initContainerStatuses ?? []).filter(
+    ({ state, lastState }) => state?.running || state?.terminated || lastState?.terminated,
+  );
+  const last = begun.at(-1);
+  return last && isSidecar(spec, last.name) && last.started !== true ? last.name : undefined;
 }
 
 /**

@@ -24,7 +24,15 @@ export interface Verdict {
 type Evidence = Record<string, string | number>;
 
 /** Why the operator ended a build itself. */
-export type EndRequest = "stop" | "run-timeout" | "pull-timeout" | "schedule-timeout" | "no-pod" | "unclaimed" | "unknown";
+export type EndRequest =
+  | "stop"
+  | "run-timeout"
+  | "pull-timeout"
+  | "service-not-ready"
+  | "schedule-timeout"
+  | "no-pod"
+  | "unclaimed"
+  | "unknown";
 
 /** All that a verdict is made of. */
 export interface Sighting {
@@ -115,19 +123,19 @@ export const VERDICT_RULES = [
   {
     id: "service-not-ready",
     class: "configuration",
-    seen: "When `timeouts.pull` and the checkout's time had passed, a service had ended again and again (the kubelet ends it when its `ready` probe does not pass).",
+    seen: "When `timeouts.pull` and the checkout's time had passed, a service did not get ready: it kept ending, or its `ready` probe did not pass.",
     result: "CONFIG_ERROR - service db does not get ready - exit code 1",
     keeps: "service, exit code, reason",
     find: (sighting) =>
-      sighting.end !== "pull-timeout"
-        ? undefined
-        : whenOver(sighting, ({ pod }) => {
-            const [service] = pod?.services ?? [];
-            if (!service) return undefined;
-            const { name, terminated } = service;
-            const sentence = `service ${name} does not get ready - ${endOf(terminated)}`;
-            return { sentence, evidence: { service: name, ...exitEvidence(terminated) } };
-          }),
+      whenOver(sighting, ({ pod }) => {
+        const service = pod?.stuckService ?? pod?.services[0]?.name;
+        const last = pod?.services.find(({ name }) => name === service)?.terminated;
+        // Who did not see it wait knows only of services that had ended.
+        const isMeant = sighting.end === "service-not-ready" || (sighting.end === "pull-timeout" && last !== undefined);
+        if (!isMeant || service === undefined) return undefined;
+        const why = last ? endOf(last) : "its probe does not pass";
+        return { sentence: `service ${service} does not get ready - ${why}`, evidence: { service, ...(last ? exitEvidence(last) : {}) } };
+      }),
   },
   {
     id: "pull-timeout",
@@ -135,7 +143,7 @@ export const VERDICT_RULES = [
     seen: "The pod's images and init containers were not ready within `timeouts.pull`, and the checkout's 10 minutes if it has one.",
     result: null,
     keeps: POD,
-    find: whenEndedBy("pull-timeout", () => "the pod's images and init containers were not ready in time"),
+    find: whenEndedBy(["pull-timeout", "service-not-ready"], () => "the pod's images and init containers were not ready in time"),
   },
   {
     id: "schedule-timeout",
@@ -664,8 +672,14 @@ function whenContainerEnded({ state }: Sighting, find: (state: ContainerEnd) => 
   return state.kind === "exited" || state.kind === "not-started" ? find(state) : undefined;
 }
 
-function whenEndedBy(end: EndRequest, say: (sighting: Sighting) => string): (sighting: Sighting) => Finding | undefined {
-  return (sighting) => (sighting.end === end ? whenOver(sighting, () => ({ sentence: say(sighting) })) : undefined);
+function whenEndedBy(
+  ends: EndRequest | readonly EndRequest[],
+  say: (sighting: Sighting) => string,
+): (sighting: Sighting) => Finding | undefined {
+  return (sighting) =>
+    sighting.end !== undefined && [ends].flat().includes(sighting.end)
+      ? whenOver(sighting, () => ({ sentence: say(sighting) }))
+      : undefined;
 }
 
 function whenPod(find: (pod: PodFacts) => Finding | undefined): (sighting: Sighting) => Finding | undefined {

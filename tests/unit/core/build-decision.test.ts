@@ -4,7 +4,7 @@ import { type BuildAction, type BuildFacts, decideBuild, mustEndPod } from "../.
 import { observeBuild, suspendedAfterStart } from "../../../src/core/build-state.ts";
 import type { Job, Pod } from "../../../src/core/kubernetes-objects.ts";
 import type { Verdict } from "../../../src/core/verdict.ts";
-import { makeJob, makePod, running, terminated, waiting } from "../../support/build-objects.ts";
+import { makeJob, makePod, running, service, terminated, waiting } from "../../support/build-objects.ts";
 
 const LIMITS = { podMs: 600_000, scheduleMs: undefined, pullMs: 1_200_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };
 const NOW = new Date("2026-01-01T12:00:00Z");
@@ -23,7 +23,7 @@ function verdictOf(action: BuildAction): Verdict {
 
 describe("a build that is to end", () => {
   test("gets its running pod ended, once", () => {
-    assert.deepEqual(decide([makePod()], { requested: "stop" }), { kind: "end-pod", pod: makePod().metadata.name });
+    assert.deepEqual(decide([makePod()], { requested: "stop" }), { kind: "end-pod", pod: makePod().metadata.name, end: "stop" });
     assert.equal(decide([makePod({ spec: ENDING })], { requested: "stop" }).kind, "wait");
   });
 
@@ -77,6 +77,13 @@ describe("limits", () => {
     assert.equal(verdictOf(decide([pod])).result, "TIMED_OUT");
   });
 
+  test("a test ended for its time whose end the kubelet lost is TIMED_OUT for who ended it, and nobody's fault for others", () => {
+    const unknown = terminated("test", 137, { reason: "ContainerStatusUnknown", startedAt: null, finishedAt: null });
+    const pod = makePod({ spec: ENDING, status: { phase: "Failed", reason: "DeadlineExceeded", containerStatuses: [unknown] } });
+    assert.equal(verdictOf(decide([pod], { ending: "run-timeout" })).result, "TIMED_OUT");
+    assert.equal(verdictOf(decide([pod])).rule, "ended-early");
+  });
+
   test("a test that handled TERM at its time and exited 0 is TIMED_OUT", () => {
     const ended = [terminated("test", 0, { finishedAt: "2026-01-01T01:00:02Z" })];
     assert.equal(decide([makePod({ spec: ENDING, status: { containerStatuses: ended } })]).kind, "wait");
@@ -90,6 +97,23 @@ describe("limits", () => {
     assert.equal(decide([pod], { since: ago(1_200_000) }).kind, "end-pod");
     const ended = makePod({ spec: ENDING, status: { phase: "Failed", reason: "DeadlineExceeded", containerStatuses: [] } });
     assert.deepEqual(verdictOf(decide([ended])).rule, "pull-timeout");
+  });
+
+  test("preparing tells whether a service or an image was waited for", () => {
+    const prepare = (started: boolean) =>
+      makePod({
+        spec: { containers: [{ name: "test" }], initContainers: [{ name: "db", restartPolicy: "Always" }] },
+        status: {
+          phase: "Pending",
+          containerStatuses: [waiting("test", "PodInitializing")],
+          initContainerStatuses: [service("db", { started })],
+        },
+      });
+    const ends = [true, false].map((started) => decide([prepare(started)], { since: ago(1_200_000) }));
+    assert.deepEqual(
+      ends.map((action) => action.kind === "end-pod" && action.end),
+      ["pull-timeout", "service-not-ready"],
+    );
   });
 
   test("waiting for a node has no limit unless the task sets one", () => {

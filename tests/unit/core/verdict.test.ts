@@ -195,6 +195,22 @@ const ROWS: Row[] = [
     },
   },
   {
+    seen: "a service whose probe never passed",
+    rule: "service-not-ready",
+    result: "CONFIG_ERROR - service db does not get ready - its probe does not pass",
+    end: "service-not-ready",
+    pod: {
+      spec: { initContainers: [{ name: "db", restartPolicy: "Always" }] },
+      status: {
+        ...ENDED_BY_US,
+        containerStatuses: [waiting("test", "PodInitializing")],
+        initContainerStatuses: [
+          service("db", { started: false, state: { terminated: { exitCode: 143, finishedAt: "2026-01-01T00:20:00Z" } } }),
+        ],
+      },
+    },
+  },
+  {
     seen: "a healthy service beside an image that did not come",
     rule: "pull-timeout",
     result: null,
