@@ -109,6 +109,7 @@ export function makeOperator({ config, client, clock, logger, metrics = makeMetr
     logger,
     onTaskActivity: () => testTasks.wake(),
     onRefused: (taskKey, why) => testTasks.noteRefusal(taskKey, why),
+    onJudged: (taskKey, verdict) => testTasks.noteVerdict(taskKey, verdict),
     onPendingChange: (count) => pool.setPaused(count >= (config.maxPending ?? Number.POSITIVE_INFINITY)),
   });
   const events = new TaskEvents({ writer: new TaskEventObjects({ client }), clock, logger });

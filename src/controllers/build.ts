@@ -2,7 +2,7 @@ import { type BuildLimits, decideBuild, mustEndPod } from "../core/build-decisio
 import { type BuildState, hasEnded, hasStarted, hasTestBegun, isJobOver, observeBuild, suspendedAfterStart } from "../core/build-state.ts";
 import type { RequestRecord } from "../core/job-manifest.ts";
 import { isSameBuild, readJobRecord } from "../core/job-record.ts";
-import type { Job, KubeEvent } from "../core/kubernetes-objects.ts";
+import type { Job } from "../core/kubernetes-objects.ts";
 import { CANCELLED_ANNOTATION, DELIVERED_ANNOTATION, REQUEST_ANNOTATION, VERDICT_ANNOTATION } from "../core/names.ts";
 import {
   configuration,
@@ -13,24 +13,21 @@ import {
   renderResult,
   type Verdict,
 } from "../core/verdict.ts";
-import { eventsWanted, observeTrouble, type WaitingTrouble } from "../core/waiting-trouble.ts";
 import { renderFinalWorkData, STEPS, stepsDone, type WorkData } from "../core/work-data.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { coerceError, TurboHipsterError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
-import { Wakeup } from "../runtime/wakeup.ts";
+import { earliest, Wakeup } from "../runtime/wakeup.ts";
+import { BuildClaim } from "./build-claim.ts";
 import { type BuildObserver, PhaseTimer } from "./build-observer.ts";
 import type { Assignment, BuildCluster, Slot } from "./ports.ts";
+import { WaitingWatch } from "./waiting-watch.ts";
 
-/** A build that nobody asks for any more is ended after this long; a requeue or a relaunch comes within seconds. */
-const UNCLAIMED_MS = 120_000;
 /** How long a Job that was created may be missing from the watch's cache before the API server is asked. */
 const CACHE_LAG_MS = 30_000;
 /** Tries at a call that the API server refuses for good before the build is given back to Zuul. */
 const MAX_REFUSED_TRIES = 8;
-/** Events are read again after as long as the build has waited, but no later than this. */
-const MAX_EVENTS_INTERVAL_MS = 60_000;
 /** Names to try when a Job of another build holds the wanted one. */
 const MAX_NAMES = 5;
 
@@ -55,6 +52,8 @@ export interface BuildOptions {
   slot: Slot | undefined;
   /** A kubelet has taken its pod, or it ended without one: it waits for room no longer. Called once. */
   onPlaced(): void;
+  /** It has its verdict; its place among the builds at once is given back after this. */
+  onJudged(verdict: Verdict): void;
 }
 
 export interface BuildReport {
@@ -75,15 +74,15 @@ export class Build {
   readonly #options: BuildOptions;
   readonly #wakeup: Wakeup;
   readonly #phases: PhaseTimer;
+  readonly #claim: BuildClaim;
+  readonly #waiting: WaitingWatch;
   #logger: Logger;
   #jobName: string;
   #createdJob: Job | undefined;
   /** True when a create failed without saying whether it took effect. */
   #mayExist = false;
   #wasCached = false;
-  #assignment: Assignment | undefined;
   #slot: Slot | undefined;
-  #unclaimedSinceMs: number;
   #requested: "stop" | "unclaimed" | undefined;
   /** What the Job does not say yet. */
   #unwritten: Record<string, string> = {};
@@ -91,9 +90,6 @@ export class Build {
   #stateSince: Date;
   #hasTestBegun = false;
   #ending: EndRequest | undefined;
-  #events: readonly KubeEvent[] = [];
-  #eventsReadAtMs: number | undefined;
-  #trouble: { trouble: WaitingTrouble; since: Date } | undefined;
   #step = 0;
   #isPlaced = false;
   #verdict: Verdict | undefined;
@@ -106,7 +102,10 @@ export class Build {
     this.#jobName = options.job.metadata.name;
     this.#logger = this.#makeLogger();
     this.#stateSince = options.clock.now();
-    this.#unclaimedSinceMs = options.clock.monotonicMs();
+    const { clock, cluster } = options;
+    const logger = () => this.#logger;
+    this.#claim = new BuildClaim({ clock, logger, onChange: () => this.wake() });
+    this.#waiting = new WaitingWatch({ clock, logger, readEvents: (uid) => cluster.readEvents(this.namespace, uid) });
     if (options.isAdopted) {
       this.#createdJob = options.job;
       if (readJobRecord(options.job)?.isCancelled) this.#requested = "stop";
@@ -144,29 +143,10 @@ export class Build {
 
   /** Takes over a request for this build; an earlier one, if any, is given back to its server. Says at once where the build stands. */
   attach(assignment: Assignment): void {
-    if (this.#assignment) {
-      this.#logger.warn({ server: assignment.server }, "replaces the request of this build by a newer one");
-      void this.#assignment.fail();
-    }
-    this.#assignment = assignment;
     if (this.#slot) assignment.slot.release();
     else this.#slot = assignment.slot;
-    assignment.sendData(JSON.stringify(this.#options.workData));
-    assignment.sendStatus(this.#step, STEPS.length);
-    const onLost = () => {
-      if (this.#assignment === assignment) this.#detach("lost the link to whoever asked for the build");
-    };
-    const onClientGone = () => {
-      if (this.#assignment !== assignment) return;
-      this.#detach("nobody waits for the build at the server any more");
-      this.#unclaimedSinceMs = Number.NEGATIVE_INFINITY;
-      void assignment.fail();
-    };
-    if (assignment.lost.aborted) onLost();
-    else assignment.lost.addEventListener("abort", onLost, { once: true });
-    assignment.clientGone.addEventListener("abort", onClientGone, { once: true });
     if (this.#requested === "unclaimed" && !this.#verdict && !this.#pod()?.isEnding) this.#requested = undefined;
-    this.wake();
+    this.#claim.take(assignment, JSON.stringify(this.#options.workData), this.#step);
   }
 
   /** Zuul's `stop:`. The build ends ABORTED unless its test has ended already. */
@@ -212,12 +192,12 @@ export class Build {
         this.#options.observer.noteAnswer(delivered);
         await this.#record(verdict, delivered, stopping);
         // A server that took the build away just before the answer may have handed it out again meanwhile.
-      } while (this.#assignment && !stopping.aborted);
+      } while (this.#claim.isClaimed && !stopping.aborted);
     } catch (error) {
       // A defect of ours: the request must still be answered.
       this.#logger.error({ err: coerceError(error) }, "fails the build after an unexpected error");
       this.#conclude(infrastructure("operator-error", coerceError(error).message));
-      await this.#assignment?.fail();
+      await this.#claim.fail();
     } finally {
       this.#slot?.release();
     }
@@ -273,12 +253,13 @@ export class Build {
         const recorded = this.#recordedVerdict();
         if (recorded) return hasStarted(this.#state) ? recorded : await this.#discard(recorded, stopping);
         const unclaimedInMs = this.#checkClaim();
-        const nextEventsMs = await this.#observeTrouble();
+        const uids = { job: this.jobUid, pod: this.#pod()?.uid };
+        const nextEventsMs = await this.#waiting.observe(this.#state, this.#stateSince, uids);
         const facts = {
           state: this.#state,
           requested: this.#requested,
           since: this.#stateSince,
-          trouble: this.#trouble,
+          trouble: this.#waiting.trouble,
           ending: this.#ending,
           limits,
         };
@@ -354,7 +335,7 @@ export class Build {
     if (step > this.#step) {
       this.#step = step;
       this.#phases.reach(step);
-      this.#assignment?.sendStatus(step, STEPS.length);
+      this.#claim.sendStatus(step);
     }
   }
 
@@ -365,42 +346,6 @@ export class Build {
     return observed.kind === "suspended" && this.#hasTestBegun ? suspendedAfterStart(this.#pod()) : observed;
   }
 
-  /** Asks for Events where the objects do not tell why the build waits; returns when to ask again. */
-  async #observeTrouble(): Promise<number | undefined> {
-    const { clock } = this.#options;
-    const wanted = eventsWanted(this.#state);
-    if (!wanted) this.#events = [];
-    const waitedMs = clock.now().getTime() - this.#stateSince.getTime();
-    let nextMs: number | undefined;
-    if (wanted && waitedMs >= wanted.afterMs) {
-      const sinceReadMs = clock.monotonicMs() - (this.#eventsReadAtMs ?? Number.NEGATIVE_INFINITY);
-      nextMs = Math.min(waitedMs, MAX_EVENTS_INTERVAL_MS) - sinceReadMs;
-      if (nextMs <= 0) {
-        await this.#readEvents(wanted.of);
-        nextMs = Math.min(waitedMs, MAX_EVENTS_INTERVAL_MS);
-      }
-    }
-    const trouble = observeTrouble(this.#state, this.#events);
-    if (trouble?.key !== this.#trouble?.trouble.key) {
-      if (trouble) this.#logger.info({ rule: trouble.rule, text: trouble.sentence }, "build waits for what may not come");
-      this.#trouble = trouble && { trouble, since: clock.now() };
-    }
-    return nextMs;
-  }
-
-  /** Events are a help, not a need: without them the limits of time decide. */
-  async #readEvents(of: "job" | "pod"): Promise<void> {
-    const { cluster, clock } = this.#options;
-    const uid = of === "job" ? this.jobUid : this.#pod()?.uid;
-    this.#eventsReadAtMs = clock.monotonicMs();
-    if (uid === undefined) return;
-    try {
-      this.#events = await cluster.readEvents(this.namespace, uid);
-    } catch (error) {
-      this.#logger.warn({ err: coerceError(error), of }, "could not read the Events that may tell why the build waits");
-    }
-  }
-
   /** The verdict that an earlier process wrote down, where the pod that told it may be gone by now. */
   #recordedVerdict(): Verdict | undefined {
     const job = this.#options.cluster.cachedJob(this.namespace, this.#jobName) ?? this.#createdJob;
@@ -409,8 +354,8 @@ export class Build {
 
   /** Ends a build that nobody claims; returns how long that may still take. */
   #checkClaim(): number | undefined {
-    if (this.#assignment || this.#requested) return undefined;
-    const leftMs = this.#unclaimedSinceMs + UNCLAIMED_MS - this.#options.clock.monotonicMs();
+    const { leftMs } = this.#claim;
+    if (leftMs === undefined || this.#requested) return undefined;
     if (leftMs > 0) return leftMs;
     this.#logger.info({}, "gives up the build, nobody asks for it any more");
     this.#requested = "unclaimed";
@@ -443,6 +388,7 @@ export class Build {
     this.#phases.conclude();
     this.#options.observer.noteVerdict(this.#options.taskKey, verdict.class);
     this.#step = STEPS.length;
+    this.#options.onJudged(verdict);
     // The pod has ended or is ending: what it took is free for the next build.
     this.#slot?.release();
     this.#slot = undefined;
@@ -456,22 +402,14 @@ export class Build {
     const result = renderResult(verdict, resultStyle);
     const json = JSON.stringify(renderFinalWorkData(workData, { result, node: this.#pod()?.node, nodeLabels }));
     while (!stopping.aborted) {
-      const assignment = this.#assignment;
-      if (!assignment) {
-        const leftMs = this.#unclaimedSinceMs + UNCLAIMED_MS - this.#options.clock.monotonicMs();
-        if (leftMs <= 0) return false;
-        await this.#wakeup.wait(leftMs, stopping);
-        continue;
-      }
-      assignment.sendStatus(STEPS.length, STEPS.length);
-      assignment.sendData(json);
-      const outcome = result === null ? await assignment.fail() : await assignment.complete(json);
-      if (outcome === "delivered") {
-        if (this.#assignment === assignment) this.#assignment = undefined;
+      if (await this.#claim.answer(json, result === null)) {
         this.#phases.delivered();
         return true;
       }
-      if (this.#assignment === assignment) this.#detach("lost the link to whoever asked for the build");
+      const { leftMs } = this.#claim;
+      if (leftMs === undefined) continue;
+      if (leftMs <= 0) return false;
+      await this.#wakeup.wait(leftMs, stopping);
     }
     return false;
   }
@@ -512,13 +450,6 @@ export class Build {
     if (existing && isSameBuild(existing, wanted)) await cluster.deleteJob(this.namespace, this.#jobName);
   }
 
-  #detach(why: string): void {
-    this.#assignment = undefined;
-    this.#unclaimedSinceMs = this.#options.clock.monotonicMs();
-    this.#logger.warn({}, why);
-    this.wake();
-  }
-
   #makeLogger(): Logger {
     const { logger, taskKey } = this.#options;
     return logger.child({ build: this.number, namespace: this.namespace, task: taskKey, job: this.#jobName });
@@ -531,9 +462,4 @@ export class Build {
 
 function isRetryable(error: unknown): boolean {
   return error instanceof TurboHipsterError && error.retryable;
-}
-
-function earliest(...delays: (number | undefined)[]): number | undefined {
-  const given = delays.filter((delay) => delay !== undefined);
-  return given.length === 0 ? undefined : Math.min(...given);
 }

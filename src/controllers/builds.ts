@@ -47,6 +47,8 @@ export interface BuildsOptions {
   onTaskActivity(taskKey: string): void;
   /** A build of this TestTask ended as CONFIG_ERROR; `why` is a sentence for whoever keeps the task. */
   onRefused(taskKey: string, why: string): void;
+  /** A build of this TestTask has its verdict. */
+  onJudged(taskKey: string, verdict: Verdict): void;
   /** How many builds wait for room in the cluster has changed. */
   onPendingChange(count: number): void;
 }
@@ -288,6 +290,7 @@ export class Builds implements Service {
       isAdopted,
       slot: isAdopted ? this.#options.occupySlot(taskKey) : undefined,
       onPlaced,
+      onJudged: (verdict) => this.#options.onJudged(taskKey, verdict),
     });
     const key = job.metadata.annotations?.[RELAUNCH_ANNOTATION];
     const record = readJobRecord(job);

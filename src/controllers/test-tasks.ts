@@ -5,11 +5,13 @@ import { parseTestTask, type TestTask, type TestTaskParseResult, testTaskKey } f
 import { renderTestTaskStatus, type ServerState } from "../core/test-task-conditions.ts";
 import type { TestTaskEvent } from "../core/test-task-events.ts";
 import type { TestTaskStatus } from "../core/test-task-schema-status.ts";
+import type { Verdict } from "../core/verdict.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
 import { earliest, Wakeup } from "../runtime/wakeup.ts";
+import { DegradedTasks } from "./degraded-tasks.ts";
 import { KeptNames, type NameStore } from "./kept-names.ts";
 import type { EventTarget, Slot } from "./ports.ts";
 import { STATUS_INTERVAL_MS, TestTaskStatuses } from "./test-task-statuses.ts";
@@ -26,6 +28,8 @@ export interface Pool {
   /** Counts a build that runs already, whether or not there is room for it. */
   occupy(): Slot;
   setCapacity(capacity: number): void;
+  /** A paused pool hands out nothing. */
+  setPaused(isPaused: boolean): void;
 }
 
 export interface Lane<P extends Pool> {
@@ -72,6 +76,7 @@ export class TestTasks<P extends Pool> implements Service {
   readonly #retiredPool: P;
   readonly #names: KeptNames;
   readonly #statuses: TestTaskStatuses;
+  readonly #degraded: DegradedTasks;
   #tasks = new Map<string, TestTask>();
   #served: ServedFunctions = { byFunction: new Map(), byTask: new Map() };
   #loop: Promise<void> | undefined;
@@ -81,6 +86,7 @@ export class TestTasks<P extends Pool> implements Service {
     this.#wakeup = new Wakeup(options.clock);
     this.#retiredPool = options.makePool(RETIRED_SLOTS);
     this.#names = new KeptNames({ store: options.names, clock: options.clock, logger: options.logger });
+    this.#degraded = new DegradedTasks({ clock: options.clock, logger: options.logger });
     this.#statuses = new TestTaskStatuses({
       write: (...status) => options.cluster.writeStatus(...status),
       onNews: (task, event) => options.events.note(task, event),
@@ -126,6 +132,17 @@ export class TestTasks<P extends Pool> implements Service {
     this.#options.events.note({ namespace, name, uid }, { type: "Warning", reason: "BuildRefused", message });
   }
 
+  /** What a build of this task came to: several in a row that could not be carried out, and the task is taken slowly. */
+  noteVerdict(taskKey: string, verdict: Verdict): void {
+    const wasDegraded = this.#degraded.of(taskKey) !== undefined;
+    this.#degraded.note(taskKey, verdict);
+    const degraded = this.#degraded.of(taskKey);
+    if (!wasDegraded && !degraded) return;
+    // At once, as the build's own place is about to be free; the task's lane follows.
+    this.#pools.get(taskKey)?.setPaused(degraded !== undefined && degraded.holdMs > 0);
+    this.#wakeup.wake();
+  }
+
   async #run(): Promise<void> {
     const { signal } = this.#stopping;
     await this.#names.load(signal);
@@ -133,7 +150,7 @@ export class TestTasks<P extends Pool> implements Service {
       let waitMs: number | undefined;
       try {
         this.#refresh();
-        waitMs = earliest(await this.#names.save(signal), await this.#writeStatuses(signal));
+        waitMs = earliest(await this.#names.save(signal), await this.#writeStatuses(signal), this.#degradedMs());
       } catch (error) {
         this.#options.logger.error({ err: coerceError(error) }, "retries after an unexpected error with the TestTasks");
         waitMs = STATUS_INTERVAL_MS;
@@ -163,7 +180,7 @@ export class TestTasks<P extends Pool> implements Service {
   }
 
   /**
-   * Tasks without a limit share a lane; each of the others has its own. A suspended task has none: its functions stay registered and
+   * Tasks without a limit share a lane; each of the others has its own, and so has one that is taken slowly. A suspended task has none: its functions stay registered and
    * nobody takes their builds. Functions that lost their TestTask are answered with a sentence.
    */
   #lanes(): Lane<P>[] {
@@ -174,16 +191,24 @@ export class TestTasks<P extends Pool> implements Service {
       const functions = this.#served.byTask.get(key)?.functions ?? [];
       const { maxConcurrent, suspend } = task.spec;
       if (suspend || functions.length === 0) continue;
-      if (maxConcurrent === undefined) {
+      const degraded = this.#degraded.of(key);
+      if (maxConcurrent === undefined && !degraded) {
         shared.push(...functions);
         continue;
       }
-      lanes.push({ name: key, functions, slots: this.#ownPool(key, maxConcurrent) });
+      const slots = this.#ownPool(key, degraded ? 1 : (maxConcurrent ?? 1));
+      slots.setPaused(degraded !== undefined && degraded.holdMs > 0);
+      lanes.push({ name: key, functions, slots });
     }
     const retired = [...this.#names.keys()].filter((name) => !this.#served.byFunction.has(name));
     if (shared.length > 0) lanes.unshift({ name: "shared", functions: shared, slots: pool });
     if (retired.length > 0) lanes.push({ name: "retired", functions: retired, slots: this.#retiredPool });
     return lanes;
+  }
+
+  /** When the next task that is taken slowly may be taken again, or as always. */
+  #degradedMs(): number | undefined {
+    return earliest(...[...this.#tasks.keys()].map((key) => this.#degraded.of(key)?.changesInMs));
   }
 
   #ownPool(taskKey: string, maxConcurrent: number): P {
@@ -207,6 +232,7 @@ export class TestTasks<P extends Pool> implements Service {
     const objects = [...this.#options.cluster.cachedTestTasks()];
     const present = new Set(objects.map(({ metadata: { namespace = "default", name } }) => `${namespace}/${name}`));
     for (const key of this.#pools.keys()) if (!present.has(key)) this.#pools.delete(key);
+    this.#degraded.keep(present);
     return this.#statuses.write(objects, (object, previous) => this.#status(object, previous), signal);
   }
 
@@ -227,6 +253,7 @@ export class TestTasks<P extends Pool> implements Service {
         servers: servers(),
         active: builds.activeOf(key),
         lastBuild: builds.lastOf(key),
+        degraded: this.#degraded.of(key),
         previous,
       },
       clock.now(),

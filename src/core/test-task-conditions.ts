@@ -20,6 +20,9 @@ export const REASONS = {
   acceptedWithWarnings: "AcceptedWithWarnings",
   reviewPending: "ReviewPending",
   reviewFailed: "ReviewFailed",
+  /** Its builds could be carried out lately, or there were none. */
+  healthy: "Healthy",
+  buildsLost: "BuildsLost",
 } as const;
 
 /** What a Gearman server says of us. */
@@ -38,6 +41,8 @@ export interface StatusFacts {
   servers: readonly ServerState[];
   active: number;
   lastBuild: TestTaskStatus["lastBuild"];
+  /** Set while the task is taken slowly: how many builds in a row could not be carried out, and why the last one. */
+  degraded?: { failures: number; message: string; holdUntil: Date } | undefined;
   /** The status as it stands now, for what must not change without need. */
   previous: TestTaskStatus | undefined;
 }
@@ -52,7 +57,7 @@ export function renderTestTaskStatus(facts: StatusFacts, now: Date): TestTaskSta
   const lastBuild = facts.lastBuild ?? previous?.lastBuild;
   const registered = registeredCondition(facts);
   const templateValid = templateValidCondition(facts);
-  const found = [readyCondition(facts, registered, templateValid), registered, templateValid];
+  const found = [readyCondition(facts, registered, templateValid), registered, templateValid, degradedCondition(facts)];
   const conditions = found.map((condition): TestTaskCondition => {
     const before = previous?.conditions?.find(({ type }) => type === condition.type);
     return {
@@ -151,6 +156,19 @@ function templateValidCondition({ task, review, previous, generation }: StatusFa
         : { type, status: "Unknown", reason: REASONS.reviewPending, message: "the API server is being asked" };
     }
   }
+}
+
+function degradedCondition({ degraded }: StatusFacts): Found {
+  const type = "Degraded";
+  if (!degraded) return { type, status: "False", reason: REASONS.healthy, message: "takes as many builds at once as it may" };
+  const { failures, message, holdUntil } = degraded;
+  const until = holdUntil.toISOString().replace(/\.\d+Z$/, "Z");
+  return {
+    type,
+    status: "True",
+    reason: REASONS.buildsLost,
+    message: `takes one build at a time, the next not before ${until}: ${failures} builds in a row could not be carried out, the last because ${message}`,
+  };
 }
 
 function truncated(message: string): string {

@@ -114,6 +114,18 @@ describe("TemplateValid", () => {
   });
 });
 
+describe("Degraded", () => {
+  test("says how a task is taken whose builds could not be carried out, and is false for any other", () => {
+    assert.deepEqual(conditionOf(statusOf(), "Degraded"), ["False", "Healthy", "takes as many builds at once as it may"]);
+    const degraded = { failures: 4, message: "the pod's images were not there in time", holdUntil: new Date("2026-01-02T03:05:00.123Z") };
+    assert.deepEqual(conditionOf(statusOf({ degraded }), "Degraded"), [
+      "True",
+      "BuildsLost",
+      "takes one build at a time, the next not before 2026-01-02T03:05:00Z: 4 builds in a row could not be carried out, the last because the pod's images were not there in time",
+    ]);
+  });
+});
+
 describe("a status", () => {
   test("is equal for equal facts, whenever: a transition time moves with its condition's status only", () => {
     const first = statusOf();
@@ -125,6 +137,7 @@ describe("a status", () => {
       ["Ready", "2027-01-01T00:00:00Z"],
       ["Registered", "2026-01-02T03:04:05Z"],
       ["TemplateValid", "2026-01-02T03:04:05Z"],
+      ["Degraded", "2026-01-02T03:04:05Z"],
     ]);
   });
 
