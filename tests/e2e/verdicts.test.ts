@@ -434,7 +434,7 @@ function rows({ image, node, registryPort, namespaces }: Place): Row[] {
       spec: { script: "exit 0", ...template({ schedulingGates: [{ name: "example.org/gate" }] }) },
       disturb: async (build, number) => {
         await build.waitFor("update", ({ numerator }) => numerator === "1");
-        await inNamespace("wait", "pod", "-l", `job-name=${number}`, "--for=condition=PodScheduled=false", "--timeout=30s");
+        await waitUntil("the pod behind the gate", 30_000, async () => (await podOf(number)) !== "");
         await patch("pod", await podOf(number), { schedulingGates: null });
       },
     },
@@ -502,20 +502,36 @@ async function moreThanHalf(): Promise<string> {
 
 const SECOND_NODE = "second";
 
-/** Where no node at all is left, the node controller takes the fault for its own, and deletes no pods. This one is Ready, and takes none. */
-async function keepSecondNode(): Promise<void> {
-  const at = new Date(Date.now() + 5 * 60_000).toISOString().replace("Z", "000Z");
+/**
+ * Where no node at all is left, the node controller takes the fault for its own and deletes no pods. This one sends its heartbeats, and
+ * takes no pods; call what is returned to take it away.
+ */
+async function keepSecondNode(): Promise<() => Promise<void>> {
   const ready = { type: "Ready", status: "True", reason: "Played", message: "", lastHeartbeatTime: new Date().toISOString() };
-  await context.applyTo(
-    "kube-node-lease",
-    { apiVersion: "v1", kind: "Node", metadata: { name: SECOND_NODE }, spec: { unschedulable: true }, status: { conditions: [ready] } },
-    {
-      apiVersion: "coordination.k8s.io/v1",
-      kind: "Lease",
-      metadata: { name: SECOND_NODE },
-      spec: { holderIdentity: SECOND_NODE, leaseDurationSeconds: 600, renewTime: at },
-    },
-  );
+  const lease = () => ({
+    apiVersion: "coordination.k8s.io/v1",
+    kind: "Lease",
+    metadata: { name: SECOND_NODE },
+    spec: { holderIdentity: SECOND_NODE, leaseDurationSeconds: 40, renewTime: new Date().toISOString().replace("Z", "000Z") },
+  });
+  const node = {
+    apiVersion: "v1",
+    kind: "Node",
+    metadata: { name: SECOND_NODE },
+    spec: { unschedulable: true },
+    status: { conditions: [ready] },
+  };
+  await context.applyTo("kube-node-lease", node, lease());
+  let beating: Promise<unknown> = Promise.resolve();
+  const heartbeat = setInterval(() => {
+    beating = context.applyTo("kube-node-lease", lease()).catch((error) => console.error(error));
+  }, 10_000);
+  return async () => {
+    clearInterval(heartbeat);
+    await beating;
+    await context.kubectl("delete", "node", SECOND_NODE);
+    await context.kubectl("--namespace", "kube-node-lease", "delete", "lease", SECOND_NODE, "--ignore-not-found");
+  };
 }
 
 const taints = () => context.kubectl("get", "node", context.cluster.name, "-o", "jsonpath={.spec.taints[*].key}");
@@ -570,6 +586,7 @@ describe("the verdict of a build", () => {
   describe("on a real kubelet, one after another", () => {
     const sequence = { drained: {} as Row, preempted: {} as Row, evicted: {} as Row, lost: {} as Row };
     let restoreKubelet: (() => Promise<void>) | undefined;
+    let removeSecondNode: (() => Promise<void>) | undefined;
 
     // All at once: Zuul asks for the functions no more often than every five seconds.
     before(async () => {
@@ -629,7 +646,7 @@ describe("the verdict of a build", () => {
         result: null,
         spec: { script: WAIT, template: { spec: { containers: [{ name: "test" }], tolerations } } },
         disturb: onceRunning(async () => {
-          await keepSecondNode();
+          removeSecondNode = await keepSecondNode();
           kubelet.suspend();
         }),
       };
@@ -660,7 +677,7 @@ describe("the verdict of a build", () => {
         await hadOnePod(await judge(sequence.lost));
       } finally {
         kubelet.resume();
-        await context.kubectl("delete", "node", SECOND_NODE, "--ignore-not-found");
+        await removeSecondNode?.();
       }
       await waitUntil("the taint of the lost node to be gone", 60_000, async () => (await taints()) === "");
     });
