@@ -1,0 +1,94 @@
+import { STEPS } from "../core/work-data.ts";
+import type { Clock } from "../runtime/clock.ts";
+import type { Logger } from "../runtime/logger.ts";
+import type { Assignment } from "./ports.ts";
+
+/** A build that nobody asks for any more is given up after this long; a requeue or a relaunch comes within seconds. */
+const UNCLAIMED_MS = 120_000;
+
+export interface BuildClaimOptions {
+  clock: Clock;
+  logger(): Logger;
+  /** Somebody asks for the build, or does no more. */
+  onChange(): void;
+}
+
+/** Who asks for a build: at most one request at a time, none while its link is lost, and for how long none. */
+export class BuildClaim {
+  readonly #options: BuildClaimOptions;
+  #assignment: Assignment | undefined;
+  #unclaimedSinceMs: number;
+
+  constructor(options: BuildClaimOptions) {
+    this.#options = options;
+    this.#unclaimedSinceMs = options.clock.monotonicMs();
+  }
+
+  get isClaimed(): boolean {
+    return this.#assignment !== undefined;
+  }
+
+  /** Until an unclaimed build is given up: not positive when it is; undefined while somebody asks for it. */
+  get leftMs(): number | undefined {
+    if (this.#assignment) return undefined;
+    return this.#unclaimedSinceMs + UNCLAIMED_MS - this.#options.clock.monotonicMs();
+  }
+
+  /** Takes over a request; an earlier one, if any, is given back to its server. Says at once where the build stands. */
+  take(assignment: Assignment, workData: string, step: number): void {
+    if (this.#assignment) {
+      this.#options.logger().warn({ server: assignment.server }, "replaces the request of this build by a newer one");
+      void this.#assignment.fail();
+    }
+    this.#assignment = assignment;
+    assignment.sendData(workData);
+    assignment.sendStatus(step, STEPS.length);
+    const onLost = () => this.#lose(assignment);
+    if (assignment.lost.aborted) onLost();
+    else assignment.lost.addEventListener("abort", onLost, { once: true });
+    assignment.clientGone.addEventListener("abort", () => this.#giveBack(assignment), { once: true });
+    this.#options.onChange();
+  }
+
+  sendStatus(step: number): void {
+    this.#assignment?.sendStatus(step, STEPS.length);
+  }
+
+  /**
+   * Sends the last packets: `json` as data, then WORK_COMPLETE, or WORK_FAIL where Zuul is to run the build again. Resolves with true once
+   * the server has read them, with false when nobody asks for the build or the link went first.
+   */
+  async answer(json: string, isRetry: boolean): Promise<boolean> {
+    const assignment = this.#assignment;
+    if (!assignment) return false;
+    assignment.sendStatus(STEPS.length, STEPS.length);
+    assignment.sendData(json);
+    const outcome = isRetry ? await assignment.fail() : await assignment.complete(json);
+    if (outcome === "lost") this.#lose(assignment);
+    else if (this.#assignment === assignment) this.#assignment = undefined;
+    return outcome === "delivered";
+  }
+
+  /** After a defect of ours: the request must still be answered. */
+  async fail(): Promise<void> {
+    await this.#assignment?.fail();
+  }
+
+  #lose(assignment: Assignment): void {
+    if (this.#assignment !== assignment) return;
+    this.#assignment = undefined;
+    this.#unclaimedSinceMs = this.#options.clock.monotonicMs();
+    this.#options.logger().warn({}, "lost the link to whoever asked for the build");
+    this.#options.onChange();
+  }
+
+  /** The server still has the request, but the client that waited for it has gone: it is given up without waiting again. */
+  #giveBack(assignment: Assignment): void {
+    if (this.#assignment !== assignment) return;
+    this.#assignment = undefined;
+    this.#unclaimedSinceMs = Number.NEGATIVE_INFINITY;
+    this.#options.logger().warn({}, "nobody waits for the build at the server any more");
+    void assignment.fail();
+    this.#options.onChange();
+  }
+}
