@@ -77,7 +77,7 @@ async function play(steps: readonly Step[]): Promise<{ answers: string[]; seen: 
     ...{ job, limits: LIMITS, nodeLabels: [], taskKey: "ci/unit", cluster, clock, logger: silentLogger },
     workData: { number: "unit-0123456789abcdef", name: "unit" } as never,
     observer: { noteVerdict() {}, notePhase() {}, noteAnswer() {} } as never,
-    ...{ resultStyle: "text", keepJobSeconds: 60, isAdopted: false, slot: undefined, isServerUp: () => true },
+    ...{ resultStyle: "text", keepJobSeconds: 60, isAdopted: false, slot: undefined },
     onPlaced() {},
     onJudged() {},
   });
