@@ -94,11 +94,16 @@ export async function startStage(options: StageOptions): Promise<Stage> {
   let client: Awaited<ReturnType<typeof connectTestClient>> | undefined;
   let running: { operator: Operator; client: KubeClient } | undefined;
 
+  let connecting: Promise<unknown> = Promise.resolve();
+  /** One for all, one after another: geard queues one connection, and a burst of them waits for seconds of TCP's retries. */
   const getClient = async () => {
-    // The server may have been restarted.
-    if ((await client?.status("H:none")) === undefined) client = undefined;
-    client ??= await connectTestClient(server);
-    return client;
+    const connected = connecting.then(async () => {
+      // The server may have been restarted.
+      if ((await client?.status("H:none")) === undefined) client = await connectTestClient(server);
+      return client as Awaited<ReturnType<typeof connectTestClient>>;
+    });
+    connecting = connected.catch(() => undefined);
+    return connected;
   };
 
   const stage: Stage = {
