@@ -1,5 +1,6 @@
 import { type BuildState, hasStarted } from "./build-state.ts";
-import { type EndRequest, findRule, judge, recheckMs, type Sighting, type Verdict } from "./verdict.ts";
+import { type EndRequest, recheckMs, type Sighting } from "./sighting.ts";
+import { findRule, judge, type Verdict } from "./verdict.ts";
 import { eventsWanted, type WaitingTrouble } from "./waiting-trouble.ts";
 
 /** Limits of one build, in milliseconds; undefined is no limit. */
