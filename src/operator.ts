@@ -96,6 +96,7 @@ export function makeOperator({ config, client, clock, logger, metrics = makeMetr
   const settings = { installation, image: config.image, checkout: config.checkout };
   const builds = new Builds({
     cluster: buildObjects,
+    isServerUp: (address) => link.servers.find(({ server }) => server === address)?.isRegistered ?? true,
     findTask: (functionName) => testTasks.find(functionName),
     occupySlot: (taskKey) => testTasks.occupy(taskKey),
     worker,
@@ -190,7 +191,10 @@ export function makeOperator({ config, client, clock, logger, metrics = makeMetr
 
   let isStopping = false;
   let beginning: Promise<void> = Promise.resolve();
-  const unsubscribe = link.onChange(() => testTasks.wake());
+  const unsubscribe = link.onChange(() => {
+    builds.noteServers();
+    testTasks.wake();
+  });
   return {
     get ports() {
       return { public: publicServer.port, internal: internalServer.port };

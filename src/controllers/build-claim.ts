@@ -5,8 +5,14 @@ import type { Assignment } from "./ports.ts";
 
 /** A build that nobody asks for any more is given up after this long; a requeue or a relaunch comes within seconds. */
 const UNCLAIMED_MS = 120_000;
+/** Nobody can ask while the server is away: that time does not count, but there is an end to it. */
+const MAX_AWAY_MS = 15 * 60_000;
 
 export interface BuildClaimOptions {
+  /** The Gearman server ("host:port") that the build's request came from. */
+  server: string;
+  /** Whether we are connected to it. */
+  isServerUp(server: string): boolean;
   clock: Clock;
   logger(): Logger;
   /** Somebody asks for the build, or does no more. */
@@ -16,12 +22,17 @@ export interface BuildClaimOptions {
 /** Who asks for a build: at most one request at a time, none while its link is lost, and for how long none. */
 export class BuildClaim {
   readonly #options: BuildClaimOptions;
+  #server: string;
   #assignment: Assignment | undefined;
   #unclaimedSinceMs: number;
+  /** From when the unclaimed time counts; undefined while the server is away. */
+  #countsFromMs: number | undefined;
 
   constructor(options: BuildClaimOptions) {
     this.#options = options;
+    this.#server = options.server;
     this.#unclaimedSinceMs = options.clock.monotonicMs();
+    if (options.isServerUp(options.server)) this.#countsFromMs = this.#unclaimedSinceMs;
   }
 
   get isClaimed(): boolean {
@@ -31,7 +42,17 @@ export class BuildClaim {
   /** Until an unclaimed build is given up: not positive when it is; undefined while somebody asks for it. */
   get leftMs(): number | undefined {
     if (this.#assignment) return undefined;
-    return this.#unclaimedSinceMs + UNCLAIMED_MS - this.#options.clock.monotonicMs();
+    const endMs = this.#countsFromMs === undefined ? this.#unclaimedSinceMs + MAX_AWAY_MS : this.#countsFromMs + UNCLAIMED_MS;
+    return endMs - this.#options.clock.monotonicMs();
+  }
+
+  /** A Gearman server has come or gone. */
+  noteServer(): void {
+    if (this.#assignment) return;
+    const isUp = this.#options.isServerUp(this.#server);
+    if (isUp === (this.#countsFromMs !== undefined)) return;
+    this.#countsFromMs = isUp ? this.#options.clock.monotonicMs() : undefined;
+    this.#options.onChange();
   }
 
   /** Takes over a request; an earlier one, if any, is given back to its server. Says at once where the build stands. */
@@ -41,6 +62,7 @@ export class BuildClaim {
       void this.#assignment.fail();
     }
     this.#assignment = assignment;
+    this.#server = assignment.server;
     assignment.sendData(workData);
     assignment.sendStatus(step, STEPS.length);
     const onLost = () => this.#lose(assignment);
@@ -78,6 +100,7 @@ export class BuildClaim {
     if (this.#assignment !== assignment) return;
     this.#assignment = undefined;
     this.#unclaimedSinceMs = this.#options.clock.monotonicMs();
+    this.#countsFromMs = this.#options.isServerUp(this.#server) ? this.#unclaimedSinceMs : undefined;
     this.#options.logger().warn({}, "lost the link to whoever asked for the build");
     this.#options.onChange();
   }
@@ -86,7 +109,7 @@ export class BuildClaim {
   #giveBack(assignment: Assignment): void {
     if (this.#assignment !== assignment) return;
     this.#assignment = undefined;
-    this.#unclaimedSinceMs = Number.NEGATIVE_INFINITY;
+    this.#countsFromMs = Number.NEGATIVE_INFINITY;
     this.#options.logger().warn({}, "nobody waits for the build at the server any more");
     void assignment.fail();
     this.#options.onChange();

@@ -42,6 +42,7 @@ export interface BuildOptions {
   workData: WorkData;
   nodeLabels: string[];
   cluster: BuildCluster;
+  isServerUp(server: string): boolean;
   clock: Clock;
   logger: Logger;
   resultStyle: ResultStyle;
@@ -104,7 +105,8 @@ export class Build {
     this.#stateSince = options.clock.now();
     const { clock, cluster } = options;
     const logger = () => this.#logger;
-    this.#claim = new BuildClaim({ clock, logger, onChange: () => this.wake() });
+    const server = readJobRecord(options.job)?.server ?? "";
+    this.#claim = new BuildClaim({ server, isServerUp: options.isServerUp, clock, logger, onChange: () => this.wake() });
     this.#waiting = new WaitingWatch({ clock, logger, readEvents: (uid) => cluster.readEvents(this.namespace, uid) });
     if (options.isAdopted) {
       this.#createdJob = options.job;
@@ -173,6 +175,11 @@ export class Build {
   /** True from the verdict until a Gearman server has read the answer. */
   get awaitsDelivery(): boolean {
     return this.#phases.phase === "answer";
+  }
+
+  /** A Gearman server has come or gone. */
+  noteServer(): void {
+    this.#claim.noteServer();
   }
 
   /** Something about its Job or pod has changed. */

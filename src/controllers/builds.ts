@@ -29,6 +29,8 @@ const CACHE_LAG_MS = 60_000;
 
 export interface BuildsOptions {
   cluster: BuildCluster;
+  /** Whether we are connected to this Gearman server ("host:port"); true for one that is configured no more. */
+  isServerUp(server: string): boolean;
   /** The TestTask that serves a function now. */
   findTask(functionName: string): TestTask | undefined;
   /** Counts a build of this TestTask (`namespace/name`) that runs already against its limits. */
@@ -121,6 +123,11 @@ export class Builds implements Service {
     const build = this.#builds.get(number);
     if (build) build.requestStop();
     else this.#rememberStop(number);
+  }
+
+  /** A Gearman server has come or gone. */
+  noteServers(): void {
+    for (const build of this.#builds.values()) build.noteServer();
   }
 
   /** Something about a Job of ours, or about a pod of it, has changed. */
@@ -276,6 +283,7 @@ export class Builds implements Service {
     const nodeLabel = parseFunctionName(functionName)?.nodeLabel;
     const nodeLabels = nodeLabel === undefined ? [] : [nodeLabel];
     const build = new Build({
+      isServerUp: this.#options.isServerUp,
       job,
       limits,
       workData,

@@ -133,6 +133,7 @@ describe("an operator that takes over", () => {
     await using stage = rest.stage;
     await stage.stopOperator();
     await startNext(stage);
+    await stage.logged("registered at the gearman server", 1);
     await stage.skip(121_000);
     await stage.until(() => stage.pods()[0]?.spec.activeDeadlineSeconds === 1, "the end of its pod");
     await stage.skip(121_000);
