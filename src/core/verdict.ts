@@ -484,6 +484,8 @@ export const VERDICT_RULES = [
     seen: "The pod is gone or over, and its test's exit code was not seen (`ContainerStatusUnknown` among them).",
     result: null,
     keeps: "pod, reason",
+    // What was not seen tells nothing of the next build either.
+    isChance: true,
     find: ({ state }) => (state.kind === "lost" ? { sentence: `the pod was lost - ${state.reason}` } : undefined),
   },
 
