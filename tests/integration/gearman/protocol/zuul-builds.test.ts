@@ -16,7 +16,7 @@ for (const { kind, start } of SERVERS) {
   describe(`Zuul over ${kind}`, { timeout: 240_000 }, () => {
     let stage: Stage;
     let zuul: ZuulLauncher;
-    /** Ends the running test of a Job of the tasks `long` and `one`. */
+    /** Ends the running test of a Job of those tasks whose tests wait for it. */
     const finish = new Map<string, () => void>();
 
     const script = (job: StoredObject) => {
@@ -24,7 +24,7 @@ for (const { kind, start } of SERVERS) {
       if (task === "fails") return { exitCode: 1, message: "2 of 3 tests failed" };
       if (task === "mute") return { exitCode: 7 };
       if (task === "pending") return { scheduled: new Promise(() => undefined) };
-      if (task !== "long" && task !== "one") return {};
+      if (!["long", "one", "doomed", "unlucky"].includes(task)) return {};
       return { finished: new Promise<void>((resolve) => finish.set(job.metadata.name, resolve)) };
     };
 
@@ -38,6 +38,9 @@ for (const { kind, start } of SERVERS) {
           mute: {},
           pending: {},
           long: {},
+          // One each: a task that ends infrastructure again and again is taken slowly.
+          doomed: {},
+          unlucky: {},
           one: { maxConcurrent: 1 },
           paused: { suspend: true },
           deleted: {},
@@ -83,7 +86,7 @@ for (const { kind, start } of SERVERS) {
     });
 
     area.row(kind, "the pod is deleted at each launch: no result", async () => {
-      const build = launch("long");
+      const build = launch("doomed");
       for (let attempt = 1; attempt <= 3; attempt += 1) {
         const pod = await stage.until(() => stage.pods().find(isRunning), `pod ${attempt}`);
         stage.kube.delete(PODS, NAMESPACE, pod.metadata.name);
@@ -96,7 +99,7 @@ for (const { kind, start } of SERVERS) {
     });
 
     area.row(kind, "the pod is deleted once: no result, then SUCCESS", async () => {
-      const build = launch("long");
+      const build = launch("unlucky");
       const first = await stage.until(() => stage.pods().find(isRunning), "the first pod");
       stage.kube.delete(PODS, NAMESPACE, first.metadata.name);
       const second = await stage.until(
@@ -111,7 +114,7 @@ for (const { kind, start } of SERVERS) {
 
     area.row(kind, "a build under way", async () => {
       const build = launch("long");
-      const started = await build.started;
+      const started = await within(build.started, () => "not started");
       const state = await build.waitFor("update", (event) => event.numerator !== null);
       const first = JSON.parse(state.data ?? "{}");
       await stage.running(String(started.number));
@@ -208,7 +211,7 @@ for (const { kind, start } of SERVERS) {
 
     area.row(kind, "Zuul cancels a running build", async () => {
       const build = launch("long");
-      const started = await build.started;
+      const started = await within(build.started, () => "not started");
       await stage.running(String(started.number));
       await build.cancel();
       await within(build.waitFor("answered"), () => "no answer");
@@ -233,7 +236,7 @@ for (const { kind, start } of SERVERS) {
     area.row(kind, "Zuul cancels a build whose Job cannot be made yet", async () => {
       const fault = stage.kube.misbehave({ verb: "create", resource: "jobs" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
       const build = launch("passes");
-      const { number } = await build.started;
+      const { number } = await within(build.started, () => "not started");
       const before = stage.jobs().length;
       const outcome = await cancelled(build, String(number)).finally(() => fault.stop());
       await stage.log.until((lines) => lines.some(({ message, fields }) => message === "recorded the build" && fields.build === number));
@@ -242,7 +245,7 @@ for (const { kind, start } of SERVERS) {
 
     area.row(kind, "Zuul cancels a build whose pod waits for a node", async () => {
       const build = launch("pending");
-      const { number } = await build.started;
+      const { number } = await within(build.started, () => "not started");
       await stage.until(() => stage.pods().find((pod) => jobOf(pod) === number), "the pod");
       const outcome = await cancelled(build, String(number));
       await stage.until(() => !stage.pods().some((pod) => jobOf(pod) === number), "the end of the pod");
@@ -251,7 +254,7 @@ for (const { kind, start } of SERVERS) {
 
     area.row(kind, "Zuul cancels a build whose test has just ended", async () => {
       const build = launch("long");
-      const { number } = await build.started;
+      const { number } = await within(build.started, () => "not started");
       await stage.running(String(number));
       // The end is on its way when the stop arrives, or the other way round; both are answered.
       finish.get(String(number))?.();
@@ -292,7 +295,7 @@ for (const { kind, start } of SERVERS) {
 
     area.row(kind, "the link is reset while a build of a change runs", async () => {
       const build = launch("long", { item: { kind: "change", ref: `Z${"1b".repeat(16)}` } });
-      const started = await build.started;
+      const started = await within(build.started, () => "not started");
       await stage.running(String(started.number));
       const before = stage.pods().length;
       const earlier = attached();
@@ -306,7 +309,7 @@ for (const { kind, start } of SERVERS) {
 
     area.row(kind, "the operator is stopped and started while a build of a change runs", async () => {
       const build = launch("long", { item: { kind: "change", ref: `Z${"2c".repeat(16)}` } });
-      const started = await build.started;
+      const started = await within(build.started, () => "not started");
       await stage.running(String(started.number));
       const before = stage.pods().length;
       const earlier = attached();
@@ -321,7 +324,7 @@ for (const { kind, start } of SERVERS) {
 
     area.row(kind, "the server is killed and restarted, empty, while a build of a change runs", async () => {
       const build = launch("long", { item: { kind: "change", ref: REF.split("/").at(-1) ?? "" } });
-      const started = await build.started;
+      const started = await within(build.started, () => "not started");
       await stage.running(String(started.number));
       const before = stage.pods().length;
       await stage.server.kill9();
