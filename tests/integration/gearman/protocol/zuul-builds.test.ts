@@ -9,7 +9,6 @@ import { protocolArea, SERVERS } from "./protocol-area.ts";
 
 const area = protocolArea("zuul-builds");
 const MANAGER = "turbo-hipster-turbo-hipster";
-const REF = `refs/zuul/master/Z${"0a".repeat(16)}`;
 
 /** Zuul's own launcher, a real server and the real operator; the API server and its nodes are played. */
 for (const { kind, start } of SERVERS) {
@@ -320,22 +319,6 @@ for (const { kind, start } of SERVERS) {
       const end = await completed(build);
       await settled();
       return `launches: ${launches(build).length}, pods: ${stage.pods().length - before + 1}; ${end.result}`;
-    });
-
-    area.row(kind, "the server is killed and restarted, empty, while a build of a change runs", async () => {
-      const build = launch("long", { item: { kind: "change", ref: REF.split("/").at(-1) ?? "" } });
-      const started = await within(build.started, () => "not started");
-      await stage.running(String(started.number));
-      const before = stage.pods().length;
-      await stage.server.kill9();
-      await stage.server.restart();
-      const again = await build.waitFor("launched", (event) => event.uuid !== started.uuid);
-      const outcome = again.isSubmitted ? "" : ", the last not sent: Zuul launches before it is connected again";
-      if (again.isSubmitted)
-        await stage.log.until((lines) => lines.filter(({ message }) => message.startsWith("attaches Zuul's relaunch")).length >= 1);
-      finish.get(String(started.number))?.();
-      const end = await completed(build);
-      return `launches: ${launches(build).length}${outcome}, pods: ${stage.pods().length - before + 1}; ${end.result}`;
     });
   });
 }
