@@ -4,10 +4,12 @@ import { breakMultiply, SAMPLE_PROJECT, type SampleChange, type SampleProject, s
 export interface PlannedBuild {
   jobName: string;
   change: SampleChange;
-  /** The result as Zuul takes it. */
-  expected: string;
+  /** The result as Zuul takes it; null: none, Zuul runs it again. */
+  expected: string | null;
   /** Zuul stops it as soon as its test runs. */
   isStopped: boolean;
+  /** Its pod is deleted as soon as its test runs. */
+  losesPod: boolean;
 }
 
 /** One after the other, each with what a person should know of it. */
@@ -25,6 +27,8 @@ export async function planScenes(project: SampleProject): Promise<Scene[]> {
   const broken = await project.change("Make multiplying faster", breakMultiply());
   const slow = await project.change("Measure more precisely", slowBenchmark());
   const outdated = await project.change("Subtract too", { "tests/subtract.sh": 'check "subtract 2 from 5" 3 "$(subtract 5 2)"\n' });
+  const unlucky = await project.change("Say what is added", { "tests/add-two.sh": 'check "add 2 to 2" 4 "$(add 2 2)"\n' });
+  const early = await project.change("Prepare a release", { "tests/add-three.sh": 'check "add 3 to 3" 6 "$(add 3 3)"\n' });
   return [
     {
       title: "A change whose tests pass",
@@ -41,6 +45,14 @@ export async function planScenes(project: SampleProject): Promise<Scene[]> {
     {
       title: "A test of eight hours that Zuul stops, as it does when a newer patchset comes",
       build: { ...plan("calculator-soak", outdated, "ABORTED"), isStopped: true },
+    },
+    {
+      title: "A pod that is lost under its test (deleted here): no result, the change is not to blame, and Zuul would run it again",
+      build: { ...plan("calculator-soak", unlucky, null), losesPod: true },
+    },
+    {
+      title: "A release asked for by the check pipeline, of which its TestTask takes no builds",
+      build: plan("calculator-release", early, "CONFIG_ERROR - pipeline check is none of those that TestTask release takes builds of"),
     },
   ];
 }
@@ -70,8 +82,8 @@ async function planOfCrowd(project: SampleProject, index: number): Promise<Plann
   return plan(index % 4 === 0 ? "calculator-style" : UNIT_JOB, change, "SUCCESS");
 }
 
-function plan(jobName: string, change: SampleChange, expected: string): PlannedBuild {
-  return { jobName, change, expected, isStopped: false };
+function plan(jobName: string, change: SampleChange, expected: string | null): PlannedBuild {
+  return { jobName, change, expected, isStopped: false, losesPod: false };
 }
 
 /** The command that asks for a build of a change again. */

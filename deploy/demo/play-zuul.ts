@@ -18,6 +18,8 @@ export interface ZuulSurroundings {
   /** ZUUL_URL: where pods fetch changes. */
   zuulUrl: string;
   screen: Screen;
+  /** Deletes the pod of the build of this number. */
+  deletePod(number: string): Promise<void>;
   /** Aborts when the demo is to end. */
   leave: AbortSignal;
 }
@@ -111,20 +113,26 @@ function countSteps(steps: readonly string[]): string {
 }
 
 export function isAsExpected({ plan, end }: FinishedBuild): boolean {
-  return end.result === plan.expected;
+  return end.result === plan.expected && (end.result !== null || end.reason === "retry");
+}
+
+/** The result as a reviewer, or whoever reads Zuul's log, gets to know it. */
+export function resultOf({ result, reason, message }: SubmitEnd): string {
+  if (result !== null) return result;
+  return reason === "retry" ? "none, Zuul runs it again" : `none - ${message}`;
 }
 
 function describeResult(finished: FinishedBuild, screen: Screen): string {
   const { end, plan, seconds } = finished;
-  const result = end.result ?? `no result (${end.message})`;
+  const result = resultOf(end);
   if (isAsExpected(finished)) return `${screen.style("green", `-> ${result}`)} in ${seconds.toFixed(1)} s`;
-  return `${screen.style("red", `-> ${result}`)} in ${seconds.toFixed(1)} s; expected was ${plan.expected}`;
+  return `${screen.style("red", `-> ${result}`)} in ${seconds.toFixed(1)} s; expected was ${plan.expected ?? "none"}`;
 }
 
 /** Does for one build what Zuul's launcher does: asks for it with Zuul's parameters, and stops it when that is planned. */
 async function askForBuild(
   plan: PlannedBuild,
-  { server, zuulUrl, leave }: ZuulSurroundings,
+  { server, zuulUrl, leave, deletePod }: ZuulSurroundings,
   onEvent: (event: SubmitEvent) => void,
 ): Promise<FinishedBuild> {
   const { jobName, change } = plan;
@@ -139,6 +147,8 @@ async function askForBuild(
     item: { kind: "change", branch: change.branch, number: `${change.number}`, patchset: "1", ref: change.ref, commit: change.commit },
   });
   const stop = new AbortController();
+  let number = "";
+  let deletion: Promise<void> | undefined;
   const startedMs = performance.now();
   const end = await submitBuild(
     {
@@ -156,9 +166,12 @@ async function askForBuild(
       leave,
       onEvent(event) {
         onEvent(event);
+        if (event.event === "started") number = String(event.number);
+        if (plan.losesPod && event.event === "step" && event.name === "running") deletion ??= deletePod(number);
         if (plan.isStopped && event.event === "step" && event.name === "running") stop.abort();
       },
     },
   );
+  await deletion;
   return { plan, end, seconds: (performance.now() - startedMs) / 1000 };
 }

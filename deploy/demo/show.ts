@@ -10,7 +10,7 @@ import type { DemoPaths, DemoRecord } from "./demo-record.ts";
 import { type DemoServers, startServers } from "./demo-servers.ts";
 import { type DemoTarget, prepareLocalTarget } from "./demo-target.ts";
 import { readExampleTasks } from "./example-tasks.ts";
-import { type FinishedBuild, followBuild, followCrowd, isAsExpected, type ZuulSurroundings } from "./play-zuul.ts";
+import { type FinishedBuild, followBuild, followCrowd, isAsExpected, resultOf, type ZuulSurroundings } from "./play-zuul.ts";
 import { createSampleProject, SAMPLE_PROJECT } from "./sample-project.ts";
 import { renderTable, type Screen } from "./screen.ts";
 
@@ -150,7 +150,10 @@ export class Show {
     if (options.context !== undefined) await checkFromPod(target, `${zuulUrl}/${SAMPLE_PROJECT}`, log);
     await target.kubectl(["wait", "testtasks", "--all", "--for=condition=Registered", "--timeout=60s"]);
     log(`their jobs are registered there:\n${(await target.kubectl(["get", "testtasks"])).trimEnd()}`);
-    return { server: servers.gearman, zuulUrl, screen, leave: stop.signal };
+    const deletePod = async (number: string) => {
+      await target.kubectl(["delete", "pods", `--selector=batch.kubernetes.io/job-name=${number}`, "--wait=false"]);
+    };
+    return { server: servers.gearman, zuulUrl, screen, leave: stop.signal, deletePod };
   }
 
   async #showLog({ end }: FinishedBuild): Promise<void> {
@@ -169,7 +172,7 @@ export class Show {
     const rows = finished.map(({ plan, end, seconds }) => [
       plan.jobName,
       `${plan.change.number},1`,
-      end.result ?? `none - ${end.message}`,
+      resultOf(end),
       pods.get(String(end.number)) ?? "-",
       seconds.toFixed(1),
     ]);
@@ -177,11 +180,10 @@ export class Show {
     screen.print([screen.style("bold", header), ...lines].join("\n"));
     const wrong = finished.filter((build) => !isAsExpected(build));
     for (const { plan, end } of wrong) {
-      const found = end.result ?? `no result: ${end.message}`;
       screen.print(
         screen.style(
           "red",
-          `NOT AS EXPECTED: ${plan.jobName} of change ${plan.change.number},1 should be ${plan.expected}, it is ${found}`,
+          `NOT AS EXPECTED: ${plan.jobName} of change ${plan.change.number},1 should be ${plan.expected ?? "none"}, it is ${resultOf(end)}`,
         ),
       );
     }
