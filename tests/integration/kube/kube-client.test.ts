@@ -100,7 +100,7 @@ describe("a request that fails", () => {
 
   it("gives up at its deadline, whether answer or body are late, and the next one takes a new connection", async () => {
     for (const tls of [false, true]) {
-      await using bench = await makeBench({ deadlineMs: 80 }, { tls });
+      await using bench = await makeBench({ deadlineMs: 800 }, { tls });
       const { fake, client } = bench;
       fake.misbehave({ verb: "get" }, { kind: "hang" });
       await assert.rejects(client.get(CONFIG_MAPS, "ci", "a"), fails("TH_KUBE_TIMEOUT", { status: 0, retryable: true }));
