@@ -216,7 +216,8 @@ describe("two servers", () => {
       finish[pods]?.();
     }
     for (const { build } of builds) assert.equal((await answerOf(build)).result, "SUCCESS");
-    assert.deepEqual(most, { limited: 3, all: 5 });
+    assert.equal(most.all, 5);
+    assert.ok(most.limited <= 3, "never more than maxConcurrent");
     assert.equal(stage.jobs().length, builds.length);
   });
 

@@ -34,7 +34,9 @@ export function protocolArea(name: string): ProtocolArea {
   const rows = new Map<string, ProtocolRow & { seen: Partial<Record<GearmanServerKind, string>> }>();
   after(() => {
     if (isUpdate) writeFileSync(path, `${JSON.stringify([...rows.values()], undefined, 2)}\n`);
-    else assert.deepEqual([...rows.keys()], [...recorded.keys()], "the records have exactly the declared rows; UPDATE=1 records them anew");
+    // Suites that have passed are not declared again when a run is repeated for those that have not.
+    else if (rows.size > 0)
+      assert.deepEqual([...rows.keys()], [...recorded.keys()], "the records have exactly the declared rows; UPDATE=1 records them anew");
   });
   return {
     row(kind, event, look) {
