@@ -1,5 +1,4 @@
-import { Command, InvalidArgumentError } from "commander";
-import { parseDurationMs } from "../core/duration.ts";
+import { Command } from "commander";
 import type { KubeObject } from "../core/kubernetes-objects.ts";
 import { parseTestTask } from "../core/test-task.ts";
 import { ANSWER_TIMEOUT_MS, fetchFunctions, fetchWorkers } from "../gearman/gearman-admin.ts";
@@ -7,6 +6,7 @@ import { GearmanError } from "../gearman/gearman-error.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { coerceError, InputError } from "../runtime/errors.ts";
 import { isAmiss, makeServerReport, renderServerReport, type TestTasksSeen } from "../status/server-report.ts";
+import { collect, parseTimeout } from "./option-parsers.ts";
 
 export interface StatusFlags {
   server: string;
@@ -124,18 +124,4 @@ async function readTestTasks(flags: StatusFlags, signal: AbortSignal): Promise<T
   } finally {
     await client?.close();
   }
-}
-
-function collect(value: string, previous: string[] = []): string[] {
-  return [...previous, value];
-}
-
-function parseTimeout(text: string): number {
-  try {
-    const timeoutMs = parseDurationMs(text);
-    if (timeoutMs > 0) return timeoutMs;
-  } catch (thrown) {
-    throw new InvalidArgumentError(coerceError(thrown).message);
-  }
-  throw new InvalidArgumentError("it must be longer than 0s.");
 }

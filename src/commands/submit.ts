@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import { Command, InvalidArgumentError } from "commander";
-import { parseDurationMs } from "../core/duration.ts";
+import { Command } from "commander";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { coerceError, InputError } from "../runtime/errors.ts";
 import type { SubmitFlags } from "../submit/submit-request.ts";
+import { collect, parseTimeout } from "./option-parsers.ts";
 
 interface Flags extends SubmitFlags {
   paramsFile?: string;
@@ -126,18 +126,4 @@ async function readText(path: string): Promise<string> {
   } catch (error) {
     throw new InputError(`--params-file ${path}: ${coerceError(error).message}`, { cause: error });
   }
-}
-
-function collect(value: string, previous: string[] = []): string[] {
-  return [...previous, value];
-}
-
-function parseTimeout(text: string): number {
-  try {
-    const timeoutMs = parseDurationMs(text);
-    if (timeoutMs > 0) return timeoutMs;
-  } catch (thrown) {
-    throw new InvalidArgumentError(coerceError(thrown).message);
-  }
-  throw new InvalidArgumentError("it must be longer than 0s.");
 }
