@@ -14,13 +14,27 @@ const ROOT = join(import.meta.dirname, "..");
 /** Fails every test that leaves a listener, socket, timer or process behind. */
 const LEAK_CHECK = join(ROOT, "tests/support/leak-check.ts");
 
-/** In this order: what is quick and says most comes first. `cluster`: runs on a real cluster, one file after another. */
-const SUITES: Record<string, { cluster: boolean; concurrency: number; timeoutMs: number }> = {
-  unit: { cluster: false, concurrency: 2, timeoutMs: 60_000 },
-  integration: { cluster: false, concurrency: 2, timeoutMs: 180_000 },
-  contract: { cluster: true, concurrency: 1, timeoutMs: 300_000 },
-  e2e: { cluster: true, concurrency: 1, timeoutMs: 600_000 },
+interface Suite {
+  /** Runs on a real cluster. */
+  cluster: boolean;
+  /** Files at a time. */
+  concurrency: number;
+  /** Of one test. */
+  timeoutMs: number;
+  /** Of the whole suite: several times what it takes on a busy machine. What hangs fails then, and says where, instead of taking hours. */
+  limitMs: number;
+}
+
+/** In this order: what is quick and says most comes first. */
+const SUITES: Record<string, Suite> = {
+  unit: { cluster: false, concurrency: 2, timeoutMs: 60_000, limitMs: 300_000 },
+  integration: { cluster: false, concurrency: 2, timeoutMs: 180_000, limitMs: 1_200_000 },
+  contract: { cluster: true, concurrency: 1, timeoutMs: 300_000, limitMs: 600_000 },
+  e2e: { cluster: true, concurrency: 1, timeoutMs: 600_000, limitMs: 2_400_000 },
 };
+
+/** For a suite that is over its limit to say what it was at. */
+const END_GRACE_MS = 15_000;
 
 const startedMs = performance.now();
 
@@ -32,14 +46,21 @@ let interrupted: NodeJS.Signals | undefined;
 let running: ChildProcess | undefined;
 
 /** Runs a command with this process's output; returns its exit code, 1 when a signal ended it or the run is over. */
-function exec(command: string, args: readonly string[], env: Record<string, string>): Promise<number> {
+function exec(command: string, args: readonly string[], env: Record<string, string>, limitMs = 300_000): Promise<number> {
   if (interrupted) return Promise.resolve(1);
   const child = spawn(command, args, { cwd: ROOT, stdio: "inherit", env: { ...process.env, ...env } });
   running = child;
-  return new Promise((resolve) => {
+  const timers = [
+    setTimeout(() => {
+      log(`OVER THE LIMIT of ${limitMs / 1000} s: ends what runs`);
+      child.kill("SIGTERM");
+    }, limitMs),
+    setTimeout(() => child.kill("SIGKILL"), limitMs + END_GRACE_MS),
+  ];
+  return new Promise<number>((resolve) => {
     child.on("error", () => resolve(1));
     child.on("close", (code) => resolve(code ?? 1));
-  });
+  }).finally(() => timers.forEach(clearTimeout));
 }
 
 /** Runs the suites and returns those that failed. */
@@ -75,7 +96,7 @@ async function runSuites(names: readonly string[], extra: readonly string[]): Pr
       const passed = join(state, `${name}.json`);
       const run = (concurrency: number) => {
         const limits = [`--test-concurrency=${concurrency}`, `--test-timeout=${suite.timeoutMs}`, `--test-rerun-failures=${passed}`];
-        return exec(process.execPath, ["--test", "--import", LEAK_CHECK, ...limits, ...extra, ...files], env);
+        return exec(process.execPath, ["--test", "--import", LEAK_CHECK, ...limits, ...extra, ...files], env, suite.limitMs);
       };
       let isPassed = (await run(suite.concurrency)) === 0;
       if (!isPassed && !interrupted) {

@@ -21,6 +21,8 @@ import { WaitError, waitUntil } from "./wait-until.ts";
 
 /** How long a step may take on a machine that is busy with other things. */
 const STEP_LIMIT_MS = 120_000;
+/** How long a program that was started may not be seen among the processes. */
+const APPEAR_LIMIT_MS = 5000;
 
 /** Starts a cluster whose addresses are reserved and of which nothing else exists; resolves when it can run pods. */
 export async function startCluster(plan: ClusterPlan, programs: string): Promise<void> {
@@ -85,10 +87,15 @@ async function waitForProgram(
   const program = [...first, ...withApi].filter((candidate) => candidate.name === name);
   const withLog = (message: string) =>
     new TurboHipsterError("TH_CLUSTER", `${message}; the end of ${plan.paths.logs}/${name}.log:\n${readLog(plan.paths, name)}`);
+  const startedMs = performance.now();
+  let hasRun = false;
   try {
     await waitUntil(`${name} to be of use`, STEP_LIMIT_MS, async () => {
       if (await check(plan)) return true;
-      if (findRunningPrograms(node, program).size === 0) throw withLog(`${name} has ended`);
+      const isRunning = findRunningPrograms(node, program).size > 0;
+      hasRun ||= isRunning;
+      // The shell that starts a program has gone before the program is there to be seen.
+      if (!isRunning && (hasRun || performance.now() - startedMs > APPEAR_LIMIT_MS)) throw withLog(`${name} has ended`);
       return false;
     });
   } catch (error) {

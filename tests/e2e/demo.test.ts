@@ -7,7 +7,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
-import { after, describe, test } from "node:test";
+import { after, afterEach, describe, test } from "node:test";
 import { demoPaths } from "../../deploy/demo/demo-record.ts";
 import { listClusterProcesses } from "../../deploy/local/cluster-node.ts";
 import { clusterPaths } from "../../deploy/local/cluster-paths.ts";
@@ -19,6 +19,9 @@ const ROOT = join(import.meta.dirname, "../..");
 const NAME = `e2e-demo-${process.pid}`;
 /** For a demo whose cluster and image are built already; building them is the business of whoever runs the tests. */
 const LIMIT_MS = 300_000;
+/** For all of them together. */
+const SUITE_LIMIT_MS = 1_500_000;
+const STATUS_LIMIT_MS = 30_000;
 const BROKEN_SENTENCE = "1 of 5 tests failed - multiply 6 by 7 (expected 42, got 13)";
 
 /** Where this machine can't have clusters these tests are skipped, but never silently, and never under CI. */
@@ -42,6 +45,9 @@ interface RunningDemo {
 
 const COMMAND = ["node", "deploy/bootstrap.mjs", "deploy/demo/demo.ts", "--name", NAME];
 
+/** Those that have not ended. */
+const running = new Set<RunningDemo>();
+
 /** Runs `npm run demo` without npm, its output a pipe. */
 function startDemo(...args: string[]): RunningDemo {
   return watch(spawn("node", [...COMMAND.slice(1), ...args], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] }));
@@ -62,6 +68,7 @@ function watch(child: ChildProcessByStdio<Writable | null, Readable, Readable>):
   let hasEnded = false;
   const ended = once(child, "close").then(([code, signal]) => {
     hasEnded = true;
+    running.delete(demo);
     return (code ?? signal) as number | string;
   });
   const prints = (text: string) =>
@@ -70,7 +77,9 @@ function watch(child: ChildProcessByStdio<Writable | null, Readable, Readable>):
       if (hasEnded) throw new Error(`the demo has ended before it printed "${text}":\n${output}`);
       return false;
     });
-  return { child, output: () => output, prints, ended };
+  const demo: RunningDemo = { child, output: () => output, prints, ended };
+  running.add(demo);
+  return demo;
 }
 
 /** Everything of the demo that can be seen on this machine. */
@@ -97,15 +106,25 @@ function listCommandLines(): string[] {
 
 /** The demo's own process, under the one that was started. */
 function findDemoProcess(): number {
-  const line = listCommandLines().find((each) => each.includes(`/demo.ts --name ${NAME}`) && !each.includes("bootstrap.mjs"));
-  assert.ok(line);
-  return Number.parseInt(line, 10);
+  const [pid] = findDemoProcesses();
+  assert.ok(pid);
+  return pid;
+}
+
+function findDemoProcesses(): number[] {
+  const isDemo = (line: string) => line.includes(`/demo.ts --name ${NAME}`) && !line.includes("bootstrap.mjs");
+  return listCommandLines()
+    .filter(isDemo)
+    .map((line) => Number.parseInt(line, 10));
 }
 
 /** Runs commands that the demo printed, as they are. */
 async function tryNext(output: string): Promise<void> {
   const commands = output.replaceAll("\\\n", "").split("\n");
-  assert.match(await runShell(commands.find((line) => line.endsWith(" get tt"))), /unit-tests +false +0 +True +True/);
+  // A TestTask's status is written every 5 s at most, so that a build just ended may be counted still.
+  await waitUntil("kubectl to show the idle TestTask", STATUS_LIMIT_MS, async () =>
+    /unit-tests +false +0 +True +True/.test(await runShell(commands.find((line) => line.endsWith(" get tt")))),
+  );
   assert.match(await runShell(commands.find((line) => line.includes(" logs job/"))), /testing change \d+,1 of example\/calculator/);
   const submitted = await runShell(`${commands.find((line) => line.includes(" submit "))} || true`);
   assert.match(submitted, /step 6\/6 done/);
@@ -143,7 +162,17 @@ async function writeBrokenExamples(directory: string): Promise<void> {
   await writeFile(file, broken);
 }
 
-describe("npm run demo", { skip: obstacle, concurrency: false }, () => {
+describe("npm run demo", { skip: obstacle, concurrency: false, timeout: SUITE_LIMIT_MS }, () => {
+  // What a test that failed has left running would make the next one fail, and keep this process from ending.
+  afterEach(async () => {
+    for (const demo of running) {
+      // `script` and whatever started the demo pass no signal on when they are killed: the demo itself is told.
+      for (const pid of findDemoProcesses()) process.kill(pid, "SIGTERM");
+      demo.child.stdin?.end();
+      await demo.ended;
+    }
+  });
+
   after(async () => {
     await startDemo("--down").ended;
   });

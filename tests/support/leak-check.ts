@@ -11,6 +11,8 @@ type Counts = Readonly<Record<string, number>>;
 /** What is closing takes a turn or two, and a peer in this process a little longer; this is for a busy machine. */
 const SETTLE_MS = Number(process.env.TH_LEAK_SETTLE_MS ?? 3000);
 const LOOK_EVERY_MS = 5;
+/** For the reporter to write the last results. */
+const END_GRACE_MS = 2000;
 /** Our own timer while waiting, and what ends by itself in no time. */
 const IGNORED = new Set(["Immediate", "TickObject", "FSReqPromise", "FSReqCallback"]);
 
@@ -109,7 +111,24 @@ if (process.env.NODE_TEST_CONTEXT !== undefined) {
     });
   });
   // Behind the hooks that the file adds while it is loaded.
-  setImmediate(() => after(() => checkNothingLeft(stdio, relative(process.cwd(), process.argv[1] ?? ""))));
+  setImmediate(() =>
+    after(async () => {
+      try {
+        await checkNothingLeft(stdio, relative(process.cwd(), process.argv[1] ?? ""));
+      } catch (error) {
+        // What is left would keep this process from ever ending, and with it the whole run.
+        setTimeout(endRegardless, END_GRACE_MS).unref();
+        throw error;
+      }
+    }),
+  );
+}
+
+/** Ends the processes that the tests have left running, and this one. */
+function endRegardless(): void {
+  const { _getActiveHandles: handles } = process as unknown as { _getActiveHandles(): object[] };
+  for (const handle of handles.call(process)) if ("spawnfile" in handle) (handle as ChildProcess).kill("SIGKILL");
+  process.exit(1);
 }
 
 function nameOf(context: object): string {
