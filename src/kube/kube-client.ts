@@ -1,7 +1,8 @@
 import { type Clock, systemClock } from "../runtime/clock.ts";
+import type { JsonPatchOperation } from "./json-patch.ts";
 import type { KubeConfigChoice } from "./kube-credentials.ts";
 import { loadKubeCredentials } from "./kube-credentials.ts";
-import { isNotFound, KubeError, parseStatus } from "./kube-error.ts";
+import { explainRefusedPatch, isNotFound, KubeError, parseStatus } from "./kube-error.ts";
 import { type KubeCallObserver, type KubeTransport, makeKubeTransport, type Query } from "./kube-transport.ts";
 import type { KubeList, Resource } from "./resource.ts";
 import { splitLines } from "./watch-lines.ts";
@@ -82,6 +83,17 @@ export interface KubeClient {
   list<T>(resource: Resource, namespace: string | undefined, options?: ListOptions): Promise<KubeList<T>>;
   /** RFC 7386. With `metadata.resourceVersion` in the patch it succeeds on that version only, else it rejects with a conflict. */
   mergePatch<T>(resource: Resource, namespace: string | undefined, name: string, patch: object, options?: PatchOptions): Promise<T>;
+  /**
+   * RFC 6902: all operations or none. A `test` that fails rejects with `TH_KUBE_TEST_FAILED` (`isTestFailed`). Beyond the RFC, the server
+   * takes the replacing of a missing key as adding it, and null as the test that a key is missing; parents must be there.
+   */
+  jsonPatch<T>(
+    resource: Resource,
+    namespace: string | undefined,
+    name: string,
+    operations: readonly JsonPatchOperation[],
+    options?: PatchOptions,
+  ): Promise<T>;
   /** Resolves as well if there is no such object. */
   delete(resource: Resource, namespace: string | undefined, name: string, options: DeleteOptions): Promise<void>;
   /** Ends when the server ends it. Throws on everything else, an ERROR event included (410: `isExpired`). */
@@ -134,6 +146,22 @@ export function makeKubeClient(transport: KubeTransport): KubeClient {
       const { subresource, signal } = options;
       const query = { dryRun: options.dryRun ? "All" : undefined };
       return (await transport.request({ verb: "patch", resource, namespace, name, subresource, query, body, signal })) as T;
+    },
+    async jsonPatch<T>(
+      resource: Resource,
+      namespace: string | undefined,
+      name: string,
+      body: readonly JsonPatchOperation[],
+      options: PatchOptions = {},
+    ) {
+      const { subresource, signal } = options;
+      const query = { dryRun: options.dryRun ? "All" : undefined };
+      const contentType = "application/json-patch+json";
+      try {
+        return (await transport.request({ verb: "patch", resource, namespace, name, subresource, query, body, contentType, signal })) as T;
+      } catch (error) {
+        throw body.some(({ op }) => op === "test") ? explainRefusedPatch(error) : error;
+      }
     },
     async delete(resource, namespace, name, { propagationPolicy, uid, signal }) {
       const preconditions = uid === undefined ? {} : { preconditions: { uid } };

@@ -5,6 +5,7 @@ export type KubeErrorCode =
   | "TH_KUBE_ALREADY_EXISTS"
   | "TH_KUBE_CONFLICT"
   | "TH_KUBE_INVALID"
+  | "TH_KUBE_TEST_FAILED"
   | "TH_KUBE_UNAUTHORIZED"
   | "TH_KUBE_FORBIDDEN"
   | "TH_KUBE_EXPIRED"
@@ -77,6 +78,14 @@ export function isInvalid(error: unknown): boolean {
   return error instanceof KubeError && error.code === "TH_KUBE_INVALID";
 }
 
+/**
+ * A JSON patch was not applied because a `test` in it failed. A missing parent, or a missing key to remove, looks the same: the server does
+ * not tell. So does a patch that is sent again after its answer was lost, if it changes what it tests: compare with the stored object.
+ */
+export function isTestFailed(error: unknown): boolean {
+  return error instanceof KubeError && error.code === "TH_KUBE_TEST_FAILED";
+}
+
 /** The list or watch must begin anew: its resourceVersion or continue token is compacted away, or ahead of what this server knows. */
 export function isExpired(error: unknown): boolean {
   return error instanceof KubeError && error.code === "TH_KUBE_EXPIRED";
@@ -98,6 +107,19 @@ export function parseStatus(place: string, status: number, body: unknown, retryA
     retryAfterMs,
     retryable: status === 429 || status >= 500,
   });
+}
+
+/**
+ * What the API server's refusal of a JSON patch with a `test` in it means. kube-apiserver 1.36 has one answer for every patch that can't
+ * be applied: 422 Invalid, "the server rejected our request due to an error in our request", with no causes. An object that is invalid
+ * once patched has causes, as has what an admission policy refuses; a webhook says that it denied the request.
+ */
+export function explainRefusedPatch(thrown: unknown): unknown {
+  if (!(thrown instanceof KubeError) || thrown.status !== 422 || thrown.causes.length > 0) return thrown;
+  if (thrown.statusMessage.startsWith("admission webhook")) return thrown;
+  const { status, reason, statusMessage } = thrown;
+  const message = `${thrown.message}: it is not as this patch tests, or lacks what it changes`;
+  return new KubeError("TH_KUBE_TEST_FAILED", message, { status, reason, statusMessage, cause: thrown });
 }
 
 function codeOf(status: number, reason: string, causes: readonly KubeErrorCause[]): KubeErrorCode {

@@ -32,6 +32,8 @@ export interface KubeCall {
   readonly subresource?: string | undefined;
   readonly query?: Query;
   readonly body?: object;
+  /** Of the body; JSON by default, a merge patch for the verb patch. */
+  readonly contentType?: string;
   readonly signal?: AbortSignal | undefined;
   readonly purpose?: Purpose;
   readonly onWarning?: ((text: string) => void) | undefined;
@@ -79,7 +81,7 @@ export function makeKubeTransport({ credentials, clock, deadlineMs, onCall }: Ku
 
   async function send(call: KubeCall, deadline: Deadline): Promise<Dispatcher.ResponseData> {
     const access = await deadline.race(credentials.authenticate());
-    const contentType = call.verb === "patch" ? "application/merge-patch+json" : "application/json";
+    const contentType = call.contentType ?? (call.verb === "patch" ? "application/merge-patch+json" : "application/json");
     return dispatchers.pick(call.purpose ?? "request", access.connect).request({
       origin: credentials.origin,
       path: credentials.pathPrefix + renderTarget(call),

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { type JsonPatchOperation, renderPointer } from "../../src/kube/json-patch.ts";
 import type { KubeClient, WatchEvent } from "../../src/kube/kube-client.ts";
-import { isAlreadyExists, isConflict, isExpired, isInvalid, isNotFound, KubeError } from "../../src/kube/kube-error.ts";
+import { isAlreadyExists, isConflict, isExpired, isInvalid, isNotFound, isTestFailed, KubeError } from "../../src/kube/kube-error.ts";
 import { CONFIG_MAPS, JOBS, PODS, type Resource } from "../../src/kube/resource.ts";
 import type { StoredObject } from "../support/fake-kube/resource-rules.ts";
 import { type ContractTarget, findRealKubeconfig, openFakeTarget, openRealTarget } from "./contract-target.ts";
@@ -165,6 +166,119 @@ function holdContract(open: () => Promise<ContractTarget>): void {
       const second = await at(first.metadata.resourceVersion, "2");
       await assert.rejects(at(first.metadata.resourceVersion, "3"), isConflict);
       assert.equal((await at(second.metadata.resourceVersion, "4")).data.key, "4");
+    });
+
+    describe("with JSON patches", () => {
+      const REQUEST = "turbo-hipster.io/request";
+      const request = renderPointer("metadata", "annotations", REQUEST);
+      let namespace: string;
+      before(async () => {
+        namespace = await target.makeNamespace();
+      });
+
+      async function makeRequested(name: string): Promise<void> {
+        const metadata = { name, annotations: { [REQUEST]: "first" } };
+        await create(CONFIG_MAPS, namespace, { ...configMap(name, { key: "1" }), metadata });
+      }
+      const patch = (name: string, operations: readonly JsonPatchOperation[], options = {}) =>
+        client.jsonPatch<StoredObject>(CONFIG_MAPS, namespace, name, operations, options);
+
+      it("adds, replaces and removes fields, by escaped pointers, where all tests hold", async () => {
+        await makeRequested("a");
+        const patched = await patch("a", [
+          { op: "test", path: request, value: "first" },
+          { op: "replace", path: request, value: "second" },
+          { op: "test", path: request, value: "second" },
+          { op: "add", path: "/metadata/labels", value: { app: "x" } },
+          { op: "add", path: "/metadata/labels/app", value: "y" },
+          { op: "add", path: "/data/other", value: "2" },
+          { op: "remove", path: "/data/key" },
+        ]);
+        assert.deepEqual(
+          [patched.metadata.annotations, patched.metadata.labels, patched.data],
+          [{ [REQUEST]: "second" }, { app: "y" }, { other: "2" }],
+        );
+        assert.deepEqual(await client.get(CONFIG_MAPS, namespace, "a"), patched);
+      });
+
+      it("refuses all of a patch, in its own way, when one test fails", async () => {
+        await makeRequested("b");
+        const made = await client.get<StoredObject>(CONFIG_MAPS, namespace, "b");
+        for (const value of ["other", "", null, { first: 1 }]) {
+          await assert.rejects(
+            patch("b", [
+              { op: "add", path: "/data/other", value: "2" },
+              { op: "test", path: request, value },
+            ]),
+            (error) => {
+              assert.ok(isTestFailed(error) && error instanceof KubeError && !error.retryable);
+              assert.deepEqual([error.status, error.reason, error.causes], [422, "Invalid", []]);
+              assert.equal(error.statusMessage, "the server rejected our request due to an error in our request");
+              return true;
+            },
+          );
+        }
+        await assert.rejects(patch("b", [{ op: "test", path: "/metadata/annotations/none", value: "x" }]), isTestFailed);
+        assert.deepEqual(await client.get(CONFIG_MAPS, namespace, "b"), made);
+      });
+
+      it("takes null as the test of a key that is not there", async () => {
+        await makeRequested("c");
+        const absent = { op: "test", path: "/metadata/annotations/none", value: null } as const;
+        const patched = await patch("c", [absent, { op: "add", path: "/metadata/annotations/none", value: "x" }]);
+        assert.equal(patched.metadata.annotations?.none, "x");
+        await assert.rejects(patch("c", [absent]), isTestFailed);
+      });
+
+      it("takes the replacing of a missing key as adding it, and refuses the removing of one", async () => {
+        await makeRequested("d");
+        assert.deepEqual((await patch("d", [{ op: "replace", path: "/data/other", value: "2" }])).data, { key: "1", other: "2" });
+        await assert.rejects(patch("d", [{ op: "remove", path: "/data/none" }]), isInvalid);
+      });
+
+      it("refuses what has no parent, as it does a failed test", async () => {
+        await makeRequested("e");
+        const path = "/metadata/labels/app";
+        const operations: JsonPatchOperation[] = [
+          { op: "add", path, value: "x" },
+          { op: "replace", path, value: "x" },
+          { op: "remove", path },
+        ];
+        for (const operation of operations) {
+          await assert.rejects(patch("e", [operation]), isInvalid);
+          await assert.rejects(patch("e", [{ op: "test", path: request, value: "first" }, operation]), isTestFailed);
+        }
+        await assert.rejects(patch("e", [{ op: "test", path, value: null }]), isTestFailed);
+      });
+
+      it("tells an object that became invalid, one that is not there, and a version that has passed from a failed test", async () => {
+        await create(target.widgets, namespace, widget("a"));
+        const big = [
+          { op: "test", path: "/spec/size", value: 3 },
+          { op: "replace", path: "/spec/size", value: 11 },
+        ] as const;
+        await assert.rejects(client.jsonPatch(target.widgets, namespace, "a", big), isInvalid);
+        await assert.rejects(patch("none", [{ op: "test", path: request, value: "first" }]), isNotFound);
+        await makeRequested("f");
+        await assert.rejects(patch("f", [{ op: "replace", path: "/metadata/resourceVersion", value: "1" }]), isConflict);
+      });
+
+      it("stores nothing on a dry run, and changes only its side of spec and status", async () => {
+        await makeRequested("g");
+        const made = await client.get<StoredObject>(CONFIG_MAPS, namespace, "g");
+        await patch("g", [{ op: "add", path: "/data/other", value: "2" }], { dryRun: true });
+        assert.deepEqual(await client.get(CONFIG_MAPS, namespace, "g"), made);
+        await create(target.widgets, namespace, widget("b"));
+        const both = [
+          { op: "test", path: "/spec/size", value: 3 },
+          { op: "add", path: "/status", value: { "a~1b": 1, "a~b": 2 } },
+          { op: "test", path: renderPointer("status", "a~1b"), value: 1 },
+          { op: "remove", path: renderPointer("status", "a~1b") },
+          { op: "replace", path: "/spec/size", value: 4 },
+        ] as const;
+        const patched = await client.jsonPatch<StoredObject>(target.widgets, namespace, "b", both, { subresource: "status" });
+        assert.deepEqual([patched.spec.size, patched.status], [3, { "a~b": 2 }]);
+      });
     });
 
     it("counts changes of the spec in generation, not those of labels or status", async () => {

@@ -94,8 +94,8 @@ export function makeApiServer(options: ApiServerOptions): RequestListener {
         watches.open(parseWatch(target, query), response);
         return undefined;
       case "patch":
-        if (request.headers["content-type"] !== "application/merge-patch+json") {
-          throw new StatusError(415, "UnsupportedMediaType", "the fake takes merge patches only");
+        if (request.headers["content-type"] !== (Array.isArray(body) ? "application/json-patch+json" : "application/merge-patch+json")) {
+          throw new StatusError(415, "UnsupportedMediaType", "the fake takes merge patches and JSON patches only");
         }
         return { code: 200, body: store.patch(rules, namespace, name, body as object, target.subresource as "status" | undefined, dryRun) };
       case "delete":

@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
+import { jsonPatch } from "./json-patch.ts";
 import { mergePatch } from "./merge-patch.ts";
 import type { ResourceRules, StoredObject } from "./resource-rules.ts";
 import { badRequest, conflict, expired, invalid, notFound, StatusError, versionTooLarge } from "./status-error.ts";
@@ -11,6 +12,9 @@ export interface StoreChange {
   readonly object: StoredObject;
   readonly before: StoredObject | undefined;
 }
+
+/** An object is a merge patch, an array a JSON patch. */
+export type ObjectPatch = object | readonly unknown[];
 
 export interface DeleteRequest {
   readonly propagationPolicy?: string;
@@ -28,7 +32,7 @@ export interface FakeStore {
     rules: ResourceRules,
     namespace: string | undefined,
     name: string,
-    patch: object,
+    patch: ObjectPatch,
     subresource?: "status",
     dryRun?: boolean,
   ): StoredObject;
@@ -117,8 +121,9 @@ export function makeFakeStore(): FakeStore {
     },
     patch(rules, namespace, name, patch, subresource, dryRun = false) {
       const before = read(rules, namespace, name);
-      checkPreconditions(rules, before, (patch as Partial<StoredObject>).metadata);
-      const after = keepUnwritable(rules, before, mergePatch(before, patch) as StoredObject, subresource);
+      const patched = (Array.isArray(patch) ? jsonPatch(before, patch) : mergePatch(before, patch)) as StoredObject;
+      checkPreconditions(rules, before, patched.metadata);
+      const after = keepUnwritable(rules, before, patched, subresource);
       const problems = [
         ...(after.metadata.name === name ? [] : [IMMUTABLE_NAME]),
         ...(rules.checkUpdate?.(before, after) ?? []),

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { isAlreadyExists, isConflict, isExpired, isInvalid, isNotFound, parseStatus } from "../../../src/kube/kube-error.ts";
+import {
+  explainRefusedPatch,
+  isAlreadyExists,
+  isConflict,
+  isExpired,
+  isInvalid,
+  isNotFound,
+  isTestFailed,
+  parseStatus,
+} from "../../../src/kube/kube-error.ts";
 
 const status = (code: number, reason: string, details: object = {}) =>
   parseStatus("create jobs ci/x", code, { kind: "Status", code, reason, message: `what happened`, details });
@@ -40,7 +49,26 @@ describe("the error of a Status", () => {
     assert.equal(isAlreadyExists(status(409, "Conflict")), false);
     assert.equal(isConflict(status(409, "AlreadyExists")), false);
     assert.equal(isInvalid(status(422, "Invalid")), true);
-    for (const ask of [isNotFound, isAlreadyExists, isConflict, isInvalid, isExpired]) assert.equal(ask(new Error("other")), false);
+    for (const ask of [isNotFound, isAlreadyExists, isConflict, isInvalid, isExpired, isTestFailed])
+      assert.equal(ask(new Error("other")), false);
+  });
+
+  it("is a failed test of a JSON patch for a 422 that names no cause and no webhook", () => {
+    const refusal = (code: number, message: string, details: object = {}) =>
+      explainRefusedPatch(parseStatus("patch jobs ci/x", code, { code, reason: "Invalid", message, details }));
+    const generic = "the server rejected our request due to an error in our request";
+    const failed = refusal(422, generic);
+    assert.ok(isTestFailed(failed) && !isInvalid(failed));
+    assert.match((failed as Error).message, /^patch jobs ci\/x: .*not as this patch tests/);
+    for (const other of [
+      refusal(400, generic),
+      refusal(422, generic, { causes: [{ field: "spec.size" }] }),
+      refusal(422, 'admission webhook "guard.example" denied the request: no'),
+    ]) {
+      assert.ok(isInvalid(other) && !isTestFailed(other));
+    }
+    const unrelated = new Error("other");
+    assert.equal(explainRefusedPatch(unrelated), unrelated);
   });
 
   it("takes the time to wait from the header, else from the details, and nothing that is no time", () => {
