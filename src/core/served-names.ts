@@ -29,6 +29,16 @@ export function renderServedNames(names: ServedNames): string {
   return JSON.stringify(Object.fromEntries([...names].sort(([a], [b]) => (a < b ? -1 : 1))));
 }
 
+/** All names of both, each with its later time. */
+export function mergeServedNames(one: ServedNames, other: ServedNames): ServedNames {
+  const merged = new Map(one);
+  for (const [name, at] of other) {
+    const before = merged.get(name);
+    if (before === undefined || Date.parse(at) > Date.parse(before)) merged.set(name, at);
+  }
+  return merged;
+}
+
 /** The names with those that are served `now`, without those that nobody has served for a month; the newest where there are too many. */
 export function renewServedNames(names: ServedNames, served: Iterable<string>, now: Date): ServedNames {
   const renewed = new Map([...names].filter(([, at]) => now.getTime() - Date.parse(at) < KEPT_MS));

@@ -2,7 +2,7 @@ import type { KubeObject } from "../core/kubernetes-objects.ts";
 import { INSTALLATION_LABEL, MANAGED_BY, MANAGED_BY_LABEL } from "../core/names.ts";
 import { parseServedNames, renderServedNames, type ServedNames } from "../core/served-names.ts";
 import type { KubeClient } from "./kube-client.ts";
-import { isAlreadyExists, isNotFound } from "./kube-error.ts";
+import { isNotFound } from "./kube-error.ts";
 import { CONFIG_MAPS } from "./resource.ts";
 
 type ConfigMap = KubeObject & { data?: Record<string, string> };
@@ -14,6 +14,8 @@ export class FunctionNames {
   readonly #client: KubeClient;
   readonly #namespace: string;
   readonly #installation: string;
+  /** Of the ConfigMap as it was loaded or written last. */
+  #resourceVersion: string | undefined;
 
   constructor(options: { client: KubeClient; namespace: string; installation: string }) {
     this.#client = options.client;
@@ -28,18 +30,22 @@ export class FunctionNames {
   /** @throws KubeError */
   async load(signal: AbortSignal): Promise<ServedNames> {
     try {
-      return parseServedNames((await this.#client.get<ConfigMap>(CONFIG_MAPS, this.#namespace, this.#name, { signal })).data?.[KEY]);
+      const { data, metadata } = await this.#client.get<Partial<ConfigMap>>(CONFIG_MAPS, this.#namespace, this.#name, { signal });
+      this.#resourceVersion = metadata?.resourceVersion;
+      return parseServedNames(data?.[KEY]);
     } catch (error) {
-      if (isNotFound(error)) return new Map();
-      throw error;
+      if (!isNotFound(error)) throw error;
+      this.#resourceVersion = undefined;
+      return new Map();
     }
   }
 
-  /** @throws KubeError */
+  /** Writes over what was loaded last: another version of it is a conflict. @throws KubeError */
   async save(names: ServedNames, signal: AbortSignal): Promise<void> {
     const data = { [KEY]: renderServedNames(names) };
+    const version = this.#resourceVersion === undefined ? {} : { metadata: { resourceVersion: this.#resourceVersion } };
     try {
-      await this.#client.mergePatch(CONFIG_MAPS, this.#namespace, this.#name, { data }, { signal });
+      await this.#client.mergePatch(CONFIG_MAPS, this.#namespace, this.#name, { ...version, data }, { signal });
     } catch (error) {
       if (!isNotFound(error)) throw error;
       await this.#create(data, signal);
@@ -49,11 +55,6 @@ export class FunctionNames {
   async #create(data: Record<string, string>, signal: AbortSignal): Promise<void> {
     const labels = { [MANAGED_BY_LABEL]: MANAGED_BY, [INSTALLATION_LABEL]: this.#installation };
     const body = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: this.#name, labels }, data };
-    try {
-      await this.#client.create(CONFIG_MAPS, this.#namespace, body, { signal });
-    } catch (error) {
-      // Another replica was quicker; what it wrote is read at the next save, which comes with the next change.
-      if (!isAlreadyExists(error)) throw error;
-    }
+    await this.#client.create(CONFIG_MAPS, this.#namespace, body, { signal });
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parseServedNames, renderServedNames, renewServedNames } from "../../../src/core/served-names.ts";
+import { mergeServedNames, parseServedNames, renderServedNames, renewServedNames } from "../../../src/core/served-names.ts";
 
 const NOW = new Date("2026-03-01T12:00:00.500Z");
 const daysAgo = (days: number) => new Date(NOW.getTime() - days * 86_400_000).toISOString();
@@ -37,6 +37,27 @@ describe("renewServedNames", () => {
     assert.equal(names.size, 2000);
     assert.ok(names.has("build:0") && !names.has("build:2499"));
   });
+});
+
+test("merged names are those of both, each with its later time", () => {
+  const one = new Map([
+    ["build:a", daysAgo(1)],
+    ["build:b", daysAgo(2)],
+    ["build:c", daysAgo(3)],
+  ]);
+  const other = new Map([
+    ["build:b", daysAgo(1)],
+    ["build:c", daysAgo(4)],
+    ["build:d", daysAgo(4)],
+  ]);
+  const merged = [
+    ["build:a", daysAgo(1)],
+    ["build:b", daysAgo(1)],
+    ["build:c", daysAgo(3)],
+    ["build:d", daysAgo(4)],
+  ] as const;
+  assert.deepEqual(mergeServedNames(one, other), new Map(merged));
+  assert.deepEqual(mergeServedNames(other, one), new Map(merged));
 });
 
 test("names survive being written and read, and what cannot be read counts as none", () => {

@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { CONFIG_MAPS } from "../../../src/kube/resource.ts";
+import { startGearmand } from "../../support/gearmand.ts";
+import { answerOf, NAMESPACE, startStage } from "./stage.ts";
+
+const NAMES = "turbo-hipster-functions";
+const start = () => startGearmand();
+
+describe("an API server that hangs on the names that were kept", () => {
+  test("delays registering by seconds, and loses none of them", async () => {
+    await using stage = await startStage({ start, tasks: { unit: {} }, startsOperator: false });
+    stage.kube.create(CONFIG_MAPS, NAMESPACE, {
+      metadata: { name: NAMES },
+      data: { functions: `{"build:old":"${new Date().toISOString()}"}` },
+    });
+    const fault = stage.kube.misbehave({ resource: "configmaps" }, { kind: "hang" }, Number.POSITIVE_INFINITY);
+    const old = await stage.submit("old");
+    const unit = await stage.submit("unit");
+    await stage.startOperator();
+    const leave = stage.clock.onSchedule((delayMs) => delayMs <= 3000 && setImmediate(() => stage.clock.skip(delayMs)));
+    await stage.logged("goes on without the functions that were served before, until they can be read");
+    leave();
+    assert.equal((await answerOf(unit)).result, "SUCCESS");
+    assert.ok(fault.struck >= 3);
+
+    fault.stop();
+    await stage.skip(31_000);
+    assert.equal((await answerOf(old)).result, "CONFIG_ERROR - no TestTask serves this job any more");
+    const names = () => Object.keys(JSON.parse(stage.kube.get(CONFIG_MAPS, NAMESPACE, NAMES).data.functions));
+    await stage.until(() => names().includes("build:unit"), "the name of the TestTask's function");
+    assert.deepEqual(new Set(names()), new Set(["build:unit", "build:old"]));
+  });
+});
