@@ -63,3 +63,27 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- $port }}
 {{- end }}
+
+{{- /* Seconds of a duration such as 90s, 1h30m, 1.5h or 250ms, rounded up. */}}
+{{- define "turbo-hipster.seconds" -}}
+{{- $units := dict "h" 3600 "m" 60 "s" 1 "ms" 0.001 }}
+{{- $seconds := 0.0 }}
+{{- range regexFindAll "[0-9.]+(ms|h|m|s)" . -1 }}
+{{- $seconds = addf $seconds (mulf (regexFind "^[0-9.]+" .) (get $units (regexFind "[a-z]+$" .))) }}
+{{- end }}
+{{- ceil $seconds | int64 }}
+{{- end }}
+
+{{- /* How long, when it is stopped, an operator may answer for its builds. */}}
+{{- define "turbo-hipster.drainSeconds" -}}
+{{- include "turbo-hipster.seconds" (default "1h" .Values.config.drain) }}
+{{- end }}
+
+{{- /* 0 is a value, too. */}}
+{{- define "turbo-hipster.graceSeconds" -}}
+{{- if kindIs "invalid" .Values.terminationGracePeriodSeconds }}
+{{- include "turbo-hipster.drainSeconds" . | int64 | add 60 }}
+{{- else }}
+{{- int64 .Values.terminationGracePeriodSeconds }}
+{{- end }}
+{{- end }}

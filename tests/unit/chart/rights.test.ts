@@ -1,17 +1,20 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import type { Job } from "../../../src/core/kubernetes-objects.ts";
 import { BuildObjects } from "../../../src/kube/build-objects.ts";
 import { FunctionNames } from "../../../src/kube/function-names.ts";
 import type { KubeClient } from "../../../src/kube/kube-client.ts";
 import { KubeError } from "../../../src/kube/kube-error.ts";
+import { LeaseObjects } from "../../../src/kube/lease-objects.ts";
 import { type Resource, renderRbacResource } from "../../../src/kube/resource.ts";
 import { TaskEventObjects } from "../../../src/kube/task-event-objects.ts";
 import { TemplateReviewer } from "../../../src/kube/template-reviewer.ts";
 import { TestTaskObjects } from "../../../src/kube/test-task-objects.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { silentLogger } from "../../../src/runtime/logger.ts";
-import { type ChartObject, LEAST_VALUES, renderChart } from "./render-chart.ts";
+import { CHART, type ChartObject, LEAST_VALUES, renderChart } from "./render-chart.ts";
 
 const NAMESPACE = "ci";
 const JOB = { metadata: { name: "a-1", namespace: NAMESPACE }, spec: { template: { spec: { containers: [] } } } } as unknown as Job;
@@ -24,14 +27,18 @@ function makeRecordingClient(isMissing: () => boolean) {
     ["pods", Promise.withResolvers<void>()],
     ["testtasks", Promise.withResolvers<void>()],
     ["events", Promise.withResolvers<void>()],
+    ["leases", Promise.withResolvers<void>()],
   ]);
   const note = (verb: string, resource: Resource, subresource?: string) =>
     calls.add(`${verb} ${resource.group}/${renderRbacResource(resource, subresource)}`);
   const client = {
-    create: async (resource: Resource) => note("create", resource),
+    async create(resource: Resource) {
+      note("create", resource);
+      return { metadata: {} };
+    },
     async get(resource: Resource) {
       note("get", resource);
-      return {};
+      return { metadata: {} };
     },
     async list(resource: Resource) {
       note("list", resource);
@@ -40,7 +47,9 @@ function makeRecordingClient(isMissing: () => boolean) {
     async mergePatch(resource: Resource, _namespace: string, _name: string, _patch: object, options?: { subresource?: string }) {
       note("patch", resource, options?.subresource);
       if (isMissing()) throw new KubeError("TH_KUBE_NOT_FOUND", "it is not there", { status: 404 });
+      return { metadata: {} };
     },
+    jsonPatch: async (resource: Resource) => note("patch", resource),
     delete: async (resource: Resource) => note("delete", resource),
     async *watch(resource: Resource, _namespace: string, { signal }: { signal: AbortSignal }) {
       note("watch", resource);
@@ -62,6 +71,7 @@ async function collectCalls(): Promise<Set<string>> {
   const names = new FunctionNames({ client, namespace: NAMESPACE, installation: "test" });
   const reviewer = new TemplateReviewer({ client });
   const events = new TaskEventObjects({ client });
+  const leases = new LeaseObjects({ ...edges, namespace: NAMESPACE, installation: "test" });
   const called = new Set<string>();
   const call = async <T extends object>(target: T, name: keyof T & string, ...args: unknown[]) => {
     called.add(`${target.constructor.name}.${name}`);
@@ -70,9 +80,10 @@ async function collectCalls(): Promise<Set<string>> {
 
   await call(builds, "start");
   await call(tasks, "start");
+  await call(leases, "start");
   await call(builds, "synced");
   await call(tasks, "synced");
-  await Promise.all(["jobs", "pods", "testtasks", "events"].map(watching));
+  await Promise.all(["jobs", "pods", "testtasks", "events", "leases"].map(watching));
   for (const name of ["lastHeardMsAgo", "cachedJobs"] as const) await call(builds, name);
   for (const name of ["lastHeardMsAgo", "cachedTestTasks"] as const) await call(tasks, name);
   await call(builds, "cachedJob", NAMESPACE, "a-1");
@@ -82,11 +93,20 @@ async function collectCalls(): Promise<Set<string>> {
   await call(builds, "createJob", JOB);
   await call(builds, "getJob", NAMESPACE, "a-1");
   await call(builds, "readPods", NAMESPACE, "a-1");
-  await call(builds, "annotateJob", NAMESPACE, "a-1", {}, 60);
+  await call(builds, "annotateJob", NAMESPACE, "a-1", {}, { ttlSecondsAfterFinished: 60 });
+  await call(builds, "annotateJob", NAMESPACE, "a-1", {}, { request: "{}" });
   await call(builds, "deleteJob", NAMESPACE, "a-1");
   await call(builds, "endPod", NAMESPACE, "a-1-x");
   await call(tasks, "writeStatus", NAMESPACE, "a", {}, new AbortController().signal);
   const { signal } = new AbortController();
+  const lease = { metadata: { name: "test", resourceVersion: "1", uid: "u" } };
+  for (const name of ["lastHeardMsAgo", "cachedAll"] as const) await call(leases, name);
+  await call(leases, "onChange", () => {});
+  await call(leases, "cached", "test");
+  await call(leases, "get", "test", signal);
+  await call(leases, "create", "test", {}, signal);
+  await call(leases, "update", lease, {}, signal);
+  await call(leases, "delete", lease, signal);
   const reviewed = [
     { kind: "Job", object: JOB, of: "" },
     { kind: "Pod", object: JOB, of: "" },
@@ -100,11 +120,13 @@ async function collectCalls(): Promise<Set<string>> {
   await names.save(new Map(), new AbortController().signal);
   await call(builds, "stop");
   await call(tasks, "stop");
+  await call(leases, "stop");
 
-  const methods = [BuildObjects, TestTaskObjects, FunctionNames, TemplateReviewer, TaskEventObjects].flatMap(({ name, prototype }) =>
-    Object.getOwnPropertyNames(prototype)
-      .filter((method) => method !== "constructor")
-      .map((method) => `${name}.${method}`),
+  const edgeClasses = [BuildObjects, TestTaskObjects, FunctionNames, TemplateReviewer, TaskEventObjects, LeaseObjects];
+  const methods = edgeClasses.flatMap(({ name, prototype }) =>
+    Object.entries(Object.getOwnPropertyDescriptors(prototype))
+      .filter(([method, { value }]) => method !== "constructor" && typeof value === "function")
+      .map(([method]) => `${name}.${method}`),
   );
   assert.deepEqual(called, new Set(methods), "every method is called here");
   return calls;
@@ -124,6 +146,32 @@ describe("the operator's rights", () => {
     const [role] = (await renderChart(LEAST_VALUES)).filter(({ kind }) => kind === "Role");
     assert.ok(role);
     assert.deepEqual(grantedBy(role), await collectCalls());
+  });
+
+  test("reach the objects of its own, Leases and names of functions, in the first namespace alone", async () => {
+    const roles = (await renderChart({ config: { ...LEAST_VALUES.config, namespaces: ["one", "two"] } })).filter(
+      ({ kind }) => kind === "Role",
+    );
+    const [first, second] = roles.map(grantedBy);
+    assert.ok(first && second);
+    assert.deepEqual(
+      new Set([...first.difference(second)].map((right) => right.split(" ")[1])),
+      new Set(["/configmaps", "coordination.k8s.io/leases"]),
+    );
+    assert.deepEqual(second.difference(first), new Set());
+  });
+
+  test("are told in the chart's README", async () => {
+    const [role] = (await renderChart(LEAST_VALUES)).filter(({ kind }) => kind === "Role");
+    assert.ok(role);
+    const section = /^## What the operator may do$(.*?)^## /ms.exec(readFileSync(join(CHART, "README.md"), "utf8"))?.[1] ?? "";
+    const told = section.matchAll(/^\| `([a-z0-9/.-]+)`.*? \| (.*) \|$/gm).flatMap(([, resource = "", verbs = ""]) => {
+      const [plural = "", group = ""] = resource.split(/\.(.*)/);
+      const [api = "", subresource] = group.split("/");
+      const name = subresource === undefined ? plural : `${plural}/${subresource}`;
+      return (verbs.match(/\b(create|delete|get|list|patch|watch)\b/g) ?? []).map((verb) => `${verb} ${api}/${name}`);
+    });
+    assert.deepEqual(new Set(told), grantedBy(role));
   });
 
   test("are given to its account by a Role in each served namespace, and nowhere else", async () => {

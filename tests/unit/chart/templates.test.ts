@@ -4,20 +4,22 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { parse } from "yaml";
 import { parseConfig } from "../../../src/config.ts";
+import { parseDurationMs } from "../../../src/core/duration.ts";
 import { TEST_TASK_CRD_NAME } from "../../../src/core/test-task-crd.ts";
 import { VERSION } from "../../../src/version.ts";
 import { CHART, configText, EXAMPLES, find, helm, LEAST_VALUES, renderChart } from "./render-chart.ts";
 
 describe("what the chart makes", () => {
-  test("the least values give one operator with its account, rights, configuration and two Services", async () => {
+  test("the least values give two replicas of the operator with their account, rights, configuration and two Services", async () => {
     const objects = await renderChart(LEAST_VALUES);
-    assert.equal(objects.length, 8);
+    assert.equal(objects.length, 9);
     assert.deepEqual(
       new Set(objects.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`)),
       new Set([
         "ConfigMap ci/turbo-hipster",
         `CustomResourceDefinition /${TEST_TASK_CRD_NAME}`,
         "Deployment ci/turbo-hipster",
+        "PodDisruptionBudget ci/turbo-hipster",
         "Role ci/turbo-hipster",
         "RoleBinding ci/turbo-hipster",
         "Service ci/turbo-hipster",
@@ -25,7 +27,7 @@ describe("what the chart makes", () => {
         "ServiceAccount ci/turbo-hipster",
       ]),
     );
-    assert.equal(find(objects, "Deployment").spec.replicas, 1);
+    assert.equal(find(objects, "Deployment").spec.replicas, 2);
   });
 
   test("its version is the program's, and so is the tag of the image", async () => {
@@ -89,6 +91,7 @@ describe("the configuration", () => {
       results: "token",
       checkout: { allowedUrls: ["https://zuul.example.org/p/{{x}}"] },
       keepJobs: "1h30m",
+      drain: "90s",
       publicUrl: "https://builds.example.org/?a=1&b=#c",
       http: { public: "0.0.0.0:9080", internal: "[::]:9081" },
       log: { level: "debug" },
@@ -116,6 +119,62 @@ describe("the configuration", () => {
   }
 });
 
+describe("replicas", () => {
+  const rendered = async (values: object) => {
+    const objects = await renderChart({ ...LEAST_VALUES, ...values });
+    const { replicas, selector, template } = find(objects, "Deployment").spec;
+    return { replicas, selector, affinity: template.spec.affinity, budget: objects.find(({ kind }) => kind === "PodDisruptionBudget") };
+  };
+
+  test("several are kept on different nodes where that can be, and leave them one at a time", async () => {
+    const { replicas, selector, affinity, budget } = await rendered({ replicas: 3 });
+    assert.equal(replicas, 3);
+    const podAffinityTerm = { topologyKey: "kubernetes.io/hostname", labelSelector: selector };
+    const preferredDuringSchedulingIgnoredDuringExecution = [{ weight: 100, podAffinityTerm }];
+    assert.deepEqual(affinity, { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution } });
+    assert.deepEqual(budget?.spec, { maxUnavailable: 1, unhealthyPodEvictionPolicy: "AlwaysAllow", selector });
+  });
+
+  test("a single one has neither", async () => {
+    const { replicas, affinity, budget } = await rendered({ replicas: 1 });
+    assert.deepEqual([replicas, affinity, budget], [1, undefined, undefined]);
+  });
+
+  test("the user's affinity stands instead of the chart's, and the budget can be left out", async () => {
+    const { affinity, budget } = await rendered({ affinity: { nodeAffinity: {} }, podDisruptionBudget: { enabled: false } });
+    assert.deepEqual([affinity, budget], [{ nodeAffinity: {} }, undefined]);
+  });
+
+  test("are replaced without a moment in which no operator is registered", async () => {
+    const { strategy } = find(await renderChart(LEAST_VALUES), "Deployment").spec;
+    assert.deepEqual(strategy, { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } });
+  });
+});
+
+describe("the time that an operator has to end its builds", () => {
+  const graceSeconds = async (values: { config?: object; terminationGracePeriodSeconds?: number }): Promise<number> => {
+    const config = { ...LEAST_VALUES.config, ...values.config };
+    const objects = await renderChart({ ...values, config });
+    return find(objects, "Deployment").spec.template.spec.terminationGracePeriodSeconds;
+  };
+
+  test("is the configuration's drain and a minute", async () => {
+    for (const drain of ["0s", "90s", "1h30m", "1.5h", "250ms", "1.1m", "0.1s0.2s", "2m3s4ms", "08m", "999999h"]) {
+      assert.equal(await graceSeconds({ config: { drain } }), Math.ceil(parseDurationMs(drain) / 1000) + 60, drain);
+    }
+  });
+
+  test("follows the default that the operator has", async () => {
+    const { drain } = parseConfig(configText(await renderChart(LEAST_VALUES)), "config.yaml");
+    assert.equal(await graceSeconds({}), parseDurationMs(drain) / 1000 + 60);
+  });
+
+  test("is what the user has set, large or none at all", async () => {
+    assert.equal(await graceSeconds({ config: { drain: "2h" }, terminationGracePeriodSeconds: 5_000_000 }), 5_000_000);
+    assert.equal(await graceSeconds({ terminationGracePeriodSeconds: 0 }), 0);
+  });
+});
+
 describe("the operator's pod", () => {
   test("keeps the restricted Pod Security Standard, with a read-only root file system", async () => {
     const { spec } = find(await renderChart(LEAST_VALUES), "Deployment").spec.template;
@@ -127,11 +186,6 @@ describe("the operator's pod", () => {
     });
     assert.equal(find(await renderChart(LEAST_VALUES), "ServiceAccount").automountServiceAccountToken, false);
     assert.equal(spec.automountServiceAccountToken, true);
-  });
-
-  test("is replaced without a moment in which no operator is registered", async () => {
-    const { strategy } = find(await renderChart(LEAST_VALUES), "Deployment").spec;
-    assert.deepEqual(strategy, { type: "RollingUpdate", rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } });
   });
 
   test("is probed on the internal port, and the Services lead to the ports of the configuration", async () => {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { parse } from "yaml";
 import { parseConfig } from "../../../src/config.ts";
-import { DURATION_PATTERN } from "../../../src/core/duration.ts";
+import { DURATION_MAX_LENGTH, DURATION_PATTERN } from "../../../src/core/duration.ts";
 import { InputError } from "../../../src/runtime/errors.ts";
 import { CHART, LEAST_VALUES, renderChart } from "./render-chart.ts";
 
@@ -13,10 +13,14 @@ interface Schema {
   properties?: Record<string, Schema>;
   additionalProperties?: boolean | Schema;
   pattern?: string;
+  maxLength?: number;
 }
 
 const schema: Schema & { definitions: object } = JSON.parse(readFileSync(join(CHART, "values.schema.json"), "utf8"));
 const defaults = parse(readFileSync(join(CHART, "values.yaml"), "utf8"));
+
+/** The values that are objects of fixed fields. */
+const GROUPS = ["podDisruptionBudget", "image", "crds", "rbac", "serviceAccount", "service"];
 
 function refuses(values: object, expected: RegExp): Promise<void> {
   return assert.rejects(renderChart(values), (error: Error) => {
@@ -57,6 +61,9 @@ describe("values of the chart", () => {
     ["a namespace twice", { config: { namespaces: ["a", "a"] } }, /at '\/config\/namespaces'/],
     ["an installation that is no name", { config: { installation: "A b" } }, /at '\/config\/installation'/],
     ["too many builds", { config: { maxBuilds: 10_001 } }, /at '\/config\/maxBuilds': maximum/],
+    ["no operator at all", { replicas: 0 }, /at '\/replicas': minimum/],
+    ["half an operator", { replicas: 1.5 }, /at '\/replicas': got number, want integer/],
+    ["a drain without a unit", { config: { drain: 3600 } }, /at '\/config\/drain': got number, want string/],
     ["a duration of days", { config: { keepJobs: "3d" } }, /at '\/config\/keepJobs'/],
     ["a log level of another program", { config: { log: { level: "trace" } } }, /at '\/config\/log\/level'/],
     ["a public address that is no URL", { config: { publicUrl: "builds.example.org" } }, /at '\/config\/publicUrl'/],
@@ -98,15 +105,17 @@ describe("values.schema.json", () => {
       for (const [name, inner] of Object.entries(part.properties ?? {})) if (inner.properties) visit(inner, [...path, name]);
     };
     visit(schema.properties?.config ?? {}, []);
-    assert.equal(schema.properties?.config?.properties?.keepJobs?.pattern, DURATION_PATTERN);
-    assert.equal(schema.properties?.config?.properties?.gearman?.properties?.clientGoneAfter?.pattern, DURATION_PATTERN);
+    const { keepJobs, drain, gearman } = schema.properties?.config?.properties ?? {};
+    for (const duration of [keepJobs, drain, gearman?.properties?.clientGoneAfter]) {
+      assert.deepEqual([duration?.pattern, duration?.maxLength], [DURATION_PATTERN, DURATION_MAX_LENGTH]);
+    }
   });
 
   test("knows exactly the values of values.yaml, besides helm's own global, and lets no other in", () => {
     const { global: _, ...properties } = schema.properties ?? {};
     assert.deepEqual(new Set(Object.keys(properties)), new Set(Object.keys(defaults)));
     assert.equal(schema.additionalProperties, false);
-    for (const name of ["image", "crds", "rbac", "serviceAccount", "service"]) {
+    for (const name of GROUPS) {
       assert.deepEqual(new Set(Object.keys(properties[name]?.properties ?? {})), new Set(Object.keys(defaults[name])), name);
       assert.equal(properties[name]?.additionalProperties, false, name);
     }
@@ -115,9 +124,7 @@ describe("values.schema.json", () => {
   test("every value is in the chart's README", () => {
     const readme = readFileSync(join(CHART, "README.md"), "utf8");
     const names = Object.keys(defaults).flatMap((name) =>
-      ["image", "crds", "rbac", "serviceAccount", "service"].includes(name)
-        ? Object.keys(defaults[name]).map((inner) => `${name}.${inner}`)
-        : [name],
+      GROUPS.includes(name) ? Object.keys(defaults[name]).map((inner) => `${name}.${inner}`) : [name],
     );
     const configNames = Object.entries(schema.properties?.config?.properties ?? {}).flatMap(([name, { properties }]) =>
       properties ? Object.keys(properties).map((inner) => `config.${name}.${inner}`) : [`config.${name}`],
