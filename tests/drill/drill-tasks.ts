@@ -1,0 +1,49 @@
+import { TEST_TASK_API_VERSION, TEST_TASK_KIND } from "../../src/core/test-task.ts";
+import { type BuildPlan, DRILL_JOBS, DRILL_LIMITS } from "./build-plan.ts";
+import { BUILD_PARAMETER } from "./cluster-truth.ts";
+
+/** Where tests write down what they do, in the pod. */
+const TRACES = "/drill";
+
+/** Does what the build's parameters say, and writes down on the node what it does: no API server is needed to know it. */
+const SCRIPT = `trace=${TRACES}/$HOSTNAME
+echo "started $${BUILD_PARAMETER} $ZUUL_UUID" >> "$trace"
+case $DRILL_ON_TERM in
+exit-143) trap 'echo term >> "$trace"; exit 143' TERM ;;
+exit-0) trap 'echo term >> "$trace"; exit 0' TERM ;;
+ignore) trap 'echo term >> "$trace"' TERM ;;
+esac
+sleep "$DRILL_SECONDS" &
+while kill -0 $! 2>/dev/null; do wait $! || true; done
+echo "$DRILL_TEXT" > "$TH_RESULT_FILE"
+echo "ended $DRILL_EXIT" >> "$trace"
+exit "$DRILL_EXIT"
+`;
+
+/** The TestTasks of all jobs; `traces` is a directory of the node that anybody may write to. */
+export function makeDrillTasks(image: string, traces: string): object[] {
+  const mounts = [{ name: "drill", mountPath: TRACES }];
+  const template = {
+    spec: {
+      containers: [{ name: "test", volumeMounts: mounts }],
+      volumes: [{ name: "drill", hostPath: { path: traces, type: "Directory" } }],
+    },
+  };
+  return DRILL_JOBS.map((name) => ({
+    apiVersion: TEST_TASK_API_VERSION,
+    kind: TEST_TASK_KIND,
+    metadata: { name },
+    spec: { image, script: SCRIPT, template, ...(name in DRILL_LIMITS ? { maxConcurrent: DRILL_LIMITS[name] } : {}) },
+  }));
+}
+
+/** What Zuul's parameter-function sets for a build; the same for all its launches. */
+export function drillParameters(plan: BuildPlan): Record<string, string> {
+  return {
+    [BUILD_PARAMETER]: plan.id,
+    DRILL_SECONDS: String(plan.runSeconds),
+    DRILL_EXIT: String(plan.exitCode),
+    DRILL_ON_TERM: plan.onTerm,
+    DRILL_TEXT: plan.text,
+  };
+}
