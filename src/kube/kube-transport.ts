@@ -112,7 +112,12 @@ export function makeKubeTransport({ credentials, clock, deadlineMs, onCall }: Ku
   }
 
   function explain(call: KubeCall, deadline: Deadline, thrown: unknown): Error {
-    if (call.signal?.aborted) return coerceError(call.signal.reason);
+    if (call.signal?.aborted) {
+      // A caller's own deadline says the same of the connection as ours.
+      if (call.signal.reason instanceof KubeError && call.signal.reason.code === "TH_KUBE_TIMEOUT")
+        dispatchers.retire(call.purpose ?? "request");
+      return coerceError(call.signal.reason);
+    }
     if (closing.signal.aborted) return new KubeError("TH_KUBE_CLOSED", `${renderPlace(call)}: the Kubernetes client is closed`);
     // A deadline may mean a dead connection, which HTTP/2 would go on using.
     if (deadline.expired) dispatchers.retire(call.purpose ?? "request");
