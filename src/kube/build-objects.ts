@@ -1,6 +1,7 @@
 import type { Job, KubeEvent, KubeObject, Pod } from "../core/kubernetes-objects.ts";
 import { installationSelector, PARAMETERS_ANNOTATION } from "../core/names.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
 import { KillEvents } from "./kill-events.ts";
@@ -10,6 +11,7 @@ import { listAll } from "./list-all.ts";
 import { makeListWatch } from "./list-watch.ts";
 import { isObjectRefused, renderRefusal } from "./refusal.ts";
 import { EVENTS, JOBS, PODS } from "./resource.ts";
+import type { ServedNamespaces } from "./served-namespaces.ts";
 
 /** Set by the Job controller on the pods it makes. https://kubernetes.io/docs/reference/labels-annotations-taints/ */
 const JOB_NAME_LABEL = "batch.kubernetes.io/job-name";
@@ -24,6 +26,8 @@ export interface BuildObjectsOptions {
   client: KubeClient;
   namespaces: readonly string[];
   installation: string;
+  /** Shared with the other watches that must have listed a namespace before it is known. */
+  served?: ServedNamespaces;
   /** A Job of this installation, or a pod of it, has changed. */
   onChange(namespace: string, jobName: string): void;
   clock: Clock;
@@ -34,11 +38,13 @@ export interface BuildObjectsOptions {
 export class BuildObjects implements Service {
   readonly #client: KubeClient;
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #labelSelector: string;
   readonly #stopping = new AbortController();
   readonly #jobs;
   readonly #pods;
   readonly #kills: KillEvents;
+  readonly #served: ServedNamespaces | undefined;
   /** `namespace/Job name` -> pods by name. */
   readonly #podsOfJob = new Map<string, Map<string, Pod>>();
   readonly #jobOfPod = new Map<string, string>();
@@ -48,21 +54,28 @@ export class BuildObjects implements Service {
     const labelSelector = installationSelector(installation);
     this.#client = client;
     this.#clock = clock;
+    this.#logger = logger;
     this.#labelSelector = labelSelector;
+    this.#served = options.served;
     this.#jobs = makeListWatch<Job>({
       ...{ client, namespaces, labelSelector, clock, logger: logger.child({ watch: "jobs" }) },
+      ...options.served?.expect(JOBS.plural),
       resource: JOBS,
       trim: trimJob,
       onChange: (key) => onChange(...partsOf(key)),
     });
     this.#pods = makeListWatch<Pod>({
       ...{ client, namespaces, labelSelector, clock, logger: logger.child({ watch: "pods" }) },
+      ...options.served?.expect(PODS.plural),
       resource: PODS,
       trim: trimPod,
       onChange: (key, pod) => {
         const jobKey = this.#indexPod(key, pod);
         if (jobKey) onChange(...partsOf(jobKey));
       },
+    });
+    this.#served?.onKnown((namespace) => {
+      for (const { metadata } of this.#jobs.values()) if (metadata.namespace === namespace) this.#tell(onChange, namespace, metadata.name);
     });
     this.#kills = new KillEvents({
       ...{ client, namespaces, clock, logger },
@@ -79,12 +92,16 @@ export class BuildObjects implements Service {
 
   /** Breaks what still runs: whether a write took effect, whoever comes next finds out. */
   async stop(): Promise<void> {
-    this.#stopping.abort(new KubeError("TH_KUBE_CLOSED", "the operator stops"));
+    const closed = new KubeError("TH_KUBE_CLOSED", "the operator stops");
+    this.#stopping.abort(closed);
+    this.#served?.close(closed);
     await Promise.all([this.#jobs.stop(), this.#pods.stop(), this.#kills.stop()]);
   }
 
+  /** Resolves when all are listed; with `served`, when every namespace is known, or refused and others are known. */
   async synced(): Promise<void> {
-    await Promise.all([this.#jobs.synced(), this.#pods.synced(), this.#killsKnown()]);
+    const known = this.#served?.begun() ?? Promise.all([this.#jobs.synced(), this.#pods.synced()]);
+    await Promise.all([known, this.#killsKnown()]);
   }
 
   /** Builds need to know of kills only where a test exits 0 after TERM: without Events they are taken all the same, a little later. */
@@ -104,12 +121,14 @@ export class BuildObjects implements Service {
     return { jobs: this.#jobs.lastHeardMsAgo(), pods: this.#pods.lastHeardMsAgo(), events: this.#kills.lastHeardMsAgo() };
   }
 
+  /** None of a namespace whose pods are not known yet: a Job without them would look as if it had lost them. */
   cachedJob(namespace: string, name: string): Job | undefined {
-    return this.#jobs.get(namespace, name);
+    return this.#isKnown(namespace) ? this.#jobs.get(namespace, name) : undefined;
   }
 
   cachedJobs(): Iterable<Job> {
-    return this.#jobs.values();
+    if (this.#served?.areAllKnown ?? true) return this.#jobs.values();
+    return Iterator.from(this.#jobs.values()).filter(({ metadata }) => this.#isKnown(metadata.namespace ?? ""));
   }
 
   cachedPods(namespace: string, jobName: string): Pod[] {
@@ -177,6 +196,19 @@ export class BuildObjects implements Service {
       await this.#client.mergePatch(resource, namespace, name, patch, this.#call);
     } catch (error) {
       if (!isNotFound(error)) throw error;
+    }
+  }
+
+  #isKnown(namespace: string): boolean {
+    return this.#served?.isKnown(namespace) ?? true;
+  }
+
+  /** What one Job's handler throws must not keep the others' from being told. */
+  #tell(onChange: BuildObjectsOptions["onChange"], namespace: string, jobName: string): void {
+    try {
+      onChange(namespace, jobName);
+    } catch (thrown) {
+      this.#logger.error({ namespace, job: jobName, err: coerceError(thrown) }, "caught what a change handler threw");
     }
   }
 

@@ -48,6 +48,10 @@ export interface ListWatchOptions<T extends KubeObject> {
    * replaced by another of the same name is told as gone first. What it throws is logged.
    */
   readonly onChange: (key: string, object: T | undefined) => void;
+  /** Told once for each namespace, when all that it has is in the cache and was told. */
+  readonly onListed?: (namespace: string | undefined) => void;
+  /** Told of each failure in a namespace, a watch that expired included. */
+  readonly onFailure?: (namespace: string | undefined, error: Error) => void;
   readonly logger: Logger;
   readonly clock?: Clock;
   readonly times?: Partial<ListWatchTimes>;
@@ -111,7 +115,10 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
     scope.cache.replace(items);
     scope.resourceVersion = resourceVersion;
     scope.relistAt = clock.monotonicMs() + times.relistMs * (0.8 + 0.4 * random());
-    scope.listed = true;
+    if (!scope.listed) {
+      scope.listed = true;
+      options.onListed?.(scope.namespace);
+    }
     if (scopes.every((each) => each.listed)) settleWaiting((each) => each.resolve());
   }
 
@@ -155,6 +162,7 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
     const fields = { error: error.message, delayMs: Math.round(delayMs) };
     if (expired) scope.logger.info(fields, "lists again after the watch expired");
     else scope.logger.warn(fields, scope.listed ? "follows the cluster again after a failure" : "lists again after a failure");
+    options.onFailure?.(scope.namespace, error);
     return delayMs;
   }
 

@@ -4,13 +4,16 @@ import type { Clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
 import type { KubeClient } from "./kube-client.ts";
-import { isNotFound } from "./kube-error.ts";
+import { isNotFound, KubeError } from "./kube-error.ts";
 import { makeListWatch } from "./list-watch.ts";
 import { TEST_TASKS } from "./resource.ts";
+import type { ServedNamespaces } from "./served-namespaces.ts";
 
 export interface TestTaskObjectsOptions {
   client: KubeClient;
   namespaces: readonly string[];
+  /** Shared with the other watches that must have listed a namespace before it is known. */
+  served?: ServedNamespaces;
   onChange(): void;
   clock: Clock;
   logger: Logger;
@@ -20,11 +23,14 @@ export interface TestTaskObjectsOptions {
 export class TestTaskObjects implements Service {
   readonly #client: KubeClient;
   readonly #tasks;
+  readonly #served: ServedNamespaces | undefined;
 
-  constructor({ client, namespaces, onChange, clock, logger }: TestTaskObjectsOptions) {
+  constructor({ client, namespaces, onChange, clock, logger, served }: TestTaskObjectsOptions) {
     this.#client = client;
+    this.#served = served;
     this.#tasks = makeListWatch<KubeObject>({
       ...{ client, namespaces, clock, onChange, logger: logger.child({ watch: "testtasks" }) },
+      ...served?.expect(TEST_TASKS.plural),
       resource: TEST_TASKS,
     });
   }
@@ -34,11 +40,13 @@ export class TestTaskObjects implements Service {
   }
 
   stop(): Promise<void> {
+    this.#served?.close(new KubeError("TH_KUBE_CLOSED", "the operator stops"));
     return this.#tasks.stop();
   }
 
+  /** Resolves when all are listed; with `served`, when every namespace is known, or refused and others are known. */
   synced(): Promise<void> {
-    return this.#tasks.synced();
+    return this.#served?.begun() ?? this.#tasks.synced();
   }
 
   lastHeardMsAgo(): number {
