@@ -72,6 +72,11 @@ const configSchema = z.strictObject({
     .refine(isDuration, "must be a duration like 90s, 30m or 24h")
     .default("24h")
     .describe("how long a finished build's Job, and with it its log, is kept after its result was delivered"),
+  drain: z
+    .string()
+    .refine(isDuration, "must be a duration like 90s, 30m or 24h")
+    .default("1h")
+    .describe("how long, after SIGTERM, builds under way may go on before they are left to the next replica; they end sooner by themselves"),
   publicUrl: httpUrl
     .optional()
     .describe("address under which people reach the public pages; default: this host's name and the public port"),

@@ -1,6 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Config } from "./config.ts";
 import { Builds } from "./controllers/builds.ts";
+import { Replicas } from "./controllers/replicas.ts";
 import { TaskEvents } from "./controllers/task-events.ts";
 import { TemplateReviews } from "./controllers/template-reviews.ts";
 import { type Lane, TestTasks } from "./controllers/test-tasks.ts";
@@ -18,6 +20,7 @@ import { type Metrics, makeMetrics } from "./http/metrics.ts";
 import { BuildObjects } from "./kube/build-objects.ts";
 import { FunctionNames } from "./kube/function-names.ts";
 import type { KubeClient } from "./kube/kube-client.ts";
+import { LeaseObjects } from "./kube/lease-objects.ts";
 import { TaskEventObjects } from "./kube/task-event-objects.ts";
 import { TemplateReviewer } from "./kube/template-reviewer.ts";
 import { TestTaskObjects } from "./kube/test-task-objects.ts";
@@ -35,6 +38,8 @@ export interface OperatorOptions {
   config: Config;
   client: KubeClient;
   clock: Clock;
+  /** Of the Leases that it shares with other replicas; default: `clock`. A test that skips time can't skip that of others. */
+  leaseClock?: Clock;
   logger: Logger;
   /** Those that the client's calls are counted in; default: new ones. */
   metrics?: Metrics;
@@ -45,26 +50,37 @@ export interface Operator extends Service {
   readonly ports: { public: number; internal: number };
   /** Resolves once the TestTasks, Jobs and pods are known and the functions are on their way to the Gearman servers. */
   ready(): Promise<void>;
+  /**
+   * Before `stop`: hands the taking of builds to another replica at once, and stays registered until the builds that are answered here have
+   * ended, the configured time is over, or `signal` aborts. Resolves to how many are left.
+   */
+  drain(signal: AbortSignal): Promise<number>;
 }
 
 /**
- * The composition root.
+ * The composition root. One replica of an installation, the holder, takes builds; any other keeps their functions registered, answers
+ * `stop:`, and ends what it still answers for.
  *
  *   Gearman servers --JOB_ASSIGN--> gearman/ --assignment--> controllers/Builds --one Build each--> kube/BuildObjects --> API server
  *        ^                             ^                        ^        ^                             |
  *        +-- WORK_DATA/STATUS/... -----+                        |        +------ Job, pod changed -----+
  *                                      |                        |
  *                                      +-- registrations -- controllers/TestTasks <-- TestTask changed -- kube/TestTaskObjects
+ *                                                               ^
+ *                                                               +-- holder or not -- controllers/Replicas <-- kube/LeaseObjects
  */
-export function makeOperator({ config, client, clock, logger, metrics = makeMetrics({ version: VERSION }) }: OperatorOptions): Operator {
+export function makeOperator(options: OperatorOptions): Operator {
+  const { config, client, clock, leaseClock = clock, logger, metrics = makeMetrics({ version: VERSION }) } = options;
   const { installation, namespaces } = config;
-  const replica = hostname();
+  const host = hostname();
+  // A process that was started again is another replica: it holds nothing of what the one before held.
+  const replica = `${host}-${randomBytes(3).toString("hex")}`;
   const manager = managerName(installation);
   const worker: WorkerIdentity = {
     manager,
     name: `turbo-hipster/${installation}/${replica}`,
-    hostname: replica,
-    fqdn: replica,
+    hostname: host,
+    fqdn: host,
     program: "turbo-hipster",
     version: VERSION,
     ips: localAddresses(),
@@ -93,6 +109,8 @@ export function makeOperator({ config, client, clock, logger, metrics = makeMetr
     logger,
     clock,
   });
+  const leases = new LeaseObjects({ client, namespace: namespaces[0] ?? "default", installation, clock: leaseClock, logger });
+  const replicas = new Replicas({ leases, installation, replica, clock: leaseClock, logger, onChange: () => noteReplicas() });
   const settings = { installation, image: config.image, checkout: config.checkout };
   const builds = new Builds({
     cluster: buildObjects,
@@ -103,6 +121,7 @@ export function makeOperator({ config, client, clock, logger, metrics = makeMetr
     settings,
     buildUrl: (number) => `${publicUrl()}/builds/${number}`,
     replica,
+    replicas,
     resultStyle: config.results,
     keepJobSeconds: Math.ceil(parseDurationMs(config.keepJobs) / 1000),
     observer: metrics,
@@ -133,6 +152,7 @@ export function makeOperator({ config, client, clock, logger, metrics = makeMetr
       link.setRegistrations(registrations);
     },
     servers: () => link.servers,
+    isHolder: () => replicas.isHolder,
     builds,
     clock,
     logger,
@@ -148,9 +168,10 @@ export function makeOperator({ config, client, clock, logger, metrics = makeMetr
     handler: makeInternalPages({ failure: () => failure, readiness, metrics }),
     logger,
   });
-  const publicUrl = () => config.publicUrl?.replace(/\/+$/, "") ?? `http://${replica}:${publicServer.port}`;
+  const publicUrl = () => config.publicUrl?.replace(/\/+$/, "") ?? `http://${host}:${publicServer.port}`;
 
   metrics.connect({
+    isHolder: () => replicas.isHolder,
     activeBuilds: () => builds.active,
     pendingBuilds: () => builds.pending,
     undeliveredBuilds: () => builds.undelivered,
@@ -160,9 +181,23 @@ export function makeOperator({ config, client, clock, logger, metrics = makeMetr
       return [{ name: "installation", slots: pool }, ...own].map(({ name, slots: { used, capacity } }) => ({ name, used, capacity }));
     },
     servers: () => link.servers,
-    watchAgesMs: () => ({ testtasks: taskObjects.lastHeardMsAgo(), ...buildObjects.lastHeardMsAgo() }),
+    watchAgesMs: () => ({
+      testtasks: taskObjects.lastHeardMsAgo(),
+      ...buildObjects.lastHeardMsAgo(),
+      leases: leases.lastHeardMsAgo(),
+    }),
     testTaskReadiness: () => Iterator.from(taskObjects.cachedTestTasks()).map(readReadiness),
   });
+
+  let wasHolder = false;
+  /** Who takes builds, or which replicas live, may have changed. */
+  function noteReplicas(): void {
+    const { isHolder } = replicas;
+    if (isHolder !== wasHolder) logger.info({ replica }, isHolder ? "takes builds" : "takes no more builds");
+    wasHolder = isHolder;
+    builds.noteReplicas();
+    testTasks.wake();
+  }
 
   let isReady = false;
   let failure: string | undefined;
@@ -172,8 +207,9 @@ export function makeOperator({ config, client, clock, logger, metrics = makeMetr
   /** Once ready, always ready: an API server or a Gearman server that is down is no reason to take this replica out. */
   function readiness() {
     const servers = link.servers.map(({ server, isRegistered }) => `${server} ${isRegistered ? "registered" : "not connected"}`);
+    const role = replicas.isHolder ? "takes builds" : "stands by";
     return isReady
-      ? { status: 200, body: `ok\n${servers.join("\n")}\n` }
+      ? { status: 200, body: `ok, ${role}\n${servers.join("\n")}\n` }
       : { status: 503, body: "waits for the first list of TestTasks, Jobs and pods\n" };
   }
 
@@ -185,8 +221,9 @@ export function makeOperator({ config, client, clock, logger, metrics = makeMetr
     await builds.start();
     await link.start();
     isReady = true;
-    logger.info({ namespaces, servers: config.gearman.servers, installation, version: VERSION }, "takes builds");
+    logger.info({ namespaces, servers: config.gearman.servers, installation, replica, version: VERSION }, "is ready");
     ready.resolve();
+    await replicas.start();
   }
 
   let isStopping = false;
@@ -203,13 +240,26 @@ export function makeOperator({ config, client, clock, logger, metrics = makeMetr
     async start() {
       await internalServer.start();
       await publicServer.start();
-      await Promise.all([taskObjects.start(), buildObjects.start()]);
+      await Promise.all([taskObjects.start(), buildObjects.start(), leases.start()]);
       beginning = begin().catch((error) => {
         ready.reject(error);
         if (isStopping) return;
         failure = `could not begin to take builds: ${coerceError(error).message}`;
         logger.error({ err: coerceError(error) }, "could not begin to take builds");
       });
+    },
+    async drain(signal) {
+      link.stopGrabbing();
+      const isOver = new AbortController();
+      const cancelTimer = clock.schedule(parseDurationMs(config.drain), () => isOver.abort());
+      try {
+        await replicas.resign();
+        logger.info({ builds: builds.claimed, drain: config.drain }, "ends the builds under way");
+        await builds.emptied(AbortSignal.any([signal, isOver.signal]));
+      } finally {
+        cancelTimer();
+      }
+      return builds.claimed;
     },
     /** First takes nothing more, then lets go of everything; Jobs that run are left to whoever comes next. */
     async stop() {
@@ -218,7 +268,8 @@ export function makeOperator({ config, client, clock, logger, metrics = makeMetr
       link.stopGrabbing();
       const buildsEnded = builds.stop();
       await within(STOP_GRACE_MS, buildsEnded, clock);
-      await Promise.all([taskObjects.stop(), buildObjects.stop()]);
+      await replicas.stop();
+      await Promise.all([taskObjects.stop(), buildObjects.stop(), leases.stop()]);
       await beginning;
       await testTasks.stop();
       await Promise.all([events.stop(), reviews.stop()]);

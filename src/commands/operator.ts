@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { Command } from "commander";
 import { loadConfig } from "../config.ts";
 import { makeMetrics } from "../http/metrics.ts";
@@ -22,9 +23,10 @@ export function operatorCommand(): Command {
     .addHelpText(
       "after",
       `
-Signals: SIGTERM and SIGINT stop it, the second one at once. SIGUSR2 makes it log debug lines, the next one ends that.
+Signals: at SIGTERM or SIGINT it leaves the taking of builds to another replica, ends those that it has (for at most the configuration's
+drain) and exits; at the second one it leaves them to the next replica at once; the third one kills it. SIGUSR2 makes it log debug lines, the next one ends that.
 The internal port (http.internal of the configuration) answers /healthz, /readyz and /metrics, for Prometheus.
-Exit codes: 0 stopped by a signal, 1 unusable configuration or kubeconfig. A Gearman server or an API server that is down is waited for.`,
+Exit codes: 0 stopped by a signal, 1 unusable configuration or kubeconfig, or killed by a third signal. A Gearman server or an API server that is down is waited for.`,
     )
     .action(runOperator);
 }
@@ -40,22 +42,25 @@ async function runOperator(flags: OperatorFlags): Promise<void> {
     onCall: (call) => metrics.noteCall(call),
   });
   const operator = makeOperator({ config, client, clock: systemClock, logger, metrics });
-  const stopped = Promise.withResolvers<void>();
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.once(signal, () => {
-      logger.info({ signal }, "stops");
-      // A second signal means: now.
-      process.once(signal, () => process.exit(1));
-      stopped.resolve();
-    });
-  }
+  const [draining, stopping] = [new AbortController(), new AbortController()];
+  const onSignal = (signal: NodeJS.Signals) => {
+    if (stopping.signal.aborted) process.exit(1);
+    const isSecond = draining.signal.aborted;
+    logger.info({ signal }, isSecond ? "leaves its builds to the next replica" : "stops");
+    (isSecond ? stopping : draining).abort();
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, onSignal);
   try {
     await operator.start();
     logger.info({ ports: operator.ports }, "starts");
-    await stopped.promise;
+    if (!draining.signal.aborted) await once(draining.signal, "abort");
+    const left = await operator.drain(stopping.signal);
+    if (left > 0) logger.warn({ builds: left }, "leaves builds to the next replica");
   } finally {
+    stopping.abort();
     await operator.stop();
     await client.close();
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.off(signal, onSignal);
   }
   logger.info({}, "stopped");
 }

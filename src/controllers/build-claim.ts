@@ -91,6 +91,21 @@ export class BuildClaim {
     return outcome === "delivered";
   }
 
+  /** Those who may ask for it have the whole time again, from now on. */
+  restart(): void {
+    this.#unclaimedSinceMs = this.#options.clock.monotonicMs();
+    this.#countsFromMs = this.#options.isServerUp(this.#server) ? this.#unclaimedSinceMs : undefined;
+  }
+
+  /** Another replica answers the build: the request, if there is one still, is given back to its server. */
+  giveUp(): void {
+    const assignment = this.#assignment;
+    this.#assignment = undefined;
+    this.restart();
+    void assignment?.fail();
+    this.#options.onChange();
+  }
+
   /** After a defect of ours: the request must still be answered. */
   async fail(): Promise<void> {
     await this.#assignment?.fail();
@@ -99,8 +114,7 @@ export class BuildClaim {
   #lose(assignment: Assignment): void {
     if (this.#assignment !== assignment) return;
     this.#assignment = undefined;
-    this.#unclaimedSinceMs = this.#options.clock.monotonicMs();
-    this.#countsFromMs = this.#options.isServerUp(this.#server) ? this.#unclaimedSinceMs : undefined;
+    this.restart();
     this.#options.logger().warn({}, "lost the link to whoever asked for the build");
     this.#options.onChange();
   }

@@ -1,35 +1,26 @@
 import { type BuildLimits, decideBuild, mustEndPod } from "../core/build-decision.ts";
 import { type BuildState, hasEnded, hasStarted, hasTestBegun, isJobOver, observeBuild, suspendedAfterStart } from "../core/build-state.ts";
 import type { RequestRecord } from "../core/job-manifest.ts";
-import { isSameBuild, readJobRecord } from "../core/job-record.ts";
+import { readJobRecord } from "../core/job-record.ts";
 import type { Job } from "../core/kubernetes-objects.ts";
-import { CANCELLED_ANNOTATION, DELIVERED_ANNOTATION, REQUEST_ANNOTATION, VERDICT_ANNOTATION } from "../core/names.ts";
-import {
-  configuration,
-  type EndRequest,
-  endedBeforeStart,
-  infrastructure,
-  type ResultStyle,
-  renderResult,
-  type Verdict,
-} from "../core/verdict.ts";
+import { type EndRequest, endedBeforeStart, infrastructure, type ResultStyle, renderResult, type Verdict } from "../core/verdict.ts";
 import { renderFinalWorkData, STEPS, stepsDone, type WorkData } from "../core/work-data.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { coerceError, TurboHipsterError } from "../runtime/errors.ts";
+import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { earliest, Wakeup } from "../runtime/wakeup.ts";
 import { BuildClaim } from "./build-claim.ts";
 import { type BuildObserver, PhaseTimer } from "./build-observer.ts";
-import type { Assignment, BuildCluster, Slot } from "./ports.ts";
+import { BuildRecord } from "./build-record.ts";
+import { isRetryable, JobCreation, MAX_REFUSED_TRIES } from "./job-creation.ts";
+import type { Assignment, BuildCluster, ReplicaRoles, Slot } from "./ports.ts";
 import { WaitingWatch } from "./waiting-watch.ts";
 
 /** How long a Job that was created may be missing from the watch's cache before the API server is asked. */
 const CACHE_LAG_MS = 30_000;
-/** Tries at a call that the API server refuses for good before the build is given back to Zuul. */
-const MAX_REFUSED_TRIES = 8;
-/** Names to try when a Job of another build holds the wanted one. */
-const MAX_NAMES = 5;
+/** How often a build that another replica carries out is looked at when nothing of it changes. */
+const LOOK_MS = 30_000;
 
 export interface BuildOptions {
   /** Its TestTask, `namespace/name`. */
@@ -43,6 +34,9 @@ export interface BuildOptions {
   nodeLabels: string[];
   cluster: BuildCluster;
   isServerUp(server: string): boolean;
+  /** This one's name. */
+  replica: string;
+  replicas: ReplicaRoles;
   clock: Clock;
   logger: Logger;
   resultStyle: ResultStyle;
@@ -69,7 +63,8 @@ export interface BuildReport {
 
 /**
  * One build, from the request to the delivered answer: create, follow, judge, deliver, record. It holds no state that it could not read
- * again from the Job, besides whose request it answers. `core` decides; this performs.
+ * again from the Job, besides whose request it answers. `core` decides; this performs. A build that another replica carries out is only
+ * watched by the holder, until that replica gives it up or is gone; any other replica forgets it.
  */
 export class Build {
   readonly #options: BuildOptions;
@@ -77,16 +72,15 @@ export class Build {
   readonly #phases: PhaseTimer;
   readonly #claim: BuildClaim;
   readonly #waiting: WaitingWatch;
+  readonly #record: BuildRecord;
+  readonly #creation: JobCreation;
   #logger: Logger;
   #jobName: string;
   #createdJob: Job | undefined;
-  /** True when a create failed without saying whether it took effect. */
-  #mayExist = false;
+  #wasOurs = true;
   #wasCached = false;
   #slot: Slot | undefined;
   #requested: "stop" | "unclaimed" | undefined;
-  /** What the Job does not say yet. */
-  #unwritten: Record<string, string> = {};
   #state: BuildState = { kind: "absent" };
   #stateSince: Date;
   #hasTestBegun = false;
@@ -108,9 +102,14 @@ export class Build {
     const server = readJobRecord(options.job)?.server ?? "";
     this.#claim = new BuildClaim({ server, isServerUp: options.isServerUp, clock, logger, onChange: () => this.wake() });
     this.#waiting = new WaitingWatch({ clock, logger, readEvents: (uid) => cluster.readEvents(this.namespace, uid) });
+    this.#record = new BuildRecord(options);
+    this.#creation = new JobCreation({
+      ...{ cluster, job: options.job, logger: this.#logger, wakeup: this.#wakeup },
+      mayGoOn: () => this.#mayCreate(),
+    });
     if (options.isAdopted) {
       this.#createdJob = options.job;
-      if (readJobRecord(options.job)?.isCancelled) this.#requested = "stop";
+      if (this.#record.isCancelled) this.#requested = "stop";
     }
   }
 
@@ -143,8 +142,12 @@ export class Build {
     };
   }
 
-  /** Takes over a request for this build; an earlier one, if any, is given back to its server. Says at once where the build stands. */
-  attach(assignment: Assignment): void {
+  /**
+   * Takes over a request for this build, with the identity that the Job then says is its own: the same one again, from the server, or
+   * Zuul's relaunch. An earlier one, if any, is given back to its server. Says at once where the build stands.
+   */
+  attach(assignment: Assignment, request: RequestRecord): void {
+    this.#record.claim(request);
     if (this.#slot) assignment.slot.release();
     else this.#slot = assignment.slot;
     if (this.#requested === "unclaimed" && !this.#verdict && !this.#pod()?.isEnding) this.#requested = undefined;
@@ -155,7 +158,7 @@ export class Build {
   requestStop(): void {
     if (this.#requested === "stop" || this.#verdict) return;
     this.#requested = "stop";
-    this.#unwritten = { ...this.#unwritten, [CANCELLED_ANNOTATION]: this.#options.clock.now().toISOString() };
+    this.#record.cancel(this.#options.clock.now());
     this.#logger.info({}, "stops the build as Zuul asked");
     this.wake();
   }
@@ -166,10 +169,9 @@ export class Build {
     return this.#verdict === undefined || (this.#verdict.result !== null && this.#verdict.class !== "cancelled");
   }
 
-  /** Answers Zuul's relaunch of this build: a request with another identity, which the Job then says is its own. */
-  attachRelaunch(assignment: Assignment, request: RequestRecord): void {
-    this.#unwritten = { ...this.#unwritten, [REQUEST_ANNOTATION]: JSON.stringify(request) };
-    this.attach(assignment);
+  /** True while a request for it is answered here. */
+  get isClaimed(): boolean {
+    return this.#claim.isClaimed;
   }
 
   /** True from the verdict until a Gearman server has read the answer. */
@@ -187,77 +189,84 @@ export class Build {
     this.#wakeup.wake();
   }
 
-  /** Carries the build to its end; resolves when nothing is left to do for it, or soon after `stopping` aborts. Never rejects. */
-  async run(stopping: AbortSignal): Promise<void> {
+  /**
+   * Carries the build to its end; resolves when nothing is left to do for it here, or soon after `stopping` aborts. Never rejects.
+   * "left": another replica carries it out, or is to.
+   */
+  async run(stopping: AbortSignal): Promise<"ended" | "left"> {
     try {
       const verdict = (await this.#create(stopping)) ?? (await this.#follow(stopping));
-      if (!verdict || stopping.aborted) return;
+      if (verdict === "left" || stopping.aborted) return "left";
       this.#conclude(verdict);
       do {
-        const delivered = await this.#deliver(verdict, stopping);
-        if (stopping.aborted) return;
-        this.#options.observer.noteAnswer(delivered);
-        await this.#record(verdict, delivered, stopping);
+        const outcome = await this.#deliver(verdict, stopping);
+        if (outcome === "left" || stopping.aborted) return "left";
+        this.#options.observer.noteAnswer(outcome === "delivered");
+        await this.#writeEnd(verdict, outcome === "delivered", stopping);
         // A server that took the build away just before the answer may have handed it out again meanwhile.
       } while (this.#claim.isClaimed && !stopping.aborted);
+      return "ended";
     } catch (error) {
       // A defect of ours: the request must still be answered.
       this.#logger.error({ err: coerceError(error) }, "fails the build after an unexpected error");
       this.#conclude(infrastructure("operator-error", coerceError(error).message));
       await this.#claim.fail();
+      return "ended";
     } finally {
       this.#slot?.release();
     }
   }
 
-  /** Creates the Job, or adopts the one that is there. Returns a verdict when there can be none. */
-  async #create(stopping: AbortSignal): Promise<Verdict | undefined> {
-    const { cluster, job, isAdopted } = this.#options;
-    if (isAdopted) return undefined;
-    let refusals = 0;
-    let otherBuilds = 0;
-    for (let attempt = 0; !stopping.aborted; attempt++) {
-      this.#checkClaim();
-      if (this.#requested) return endedBeforeStart(this.#requested);
-      try {
-        const wanted: Job = { ...job, metadata: { ...job.metadata, name: this.#jobName } };
-        const creation = await cluster.createJob(wanted);
-        if (creation.kind === "created") {
-          this.#createdJob = creation.job;
-          return undefined;
-        }
-        if (creation.kind === "refused") return configuration("job-refused", creation.message);
-        const existing = await cluster.getJob(this.namespace, this.#jobName);
-        if (existing && isSameBuild(existing, wanted)) {
-          this.#logger.info({}, "adopts the Job that is already there");
-          this.#createdJob = existing;
-          this.#stateSince = new Date(existing.metadata.creationTimestamp ?? this.#stateSince);
-          return undefined;
-        }
-        if (!existing) continue;
-        otherBuilds += 1;
-        if (otherBuilds >= MAX_NAMES) return infrastructure("name-taken", "Jobs of other builds hold its names");
-        this.#jobName = `${this.number}-r${otherBuilds}`;
-        this.#logger = this.#makeLogger();
-      } catch (error) {
-        this.#mayExist = true;
-        if (!isRetryable(error)) refusals += 1;
-        if (refusals >= MAX_REFUSED_TRIES)
-          return infrastructure("job-not-created", `the Job could not be created - ${coerceError(error).message}`);
-        this.#logger.warn({ err: coerceError(error), attempt }, "retries to create the Job");
-        await this.#wakeup.wait(backoffMs(attempt, 250, 15_000), stopping);
-      }
-    }
-    return undefined;
+  /** Whether it is this replica's to carry out. */
+  get #isOurs(): boolean {
+    if (this.#claim.isClaimed) return true;
+    const { replicas, replica } = this.#options;
+    if (!replicas.isHolder) return false;
+    const other = this.#record.replica;
+    return other === undefined || other === replica || !replicas.isAlive(other);
   }
 
-  /** Observes, decides and acts until there is a verdict; undefined when `stopping` came first. */
-  async #follow(stopping: AbortSignal): Promise<Verdict | undefined> {
+  #mayCreate(): Verdict | undefined | false {
+    if (!this.#isOurs) return false;
+    this.#checkClaim();
+    return this.#requested && endedBeforeStart(this.#requested);
+  }
+
+  /** Creates the Job, or adopts the one that is there. Returns a verdict when there can be none. */
+  async #create(stopping: AbortSignal): Promise<Verdict | "left" | undefined> {
+    if (this.#options.isAdopted) return undefined;
+    const outcome = await this.#creation.run(stopping);
+    switch (outcome.kind) {
+      case "created":
+      case "found":
+        this.#createdJob = outcome.job;
+        this.#jobName = outcome.job.metadata.name;
+        this.#record.setJobName(this.#jobName);
+        this.#logger = this.#makeLogger();
+        if (outcome.kind === "found") {
+          this.#record.found(outcome.job);
+          this.#stateSince = new Date(outcome.job.metadata.creationTimestamp ?? this.#stateSince);
+        }
+        return undefined;
+      case "impossible":
+        return outcome.verdict;
+      case "given-up":
+      case "stopped":
+        return "left";
+    }
+  }
+
+  /** Observes, decides and acts until there is a verdict; "left" when `stopping` or another replica came first. */
+  async #follow(stopping: AbortSignal): Promise<Verdict | "left"> {
     const { cluster, clock, limits } = this.#options;
     for (let failures = 0; !stopping.aborted; ) {
       try {
+        if (!this.#look()) {
+          if (await this.#standBy(stopping)) return "left";
+          continue;
+        }
         await this.#observe();
-        const recorded = this.#recordedVerdict();
+        const recorded = this.#record.verdict;
         if (recorded) return hasStarted(this.#state) ? recorded : await this.#discard(recorded, stopping);
         const unclaimedInMs = this.#checkClaim();
         const uids = { job: this.jobUid, pod: this.#pod()?.uid };
@@ -277,7 +286,7 @@ export class Build {
           await cluster.endPod(this.namespace, action.pod);
           this.#logger.info({ pod: action.pod, why: action.end }, "ends the pod");
         }
-        await this.#writeAnnotations();
+        if (!(await this.#record.write())) this.#yield();
         if (!this.#wasCached && (await this.#isJobGone())) return infrastructure("job-gone", "the Job was deleted");
         failures = 0;
         if (action.kind === "wait")
@@ -292,19 +301,66 @@ export class Build {
         await this.#wakeup.wait(backoffMs(failures++, 250, 15_000), stopping);
       }
     }
-    return undefined;
+    return "left";
+  }
+
+  /** Reads what the Job says of the build. Returns whether it is this replica's to carry out. */
+  #look(): boolean {
+    const job = this.#options.cluster.cachedJob(this.namespace, this.#jobName);
+    if (job && !this.#record.observe(job)) this.#yield();
+    if (this.#record.isCancelled && !this.#requested && !this.#verdict) {
+      this.#requested = "stop";
+      this.#logger.info({}, "stops the build as Zuul asked another replica");
+    }
+    const isOurs = this.#isOurs;
+    // Whoever had it may just have gone: those who ask for it have the whole time from now on.
+    if (isOurs && !this.#wasOurs) this.#claim.restart();
+    this.#wasOurs = isOurs;
+    return isOurs;
+  }
+
+  /** The Job answers another replica's request by now: whoever asked here asks no more. */
+  #yield(): void {
+    this.#logger.warn({ replica: this.#record.replica }, "leaves the build to the replica that answers for it now");
+    this.#claim.giveUp();
+  }
+
+  /**
+   * For a build that is not this replica's to carry out: the holder watches it, since it counts, any other forgets it, but not before the
+   * Job says that nobody here answers for it. Returns true when nothing is left to do here.
+   */
+  async #standBy(stopping: AbortSignal): Promise<boolean> {
+    const { cluster, replicas } = this.#options;
+    try {
+      if (!replicas.isHolder) this.#record.release();
+      await this.#record.write();
+      if (!replicas.isHolder) return !this.#claim.isClaimed;
+    } catch (error) {
+      this.#logger.warn({ err: coerceError(error) }, "retries what the API server did not do");
+      await this.#wakeup.wait(5000, stopping);
+      return false;
+    }
+    const job = cluster.cachedJob(this.namespace, this.#jobName);
+    if (!job || this.#record.isDelivered) {
+      this.#verdict ??= this.#record.verdict;
+      this.#place();
+      return true;
+    }
+    this.#notePlaced(observeBuild(job, cluster.cachedPods(this.namespace, this.#jobName), cluster.killOf.bind(cluster)));
+    await this.#wakeup.wait(LOOK_MS, stopping);
+    return false;
   }
 
   /**
    * Ends a build whose pod has not started, so that no deadline reaches it and there is no log to keep: writes the verdict down, should
    * this process end in between, and deletes the Job. Answers even if it has no right to.
    */
-  async #discard(verdict: Verdict, stopping: AbortSignal): Promise<Verdict | undefined> {
+  async #discard(verdict: Verdict, stopping: AbortSignal): Promise<Verdict | "left"> {
     const { cluster } = this.#options;
     for (let attempt = 0, refusals = 0; !stopping.aborted; attempt++) {
       try {
-        await cluster.annotateJob(this.namespace, this.#jobName, { [VERDICT_ANNOTATION]: JSON.stringify(verdict) });
-        await cluster.deleteJob(this.namespace, this.#jobName);
+        if (!(await this.#record.conclude(verdict, undefined))) this.#yield();
+        else await cluster.deleteJob(this.namespace, this.#jobName);
         return verdict;
       } catch (error) {
         if (!isRetryable(error)) refusals += 1;
@@ -316,7 +372,7 @@ export class Build {
         await this.#wakeup.wait(backoffMs(attempt, 250, 15_000), stopping);
       }
     }
-    return undefined;
+    return "left";
   }
 
   async #observe(): Promise<void> {
@@ -337,7 +393,7 @@ export class Build {
       this.#logger.info({ state: state.kind, pod: "pod" in state ? state.pod?.name : undefined }, "build reached a new state");
     }
     this.#state = state;
-    if ("pod" in state && (state.pod?.isStarted ?? true)) this.#place();
+    this.#notePlaced(state);
     const step = stepsDone(state);
     if (step > this.#step) {
       this.#step = step;
@@ -353,12 +409,6 @@ export class Build {
     return observed.kind === "suspended" && this.#hasTestBegun ? suspendedAfterStart(this.#pod()) : observed;
   }
 
-  /** The verdict that an earlier process wrote down, where the pod that told it may be gone by now. */
-  #recordedVerdict(): Verdict | undefined {
-    const job = this.#options.cluster.cachedJob(this.namespace, this.#jobName) ?? this.#createdJob;
-    return job ? readJobRecord(job)?.verdict : undefined;
-  }
-
   /** Ends a build that nobody claims; returns how long that may still take. */
   #checkClaim(): number | undefined {
     const { leftMs } = this.#claim;
@@ -369,18 +419,15 @@ export class Build {
     return undefined;
   }
 
-  async #writeAnnotations(): Promise<void> {
-    const annotations = this.#unwritten;
-    if (Object.keys(annotations).length === 0) return;
-    await this.#options.cluster.annotateJob(this.namespace, this.#jobName, annotations);
-    if (this.#unwritten === annotations) this.#unwritten = {};
-  }
-
   /** Asks the API server for a Job that the watch has not shown in time: it may have come and gone between two looks. */
   async #isJobGone(): Promise<boolean> {
     const { clock, cluster } = this.#options;
     if (clock.now().getTime() - this.#stateSince.getTime() < CACHE_LAG_MS) return false;
     return (await cluster.getJob(this.namespace, this.#jobName)) === undefined;
+  }
+
+  #notePlaced(state: BuildState): void {
+    if ("pod" in state && (state.pod?.isStarted ?? true)) this.#place();
   }
 
   #place(): void {
@@ -403,38 +450,42 @@ export class Build {
     this.#logger.info({ result, class: verdictClass, rule, text, pod: this.#pod()?.name }, "judged the build");
   }
 
-  /** Sends the answer to whoever asks for it, again after a lost link; false when nobody did in time. */
-  async #deliver(verdict: Verdict, stopping: AbortSignal): Promise<boolean> {
+  /** Sends the answer to whoever asks for it, again after a lost link; "unclaimed" when nobody did in time. */
+  async #deliver(verdict: Verdict, stopping: AbortSignal): Promise<"delivered" | "unclaimed" | "left"> {
     const { workData, nodeLabels, resultStyle } = this.#options;
     const result = renderResult(verdict, resultStyle);
     const json = JSON.stringify(renderFinalWorkData(workData, { result, node: this.#pod()?.node, nodeLabels }));
     while (!stopping.aborted) {
       if (await this.#claim.answer(json, result === null)) {
         this.#phases.delivered();
-        return true;
+        return "delivered";
+      }
+      // A build without a Job leaves nothing to another replica.
+      if (this.#createdJob && !this.#look()) {
+        if (await this.#standBy(stopping)) return "left";
+        continue;
       }
       const { leftMs } = this.#claim;
       if (leftMs === undefined) continue;
-      if (leftMs <= 0) return false;
+      if (leftMs <= 0 || (!this.#createdJob && !this.#isOurs)) return "unclaimed";
       await this.#wakeup.wait(leftMs, stopping);
     }
-    return false;
+    return "left";
   }
 
   /** The one patch after delivery: the verdict and when the Job may go. Also ends containers that outlive the judged one. */
-  async #record(verdict: Verdict, isDelivered: boolean, stopping: AbortSignal): Promise<void> {
+  async #writeEnd(verdict: Verdict, isDelivered: boolean, stopping: AbortSignal): Promise<void> {
     const { cluster, clock, keepJobSeconds } = this.#options;
-    if (!this.#createdJob && !this.#mayExist) return;
-    const annotations = {
-      ...this.#unwritten,
-      [VERDICT_ANNOTATION]: JSON.stringify(verdict),
-      ...(isDelivered ? { [DELIVERED_ANNOTATION]: clock.now().toISOString() } : {}),
-    };
+    if (!this.#createdJob && !this.#creation.mayExist) return;
+    const deliveredAt = isDelivered ? clock.now() : undefined;
     const pod = this.#pod();
     for (let attempt = 0; !stopping.aborted; attempt++) {
       try {
-        if (!this.#createdJob) await this.#deleteUnseenJob();
-        else await cluster.annotateJob(this.namespace, this.#jobName, annotations, keepJobSeconds);
+        if (!this.#createdJob) await this.#creation.deleteUnseen();
+        else if (!(await this.#record.conclude(verdict, deliveredAt, keepJobSeconds))) {
+          this.#yield();
+          return;
+        }
         if (pod && mustEndPod(this.#state)) await cluster.endPod(this.namespace, pod.name);
         this.#logger.info({ delivered: isDelivered, pod: pod?.name }, "recorded the build");
         return;
@@ -449,14 +500,6 @@ export class Build {
     }
   }
 
-  /** Deletes the Job of a create that seemed to fail, after the build was answered without it. */
-  async #deleteUnseenJob(): Promise<void> {
-    const { cluster, job } = this.#options;
-    const existing = await cluster.getJob(this.namespace, this.#jobName);
-    const wanted: Job = { ...job, metadata: { ...job.metadata, name: this.#jobName } };
-    if (existing && isSameBuild(existing, wanted)) await cluster.deleteJob(this.namespace, this.#jobName);
-  }
-
   #makeLogger(): Logger {
     const { logger, taskKey } = this.#options;
     return logger.child({ build: this.number, namespace: this.namespace, task: taskKey, job: this.#jobName });
@@ -465,8 +508,4 @@ export class Build {
   #pod() {
     return "pod" in this.#state ? this.#state.pod : undefined;
   }
-}
-
-function isRetryable(error: unknown): boolean {
-  return error instanceof TurboHipsterError && error.retryable;
 }

@@ -5,25 +5,34 @@ import { isJobOver } from "../core/build-state.ts";
 import { type ManifestSettings, renderJob } from "../core/job-manifest.ts";
 import { type JobRecord, readJobRecord } from "../core/job-record.ts";
 import type { Job } from "../core/kubernetes-objects.ts";
-import { buildNumber, isUsableUnique, parseFunctionName, RELAUNCH_ANNOTATION, type RequestIdentity } from "../core/names.ts";
+import {
+  buildNumber,
+  CANCELLED_ANNOTATION,
+  isUsableUnique,
+  parseFunctionName,
+  RELAUNCH_ANNOTATION,
+  type RequestIdentity,
+} from "../core/names.ts";
 import { parseParameters, textParameter } from "../core/parameters.ts";
 import { relaunchKey } from "../core/relaunch.ts";
 import { parseStopRequest } from "../core/stop-request.ts";
 import { type TestTask, testTaskKey } from "../core/test-task.ts";
 import { configuration, type ResultStyle, renderResult, type Verdict } from "../core/verdict.ts";
 import { renderFinalWorkData, renderWorkData, STEPS, type WorkerIdentity } from "../core/work-data.ts";
+import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
 import { sha256Hex } from "../runtime/sha256.ts";
+import { Wakeup } from "../runtime/wakeup.ts";
 import { Build, type BuildReport } from "./build.ts";
 import type { BuildObserver } from "./build-observer.ts";
-import type { Assignment, BuildCluster, Slot } from "./ports.ts";
+import { EarlyStops } from "./early-stops.ts";
+import type { Assignment, BuildCluster, ReplicaRoles, Slot } from "./ports.ts";
 
-/** A stop for a build not known yet is remembered this long, and at most so many of them. */
-const EARLY_STOP_MS = 60_000;
-const MAX_EARLY_STOPS = 1000;
+/** Tries at telling the replica that carries a build out that Zuul stopped it. */
+const MAX_STOP_TRIES = 10;
 /** The watch shows what was written well before this. */
 const CACHE_LAG_MS = 60_000;
 
@@ -39,7 +48,9 @@ export interface BuildsOptions {
   settings: ManifestSettings;
   /** Where people can look at a build. */
   buildUrl(number: string): string;
+  /** This one's name. */
   replica: string;
+  replicas: ReplicaRoles;
   resultStyle: ResultStyle;
   keepJobSeconds: number;
   observer: BuildObserver;
@@ -77,19 +88,42 @@ export class Builds implements Service {
   #pending = 0;
   readonly #runs = new Set<Promise<void>>();
   readonly #answers = new Set<Promise<unknown>>();
-  readonly #earlyStops = new Map<string, number>();
+  readonly #earlyStops: EarlyStops;
+  readonly #emptied = new Set<() => void>();
   readonly #active = new Map<string, number>();
   readonly #last = new Map<string, LastBuild>();
   readonly #stopping = new AbortController();
 
   constructor(options: BuildsOptions) {
     this.#options = options;
+    this.#earlyStops = new EarlyStops(options.clock);
   }
 
-  /** Goes on with the builds whose Jobs are there; call it once the caches are filled. */
+  /** Goes on with the builds whose Jobs are there, if this replica is the holder; call it once the caches are filled. */
   async start(): Promise<void> {
     this.#isStarted = true;
+    this.noteReplicas();
+  }
+
+  /** Who is the holder, or which replicas live, has changed: the holder goes on with the builds that no other answers for. */
+  noteReplicas(): void {
+    for (const build of this.#builds.values()) build.wake();
+    if (!this.#options.replicas.isHolder) return;
     for (const job of this.#options.cluster.cachedJobs()) this.#adoptUnknown(job.metadata.namespace ?? "", job.metadata.name);
+  }
+
+  /** Resolves once no build is carried out here and all answers were read, or `signal` aborts. */
+  async emptied(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const look = () => {
+      if (this.#runs.size === 0 && this.#answers.size === 0) resolve();
+    };
+    this.#emptied.add(look);
+    signal.addEventListener("abort", () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+    look();
+    await promise;
+    this.#emptied.delete(look);
   }
 
   /** Leaves the Jobs to whoever comes next. */
@@ -121,8 +155,39 @@ export class Builds implements Service {
       return;
     }
     const build = this.#builds.get(number);
-    if (build) build.requestStop();
-    else this.#rememberStop(number);
+    if (build) {
+      build.requestStop();
+      return;
+    }
+    const job = this.#findJob(number);
+    if (job) {
+      this.#track(this.#answers, this.#cancel(job, number));
+      return;
+    }
+    this.#options.logger.info({ build: number }, "remembers a stop for a build that is not known yet");
+    this.#earlyStops.remember(number);
+  }
+
+  #findJob(number: string): Job | undefined {
+    for (const job of this.#options.cluster.cachedJobs()) if (readJobRecord(job)?.number === number) return job;
+    return undefined;
+  }
+
+  /** Tells whoever carries the build out, through its Job, that Zuul stopped it. */
+  async #cancel({ metadata: { namespace = "", name } }: Job, number: string): Promise<void> {
+    const { cluster, clock, logger } = this.#options;
+    const { signal } = this.#stopping;
+    const pause = new Wakeup(clock);
+    for (let attempt = 0; attempt < MAX_STOP_TRIES && !signal.aborted; attempt++) {
+      try {
+        await cluster.annotateJob(namespace, name, { [CANCELLED_ANNOTATION]: clock.now().toISOString() });
+        logger.info({ build: number, job: name }, "passes a stop on to the replica that carries the build out");
+        return;
+      } catch (error) {
+        logger.warn({ err: coerceError(error), build: number, attempt }, "retries to pass a stop on");
+        await pause.wait(backoffMs(attempt, 250, 15_000), signal);
+      }
+    }
   }
 
   /** A Gearman server has come or gone. */
@@ -142,8 +207,17 @@ export class Builds implements Service {
     return this.#builds.get(number)?.report();
   }
 
+  /** How many are carried out here or watched. */
   get size(): number {
     return this.#builds.size;
+  }
+
+  /** Of how many a request is answered here. */
+  get claimed(): number {
+    return this.#builds
+      .values()
+      .filter((build) => build.isClaimed)
+      .reduce((count) => count + 1, 0);
   }
 
   /** How many are under way, by TestTask (`namespace/name`). */
@@ -179,15 +253,18 @@ export class Builds implements Service {
     const task = findTask(functionName);
     const number = buildNumber(task?.metadata.name ?? "refused", { server, functionName, unique }, sha256Hex);
 
+    const parsed = parseParameters(payload, assignment.payloadBytes);
+    const logPath = (parsed.ok && textParameter(parsed.parameters, "LOG_PATH")) || null;
+    const request = { server, unique, number, logPath, replica, since: clock.now().toISOString() };
+
     const known = this.#byRequest.get(requestKey({ server, functionName, unique }));
     if (known) {
       logger.info({ build: known.number, server }, "attaches a request to the build that is under way");
-      known.attach(assignment);
+      known.attach(assignment, { ...request, number: known.number });
       return;
     }
     const jobName = parseFunctionName(functionName)?.jobName ?? functionName;
     const workData = renderWorkData({ jobName, number, url: this.#options.buildUrl(number) }, this.#options.worker);
-    const parsed = parseParameters(payload, assignment.payloadBytes);
     if (!task || !parsed.ok) {
       const why = parsed.ok || !task ? "no TestTask serves this job any more" : parsed.problem;
       this.#refuse(assignment, task && testTaskKey(task), workData, configuration(task ? "bad-request" : "no-task", why));
@@ -200,27 +277,19 @@ export class Builds implements Service {
       return;
     }
 
-    const request = {
-      server,
-      unique,
-      number,
-      logPath: textParameter(parsed.parameters, "LOG_PATH") ?? null,
-      replica,
-      since: clock.now().toISOString(),
-    };
     const key = relaunchKey(task, functionName, parsed.parameters, sha256Hex);
     const earlier = key === undefined ? undefined : this.#findEarlier(key);
     if (earlier) {
       logger.info({ build: earlier.number, server, unique }, "attaches Zuul's relaunch to the build that it is of");
       this.#byRequest.set(requestKey({ server, functionName, unique }), earlier);
-      earlier.attachRelaunch(assignment, { ...request, number: earlier.number });
+      earlier.attach(assignment, { ...request, number: earlier.number });
       return;
     }
     const job = renderJob({ task, functionName, parameters: parsed.parameters, request, relaunchKey: key, settings });
     logger.info({ build: number, function: functionName, server, unique, task: testTaskKey(task) }, "accepts a build");
     const build = this.#run(job, testTaskKey(task), buildLimits(task.spec.timeouts), workData, functionName, false);
-    build.attach(assignment);
-    if (this.#takeEarlyStop(number)) build.requestStop();
+    build.attach(assignment, request);
+    if (this.#earlyStops.take(number)) build.requestStop();
   }
 
   /**
@@ -243,12 +312,17 @@ export class Builds implements Service {
 
   /** Goes on with a build that another replica has begun, if it has not ended. */
   #adoptUnknown(namespace: string, jobName: string): void {
-    const job = this.#options.cluster.cachedJob(namespace, jobName);
+    const { cluster, replicas } = this.#options;
+    const job = cluster.cachedJob(namespace, jobName);
     if (!job || !this.#isStarted || this.#stopping.signal.aborted) return;
     const record = readJobRecord(job);
     if (!record || record.isDelivered || this.#builds.has(record.number) || this.#isJustDone(job)) return;
     // A Job with a verdict that is not over yet was to be deleted.
-    if (!record.verdict || !isJobOver(job)) this.#adopt(job, record);
+    if (replicas.isHolder && (!record.verdict || !isJobOver(job))) this.#adopt(job, record);
+    if (!this.#earlyStops.take(record.number)) return;
+    const build = this.#builds.get(record.number);
+    if (build) build.requestStop();
+    else this.#track(this.#answers, this.#cancel(job, record.number));
   }
 
   /** The cache may still show a Job of ours as it was before its end was written down. */
@@ -284,6 +358,8 @@ export class Builds implements Service {
     const nodeLabels = nodeLabel === undefined ? [] : [nodeLabel];
     const build = new Build({
       isServerUp: this.#options.isServerUp,
+      replica: this.#options.replica,
+      replicas: this.#options.replicas,
       job,
       limits,
       workData,
@@ -306,14 +382,16 @@ export class Builds implements Service {
     if (record) this.#byRequest.set(requestKey(record), build);
     if (key !== undefined) this.#byRelaunchKey.set(key, build);
     this.#countActive(taskKey, 1);
-    const run = build.run(this.#stopping.signal).then(() => {
+    const run = build.run(this.#stopping.signal).then((outcome) => {
       this.#builds.delete(build.number);
       for (const [request, answering] of this.#byRequest) if (answering === build) this.#byRequest.delete(request);
-      if (build.jobUid !== undefined)
+      if (build.jobUid !== undefined && outcome === "ended")
         this.#justDone.set(build.jobUid, { atMs: clock.monotonicMs(), hasAnswer: isAnswer(build.report().verdict) });
       if (key !== undefined && this.#byRelaunchKey.get(key) === build) this.#byRelaunchKey.delete(key);
       this.#noteLast(taskKey, build);
       this.#countActive(taskKey, -1);
+      // It may have come back to this replica while it was left.
+      if (outcome === "left") this.#adoptUnknown(build.namespace, build.jobName);
     });
     this.#track(this.#runs, run);
     return build;
@@ -362,25 +440,13 @@ export class Builds implements Service {
     this.#options.onPendingChange(this.#pending);
   }
 
-  #rememberStop(number: string): void {
-    const nowMs = this.#options.clock.monotonicMs();
-    for (const [old, atMs] of this.#earlyStops) {
-      if (nowMs - atMs > EARLY_STOP_MS || this.#earlyStops.size >= MAX_EARLY_STOPS) this.#earlyStops.delete(old);
-    }
-    this.#earlyStops.set(number, nowMs);
-    this.#options.logger.info({ build: number }, "remembers a stop for a build that is not known yet");
-  }
-
-  #takeEarlyStop(number: string): boolean {
-    const atMs = this.#earlyStops.get(number);
-    this.#earlyStops.delete(number);
-    return atMs !== undefined && this.#options.clock.monotonicMs() - atMs <= EARLY_STOP_MS;
-  }
-
   /** Keeps a promise until it is settled, so that `stop` can wait for it. */
   #track<T>(set: Set<Promise<T>>, promise: Promise<T>): void {
     set.add(promise);
-    const forget = () => set.delete(promise);
+    const forget = () => {
+      set.delete(promise);
+      for (const look of [...this.#emptied]) look();
+    };
     promise.then(forget, forget);
   }
 }

@@ -31,6 +31,19 @@ export interface Assignment {
 /** How creating a Job went. Anything that may go better later is thrown instead, as an error with `retryable`. */
 export type JobCreation = { kind: "created"; job: Job } | { kind: "exists" } | { kind: "refused"; message: string };
 
+export interface AnnotateOptions {
+  /** What the Job's `request` annotation must be for the write to take place. */
+  request?: string;
+  ttlSecondsAfterFinished?: number;
+}
+
+/** Whose word counts among the replicas of an installation. */
+export interface ReplicaRoles {
+  /** Whether this one is the holder: it takes builds, and carries out those that no other replica answers for. */
+  readonly isHolder: boolean;
+  isAlive(replica: string): boolean;
+}
+
 /**
  * What builds need of the cluster. Every method may throw a `TurboHipsterError`; with `retryable` the same call may succeed later.
  * Objects that are gone are no error for `annotate`, `delete` and `end`.
@@ -40,7 +53,8 @@ export interface BuildCluster {
   getJob(namespace: string, name: string): Promise<Job | undefined>;
   /** Past the cache. */
   readPods(namespace: string, jobName: string): Promise<Pod[]>;
-  annotateJob(namespace: string, name: string, annotations: Record<string, string>, ttlSecondsAfterFinished?: number): Promise<void>;
+  /** Resolves with false, and writes nothing, when the Job's `request` annotation is not the one given. */
+  annotateJob(namespace: string, name: string, annotations: Record<string, string>, options?: AnnotateOptions): Promise<boolean>;
   deleteJob(namespace: string, name: string): Promise<void>;
   /** Lowers the pod's `activeDeadlineSeconds` so that the kubelet ends it: TERM, the grace, and the object stays. */
   endPod(namespace: string, name: string): Promise<void>;

@@ -58,6 +58,8 @@ export interface TestTasksOptions<P extends Pool> {
   /** Called with all that Gearman must know whenever that has changed. */
   onRegistrations(registrations: { functions: string[]; lanes: Lane<P>[] }): void;
   servers(): readonly ServerState[];
+  /** Whether this replica takes builds and tells of the tasks; any other only keeps their functions registered. */
+  isHolder(): boolean;
   builds: {
     activeOf(taskKey: string): number;
     lastOf(taskKey: string): TestTaskStatus["lastBuild"];
@@ -77,6 +79,8 @@ export class TestTasks<P extends Pool> implements Service {
   readonly #names: KeptNames;
   readonly #statuses: TestTaskStatuses;
   readonly #degraded: DegradedTasks;
+  /** As read last: what `#served` was decided from, and what statuses are told of, though others may have come meanwhile. */
+  #objects: readonly KubeObject[] = [];
   #tasks = new Map<string, TestTask>();
   #served: ServedFunctions = { byFunction: new Map(), byTask: new Map() };
   #loop: Promise<void> | undefined;
@@ -106,7 +110,7 @@ export class TestTasks<P extends Pool> implements Service {
     await this.#loop;
   }
 
-  /** A TestTask, a link or a build of a task has changed. */
+  /** A TestTask, a link, a build of a task or the role of this replica has changed. */
   wake(): void {
     this.#wakeup.wake();
   }
@@ -150,7 +154,8 @@ export class TestTasks<P extends Pool> implements Service {
       let waitMs: number | undefined;
       try {
         this.#refresh();
-        waitMs = earliest(await this.#names.save(signal), await this.#writeStatuses(signal), this.#degradedMs());
+        if (this.#options.isHolder())
+          waitMs = earliest(await this.#names.save(signal), await this.#writeStatuses(signal), this.#degradedMs());
       } catch (error) {
         this.#options.logger.error({ err: coerceError(error) }, "retries after an unexpected error with the TestTasks");
         waitMs = STATUS_INTERVAL_MS;
@@ -161,13 +166,14 @@ export class TestTasks<P extends Pool> implements Service {
 
   #readTasks(): void {
     const tasks = new Map<string, TestTask>();
-    for (const object of this.#options.cluster.cachedTestTasks()) {
+    this.#objects = [...this.#options.cluster.cachedTestTasks()];
+    for (const object of this.#objects) {
       const parsed = this.#parse(object);
       if (parsed.ok && !object.metadata.deletionTimestamp) tasks.set(testTaskKey(parsed.task), parsed.task);
     }
     this.#tasks = tasks;
     this.#served = decideServedFunctions([...tasks.values()]);
-    this.#options.reviews.setTasks(tasks);
+    this.#options.reviews.setTasks(this.#options.isHolder() ? tasks : new Map());
   }
 
   /** Reads all TestTasks and tells Gearman what they serve. */
@@ -176,7 +182,7 @@ export class TestTasks<P extends Pool> implements Service {
     this.#names.renew(this.#served.byFunction.keys());
     // Those that are served now come from the tasks: there may be more than names that are kept.
     const functions = new Set([...this.#served.byFunction.keys(), ...this.#names.keys()]);
-    this.#options.onRegistrations({ functions: [...functions], lanes: this.#lanes() });
+    this.#options.onRegistrations({ functions: [...functions], lanes: this.#options.isHolder() ? this.#lanes() : [] });
   }
 
   /**
@@ -229,7 +235,7 @@ export class TestTasks<P extends Pool> implements Service {
   }
 
   async #writeStatuses(signal: AbortSignal): Promise<number | undefined> {
-    const objects = [...this.#options.cluster.cachedTestTasks()];
+    const objects = this.#objects;
     const present = new Set(objects.map(({ metadata: { namespace = "default", name } }) => `${namespace}/${name}`));
     for (const key of this.#pools.keys()) if (!present.has(key)) this.#pools.delete(key);
     this.#degraded.keep(present);

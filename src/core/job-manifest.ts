@@ -25,8 +25,8 @@ export interface RequestRecord {
   unique: string;
   number: string;
   logPath: string | null;
-  /** The replica that answers, and since when (RFC 3339). */
-  replica: string;
+  /** The replica that answers, and since when (RFC 3339); null when it gave that up. */
+  replica: string | null;
   since: string;
 }
 

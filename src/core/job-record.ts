@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isDuration } from "./duration.ts";
+import type { RequestRecord } from "./job-manifest.ts";
 import type { Job } from "./kubernetes-objects.ts";
 import {
   CANCELLED_ANNOTATION,
@@ -36,6 +37,9 @@ const requestSchema = z.object({
   server: z.string(),
   unique: z.string(),
   number: z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/),
+  logPath: z.string().nullable().default(null),
+  replica: z.string().nullable().default(null),
+  since: z.string().default(""),
 });
 const duration = z.string().refine(isDuration);
 const timeoutsSchema = z.object({ pull: duration, run: duration, schedule: duration.optional() });
@@ -95,6 +99,11 @@ export function isSameBuild(existing: Job, wanted: Job): boolean {
 
 function parametersOf(job: Job): string | undefined {
   return job.spec?.template.metadata?.annotations?.[PARAMETERS_ANNOTATION];
+}
+
+/** Reads the `request` annotation; undefined when it is none. */
+export function readRequestRecord(text: string | undefined): RequestRecord | undefined {
+  return parseAnnotation(requestSchema, text);
 }
 
 function parseAnnotation<T>(schema: z.ZodType<T>, text: string | undefined): T | undefined {

@@ -11,6 +11,7 @@ const CALL_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 3
 
 /** Numbers that are asked for at each scrape; every method must be cheap and must not throw. */
 export interface MetricSources {
+  isHolder(): boolean;
   /** Builds under way by TestTask (`namespace/name`); those without any may be left out. */
   activeBuilds(): Iterable<readonly [taskKey: string, count: number]>;
   /** Builds that wait for room in the cluster. */
@@ -119,6 +120,9 @@ function registerSourceGauges(registry: Registry, sources: () => MetricSources |
         for (const [labels, value] of read(from)) this.set(labels, value);
       },
     });
+  gauge("held_leases", [], "1 while this replica holds the installation's Lease and takes builds, else 0.", (from) => [
+    [{}, Number(from.isHolder())],
+  ]);
   gauge("active_builds", ["task"], "Builds under way by TestTask.", (from) => bounded(from.activeBuilds()));
   gauge("pending_builds", [], "Builds under way that wait for room in the cluster.", (from) => [[{}, from.pendingBuilds()]]);
   gauge("undelivered_builds", [], "Builds judged whose answer no Gearman server has read yet.", (from) => [[{}, from.undeliveredBuilds()]]);

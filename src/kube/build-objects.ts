@@ -1,12 +1,13 @@
 import type { Job, KubeEvent, KubeObject, Pod } from "../core/kubernetes-objects.ts";
-import { installationSelector, PARAMETERS_ANNOTATION } from "../core/names.ts";
+import { installationSelector, PARAMETERS_ANNOTATION, REQUEST_ANNOTATION } from "../core/names.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
+import { type JsonPatchOperation, renderPointer } from "./json-patch.ts";
 import { KillEvents } from "./kill-events.ts";
 import type { KubeClient } from "./kube-client.ts";
-import { isAlreadyExists, isNotFound, KubeError } from "./kube-error.ts";
+import { isAlreadyExists, isNotFound, isTestFailed, KubeError } from "./kube-error.ts";
 import { listAll } from "./list-all.ts";
 import { makeListWatch } from "./list-watch.ts";
 import { isObjectRefused, renderRefusal } from "./refusal.ts";
@@ -178,9 +179,35 @@ export class BuildObjects implements Service {
     return items.map(trimPod);
   }
 
-  async annotateJob(namespace: string, name: string, annotations: Record<string, string>, ttlSecondsAfterFinished?: number): Promise<void> {
-    const spec = ttlSecondsAfterFinished === undefined ? {} : { spec: { ttlSecondsAfterFinished } };
-    await this.#patchIfThere(JOBS, namespace, name, { metadata: { annotations }, ...spec });
+  /**
+   * With `request` only if that is the Job's annotation of this name, else it resolves with false: a Job changes all the time, so that its
+   * resourceVersion would refuse what concerns nobody else.
+   */
+  async annotateJob(
+    namespace: string,
+    name: string,
+    annotations: Record<string, string>,
+    options: { request?: string; ttlSecondsAfterFinished?: number } = {},
+  ): Promise<boolean> {
+    const { request, ttlSecondsAfterFinished } = options;
+    const spec = ttlSecondsAfterFinished === undefined ? {} : { ttlSecondsAfterFinished };
+    if (request === undefined) {
+      await this.#patchIfThere(JOBS, namespace, name, { metadata: { annotations }, spec });
+      return true;
+    }
+    const pointer = (annotation: string) => renderPointer("metadata", "annotations", annotation);
+    const operations: JsonPatchOperation[] = [
+      { op: "test", path: pointer(REQUEST_ANNOTATION), value: request },
+      ...Object.entries(annotations).map(([key, value]) => ({ op: "add" as const, path: pointer(key), value })),
+      ...Object.entries(spec).map(([key, value]) => ({ op: "add" as const, path: renderPointer("spec", key), value })),
+    ];
+    try {
+      await this.#client.jsonPatch(JOBS, namespace, name, operations, this.#call);
+    } catch (error) {
+      if (isTestFailed(error)) return false;
+      if (!isNotFound(error)) throw error;
+    }
+    return true;
   }
 
   async deleteJob(namespace: string, name: string): Promise<void> {

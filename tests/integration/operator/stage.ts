@@ -5,6 +5,7 @@ import { type KubeClient, loadKubeClient } from "../../../src/kube/kube-client.t
 import type { KubeCallReport } from "../../../src/kube/kube-transport.ts";
 import { JOBS, PODS, TEST_TASKS } from "../../../src/kube/resource.ts";
 import { makeOperator, type Operator } from "../../../src/operator.ts";
+import { systemClock } from "../../../src/runtime/clock.ts";
 import type { Logger } from "../../../src/runtime/logger.ts";
 import { type FakeKube, startFakeKube } from "../../support/fake-kube/fake-kube.ts";
 import { type PlayedNode, type PodScript, playNode } from "../../support/fake-kube/play-node.ts";
@@ -52,9 +53,12 @@ export interface Stage extends AsyncDisposable {
   readonly log: Inbox<LogLine>;
   /** Every call to the API server as the client reported it. */
   readonly reports: KubeCallReport[];
+  /** The one that was started last, and runs. */
   readonly operator: Operator;
+  /** One more replica. */
   startOperator(config?: object): Promise<void>;
-  stopOperator(): Promise<void>;
+  /** Stops the one that was started last, or the one given. */
+  stopOperator(operator?: Operator): Promise<void>;
   /** The operator's `/metrics`: each sample that is not a histogram's bucket, by name and labels. */
   scrape(): Promise<Record<string, number>>;
   task(name: string, spec?: object): void;
@@ -92,7 +96,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
   const log = new Inbox<LogLine>();
   const reports: KubeCallReport[] = [];
   let client: Awaited<ReturnType<typeof connectTestClient>> | undefined;
-  let running: { operator: Operator; client: KubeClient } | undefined;
+  const running: { operator: Operator; client: KubeClient }[] = [];
 
   let connecting: Promise<unknown> = Promise.resolve();
   /** One for all, one after another: geard queues one connection, and a burst of them waits for seconds of TCP's retries. */
@@ -109,8 +113,9 @@ export async function startStage(options: StageOptions): Promise<Stage> {
   const stage: Stage = {
     ...{ kube, server, link, clock, log, reports },
     get operator() {
-      assert.ok(running, "the operator runs");
-      return running.operator;
+      const last = running.at(-1);
+      assert.ok(last, "the operator runs");
+      return last.operator;
     },
     async startOperator(config = {}) {
       const text = JSON.stringify({
@@ -130,15 +135,16 @@ export async function startStage(options: StageOptions): Promise<Stage> {
         config: parseConfig(text, "test"),
         client: kubeClient,
         clock,
+        leaseClock: systemClock,
         logger: makeInboxLogger(log),
         metrics,
       });
-      running = { operator, client: kubeClient };
+      running.push({ operator, client: kubeClient });
       await operator.start();
     },
-    async stopOperator() {
-      const stopped = running;
-      running = undefined;
+    async stopOperator(operator = running.at(-1)?.operator) {
+      const index = running.findIndex((each) => each.operator === operator);
+      const [stopped] = index < 0 ? [] : running.splice(index, 1);
       await stopped?.operator.stop();
       await stopped?.client.close();
     },
@@ -222,7 +228,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
       return { end: () => fault.stop() };
     },
     async [Symbol.asyncDispose]() {
-      await within(stage.stopOperator(), () => `the operator does not stop\n${tail(log)}`);
+      while (running.length > 0) await within(stage.stopOperator(), () => `the operator does not stop\n${tail(log)}`);
       assert.equal(clock.pending, 0, "no timer of the operator is left");
       await kube.disconnected();
       await client?.stop();
@@ -238,6 +244,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
   if (options.startsOperator ?? true) {
     await stage.startOperator();
     await within(stage.operator.ready(), () => `the operator is not ready\n${tail(log)}`);
+    await stage.logged("takes builds");
   }
   return stage;
 }

@@ -13,7 +13,7 @@ function dryRuns(stage: Stage): string[] {
     .map(({ resource, name }) => `${resource} ${name}`);
 }
 
-/** The condition TemplateValid once it has this status; waiting times of the operator are skipped meanwhile. */
+/** The condition TemplateValid once the task was reviewed and it has this status; waiting times of the operator are skipped meanwhile. */
 async function templateValid(stage: Stage, name: string, status: string, generation = 1): Promise<{ reason: string; message: string }> {
   const leave = stage.clock.onSchedule((delayMs) => {
     if (delayMs > 400 && delayMs <= 5000) setImmediate(() => stage.clock.skip(delayMs));
@@ -23,8 +23,11 @@ async function templateValid(stage: Stage, name: string, status: string, generat
     stage.kube
       .find(TEST_TASKS, NAMESPACE, name)
       ?.status?.conditions?.find(
-        (each: { type: string; status: string; observedGeneration: number }) =>
-          each.type === "TemplateValid" && each.status === status && each.observedGeneration === generation,
+        (each: { type: string; status: string; reason: string; observedGeneration: number }) =>
+          each.type === "TemplateValid" &&
+          each.status === status &&
+          each.reason !== "ReviewPending" &&
+          each.observedGeneration === generation,
       );
   return stage.until(find, `TemplateValid=${status} of ${name}`).finally(leave);
 }

@@ -12,8 +12,9 @@ import { histories, namesOf, type Shown, type Step, showsSuccess } from "../../s
 import { makeManualClock } from "../gearman/manual-clock.ts";
 
 const LIMITS = { podMs: 600_000, scheduleMs: undefined, pullMs: 600_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };
+const REQUEST = { server: "s", unique: "u", number: "unit-0123456789abcdef", logPath: null, replica: "one", since: "2026-11-01T00:00:00Z" };
 const ANNOTATIONS = {
-  "turbo-hipster.io/request": JSON.stringify({ server: "s", unique: "u", number: "unit-0123456789abcdef" }),
+  "turbo-hipster.io/request": JSON.stringify(REQUEST),
   "turbo-hipster.io/timeouts": JSON.stringify({ pull: "10m", run: "1h" }),
   "turbo-hipster.io/function": "build:unit",
 };
@@ -40,7 +41,7 @@ async function play(steps: readonly Step[]): Promise<{ answers: string[]; seen: 
     createJob: async (job) => ({ kind: "created", job }),
     getJob: async () => shown.job,
     readPods: async () => shown.pods,
-    annotateJob: async () => {},
+    annotateJob: async () => true,
     deleteJob: async () => {},
     async endPod() {
       isToldToEnd = true;
@@ -74,6 +75,8 @@ async function play(steps: readonly Step[]): Promise<{ answers: string[]; seen: 
   const job: Job = makeJob({ metadata: { annotations: ANNOTATIONS, labels: { "turbo-hipster.io/task": "unit" } } });
   const build = new Build({
     isServerUp: () => true,
+    replica: "one",
+    replicas: { isHolder: true, isAlive: () => false },
     ...{ job, limits: LIMITS, nodeLabels: [], taskKey: "ci/unit", cluster, clock, logger: silentLogger },
     workData: { number: "unit-0123456789abcdef", name: "unit" } as never,
     observer: { noteVerdict() {}, notePhase() {}, noteAnswer() {} } as never,
@@ -81,7 +84,7 @@ async function play(steps: readonly Step[]): Promise<{ answers: string[]; seen: 
     onPlaced() {},
     onJudged() {},
   });
-  build.attach(assignment);
+  build.attach(assignment, REQUEST);
   let isOver = false;
   const stopping = new AbortController();
   const run = build.run(stopping.signal).then(() => {

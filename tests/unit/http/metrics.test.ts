@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { type MetricSources, makeMetrics } from "../../../src/http/metrics.ts";
 
 const EMPTY: MetricSources = {
+  isHolder: () => true,
   activeBuilds: () => [],
   pendingBuilds: () => 0,
   undeliveredBuilds: () => 0,
@@ -20,7 +21,10 @@ async function linesOf(metrics: ReturnType<typeof makeMetrics>, prefix: string):
 describe("the metrics", () => {
   test("are named after the program, what is counted and its unit, and counters end in _total", () => {
     for (const { name, type, help } of makeMetrics({ version: "1" }).describe()) {
-      assert.match(name, /^(turbo_hipster|process)_[a-z_]*(seconds|bytes|builds|slots|links|tasks|calls|answers|fds|info)(_total)?$/);
+      assert.match(
+        name,
+        /^(turbo_hipster|process)_[a-z_]*(seconds|bytes|builds|slots|links|tasks|calls|answers|fds|leases|info)(_total)?$/,
+      );
       assert.equal(name.endsWith("_total"), type === "counter", name);
       assert.match(help, /\.$/);
     }
@@ -87,6 +91,7 @@ describe("the metrics", () => {
     const metrics = makeMetrics({ version: "1" });
     assert.deepEqual(await linesOf(metrics, "turbo_hipster_active_builds"), [], "nothing is known yet");
     metrics.connect({
+      isHolder: () => false,
       activeBuilds: () => [["ci/unit", 2]],
       pendingBuilds: () => 1,
       undeliveredBuilds: () => 3,
@@ -96,11 +101,12 @@ describe("the metrics", () => {
       testTaskReadiness: () => ["True", "False", undefined, "nonsense", "True"],
     });
     const gauges = [
-      ...["active_builds", "pending_builds", "undelivered_builds", "pool_used_slots", "pool_capacity_slots"],
+      ...["held_leases", "active_builds", "pending_builds", "undelivered_builds", "pool_used_slots", "pool_capacity_slots"],
       ...["gearman_connected_links", "gearman_registered_links", "watch_age_seconds", "test_tasks"],
     ];
     const read = async () => (await Promise.all(gauges.map((name) => linesOf(metrics, `turbo_hipster_${name}`)))).flat();
     assert.deepEqual(await read(), [
+      "turbo_hipster_held_leases 0",
       'turbo_hipster_active_builds{task="ci/unit"} 2',
       "turbo_hipster_pending_builds 1",
       "turbo_hipster_undelivered_builds 3",
