@@ -17,6 +17,8 @@ const CHART = join(ROOT, "charts/turbo-hipster");
 const RELEASE = "th";
 const DEPLOYMENT = "th-turbo-hipster";
 const LIMIT_MS = 60_000;
+/** What a replica is waited for that was told to stop, should its builds never end: a test that fails must not take an hour. */
+const DRAIN = "2m";
 
 const context = useTestCluster("chart");
 
@@ -28,16 +30,63 @@ function kubectl(...args: string[]): Promise<string> {
   return context.kubectl("--namespace", context.namespace, ...args);
 }
 
-async function operatorPods(): Promise<string[]> {
-  const names = await kubectl("get", "pods", "-l", `app.kubernetes.io/instance=${RELEASE}`, "-o", "name");
-  return names.split("\n").filter((name) => name !== "");
+interface Replica {
+  name: string;
+  address: string;
+  isReady: boolean;
+  /** It was told to stop, and ends its builds. */
+  isEnding: boolean;
 }
 
-/** The operator's only pod, once a rollout has come to its end. */
-async function operatorPod(): Promise<string> {
-  await kubectl("rollout", "status", `deployment/${DEPLOYMENT}`, `--timeout=${LIMIT_MS / 1000}s`);
-  await waitUntil("the operator's pods to be one", LIMIT_MS, async () => (await operatorPods()).length === 1);
-  return (await operatorPods())[0] ?? "";
+interface PodList {
+  items: {
+    metadata: { name: string; deletionTimestamp?: string };
+    status: { podIP?: string; conditions?: { type: string; status: string }[] };
+  }[];
+}
+
+async function replicas(): Promise<Replica[]> {
+  const { items }: PodList = JSON.parse(
+    await kubectl("get", "pods", "--selector", `app.kubernetes.io/instance=${RELEASE}`, "--output", "json"),
+  );
+  return items.map(({ metadata, status }) => ({
+    name: metadata.name,
+    address: status.podIP ?? "",
+    isReady: status.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ?? false,
+    isEnding: metadata.deletionTimestamp !== undefined,
+  }));
+}
+
+/** The name of the pod that holds the Lease, "" when none does. */
+async function holder(): Promise<string> {
+  const identity = await kubectl("get", "lease", RELEASE, "--ignore-not-found", "--output", "jsonpath={.spec.holderIdentity}");
+  return identity.replace(/-[0-9a-f]+$/, "");
+}
+
+/** Both replicas, once there are no others and one of them takes builds. */
+async function settledReplicas(): Promise<{ taking: Replica; standing: Replica; all: Replica[] }> {
+  let all: Replica[] = [];
+  let taking: Replica | undefined;
+  await waitUntil("two replicas, one of which takes builds", 3 * LIMIT_MS, async () => {
+    all = await replicas();
+    const name = await holder();
+    taking = all.find((replica) => replica.name === name);
+    return all.length === 2 && all.every(({ isReady, isEnding }) => isReady && !isEnding) && taking !== undefined;
+  });
+  const standing = all.find((replica) => replica !== taking);
+  assert.ok(taking && standing);
+  return { taking, standing, all };
+}
+
+/** The log of every replica that there is, ended ones not included. */
+async function logs(): Promise<string> {
+  const texts = await Promise.all((await replicas()).map(({ name }) => kubectl("logs", name)));
+  return texts.join("");
+}
+
+async function leases(): Promise<string[]> {
+  const names = await kubectl("get", "leases", "--selector", `turbo-hipster.io/installation=${RELEASE}`, "--output", "name");
+  return names.split("\n").filter((name) => name !== "");
 }
 
 async function serviceAddress(name: string): Promise<string> {
@@ -45,9 +94,9 @@ async function serviceAddress(name: string): Promise<string> {
 }
 
 /** Lets the test of "waits" come to its end. */
-async function release(pod: string): Promise<void> {
+async function release(number: unknown): Promise<void> {
   try {
-    await kubectl("exec", pod, "--", "touch", "/tmp/go");
+    await kubectl("exec", `job/${number}`, "--", "touch", "/tmp/go");
   } catch (error) {
     // The container may end, and everything in it be killed, before `touch` was seen to end.
     if (!(error instanceof CommandError) || error.exitCode !== 137) throw error;
@@ -76,7 +125,7 @@ describe("the chart on a cluster", () => {
     const [, repository, tag] = /^(.+):([^:/]+)$/.exec(context.image) ?? [];
     values = [
       ...["--values", join(ROOT, "deploy/examples/values-local.yaml")],
-      ...["--set", `config.gearman.servers={${gearmand.address},${geard.address}}`],
+      ...["--set", `config.gearman.servers={${gearmand.address},${geard.address}}`, "--set", `config.drain=${DRAIN}`],
       ...["--set", `image.repository=${repository}`, "--set", `image.tag=${tag}`],
     ];
   });
@@ -109,6 +158,19 @@ describe("the chart on a cluster", () => {
     );
   });
 
+  test("two replicas are ready and register its jobs; one of them holds the Lease and takes builds, the other stands by", async () => {
+    const { taking, standing } = await settledReplicas();
+    const readyz = async ({ address }: Replica) => (await fetch(`http://${address}:8081/readyz`)).text();
+    assert.match(await readyz(taking), /^ok, takes builds\n/);
+    assert.match(await readyz(standing), /^ok, stands by\n/);
+    // Each replica's registrar, and the one that takes builds.
+    for (const { address } of [gearmand, geard]) {
+      await waitUntil(`three workers at ${address}`, LIMIT_MS, async () => (await adminStatus(address)).get("build:hello")?.workers === 3);
+    }
+    assert.equal((await leases()).length, 3, "the holder's, and one of each replica");
+    assert.match(await kubectl("get", "poddisruptionbudget", DEPLOYMENT), / N\/A +1 +1 /);
+  });
+
   test("each Service leads to its own pages", async () => {
     const [pages, internal] = [await serviceAddress(DEPLOYMENT), await serviceAddress(`${DEPLOYMENT}-internal`)];
     assert.equal((await fetch(`http://${internal}/readyz`)).status, 200);
@@ -136,15 +198,24 @@ describe("the chart on a cluster", () => {
   });
 
   test("its metrics count those builds, and the signal in the documentation makes it log debug lines", async () => {
-    const metrics = await (await fetch(`http://${await serviceAddress(`${DEPLOYMENT}-internal`)}/metrics`)).text();
-    assert.match(metrics, new RegExp(`^turbo_hipster_builds_total\\{task="${context.namespace}/hello",class="success"\\} 2$`, "m"));
-    const command = /exec deploy\/turbo-hipster -- sh -c '(.+)'/.exec(await readFile(join(ROOT, "docs/metrics.md"), "utf8"))?.[1] ?? "";
-    await kubectl("exec", `deployment/${DEPLOYMENT}`, "--", "sh", "-c", command);
-    await waitUntil("the new level", LIMIT_MS, async () => /"logLevel":"debug"/.test(await kubectl("logs", `deployment/${DEPLOYMENT}`)));
+    const { all } = await settledReplicas();
+    const counts = await Promise.all(
+      all.map(async ({ address }) => {
+        const metrics = await (await fetch(`http://${address}:8081/metrics`)).text();
+        const count = new RegExp(`^turbo_hipster_builds_total\\{task="${context.namespace}/hello",class="success"\\} (\\d+)$`, "m");
+        return Number(count.exec(metrics)?.[1] ?? 0);
+      }),
+    );
+    assert.equal(Math.max(...counts), 2, `${counts}`);
+    const command = /exec \$pod -- sh -c '(.+)'/.exec(await readFile(join(ROOT, "docs/metrics.md"), "utf8"))?.[1] ?? "";
+    for (const { name } of all) {
+      await kubectl("exec", name, "--", "sh", "-c", command);
+      await waitUntil("the new level", LIMIT_MS, async () => /"logLevel":"debug"/.test(await kubectl("logs", name)));
+    }
   });
 
   test("nothing that it asked the API server for was forbidden", async () => {
-    const log = await kubectl("logs", `deployment/${DEPLOYMENT}`);
+    const log = await logs();
     assert.match(log, /takes builds/);
     assert.deepEqual(
       log.split("\n").filter((line) => /forbidden/i.test(line)),
@@ -152,43 +223,93 @@ describe("the chart on a cluster", () => {
     );
   });
 
-  test("its pod is deleted: the next one goes on with the build that runs, and takes what was submitted meanwhile", async () => {
-    const before = await operatorPod();
-    const running = zuul.launch({ job: "waits" });
-    const { number } = await running.started;
-    await running.waitFor("update", ({ numerator }) => numerator === "4");
-    await kubectl("delete", before, "--wait=false");
-    const submitted = zuul.launch({ job: "hello" });
-    assert.notEqual(await operatorPod(), before);
-    const [pod] = (await kubectl("get", "pods", "-l", `job-name=${number}`, "-o", "name")).split("\n");
-    await release(pod ?? "");
-    for (const build of [running, submitted]) {
-      const completed = await build.completed;
-      assert.deepEqual([completed.result, completed.attempts], ["SUCCESS", 1]);
+  /** Builds through both servers whose tests run until they are released. */
+  async function startBuilds() {
+    const builds = [zuul, zuulOnGeard].map((launcher) => launcher.launch({ job: "waits" }));
+    const pods: string[] = [];
+    for (const build of builds) {
+      const { number } = await build.started;
+      await build.waitFor("update", ({ numerator }) => numerator === "4");
+      pods.push(await kubectl("get", "pods", "-l", `job-name=${number}`, "-o", "name"));
     }
-    assert.equal((await running.completed).number, number);
-    assert.equal(await kubectl("get", "pods", "-l", `turbo-hipster.io/task=waits`, "-o", "name"), `${pod}\n`);
+    return { builds, pods };
+  }
+
+  /** Lets them end, and tells how often Zuul has launched each of them; they have run in the pods that they began in. */
+  async function endBuilds({ builds, pods }: Awaited<ReturnType<typeof startBuilds>>): Promise<number[]> {
+    const attempts: number[] = [];
+    for (const [index, build] of builds.entries()) {
+      const { number } = await build.started;
+      await release(number);
+      const completed = await build.completed;
+      assert.deepEqual([completed.result, completed.number], ["SUCCESS", number]);
+      assert.equal(await kubectl("get", "pods", "-l", `job-name=${number}`, "-o", "name"), pods[index]);
+      attempts.push(completed.attempts);
+    }
+    return attempts;
+  }
+
+  async function runsAtOnce(): Promise<void> {
+    for (const launcher of [zuul, zuulOnGeard]) {
+      const { result, attempts } = await launcher.launch({ job: "hello" }).completed;
+      assert.deepEqual([result, attempts], ["SUCCESS", 1]);
+    }
+  }
+
+  test("the pod that takes builds is deleted: the other takes over at once, and both servers' builds end where they began", async () => {
+    const { taking, standing } = await settledReplicas();
+    const running = await startBuilds();
+    await kubectl("delete", "pod", taking.name, "--wait=false");
+    // A Lease that runs out takes 15 s.
+    await waitUntil("the other to hold the Lease", 10_000, async () => (await holder()) === standing.name);
+    await runsAtOnce();
+    assert.deepEqual(
+      (await replicas()).filter(({ isEnding }) => isEnding).map(({ name }) => name),
+      [taking.name],
+      "it answers for its builds still",
+    );
+    assert.deepEqual(await endBuilds(running), [1, 1]);
+    await waitUntil("its end", LIMIT_MS, async () => !(await replicas()).some(({ name }) => name === taking.name));
+    assert.equal((await settledReplicas()).taking.name, standing.name);
+    await waitUntil("its own Lease to be gone", LIMIT_MS, async () => (await leases()).length === 3);
   });
 
-  test("an upgrade replaces it, and its jobs never leave Zuul's Gearman server meanwhile", async () => {
-    const before = await operatorPod();
+  test("an upgrade replaces both under running builds, and its jobs never leave Zuul's Gearman server meanwhile", async () => {
+    const before = await settledReplicas();
+    const running = await startBuilds();
     const workers: number[] = [];
     let isOver = false;
-    const upgrade = helm("upgrade", RELEASE, CHART, ...values, "--set", "config.maxBuilds=7", "--wait", "--timeout", "2m")
-      .then(operatorPod)
-      .finally(() => {
-        isOver = true;
-      });
+    const upgrade = helm("upgrade", RELEASE, CHART, ...values, "--set", "config.drain=0s", "--wait", "--timeout", "2m").finally(() => {
+      isOver = true;
+    });
     await waitUntil("the upgrade", 3 * LIMIT_MS, async () => {
       workers.push((await adminStatus(geard.address)).get("build:hello")?.workers ?? 0);
       return isOver;
     });
+    await upgrade;
     assert.ok(Math.min(...workers) > 0, `workers of the job, over time: ${workers.join()}`);
-    assert.notEqual(await upgrade, before);
-    assert.equal((await zuulOnGeard.launch({ job: "hello" }).completed).result, "SUCCESS");
+    await runsAtOnce();
+    assert.deepEqual(await endBuilds(running), [1, 1]);
+    const { all } = await settledReplicas();
+    assert.deepEqual(
+      all.filter(({ name }) => before.all.some((old) => old.name === name)),
+      [],
+    );
   });
 
-  test("after helm uninstall only the definition is left, the TestTasks, and what belongs to their builds", async () => {
+  test("without a time to drain the next one goes on with the builds: geard makes Zuul launch them again, gearmand does not", async () => {
+    const { taking } = await settledReplicas();
+    const running = await startBuilds();
+    await kubectl("delete", "pod", taking.name);
+    await runsAtOnce();
+    assert.deepEqual(await endBuilds(running), [1, 2]);
+    assert.notEqual((await settledReplicas()).taking.name, taking.name);
+  });
+
+  test("uninstalled as the README says, it leaves the definition, the TestTasks, and what belongs to their builds", async () => {
+    await kubectl("scale", `deployment/${DEPLOYMENT}`, "--replicas", "0");
+    await waitUntil("its replicas to be gone", LIMIT_MS, async () => (await replicas()).length === 0);
+    assert.deepEqual([await leases(), await holder()], [[`lease.coordination.k8s.io/${RELEASE}`], ""]);
     await helm("uninstall", RELEASE, "--wait", "--cascade", "foreground");
     const list = async (kinds: string, ...flags: string[]) => {
       const names = (await context.kubectl("api-resources", "--verbs=list", "--output=name", kinds)).trim().split("\n");
@@ -201,20 +322,25 @@ describe("the chart on a cluster", () => {
     });
     assert.match(await context.kubectl("get", "crd", "testtasks.turbo-hipster.io", "--output=name"), /testtasks/);
     const left = await list("--namespaced=true", "--namespace", context.namespace);
-    const expected = [
-      /^testtask.turbo-hipster.io\/(hello|waits)$/,
-      /^(pod|job.batch)\/(hello|waits)-[0-9a-f]{16}/,
-      /^configmap\/th-functions$/,
-      // Every namespace has these.
-      /^configmap\/kube-root-ca.crt$|^serviceaccount\/default$|^event/,
-    ];
-    assert.deepEqual(
-      left.filter((name) => !expected.some((pattern) => pattern.test(name))),
-      [],
-    );
-    assert.ok(left.includes("testtask.turbo-hipster.io/hello"));
+    // Every namespace has these.
+    const common = [/^configmap\/kube-root-ca.crt$/, /^serviceaccount\/default$/, /^event/];
+    const tasks = /^testtask.turbo-hipster.io\/(hello|waits)$/;
+    const builds = [/^(pod|job.batch)\/(hello|waits)-[0-9a-f]{16}/, /^configmap\/th-functions$/, /^lease.coordination.k8s.io\/th$/];
+    const others = (names: string[], expected: RegExp[]) => names.filter((name) => !expected.some((pattern) => pattern.test(name)));
+    assert.deepEqual(others(left, [...common, tasks, ...builds]), []);
+    for (const pattern of [tasks, ...builds])
+      assert.ok(
+        left.some((name) => pattern.test(name)),
+        `${pattern}`,
+      );
     for (const { address } of [gearmand, geard]) {
       assert.equal((await adminStatus(address)).get("build:hello")?.workers ?? 0, 0);
     }
+    const readme = await readFile(join(CHART, "README.md"), "utf8");
+    const kinds = /^`kubectl delete ([a-z,]+) -l turbo-hipster\.io\/installation=/m.exec(readme)?.[1] ?? "";
+    await kubectl("delete", kinds, "--selector", `turbo-hipster.io/installation=${RELEASE}`, "--wait");
+    await waitUntil("the pods to go with their Jobs", LIMIT_MS, async () => {
+      return others(await list("--namespaced=true", "--namespace", context.namespace), [...common, tasks]).length === 0;
+    });
   });
 });
