@@ -76,7 +76,9 @@ const configSchema = z.strictObject({
     .string()
     .refine(isDuration, "must be a duration like 90s, 30m or 24h")
     .default("1h")
-    .describe("how long, after SIGTERM, builds under way may go on before they are left to the next replica; they end sooner by themselves"),
+    .describe(
+      "how long, after SIGTERM, builds under way may go on before they are left to the next replica; they end sooner by themselves",
+    ),
   publicUrl: httpUrl
     .optional()
     .describe("address under which people reach the public pages; default: this host's name and the public port"),

@@ -21,6 +21,7 @@ import { BuildObjects } from "./kube/build-objects.ts";
 import { FunctionNames } from "./kube/function-names.ts";
 import type { KubeClient } from "./kube/kube-client.ts";
 import { LeaseObjects } from "./kube/lease-objects.ts";
+import { ServedNamespaces } from "./kube/served-namespaces.ts";
 import { TaskEventObjects } from "./kube/task-event-objects.ts";
 import { TemplateReviewer } from "./kube/template-reviewer.ts";
 import { TestTaskObjects } from "./kube/test-task-objects.ts";
@@ -88,15 +89,19 @@ export function makeOperator(options: OperatorOptions): Operator {
   const pool: SlotPool = makeSlotPool({ capacity: config.maxBuilds });
   let lanes: readonly Lane<SlotPool>[] = [];
 
+  const served = new ServedNamespaces({ namespaces, logger });
+  // Before buildObjects tells of its Jobs: they count against its tasks' limits.
+  served.onKnown(() => testTasks.noteNamespace());
   const buildObjects = new BuildObjects({
     client,
     namespaces,
+    served,
     installation,
     clock,
     logger,
     onChange: (namespace, jobName) => builds.wake(namespace, jobName),
   });
-  const taskObjects = new TestTaskObjects({ client, namespaces, clock, logger, onChange: () => testTasks.wake() });
+  const taskObjects = new TestTaskObjects({ client, namespaces, served, clock, logger, onChange: () => testTasks.wake() });
   const link = makeGearmanLink({
     servers: config.gearman.servers,
     clientId: worker.name,
@@ -142,6 +147,7 @@ export function makeOperator(options: OperatorOptions): Operator {
   });
   const testTasks = new TestTasks<SlotPool>({
     cluster: { cachedTestTasks: () => taskObjects.cachedTestTasks(), writeStatus: taskObjects.writeStatus.bind(taskObjects) },
+    namespaces: served,
     names: new FunctionNames({ client, namespace: namespaces[0] ?? "default", installation }),
     reviews,
     events,
@@ -209,8 +215,8 @@ export function makeOperator(options: OperatorOptions): Operator {
     const servers = link.servers.map(({ server, isRegistered }) => `${server} ${isRegistered ? "registered" : "not connected"}`);
     const role = replicas.isHolder ? "takes builds" : "stands by";
     return isReady
-      ? { status: 200, body: `ok, ${role}\n${servers.join("\n")}\n` }
-      : { status: 503, body: "waits for the first list of TestTasks, Jobs and pods\n" };
+      ? { status: 200, body: `ok, ${role}\n${[...servers, ...served.report()].join("\n")}\n` }
+      : { status: 503, body: `waits for the first list of TestTasks, Jobs and pods\n${served.report().join("\n")}\n` };
   }
 
   /** Builds are taken only when what is running already is known. */

@@ -43,6 +43,8 @@ export interface TestTasksOptions<P extends Pool> {
     cachedTestTasks(): Iterable<KubeObject>;
     writeStatus(namespace: string, name: string, status: TestTaskStatus, signal: AbortSignal): Promise<void>;
   };
+  /** Builds of a namespace whose Jobs are not known yet wait: some may be running already. */
+  namespaces: { isKnown(namespace: string): boolean; readonly areAllKnown: boolean };
   /** Where the names of functions are kept over restarts. */
   names: NameStore;
   /** What the API server says of the tasks' Jobs and pods. */
@@ -113,6 +115,13 @@ export class TestTasks<P extends Pool> implements Service {
   /** A TestTask, a link, a build of a task or the role of this replica has changed. */
   wake(): void {
     this.#wakeup.wake();
+  }
+
+  /** One more namespace is known: its builds may be taken. */
+  noteNamespace(): void {
+    if (!this.#loop) return;
+    this.#readTasks();
+    this.wake();
   }
 
   /** The TestTask that serves a function now. */
@@ -187,16 +196,17 @@ export class TestTasks<P extends Pool> implements Service {
 
   /**
    * Tasks without a limit share a lane; each of the others has its own, and so has one that is taken slowly. A suspended task has none: its functions stay registered and
-   * nobody takes their builds. Functions that lost their TestTask are answered with a sentence.
+   * nobody takes their builds. Functions that lost their TestTask are answered with a sentence, once all namespaces are known to have none for
+   * them.
    */
   #lanes(): Lane<P>[] {
-    const { pool } = this.#options;
+    const { pool, namespaces } = this.#options;
     const shared: string[] = [];
     const lanes: Lane<P>[] = [];
     for (const [key, task] of this.#tasks) {
       const functions = this.#served.byTask.get(key)?.functions ?? [];
       const { maxConcurrent, suspend } = task.spec;
-      if (suspend || functions.length === 0) continue;
+      if (suspend || functions.length === 0 || !namespaces.isKnown(task.metadata.namespace)) continue;
       const degraded = this.#degraded.of(key);
       if (maxConcurrent === undefined && !degraded) {
         shared.push(...functions);
@@ -208,7 +218,7 @@ export class TestTasks<P extends Pool> implements Service {
     }
     const retired = [...this.#names.keys()].filter((name) => !this.#served.byFunction.has(name));
     if (shared.length > 0) lanes.unshift({ name: "shared", functions: shared, slots: pool });
-    if (retired.length > 0) lanes.push({ name: "retired", functions: retired, slots: this.#retiredPool });
+    if (retired.length > 0 && namespaces.areAllKnown) lanes.push({ name: "retired", functions: retired, slots: this.#retiredPool });
     return lanes;
   }
 

@@ -78,6 +78,7 @@ export function makeKubeTransport({ credentials, clock, deadlineMs, onCall }: Ku
   const dispatchers = makeDispatchers();
   const closing = new AbortController();
   let reloadedAt = Number.NEGATIVE_INFINITY;
+  let reloads = 0;
 
   async function send(call: KubeCall, deadline: Deadline): Promise<Dispatcher.ResponseData> {
     const access = await deadline.race(credentials.authenticate());
@@ -99,15 +100,21 @@ export function makeKubeTransport({ credentials, clock, deadlineMs, onCall }: Ku
 
   /** A login refused with credentials from memory may succeed with those that lie on the disk by now; nothing was done, so trying again is safe. */
   async function sendWithFreshCredentials(call: KubeCall, deadline: Deadline): Promise<Dispatcher.ResponseData> {
+    const used = reloads;
     const response = await send(call, deadline);
-    if (response.statusCode !== 401 || clock.monotonicMs() - reloadedAt < MIN_RELOAD_MS) return response;
-    reloadCredentials();
+    if (response.statusCode !== 401) return response;
+    // Another call's refusal may have had them read anew meanwhile.
+    if (reloads === used) {
+      if (clock.monotonicMs() - reloadedAt < MIN_RELOAD_MS) return response;
+      reloadCredentials();
+    }
     await response.body.dump({ limit: MAX_BODY_BYTES, signal: deadline.signal });
     return send(call, deadline);
   }
 
   function reloadCredentials(): void {
     reloadedAt = clock.monotonicMs();
+    reloads += 1;
     credentials.reload();
   }
 

@@ -3,6 +3,7 @@ import type { TestTaskStatus } from "../core/test-task-schema-status.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
+import { renderPointer } from "./json-patch.ts";
 import type { KubeClient } from "./kube-client.ts";
 import { isNotFound, KubeError } from "./kube-error.ts";
 import { makeListWatch } from "./list-watch.ts";
@@ -60,7 +61,9 @@ export class TestTaskObjects implements Service {
   /** Replaces the whole status; a TestTask that is gone is no error. @throws KubeError */
   async writeStatus(namespace: string, name: string, status: TestTaskStatus, signal: AbortSignal): Promise<void> {
     try {
-      await this.#client.mergePatch(TEST_TASKS, namespace, name, { status }, { subresource: "status", signal });
+      // Not a merge patch: that takes a result that is null for one to be removed.
+      const operation = { op: "add", path: renderPointer("status"), value: status } as const;
+      await this.#client.jsonPatch(TEST_TASKS, namespace, name, [operation], { subresource: "status", signal });
     } catch (error) {
       if (!isNotFound(error)) throw error;
     }

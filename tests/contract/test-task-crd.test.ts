@@ -13,6 +13,9 @@ import type { TestTaskStatus } from "../../src/core/test-task-schema-status.ts";
 import { type KubeClient, loadKubeClient } from "../../src/kube/kube-client.ts";
 import { isInvalid } from "../../src/kube/kube-error.ts";
 import { TEST_TASKS } from "../../src/kube/resource.ts";
+import { TestTaskObjects } from "../../src/kube/test-task-objects.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
+import { silentLogger } from "../../src/runtime/logger.ts";
 import { testTaskSpecs } from "../support/test-task-specs.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -250,18 +253,9 @@ describe("the TestTask CRD on a real API server", () => {
 
   test("a build with a null result is a status that can be written", async () => {
     await client.create(TEST_TASKS, "ci", makeObject("null-result", { image: "busybox" }));
-    const lastBuild = { number: "n-1", result: null, finishedAt: "2026-01-01T00:00:00Z" };
-    await kubectl(
-      "patch",
-      "tt",
-      "-n",
-      "ci",
-      "null-result",
-      "--subresource=status",
-      "--type=json",
-      "-p",
-      JSON.stringify([{ op: "add", path: "/status", value: { lastBuild } }]),
-    );
+    const lastBuild = { number: "n-1", result: null, url: "http://x/builds/n-1", finishedAt: "2026-01-01T00:00:00Z" };
+    const tasks = new TestTaskObjects({ client, namespaces: ["ci"], clock: systemClock, logger: silentLogger, onChange() {} });
+    await tasks.writeStatus("ci", "null-result", { conditions: [], functions: [], active: 0, lastBuild }, new AbortController().signal);
     const { status } = await client.get<{ status: TestTaskStatus }>(TEST_TASKS, "ci", "null-result");
     assert.deepEqual(status.lastBuild, lastBuild);
   });

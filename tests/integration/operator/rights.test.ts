@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { LEASES } from "../../../src/kube/resource.ts";
 import { startGearmand } from "../../support/gearmand.ts";
 import { LEAST_VALUES, renderChart } from "../../unit/chart/render-chart.ts";
-import { answerOf, numberOf, startStage } from "./stage.ts";
+import { answerOf, NAMESPACE, numberOf, startStage } from "./stage.ts";
 
 interface Rule {
   resources: string[];
@@ -51,6 +52,10 @@ test("the operator at work uses every right that the chart gives it, and no othe
     await stage.until(() => stage.kube.calls.some(({ verb, resource }) => verb === "create" && resource === "events"), "the Event");
   }
   await stage.skip(61_000);
+  // Another replica comes and goes: its own Lease is deleted, and looked for.
+  await stage.startOperator();
+  await stage.until(() => stage.kube.list(LEASES, NAMESPACE).length === 3, "its own Lease");
+  await stage.stopOperator();
   const granted = await grantedByChart();
   const used = () => new Set(stage.kube.calls.map(({ verb, resource }) => `${verb} ${resource}`));
   await stage.until(() => granted.isSubsetOf(used()), `the use of ${[...granted.difference(used())].join(", ")}`);
