@@ -68,6 +68,8 @@ async function startOperator(plan: ServersPlan, gearman: string): Promise<{ oper
     gearman: { servers: [gearman] },
     http: { public: page, internal: "127.0.0.1:0" },
     publicUrl: `http://${page}`,
+    // Whoever ends the demo waits for none of its builds.
+    drain: "0s",
   };
   writeFileSync(plan.operatorConfig, stringify(config));
   writeFileSync(plan.operatorLog, "");

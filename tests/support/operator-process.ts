@@ -27,7 +27,7 @@ export async function startOperator(options: {
 }): Promise<OperatorProcess> {
   const directory = await mkdtemp(join(tmpdir(), "th-operator-"));
   const file = join(directory, "config.yaml");
-  const config = { http: { public: "127.0.0.1:0", internal: "127.0.0.1:0" }, ...options.config };
+  const config = { drain: "0s", http: { public: "127.0.0.1:0", internal: "127.0.0.1:0" }, ...options.config };
   await writeFile(file, stringify(config));
   const lines: Record<string, unknown>[] = [];
   const ready = Promise.withResolvers<void>();
