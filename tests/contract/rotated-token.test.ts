@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parse } from "yaml";
+import { type KubeClient, loadKubeClient } from "../../src/kube/kube-client.ts";
+import type { Resource } from "../../src/kube/resource.ts";
+import type { StoredObject } from "../support/fake-kube/resource-rules.ts";
+import { findRealKubeconfig, openRealTarget } from "./contract-target.ts";
+
+const SERVICE_ACCOUNTS: Resource = { group: "", version: "v1", plural: "serviceaccounts" };
+const SECRETS: Resource = { group: "", version: "v1", plural: "secrets" };
+const REVIEWS: Resource = { group: "authentication.k8s.io", version: "v1", plural: "selfsubjectreviews" };
+const BACKGROUND = { propagationPolicy: "Background" } as const;
+
+const realKubeconfig = await findRealKubeconfig();
+const skip = realKubeconfig === undefined ? "no real API server: set TH_TEST_KUBECONFIG, or start one with `npm run cluster -- up`" : false;
+
+/** A token of a new ServiceAccount; it is good as long as the Secret of the same name is there. */
+async function makeToken(client: KubeClient, namespace: string, name: string): Promise<string> {
+  await client.create(SERVICE_ACCOUNTS, namespace, { metadata: { name } });
+  const annotations = { "kubernetes.io/service-account.name": name };
+  const secret = { metadata: { name, annotations }, type: "kubernetes.io/service-account-token" };
+  const { metadata } = await client.create<StoredObject>(SECRETS, namespace, secret);
+  const query = { fieldSelector: `metadata.name=${name}`, resourceVersion: metadata.resourceVersion, signal: AbortSignal.timeout(20_000) };
+  for await (const { object } of client.watch<StoredObject>(SECRETS, namespace, query)) {
+    if (object.data?.token) return Buffer.from(object.data.token, "base64").toString("utf8");
+  }
+  throw new Error("the watch ended before there was a token");
+}
+
+/** Who the API server takes the client for. */
+async function whoIs(client: KubeClient): Promise<string> {
+  const review = { apiVersion: "authentication.k8s.io/v1", kind: "SelfSubjectReview" };
+  return (await client.create<StoredObject>(REVIEWS, undefined, review)).status.userInfo.username;
+}
+
+it("a token that a real API server refuses all of a sudden is replaced by what its file holds, without a failure", { skip }, async () => {
+  await using target = await openRealTarget(realKubeconfig ?? "");
+  const namespace = await target.makeNamespace();
+  const [first, second] = await Promise.all(["first", "second"].map((name) => makeToken(target.client, namespace, name)));
+  const directory = await mkdtemp(join(tmpdir(), "rotated-token-"));
+  const kubeconfig = parse(await readFile(realKubeconfig ?? "", "utf8"));
+  kubeconfig.users = kubeconfig.users.map(({ name }: { name: string }) => ({ name, user: { tokenFile: "token" } }));
+  await writeFile(join(directory, "kubeconfig"), JSON.stringify(kubeconfig));
+  await writeFile(join(directory, "token"), first ?? "");
+  const client = await loadKubeClient({ kubeconfig: join(directory, "kubeconfig") });
+  assert.equal(await whoIs(client), `system:serviceaccount:${namespace}:first`);
+
+  await writeFile(join(directory, "token"), second ?? "");
+  assert.equal(await whoIs(client), `system:serviceaccount:${namespace}:first`, "what is good is not read again each time");
+  await target.client.delete(SECRETS, namespace, "first", BACKGROUND);
+  // The API server goes on taking a token for some ten seconds, and tells nobody when it does no more.
+  const endMs = performance.now() + 40_000;
+  while ((await whoIs(client)) !== `system:serviceaccount:${namespace}:second`) {
+    assert.ok(performance.now() < endMs, "the token was refused at last");
+    await sleep(200);
+  }
+  await client.close();
+  await rm(directory, { recursive: true });
+});
