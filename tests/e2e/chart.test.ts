@@ -307,8 +307,17 @@ describe("the chart on a cluster", () => {
   });
 
   test("uninstalled as the README says, it leaves the definition, the TestTasks, and what belongs to their builds", async () => {
-    await kubectl("scale", `deployment/${DEPLOYMENT}`, "--replicas", "0");
-    await waitUntil("its replicas to be gone", LIMIT_MS, async () => (await replicas()).length === 0);
+    const readme = await readFile(join(CHART, "README.md"), "utf8");
+    const commands = /^```\n(kubectl .* scale .*?)^```$/ms.exec(readme)?.[1]?.trim().split("\n") ?? [];
+    assert.equal(commands.length, 3);
+    for (const command of commands.slice(0, 2)) {
+      const words = command
+        .replace("deployment/turbo-hipster", `deployment/${DEPLOYMENT}`)
+        .replace("=turbo-hipster", `=${RELEASE}`)
+        .split(" ");
+      await kubectl(...words.filter((word) => !["kubectl", "--namespace", "ci"].includes(word)));
+    }
+    assert.deepEqual(await replicas(), []);
     assert.deepEqual([await leases(), await holder()], [[`lease.coordination.k8s.io/${RELEASE}`], ""]);
     await helm("uninstall", RELEASE, "--wait", "--cascade", "foreground");
     const list = async (kinds: string, ...flags: string[]) => {
@@ -336,7 +345,6 @@ describe("the chart on a cluster", () => {
     for (const { address } of [gearmand, geard]) {
       assert.equal((await adminStatus(address)).get("build:hello")?.workers ?? 0, 0);
     }
-    const readme = await readFile(join(CHART, "README.md"), "utf8");
     const kinds = /^`kubectl delete ([a-z,]+) -l turbo-hipster\.io\/installation=/m.exec(readme)?.[1] ?? "";
     await kubectl("delete", kinds, "--selector", `turbo-hipster.io/installation=${RELEASE}`, "--wait");
     await waitUntil("the pods to go with their Jobs", LIMIT_MS, async () => {
