@@ -36,8 +36,6 @@ export interface ClusterTruth extends AsyncDisposable {
   readonly traces: string;
   /** Those that were made for a build and are neither over nor deleted. */
   activePods(): PodEntry[];
-  /** Jobs whose pod is over, but not yet judged. */
-  unjudgedJobs(): JobEntry[];
   /** Writes all that the tests have written down to the report. */
   reportTraces(): void;
 }
@@ -93,10 +91,6 @@ export async function watchCluster({ kubeconfig, namespace, directory, report, n
     client,
     traces,
     activePods: () => [...pods.values()].filter(({ phase, isDeleted }) => !isDeleted && (phase === "Pending" || phase === "Running")),
-    unjudgedJobs: () => {
-      const over = new Set([...pods.values()].filter(({ phase }) => phase === "Succeeded" || phase === "Failed").map(({ job }) => job));
-      return [...jobs.values()].filter(({ name, verdict, isDeleted }) => !isDeleted && verdict === null && over.has(name));
-    },
     reportTraces() {
       for (const name of readdirSync(traces)) {
         const trace = readTrace(traces, name);

@@ -29,6 +29,8 @@ export interface DrillCounts {
   nulls: number;
   /** Those of them that no deletion by the drill and no unclaimed time explains. */
   unexplainedNulls: number;
+  /** Those that `rerun` counts only because the verdict before them is not written down (yet). */
+  unjudged: number;
   /** Pods that still run for nobody. */
   orphans: number;
   /** Builds under way when the drill itself was ended from outside; not judged. */
@@ -71,7 +73,7 @@ export function renderOtherColumns(counts: DrillCounts): string {
 export function auditReport(entries: readonly ReportEntry[]): DrillAudit {
   const counts: DrillCounts = {
     ...{ faults: 0, builds: 0, lost: 0, wrong: 0, hanging: 0, rerun: 0, refRerun: 0, beyondAttempts: 0, zuulGaveUp: 0, cancelled: 0 },
-    ...{ relaunches: 0, pods: 0, nulls: 0, unexplainedNulls: 0, orphans: 0, interrupted: 0 },
+    ...{ relaunches: 0, pods: 0, nulls: 0, unexplainedNulls: 0, unjudged: 0, orphans: 0, interrupted: 0 },
   };
   const audit: DrillAudit = { counts, problems: [], remarks: [] };
   const runs = splitRuns(entries);
@@ -158,7 +160,11 @@ function auditReruns(evidence: BuildEvidence, { counts }: DrillAudit, note: (col
     if (wasInVain(before, evidence)) return;
     // A launch of Zuul's own; the same launch must find its Job whatever it is for.
     if (build.plan.item.kind !== "change" && pod.uuid !== before.uuid) counts.refRerun += 1;
-    else note("rerun", `pod ${pod.name} runs again what ${before.name} ran`);
+    else {
+      const job = evidence.jobs.get(before.job);
+      if (job?.verdict === null && !job.isDeleted) counts.unjudged += 1;
+      note("rerun", `pod ${pod.name} runs again what ${before.name} ran`);
+    }
   });
 }
 

@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { z } from "zod";
 import type { BuildPlan } from "./build-plan.ts";
@@ -103,7 +103,9 @@ export interface DrillReport {
 /** What is in the file already stays; @throws when it is no report. */
 export function openReport(path: string): DrillReport {
   mkdirSync(dirname(path), { recursive: true });
-  const entries = existsSync(path) ? parseReport(readFileSync(path, "utf8")) : [];
+  const text = existsSync(path) ? readFileSync(path, "utf8") : "";
+  const entries = parseReport(text);
+  if (text !== "" && !text.endsWith("\n")) writeFileSync(path, text.slice(0, text.lastIndexOf("\n") + 1));
   return {
     path,
     entries,

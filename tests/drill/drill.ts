@@ -42,7 +42,7 @@ function positive(text: string): number {
 async function drill(flags: DrillFlags): Promise<void> {
   if (flags.resume >= flags.faults) throw new Error(`--resume ${flags.resume} is behind the plan's last fault; it has ${flags.faults}`);
   const path = resolve(flags.report ?? join(tmpdir(), "turbo-hipster-drill", `seed-${flags.seed}.jsonl`));
-  const logs = path.replace(/(\.jsonl)?$/, ".logs");
+  const logs = join(path.replace(/(\.jsonl)?$/, ".logs"), new Date().toISOString().replaceAll(":", "-"));
   const report = openReport(path);
   const interrupted = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -58,6 +58,7 @@ async function drill(flags: DrillFlags): Promise<void> {
   const audit = auditReport(report.entries);
   for (const remark of audit.remarks) console.error(`remark: ${remark}`);
   for (const problem of audit.problems) console.error([problem, ...readLogs(logs, problem)].join("\n"));
+  console.error(`report: ${path}\nlogs of the replicas: ${logs}`);
   console.log(renderOtherColumns(audit.counts));
   console.log(renderLastLine(audit.counts));
   process.exitCode = isPassed(audit) ? 0 : 1;

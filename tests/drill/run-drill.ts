@@ -15,6 +15,7 @@ import { startZuulLauncher, type ZuulLauncher } from "../support/zuul-launcher.t
 import { BuildFlow } from "./build-flow.ts";
 import { DRILL_JOBS } from "./build-plan.ts";
 import { type ClusterTruth, watchCluster } from "./cluster-truth.ts";
+import { auditReport } from "./drill-audit.ts";
 import type { DrillReport } from "./drill-report.ts";
 import { makeDrillTasks } from "./drill-tasks.ts";
 import { FaultMaker } from "./fault-maker.ts";
@@ -55,7 +56,7 @@ const MOST_BUILDS = 40;
 const SERVED_LIMIT_MS = 120_000;
 /** After the last fault each build must end: launched again, run, or stopped for want of a claim after two minutes. */
 const END_LIMIT_MS = 240_000;
-/** Then each pod must be over, and each end written down. */
+/** Then each pod must be over, and the verdict of each that was followed by another written down. */
 const SETTLE_LIMIT_MS = 150_000;
 const LOOK_EVERY_MS = 250;
 
@@ -101,7 +102,7 @@ export async function runDrill(options: DrillOptions): Promise<void> {
   await maker.healAll();
   await waitForServed(scene.servers, signal);
   log("everything is well again");
-  await settle(scene.truth, flow, signal, log);
+  await settle(scene.truth, flow, report, signal, log);
   await flow.end();
   scene.truth.reportTraces();
   for (const replica of scene.replicas) await replica.stop();
@@ -168,7 +169,13 @@ async function waitForServed(servers: ReadonlyMap<GearmanServerKind, GearmanServ
 }
 
 /** Until every build, every pod and every record has its end, or the time for that is over. */
-async function settle(truth: ClusterTruth, flow: BuildFlow, signal: AbortSignal, log: (line: string) => void): Promise<void> {
+async function settle(
+  truth: ClusterTruth,
+  flow: BuildFlow,
+  report: DrillReport,
+  signal: AbortSignal,
+  log: (line: string) => void,
+): Promise<void> {
   const waitWhile = async (what: string, limitMs: number, count: () => number) => {
     const sinceMs = performance.now();
     while (count() > 0 && performance.now() - sinceMs < limitMs) await systemClock.sleep(LOOK_EVERY_MS, signal);
@@ -176,5 +183,6 @@ async function settle(truth: ClusterTruth, flow: BuildFlow, signal: AbortSignal,
   };
   await waitWhile("builds without an end", END_LIMIT_MS, () => flow.openCount);
   await waitWhile("pods still active", SETTLE_LIMIT_MS, () => truth.activePods().length);
-  await waitWhile("Jobs without a verdict", SETTLE_LIMIT_MS, () => truth.unjudgedJobs().length);
+  // A verdict that nobody has asked for is written down when nobody has asked for two minutes.
+  await waitWhile("pods that may have run again", SETTLE_LIMIT_MS, () => auditReport(report.entries).counts.unjudged);
 }
