@@ -49,7 +49,9 @@ function makeRecordingClient(isMissing: () => boolean) {
       if (isMissing()) throw new KubeError("TH_KUBE_NOT_FOUND", "it is not there", { status: 404 });
       return { metadata: {} };
     },
-    jsonPatch: async (resource: Resource) => note("patch", resource),
+    async jsonPatch(resource: Resource, _namespace: string, _name: string, _operations: object, options?: { subresource?: string }) {
+      note("patch", resource, options?.subresource);
+    },
     delete: async (resource: Resource) => note("delete", resource),
     async *watch(resource: Resource, _namespace: string, { signal }: { signal: AbortSignal }) {
       note("watch", resource);

@@ -91,6 +91,7 @@ describe("the configuration", () => {
       results: "token",
       checkout: { allowedUrls: ["https://zuul.example.org/p/{{x}}"] },
       keepJobs: "1h30m",
+      maxKeptJobs: 100_000,
       drain: "90s",
       publicUrl: "https://builds.example.org/?a=1&b=#c",
       http: { public: "0.0.0.0:9080", internal: "[::]:9081" },
