@@ -144,6 +144,7 @@ describe("the chart on a cluster", () => {
     const shown = /<<'END'\n(.*?)\n {2}END\n/s.exec(notes)?.[1]?.replace(/^ {2}/gm, "");
     const parsed = parseTestTask(parse(shown ?? ""), { strictMetadata: true });
     assert.ok(parsed.ok, JSON.stringify(parsed));
+    assert.match(notes, new RegExp(`-n ${context.namespace} get lease ${RELEASE}\n`));
     for (const { address } of [gearmand, geard]) {
       await waitUntil(`the jobs at ${address}`, LIMIT_MS, async () => ((await adminStatus(address)).get("build:hello")?.workers ?? 0) > 0);
     }
