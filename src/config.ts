@@ -72,6 +72,12 @@ const configSchema = z.strictObject({
     .refine(isDuration, "must be a duration like 90s, 30m or 24h")
     .default("24h")
     .describe("how long a finished build's Job, and with it its log, is kept after its result was delivered"),
+  maxKeptJobs: z
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(5000)
+    .describe("finished builds' Jobs that are kept at most: above it, the oldest are deleted before their time"),
   drain: z
     .string()
     .refine(isDuration, "must be a duration like 90s, 30m or 24h")

@@ -7,7 +7,7 @@ import type { Service } from "../runtime/service.ts";
 import { type JsonPatchOperation, renderPointer } from "./json-patch.ts";
 import { KillEvents } from "./kill-events.ts";
 import type { KubeClient } from "./kube-client.ts";
-import { isAlreadyExists, isNotFound, isTestFailed, KubeError } from "./kube-error.ts";
+import { isAlreadyExists, isConflict, isNotFound, isTestFailed, KubeError } from "./kube-error.ts";
 import { listAll } from "./list-all.ts";
 import { makeListWatch } from "./list-watch.ts";
 import { isObjectRefused, renderRefusal } from "./refusal.ts";
@@ -210,8 +210,13 @@ export class BuildObjects implements Service {
     return true;
   }
 
-  async deleteJob(namespace: string, name: string): Promise<void> {
-    await this.#client.delete(JOBS, namespace, name, { propagationPolicy: "Background", ...this.#call });
+  /** With its pods; with `uid` only that very Job, not another one that has its name by now. */
+  async deleteJob(namespace: string, name: string, uid?: string): Promise<void> {
+    try {
+      await this.#client.delete(JOBS, namespace, name, { propagationPolicy: "Background", uid, ...this.#call });
+    } catch (error) {
+      if (uid === undefined || !isConflict(error)) throw error;
+    }
   }
 
   async endPod(namespace: string, name: string): Promise<void> {
@@ -274,13 +279,17 @@ function partsOf(key: string): [namespace: string, name: string] {
 
 /** A Job carries its whole pod template, parameters and script included: far more than anyone looks at here. */
 function trimJob(object: KubeObject): Job {
-  const { apiVersion, kind, metadata, spec, status } = object as Job & { spec?: { suspend?: boolean } };
+  const { apiVersion, kind, metadata, spec, status } = object as Job;
   const { managedFields: _, ...kept } = metadata as Job["metadata"] & { managedFields?: unknown };
   return {
     ...(apiVersion ? { apiVersion } : {}),
     ...(kind ? { kind } : {}),
     metadata: kept,
-    spec: { template: { spec: { containers: [] } }, ...(spec?.suspend === undefined ? {} : { suspend: spec.suspend }) },
+    spec: {
+      template: { spec: { containers: [] } },
+      ...(spec?.suspend === undefined ? {} : { suspend: spec.suspend }),
+      ...(spec?.ttlSecondsAfterFinished === undefined ? {} : { ttlSecondsAfterFinished: spec.ttlSecondsAfterFinished }),
+    },
     ...(status ? { status } : {}),
   };
 }

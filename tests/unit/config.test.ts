@@ -23,8 +23,8 @@ describe("parseConfig", () => {
     const config = parseConfig(LEAST, "config.yaml");
     assert.deepEqual(config.gearman.servers, ["zuul.example.org:4730"]);
     assert.deepEqual(
-      [config.installation, config.namespaces, config.maxBuilds, config.results, config.keepJobs, config.log.level],
-      ["turbo-hipster", ["default"], 100, "text", "24h", "info"],
+      [config.installation, config.namespaces, config.maxBuilds, config.results, config.keepJobs, config.maxKeptJobs, config.log.level],
+      ["turbo-hipster", ["default"], 100, "text", "24h", 5000, "info"],
     );
     assert.deepEqual(config.http, { public: "0.0.0.0:8080", internal: "0.0.0.0:8081" });
     assert.deepEqual([config.checkout, config.publicUrl], [{ allowedUrls: [] }, undefined]);
@@ -51,6 +51,7 @@ describe("parseConfig", () => {
     ["an unknown field of the servers", "gearman: {servers: [a], tls: true}", /\n {2}gearman\.tls: unknown field; known here: servers/],
     ["a number as text", `${LEAST}maxBuilds: '3'`, /\n {2}maxBuilds: /],
     ["a number out of bounds", `${LEAST}maxBuilds: 0`, /\n {2}maxBuilds: /],
+    ["no finished Job at all", `${LEAST}maxKeptJobs: 0`, /\n {2}maxKeptJobs: /],
     ["a fraction", `${LEAST}maxBuilds: 1.5`, /\n {2}maxBuilds: /],
     ["null", `${LEAST}namespaces:`, /\n {2}namespaces: /],
     ["a namespace that can be none", `${LEAST}namespaces: [CI]`, /\n {2}namespaces\.0: must be lower-case/],

@@ -45,10 +45,10 @@ async function startBuildObjects(prepare: (kube: FakeKube) => void) {
   };
 }
 
-function createJob(kube: FakeKube, namespace: string, name: string): void {
+function createJob(kube: FakeKube, namespace: string, name: string, spec: object = {}): void {
   const labels = { [MANAGED_BY_LABEL]: MANAGED_BY, [INSTALLATION_LABEL]: "test" };
   const template = { spec: { restartPolicy: "Never", containers: [{ name: "test", image: "i" }] } };
-  kube.create(JOBS, namespace, { metadata: { name, labels }, spec: { template } });
+  kube.create(JOBS, namespace, { metadata: { name, labels }, spec: { ...spec, template } });
 }
 
 const names = (objects: BuildObjects) => Array.from(objects.cachedJobs(), ({ metadata }) => metadata.name);
@@ -78,4 +78,21 @@ test("Jobs and pods that are not known when the operator stops end its waiting",
   const synced = assert.rejects(stage.objects.synced(), { code: "TH_KUBE_CLOSED" });
   await stage.objects.stop();
   await synced;
+});
+
+test("of a Job the cache keeps what is looked at, not its template", async () => {
+  await using stage = await startBuildObjects((kube) => createJob(kube, "one", "a", { suspend: true, ttlSecondsAfterFinished: 60 }));
+  await stage.objects.synced();
+  const spec = { template: { spec: { containers: [] } }, suspend: true, ttlSecondsAfterFinished: 60 };
+  assert.deepEqual(stage.objects.cachedJob("one", "a")?.spec, spec);
+});
+
+test("a Job is deleted by its uid, and another one that has its name by now stays", async () => {
+  await using stage = await startBuildObjects((kube) => createJob(kube, "one", "a"));
+  await stage.objects.synced();
+  await stage.objects.deleteJob("one", "a", "00000000-0000-0000-0000-000000000000");
+  const { metadata } = stage.kube.get(JOBS, "one", "a");
+  await stage.objects.deleteJob("one", "a", metadata.uid);
+  assert.equal(stage.kube.find(JOBS, "one", "a"), undefined);
+  await stage.objects.deleteJob("one", "a", metadata.uid);
 });
