@@ -1,32 +1,55 @@
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-export interface TcpProxy extends AsyncDisposable {
-  readonly address: string;
+type Side = "client" | "server";
+
+/** What may be done to connections. */
+export interface ProxyControl {
   /** Breaks every connection; new ones are taken as before. */
   cut(): void;
+  /** Breaks them as far as the server sees it; the client hears nothing any more, until `cut`. */
+  sever(): void;
   /** What this side sends is kept back until `cut`; it goes nowhere then. */
-  hold(side: "client" | "server"): void;
+  hold(side: Side): void;
+  /** What is sent, by whichever side, arrives only once the returned function is called: the client sleeps. */
+  delay(): () => void;
   /** Called with each chunk before it is passed on; with `cut` in it, the chunk goes nowhere. */
-  onChunk: ((chunk: Buffer, from: "client" | "server") => void) | undefined;
+  onChunk: ((chunk: Buffer, from: Side) => void) | undefined;
   /** Refuses connections until `open`, and breaks those that are there. */
   close(): void;
   open(): void;
 }
 
+export interface TcpProxy extends ProxyControl, AsyncDisposable {
+  readonly address: string;
+  /** Those connections alone whose client's first chunk contains this text. */
+  of(text: string): ProxyControl;
+}
+
+interface Passage {
+  readonly near: Socket;
+  readonly far: Socket;
+  /** The client's first chunk, one character per byte. */
+  greeting: string | undefined;
+}
+
 /** Between a client and a server on this machine, to break their connections without ending either. */
 export async function startTcpProxy(target: { port: number; host?: string }): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
-  let held: "client" | "server" | undefined;
-  let isOpen = true;
+  const passages = new Set<Passage>();
+  const all = makeControl(passages, () => true);
+  const groups: { text: string; control: Control }[] = [];
   const server = createServer({ noDelay: true }, (near) => {
     keep(near);
-    if (!isOpen) {
+    if (!all.isOpen) {
       near.resetAndDestroy();
       return;
     }
     const far = keep(connect({ port: target.port, host: target.host ?? "127.0.0.1", noDelay: true }));
-    pass(near, far, "client");
-    pass(far, near, "server");
+    const passage: Passage = { near, far, greeting: undefined };
+    passages.add(passage);
+    near.on("close", () => passages.delete(passage));
+    pass(passage, "client");
+    pass(passage, "server");
   });
 
   function keep(socket: Socket): Socket {
@@ -36,37 +59,92 @@ export async function startTcpProxy(target: { port: number; host?: string }): Pr
     return socket;
   }
 
-  function pass(from: Socket, to: Socket, side: "client" | "server"): void {
+  const controlsOf = ({ greeting }: Passage) => [
+    all,
+    ...groups.filter(({ text }) => greeting?.includes(text)).map(({ control }) => control),
+  ];
+
+  function pass(passage: Passage, side: Side): void {
+    const [from, to] = side === "client" ? [passage.near, passage.far] : [passage.far, passage.near];
     from.on("data", (chunk: Buffer) => {
-      proxy.onChunk?.(chunk, side);
-      if (!to.destroyed && held !== side) to.write(chunk);
+      if (side === "client") passage.greeting ??= chunk.toString("latin1");
+      const controls = controlsOf(passage);
+      for (const control of controls) control.onChunk?.(chunk, side);
+      if (controls.some(({ isOpen }) => !isOpen)) passage.near.resetAndDestroy();
+      else if (!to.destroyed && !controls.some(({ held }) => held === side)) later(controls, () => to.write(chunk));
     });
-    from.on("close", () => to.destroy());
+    from.on("close", () => {
+      const controls = controlsOf(passage);
+      if (!controls.some(({ isSevered }) => isSevered)) later(controls, () => to.destroy());
+    });
   }
 
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const proxy: TcpProxy = {
+  return Object.assign(all, {
     address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
-    onChunk: undefined,
-    hold(side) {
-      held = side;
-    },
-    cut() {
-      held = undefined;
-      for (const socket of sockets) socket.resetAndDestroy();
-    },
-    close() {
-      isOpen = false;
-      proxy.cut();
-    },
-    open() {
-      isOpen = true;
+    of(text: string) {
+      const known = groups.find((group) => group.text === text);
+      if (known) return known.control;
+      const control = makeControl(passages, ({ greeting }) => greeting?.includes(text) ?? false);
+      groups.push({ text, control });
+      return control;
     },
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve));
       for (const socket of sockets) socket.destroy();
       await closed;
     },
+  });
+}
+
+interface Control extends ProxyControl {
+  isOpen: boolean;
+  held: Side | undefined;
+  isSevered: boolean;
+  /** In the order in which they came; undefined when nothing is delayed. */
+  delayed: (() => void)[] | undefined;
+}
+
+function makeControl(passages: ReadonlySet<Passage>, isMeant: (passage: Passage) => boolean): Control {
+  const control: Control = {
+    ...{ isOpen: true, held: undefined, isSevered: false, delayed: undefined, onChunk: undefined },
+    cut() {
+      control.held = undefined;
+      control.isSevered = false;
+      control.delayed = undefined;
+      for (const { near, far } of [...passages].filter(isMeant)) {
+        near.resetAndDestroy();
+        far.resetAndDestroy();
+      }
+    },
+    sever() {
+      control.isSevered = true;
+      for (const { far } of [...passages].filter(isMeant)) far.resetAndDestroy();
+    },
+    hold(side) {
+      control.held = side;
+    },
+    delay() {
+      control.delayed ??= [];
+      return () => {
+        const due = control.delayed ?? [];
+        control.delayed = undefined;
+        for (const act of due) act();
+      };
+    },
+    close() {
+      control.isOpen = false;
+      control.cut();
+    },
+    open() {
+      control.isOpen = true;
+    },
   };
-  return proxy;
+  return control;
+}
+
+function later(controls: readonly Control[], act: () => void): void {
+  const delaying = controls.find(({ delayed }) => delayed !== undefined);
+  if (delaying?.delayed) delaying.delayed.push(act);
+  else act();
 }

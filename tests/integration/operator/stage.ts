@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { parseConfig } from "../../../src/config.ts";
 import { makeMetrics } from "../../../src/http/metrics.ts";
 import { type KubeClient, loadKubeClient } from "../../../src/kube/kube-client.ts";
@@ -8,11 +10,12 @@ import { makeOperator, type Operator } from "../../../src/operator.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import type { Logger } from "../../../src/runtime/logger.ts";
 import { type FakeKube, startFakeKube } from "../../support/fake-kube/fake-kube.ts";
+import type { FakeCall } from "../../support/fake-kube/fault-plan.ts";
 import { type PlayedNode, type PodScript, playNode } from "../../support/fake-kube/play-node.ts";
 import type { StoredObject } from "../../support/fake-kube/resource-rules.ts";
 import type { GearmanServer } from "../../support/gearman-server.ts";
 import { makeSkippingClock, type SkippingClock } from "../../support/skipping-clock.ts";
-import { startTcpProxy, type TcpProxy } from "../../support/tcp-proxy.ts";
+import { type ProxyControl, startTcpProxy, type TcpProxy } from "../../support/tcp-proxy.ts";
 import { connectTestClient, countHandles, Inbox, type SubmittedBuild, submitBuild, within } from "../gearman/link-harness.ts";
 
 export const NAMESPACE = "ci";
@@ -43,6 +46,24 @@ export interface Answer {
   data: Record<string, unknown>;
 }
 
+/** One running operator, and its own ways to both servers: breaking them harms no other replica. */
+export interface StagedReplica {
+  readonly operator: Operator;
+  /** As it is called in Leases and Jobs, once it is ready. */
+  readonly name: string;
+  /** All its connections to the Gearman server; made before it was ready, too. */
+  readonly link: ProxyControl;
+  /** That by which it takes `stop:`. */
+  readonly manager: ProxyControl;
+  readonly api: TcpProxy;
+  /** Its calls to the API server, in order of arrival. */
+  calls(match?: Partial<Pick<FakeCall, "verb" | "resource" | "name">>): FakeCall[];
+  /** Waits until it has logged this, more than `skip` times. */
+  logged(message: string, skip?: number): Promise<LogLine>;
+  /** How often it has logged this. */
+  count(message: string): number;
+}
+
 /** The real operator between a real Gearman server and the fake API server, with everything in reach that a test wants to break. */
 export interface Stage extends AsyncDisposable {
   readonly kube: FakeKube;
@@ -56,7 +77,11 @@ export interface Stage extends AsyncDisposable {
   /** The one that was started last, and runs. */
   readonly operator: Operator;
   /** One more replica. */
-  startOperator(config?: object): Promise<void>;
+  startOperator(config?: object): Promise<StagedReplica>;
+  /** One more replica, once it is ready. */
+  startReplica(config?: object): Promise<StagedReplica>;
+  /** Those that run, oldest first. */
+  readonly replicas: readonly StagedReplica[];
   /** Stops the one that was started last, or the one given. */
   stopOperator(operator?: Operator): Promise<void>;
   /** The operator's `/metrics`: each sample that is not a histogram's bucket, by name and labels. */
@@ -96,7 +121,8 @@ export async function startStage(options: StageOptions): Promise<Stage> {
   const log = new Inbox<LogLine>();
   const reports: KubeCallReport[] = [];
   let client: Awaited<ReturnType<typeof connectTestClient>> | undefined;
-  const running: { operator: Operator; client: KubeClient }[] = [];
+  const running: { operator: Operator; client: KubeClient; replica: StagedReplica }[] = [];
+  const apis: TcpProxy[] = [];
 
   let connecting: Promise<unknown> = Promise.resolve();
   /** One for all, one after another: geard queues one connection, and a burst of them waits for seconds of TCP's retries. */
@@ -117,7 +143,19 @@ export async function startStage(options: StageOptions): Promise<Stage> {
       assert.ok(last, "the operator runs");
       return last.operator;
     },
+    get replicas() {
+      return running.map(({ replica }) => replica);
+    },
+    async startReplica(config) {
+      const replica = await stage.startOperator(config);
+      await within(replica.operator.ready(), () => `the operator is not ready\n${tail(log)}`);
+      await replica.logged("registered at the gearman server");
+      return replica;
+    },
     async startOperator(config = {}) {
+      const index = apis.length;
+      const api = await startTcpProxy({ port: Number(new URL(kube.url).port) });
+      apis.push(api);
       const text = JSON.stringify({
         namespaces: [NAMESPACE],
         gearman: { servers: [link.address] },
@@ -130,17 +168,19 @@ export async function startStage(options: StageOptions): Promise<Stage> {
         reports.push(report);
         metrics.noteCall(report);
       };
-      const kubeClient = await loadKubeClient({ kubeconfig: kube.kubeconfig, clock, onCall });
+      const kubeClient = await loadKubeClient({ kubeconfig: await writeKubeconfig(kube, api.address, index), clock, onCall });
       const operator = makeOperator({
         config: parseConfig(text, "test"),
         client: kubeClient,
         clock,
         leaseClock: systemClock,
-        logger: makeInboxLogger(log),
+        logger: makeInboxLogger(log, { operator: index }),
         metrics,
       });
-      running.push({ operator, client: kubeClient });
+      const replica = makeReplica({ operator, index, api, link, kube, log });
+      running.push({ operator, client: kubeClient, replica });
       await operator.start();
+      return replica;
     },
     async stopOperator(operator = running.at(-1)?.operator) {
       const index = running.findIndex((each) => each.operator === operator);
@@ -186,12 +226,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
         leave();
       }
     },
-    async logged(message, skip = 0) {
-      const matching = () => log.items.filter((line) => line.message === message);
-      await log.until(() => matching().length > skip).catch((error) => assert.fail(`no "${message}" was logged: ${error}\n${tail(log)}`));
-      await turn();
-      return matching()[skip] as LogLine;
-    },
+    logged: (message, skip = 0) => logged(log, (line) => line.message === message, skip, message),
     async reached(state, times = 1) {
       const seen = () =>
         log.items.filter(({ message, fields }) => message === "build reached a new state" && fields.state === state).length;
@@ -234,7 +269,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
       await client?.stop();
       node[Symbol.dispose]();
       await kube[Symbol.asyncDispose]();
-      await link[Symbol.asyncDispose]();
+      for (const proxy of [link, ...apis]) await proxy[Symbol.asyncDispose]();
       await server.stop();
       assert.deepEqual(node.failures, [], "the played node has no failures");
       assert.deepEqual(await countHandles(), handlesBefore, "no socket, listener or timer is left");
@@ -282,6 +317,63 @@ export function recordOf(job: StoredObject): { rule: string | undefined; result:
   const { annotations = {} } = job.metadata;
   const verdict = JSON.parse(annotations["turbo-hipster.io/verdict"] ?? "{}");
   return { rule: verdict.rule, result: verdict.result, isDelivered: annotations["turbo-hipster.io/delivered"] !== undefined };
+}
+
+/** Through a proxy of its own; its token tells the replica's calls from others'. */
+async function writeKubeconfig(kube: FakeKube, address: string, index: number): Promise<string> {
+  const kubeconfig = JSON.parse(await readFile(kube.kubeconfig, "utf8"));
+  kubeconfig.clusters[0].cluster.server = `http://${address}`;
+  kubeconfig.users[0].user = { token: tokenOf(index) };
+  const path = join(kube.directory, `kubeconfig-${index}`);
+  await writeFile(path, JSON.stringify(kubeconfig));
+  return path;
+}
+
+function tokenOf(index: number): string {
+  return `operator-${index}`;
+}
+
+interface ReplicaParts {
+  operator: Operator;
+  index: number;
+  api: TcpProxy;
+  link: TcpProxy;
+  kube: FakeKube;
+  log: Inbox<LogLine>;
+}
+
+function makeReplica({ operator, index, api, link, kube, log }: ReplicaParts): StagedReplica {
+  const isMine = (line: LogLine, message: string) => line.fields.operator === index && line.message === message;
+  const replica: StagedReplica = {
+    ...{ operator, api },
+    get name() {
+      const ready = log.items.find((line) => isMine(line, "is ready"));
+      assert.ok(ready, "the replica is ready");
+      return String(ready.fields.replica);
+    },
+    get link() {
+      return link.of(`/${replica.name}/`);
+    },
+    get manager() {
+      return link.of(`/${replica.name}/manager`);
+    },
+    calls: (match = {}) =>
+      kube.calls.filter(
+        ({ headers, ...call }) =>
+          headers.authorization === `Bearer ${tokenOf(index)}` &&
+          Object.entries(match).every(([field, value]) => call[field as keyof typeof match] === value),
+      ),
+    logged: (message, skip = 0) => logged(log, (line) => isMine(line, message), skip, message),
+    count: (message) => log.items.filter((line) => isMine(line, message)).length,
+  };
+  return replica;
+}
+
+async function logged(log: Inbox<LogLine>, isMeant: (line: LogLine) => boolean, skip: number, what: string): Promise<LogLine> {
+  const matching = () => log.items.filter(isMeant);
+  await log.until(() => matching().length > skip).catch((error) => assert.fail(`no "${what}" was logged: ${error}\n${tail(log)}`));
+  await turn();
+  return matching()[skip] as LogLine;
 }
 
 /** Lets whoever logged come to its next wait: time that is skipped before that does not count for it. */
