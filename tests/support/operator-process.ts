@@ -6,49 +6,52 @@ import { stringify } from "yaml";
 import { type Child, startChild } from "./child-process.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
-const READY_TIMEOUT_MS = 30_000;
+/** Longer than a Lease, which a replica may have to see run out. */
+const LINE_TIMEOUT_MS = 60_000;
 
 export interface OperatorProcess extends AsyncDisposable {
   readonly child: Child;
   /** Its log lines so far, parsed. */
   readonly lines: readonly Record<string, unknown>[];
-  /** The first line of that message that `isMeant`; rejects when none comes within 30 s. */
-  logged(message: string, isMeant?: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
-  /** SIGTERM; resolves with the exit code. */
+  /** The first line of that message (of one of these) that `isMeant`; rejects when none comes within 60 s. */
+  logged(message: string | readonly string[], isMeant?: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
+  /** What its last word says: whether it is the replica that takes builds. */
+  readonly takesBuilds: boolean;
+  /** SIGTERM, and after 5 s SIGKILL; resolves with the exit code. Whoever gives it its time sends a signal to `child` and waits for that. */
   stop(): Promise<number | null>;
 }
 
-/** Runs `turbo-hipster operator` as a user does, with a configuration file, and waits until it takes builds. */
+/** Runs `turbo-hipster operator` as a user does, with a configuration file, and waits until it has said `until`. */
 export async function startOperator(options: {
   kubeconfig: string;
   config: object;
-  /** Default: wait for it; a test of what goes wrong before that does not. */
-  waitForReady?: boolean;
+  /** Default: that it takes builds. Beside another replica that does, one is only ready to. */
+  until?: "takes builds" | "is ready";
 }): Promise<OperatorProcess> {
   const directory = await mkdtemp(join(tmpdir(), "th-operator-"));
   const file = join(directory, "config.yaml");
   const config = { drain: "0s", http: { public: "127.0.0.1:0", internal: "127.0.0.1:0" }, ...options.config };
   await writeFile(file, stringify(config));
   const lines: Record<string, unknown>[] = [];
-  const ready = Promise.withResolvers<void>();
   const waiting = new Set<() => void>();
   const child = await startChild({
     command: process.execPath,
     args: [MAIN, "operator", "--config", file, "--kubeconfig", options.kubeconfig],
     onLine: (text) => {
-      const line = JSON.parse(text) as Record<string, unknown>;
-      lines.push(line);
-      if (line.msg === "takes builds") ready.resolve();
+      lines.push(JSON.parse(text) as Record<string, unknown>);
       for (const look of [...waiting]) look();
     },
   });
   const logged: OperatorProcess["logged"] = async (message, isMeant = () => true) => {
     const found = Promise.withResolvers<Record<string, unknown>>();
     const look = () => {
-      const line = lines.find((each) => each.msg === message && isMeant(each));
+      const line = lines.find((each) => [message].flat().includes(String(each.msg)) && isMeant(each));
       if (line) found.resolve(line);
     };
-    const timer = setTimeout(() => found.reject(new Error(`no line "${message}" in ${JSON.stringify(lines)}`)), READY_TIMEOUT_MS);
+    const fail = (why: string) =>
+      found.reject(new Error(`${why} "${[message].flat().join(" or ")}": ${child.log()} ${JSON.stringify(lines.slice(-100))}`));
+    const timer = setTimeout(() => fail("waited 60 s in vain for the line"), LINE_TIMEOUT_MS);
+    void child.exited.then(() => fail("the operator ended before it said"));
     waiting.add(look);
     look();
     try {
@@ -63,20 +66,20 @@ export async function startOperator(options: {
     await rm(directory, { recursive: true, force: true });
     return code;
   };
-  if (options.waitForReady ?? true) {
-    const timer = setTimeout(
-      () => ready.reject(new Error(`the operator is not ready after 30 s: ${JSON.stringify(lines)}`)),
-      READY_TIMEOUT_MS,
-    );
-    void child.exited.then(() => ready.reject(new Error(`the operator ended: ${child.log()} ${JSON.stringify(lines)}`)));
-    try {
-      await ready.promise;
-    } catch (error) {
-      await stop();
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
+  try {
+    await logged(options.until ?? "takes builds");
+  } catch (error) {
+    await stop();
+    throw error;
   }
-  return { child, lines, logged, stop, [Symbol.asyncDispose]: async () => void (await stop()) };
+  return {
+    child,
+    lines,
+    logged,
+    get takesBuilds() {
+      return lines.findLast(({ msg }) => msg === "takes builds" || msg === "takes no more builds")?.msg === "takes builds";
+    },
+    stop,
+    [Symbol.asyncDispose]: async () => void (await stop()),
+  };
 }
