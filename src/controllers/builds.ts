@@ -287,9 +287,10 @@ export class Builds implements Service {
     }
     const job = renderJob({ task, functionName, parameters: parsed.parameters, request, relaunchKey: key, settings });
     logger.info({ build: number, function: functionName, server, unique, task: testTaskKey(task) }, "accepts a build");
-    const build = this.#run(job, testTaskKey(task), buildLimits(task.spec.timeouts), workData, functionName, false);
-    build.attach(assignment, request);
-    if (this.#earlyStops.take(number)) build.requestStop();
+    this.#run(job, testTaskKey(task), buildLimits(task.spec.timeouts), workData, functionName, (build) => {
+      build.attach(assignment, request);
+      if (this.#earlyStops.take(number)) build.requestStop();
+    });
   }
 
   /**
@@ -340,17 +341,19 @@ export class Builds implements Service {
     const jobName = parseFunctionName(record.functionName)?.jobName ?? record.functionName;
     const workData = renderWorkData({ jobName, number: record.number, url: buildUrl(record.number) }, worker);
     logger.info({ build: record.number, job: record.jobName }, "goes on with a build that was under way");
-    return this.#run(job, `${record.namespace}/${record.task}`, buildLimits(record.timeouts), workData, record.functionName, true);
+    return this.#run(job, `${record.namespace}/${record.task}`, buildLimits(record.timeouts), workData, record.functionName);
   }
 
+  /** `claim` gives a new build the request that it is made for, before it does anything; one without it goes on with a Job that is there. */
   #run(
     job: Job,
     taskKey: string,
     limits: ReturnType<typeof buildLimits>,
     workData: ReturnType<typeof renderWorkData>,
     functionName: string,
-    isAdopted: boolean,
+    claim?: (build: Build) => void,
   ): Build {
+    const isAdopted = claim === undefined;
     const { cluster, observer, clock, logger, resultStyle, keepJobSeconds } = this.#options;
     const onPlaced = () => this.#countPending(-1);
     this.#countPending(1);
@@ -382,6 +385,7 @@ export class Builds implements Service {
     if (record) this.#byRequest.set(requestKey(record), build);
     if (key !== undefined) this.#byRelaunchKey.set(key, build);
     this.#countActive(taskKey, 1);
+    claim?.(build);
     const run = build.run(this.#stopping.signal).then((outcome) => {
       this.#builds.delete(build.number);
       for (const [request, answering] of this.#byRequest) if (answering === build) this.#byRequest.delete(request);

@@ -137,8 +137,9 @@ export class TestTasks<P extends Pool> implements Service {
     return pool.occupy();
   }
 
-  /** Tells whoever keeps the task that builds of it end as CONFIG_ERROR. */
+  /** Tells whoever keeps the task that builds of it end as CONFIG_ERROR. The holder does, which sees the end of others' builds, too. */
   noteRefusal(taskKey: string, message: string): void {
+    if (!this.#options.isHolder()) return;
     const metadata = this.#tasks.get(taskKey)?.metadata;
     if (!metadata?.uid) return;
     const { namespace, name, uid } = metadata;
