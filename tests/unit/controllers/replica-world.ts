@@ -140,6 +140,11 @@ export class ReplicaWorld {
     return replica;
   }
 
+  /** Something that happens to the world after a while. */
+  later(ms: number, run: () => void): void {
+    this.#schedule(undefined, ms, run);
+  }
+
   /** Lets so much time pass. */
   async pass(ms: number): Promise<void> {
     const untilMs = this.nowMs + ms;
