@@ -116,6 +116,14 @@ export function makeOperator(options: OperatorOptions): Operator {
   });
   const leases = new LeaseObjects({ client, namespace: namespaces[0] ?? "default", installation, clock: leaseClock, logger });
   const replicas = new Replicas({ leases, installation, replica, clock: leaseClock, logger, onChange: () => noteReplicas() });
+  /** Of this replica as the holder; undefined while it is none. */
+  let term: { isInformed: boolean } | undefined;
+  const roles = {
+    get isHolder() {
+      return replicas.isHolder && term?.isInformed === true;
+    },
+    isAlive: (other: string) => replicas.isAlive(other),
+  };
   const settings = { installation, image: config.image, checkout: config.checkout };
   const builds = new Builds({
     cluster: buildObjects,
@@ -126,7 +134,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     settings,
     buildUrl: (number) => `${publicUrl()}/builds/${number}`,
     replica,
-    replicas,
+    replicas: roles,
     resultStyle: config.results,
     keepJobSeconds: Math.ceil(parseDurationMs(config.keepJobs) / 1000),
     observer: metrics,
@@ -158,7 +166,7 @@ export function makeOperator(options: OperatorOptions): Operator {
       link.setRegistrations(registrations);
     },
     servers: () => link.servers,
-    isHolder: () => replicas.isHolder,
+    isHolder: () => roles.isHolder,
     builds,
     clock,
     logger,
@@ -195,14 +203,31 @@ export function makeOperator(options: OperatorOptions): Operator {
     testTaskReadiness: () => Iterator.from(taskObjects.cachedTestTasks()).map(readReadiness),
   });
 
-  let wasHolder = false;
-  /** Who takes builds, or which replicas live, may have changed. */
+  /** Who holds the installation, or which replicas live, may have changed. */
   function noteReplicas(): void {
-    const { isHolder } = replicas;
-    if (isHolder !== wasHolder) logger.info({ replica }, isHolder ? "takes builds" : "takes no more builds");
-    wasHolder = isHolder;
+    if (replicas.isHolder && !term) void beginTerm();
+    if (!replicas.isHolder && term) {
+      term = undefined;
+      logger.info({ replica }, "takes no more builds");
+    }
     builds.noteReplicas();
     testTasks.wake();
+  }
+
+  /** What this replica's watches have missed of the holder's before it, must not be made once more. */
+  async function beginTerm(): Promise<void> {
+    const begun = { isInformed: false };
+    term = begun;
+    try {
+      await buildObjects.refresh();
+    } catch (error) {
+      if (!isStopping) logger.error({ err: coerceError(error) }, "could not list what there is");
+      return;
+    }
+    begun.isInformed = true;
+    if (term !== begun) return;
+    logger.info({ replica }, "takes builds");
+    noteReplicas();
   }
 
   let isReady = false;

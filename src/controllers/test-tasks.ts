@@ -74,6 +74,8 @@ export interface TestTasksOptions<P extends Pool> {
 export class TestTasks<P extends Pool> implements Service {
   readonly #options: TestTasksOptions<P>;
   readonly #wakeup: Wakeup;
+  /** There may be something to write. */
+  readonly #news: Wakeup;
   readonly #stopping = new AbortController();
   readonly #parsed = new WeakMap<object, TestTaskParseResult>();
   readonly #pools = new Map<string, P>();
@@ -90,6 +92,7 @@ export class TestTasks<P extends Pool> implements Service {
   constructor(options: TestTasksOptions<P>) {
     this.#options = options;
     this.#wakeup = new Wakeup(options.clock);
+    this.#news = new Wakeup(options.clock);
     this.#retiredPool = options.makePool(RETIRED_SLOTS);
     this.#names = new KeptNames({ store: options.names, clock: options.clock, logger: options.logger });
     this.#degraded = new DegradedTasks({ clock: options.clock, logger: options.logger });
@@ -158,19 +161,44 @@ export class TestTasks<P extends Pool> implements Service {
   }
 
   async #run(): Promise<void> {
+    await this.#names.load(this.#stopping.signal);
+    await Promise.all([this.#keepRegistering(), this.#keepWriting()]);
+  }
+
+  /** Waits for nobody: an API server that is slow to take statuses keeps no function from being registered. */
+  async #keepRegistering(): Promise<void> {
     const { signal } = this.#stopping;
-    await this.#names.load(signal);
     while (!signal.aborted) {
       let waitMs: number | undefined;
       try {
         this.#refresh();
-        if (this.#options.isHolder())
-          waitMs = earliest(await this.#names.save(signal), await this.#writeStatuses(signal), this.#degradedMs());
+        waitMs = this.#options.isHolder() ? this.#degradedMs() : undefined;
       } catch (error) {
         this.#options.logger.error({ err: coerceError(error) }, "retries after an unexpected error with the TestTasks");
         waitMs = STATUS_INTERVAL_MS;
       }
+      this.#news.wake();
       await this.#wakeup.wait(waitMs, signal);
+    }
+  }
+
+  /** What the holder writes down: the names of functions, and statuses. */
+  async #keepWriting(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      let waitMs: number | undefined;
+      try {
+        if (this.#options.isHolder()) {
+          const namesMs = await this.#names.save(signal);
+          // Names that were read come to be registered.
+          if (namesMs === 0) this.#wakeup.wake();
+          waitMs = earliest(namesMs, await this.#writeStatuses(signal));
+        }
+      } catch (error) {
+        this.#options.logger.error({ err: coerceError(error) }, "retries after an unexpected error with the TestTasks");
+        waitMs = STATUS_INTERVAL_MS;
+      }
+      await this.#news.wait(waitMs, signal);
     }
   }
 

@@ -117,6 +117,11 @@ export class BuildObjects implements Service {
     }
   }
 
+  /** Resolves once Jobs and pods are known as they are now, whatever the watches have missed. */
+  async refresh(): Promise<void> {
+    await Promise.all([this.#jobs.refresh(), this.#pods.refresh()]);
+  }
+
   /** By resource. */
   lastHeardMsAgo(): Record<string, number> {
     return { jobs: this.#jobs.lastHeardMsAgo(), pods: this.#pods.lastHeardMsAgo(), events: this.#kills.lastHeardMsAgo() };

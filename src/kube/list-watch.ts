@@ -68,6 +68,11 @@ export interface ListWatch<T extends KubeObject> extends Service {
   readonly hasSynced: boolean;
   /** Resolves when `hasSynced`; rejects with `TH_KUBE_CLOSED` if it is stopped before. */
   synced(): Promise<void>;
+  /**
+   * Lists anew what has been listed before, whatever the watches say: resolves once the cache is not older than this call. Tried for ever, as
+   * all else here, but not where the API server refuses it (403, 404); rejects with `TH_KUBE_CLOSED` when it is stopped.
+   */
+  refresh(): Promise<void>;
   get(namespace: string, name: string): T | undefined;
   values(): Iterable<T>;
   /** Time since the server was last heard (list, event, bookmark, or a watch ended normally), of the namespace where it is longest. */
@@ -86,6 +91,11 @@ interface Scope<T extends KubeObject> {
   listed: boolean;
   /** Failures since the server was last of use. */
   failures: number;
+  /** How often a fresh list was asked for, and what of that the cache holds. */
+  refreshWanted: number;
+  refreshDone: number;
+  /** Breaks off the watch, or the wait for the next try. */
+  interruption: AbortController;
 }
 
 export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>): ListWatch<T> {
@@ -93,6 +103,7 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
   const times = { ...DEFAULT_TIMES, ...options.times };
   const stopping = new AbortController();
   const trim = options.trim ?? (dropManagedFields as (object: KubeObject) => T);
+  const refreshes = new Set<{ look(): void; reject(error: Error): void }>();
   const waiting = new Set<{ resolve(): void; reject(error: Error): void }>();
   const names = options.namespaces === undefined ? [undefined] : [...new Set(options.namespaces)];
   const scopes = names.map((namespace) => makeScope(namespace));
@@ -101,7 +112,10 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
   function makeScope(namespace: string | undefined): Scope<T> {
     const logger = options.logger.child({ resource: resource.plural, namespace: namespace ?? "*" });
     const cache = makeObjectCache<T>({ trim, onChange: options.onChange, logger });
-    return { namespace, cache, logger, resourceVersion: undefined, relistAt: 0, heardAt: clock.monotonicMs(), listed: false, failures: 0 };
+    return {
+      ...{ namespace, cache, logger, resourceVersion: undefined, relistAt: 0, heardAt: clock.monotonicMs(), listed: false, failures: 0 },
+      ...{ refreshWanted: 0, refreshDone: 0, interruption: new AbortController() },
+    };
   }
 
   function hear(scope: Scope<T>): void {
@@ -110,6 +124,7 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
 
   async function list(scope: Scope<T>): Promise<void> {
     const onPage = () => hear(scope);
+    const { refreshWanted } = scope;
     const query = { labelSelector, fieldSelector, signal: stopping.signal };
     const { items, resourceVersion } = await listAll<KubeObject>(client, resource, scope.namespace, query, onPage);
     scope.cache.replace(items);
@@ -119,13 +134,20 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
       scope.listed = true;
       options.onListed?.(scope.namespace);
     }
+    noteRefreshed(scope, refreshWanted);
     if (scopes.every((each) => each.listed)) settleWaiting((each) => each.resolve());
+  }
+
+  function noteRefreshed(scope: Scope<T>, count: number): void {
+    scope.refreshDone = count;
+    for (const each of [...refreshes]) each.look();
   }
 
   /** Returns when the server ended the watch in the normal way. */
   async function watch(scope: Scope<T>, resourceVersion: string): Promise<void> {
     const timeoutSeconds = Math.ceil(times.watchSeconds * (1 + random() / 2));
-    const query = { labelSelector, fieldSelector, resourceVersion, timeoutSeconds, idleMs: times.idleMs, signal: stopping.signal };
+    const signal = AbortSignal.any([stopping.signal, scope.interruption.signal]);
+    const query = { labelSelector, fieldSelector, resourceVersion, timeoutSeconds, idleMs: times.idleMs, signal };
     for await (const event of client.watch<KubeObject>(resource, scope.namespace, query)) {
       hear(scope);
       scope.failures = 0;
@@ -137,7 +159,8 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
 
   /** Lists if that is due, then watches until the watch ends. Returns how long to wait before the next round. */
   async function round(scope: Scope<T>): Promise<number> {
-    if (scope.resourceVersion === undefined || clock.monotonicMs() >= scope.relistAt) await list(scope);
+    const isStale = clock.monotonicMs() >= scope.relistAt || scope.refreshDone < scope.refreshWanted;
+    if (scope.resourceVersion === undefined || isStale) await list(scope);
     const startedAt = clock.monotonicMs();
     await watch(scope, scope.resourceVersion ?? "");
     if (clock.monotonicMs() - startedAt >= MIN_WATCH_MS) {
@@ -156,6 +179,8 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
 
   function afterFailure(scope: Scope<T>, thrown: unknown): number {
     const error = coerceError(thrown);
+    if (error instanceof KubeError && ["TH_KUBE_FORBIDDEN", "TH_KUBE_NOT_FOUND"].includes(error.code))
+      noteRefreshed(scope, scope.refreshWanted);
     const expired = error instanceof KubeError && error.code === "TH_KUBE_EXPIRED";
     if (expired) scope.resourceVersion = undefined;
     const delayMs = nextDelayMs(scope, error instanceof KubeError ? error.retryAfterMs : undefined);
@@ -169,13 +194,15 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
   async function follow(scope: Scope<T>): Promise<void> {
     while (!stopping.signal.aborted) {
       let delayMs: number;
+      if (scope.interruption.signal.aborted) scope.interruption = new AbortController();
+      const { signal: interrupted } = scope.interruption;
       try {
         delayMs = await round(scope);
       } catch (thrown) {
         if (stopping.signal.aborted) return;
-        delayMs = afterFailure(scope, thrown);
+        delayMs = interrupted.aborted ? 0 : afterFailure(scope, thrown);
       }
-      if (delayMs > 0) await clock.sleep(delayMs, stopping.signal).catch(() => {});
+      if (delayMs > 0) await clock.sleep(delayMs, AbortSignal.any([stopping.signal, interrupted])).catch(() => {});
     }
   }
 
@@ -193,6 +220,7 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
     async stop() {
       stopping.abort(stoppedError());
       settleWaiting((each) => each.reject(stoppedError()));
+      for (const each of refreshes) each.reject(stoppedError());
       await loops;
     },
     get hasSynced() {
@@ -202,6 +230,25 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
       if (listWatch.hasSynced) return Promise.resolve();
       if (stopping.signal.aborted) return Promise.reject(stoppedError());
       return new Promise((resolve, reject) => waiting.add({ resolve, reject }));
+    },
+    async refresh() {
+      if (stopping.signal.aborted) throw stoppedError();
+      const wanted = scopes.filter(({ listed }) => listed).map((scope) => ({ scope, count: ++scope.refreshWanted }));
+      for (const { scope } of wanted) scope.interruption.abort();
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const refresh = {
+        look: () => {
+          if (wanted.every(({ scope, count }) => scope.refreshDone >= count)) resolve();
+        },
+        reject,
+      };
+      refreshes.add(refresh);
+      refresh.look();
+      try {
+        await promise;
+      } finally {
+        refreshes.delete(refresh);
+      }
     },
     get(namespace, name) {
       const scope = scopes.length === 1 ? scopes[0] : scopes.find((each) => each.namespace === namespace);

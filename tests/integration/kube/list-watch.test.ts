@@ -372,4 +372,47 @@ describe("a list-watch's start and stop", () => {
     await rejected;
     await assert.rejects(harness.listWatch.synced(), { code: "TH_KUBE_CLOSED" });
   });
+
+  it("lists anew when it is told to, though its watch says nothing", async () => {
+    await using harness = await makeHarness();
+    const { fake, listWatch, put } = harness;
+    await listWatch.start();
+    await listWatch.synced();
+    fake.watches.silence();
+    put("a");
+    put("b");
+    await listWatch.refresh();
+    assert.deepEqual(new Set([...listWatch.values()].map((object) => object.metadata.name)), new Set(["a", "b"]));
+  });
+
+  it("refreshes as soon as the API server answers again", async () => {
+    await using harness = await makeHarness({ times: { backoffBaseMs: 60_000, backoffMaxMs: 60_000 } });
+    const { fake, listWatch, put } = harness;
+    await listWatch.start();
+    await listWatch.synced();
+    const failing = fake.nextCall({ verb: "watch" }, "answered");
+    const fault = fake.misbehave({ verb: "watch" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
+    fake.cutConnections();
+    await failing;
+    // It waits for a minute now.
+    fault.stop();
+    put("a");
+    await listWatch.refresh();
+    assert.notEqual(listWatch.get("ci", "a"), undefined);
+  });
+
+  it("holds nobody up where a fresh list is refused, or when it is stopped", async () => {
+    await using harness = await makeHarness({ times: { backoffBaseMs: 60_000, backoffMaxMs: 60_000 } });
+    const { fake, listWatch } = harness;
+    await listWatch.start();
+    await listWatch.synced();
+    const refused = fake.misbehave({ verb: "list" }, { kind: "status", code: 403, reason: "Forbidden" }, Number.POSITIVE_INFINITY);
+    await listWatch.refresh();
+    refused.stop();
+    fake.misbehave({ verb: "list" }, { kind: "hang" }, Number.POSITIVE_INFINITY);
+    const stopped = assert.rejects(listWatch.refresh(), { code: "TH_KUBE_CLOSED" });
+    await listWatch.stop();
+    await stopped;
+    await assert.rejects(listWatch.refresh(), { code: "TH_KUBE_CLOSED" });
+  });
 });

@@ -103,6 +103,9 @@ describe("a TestTask", () => {
       const first = await stage.submit("unit");
       await stage.running(await numberOf(first));
       stage.untask("unit");
+      await stage.log.until((lines) =>
+        lines.some(({ message, fields }) => message === "opened a connection" && fields.role === "lane/retired"),
+      );
       const second = await stage.submit("unit");
       assert.equal((await answerOf(second)).result, "CONFIG_ERROR - no TestTask serves this job any more");
       finished.resolve();
