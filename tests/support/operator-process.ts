@@ -17,16 +17,16 @@ export interface OperatorProcess extends AsyncDisposable {
   logged(message: string | readonly string[], isMeant?: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>;
   /** What its last word says: whether it is the replica that takes builds. */
   readonly takesBuilds: boolean;
-  /** SIGTERM, and after 5 s SIGKILL; resolves with the exit code. Whoever gives it its time sends a signal to `child` and waits for that. */
-  stop(): Promise<number | null>;
+  /** SIGTERM, and after `graceMs` (5 s) SIGKILL; resolves with the exit code. */
+  stop(graceMs?: number): Promise<number | null>;
 }
 
 /** Runs `turbo-hipster operator` as a user does, with a configuration file, and waits until it has said `until`. */
 export async function startOperator(options: {
   kubeconfig: string;
   config: object;
-  /** Default: that it takes builds. Beside another replica that does, one is only ready to. */
-  until?: "takes builds" | "is ready";
+  /** Default: that it takes builds. Beside another replica that does, one is only ready to; without an API server it only starts. */
+  until?: "takes builds" | "is ready" | "starts";
 }): Promise<OperatorProcess> {
   const directory = await mkdtemp(join(tmpdir(), "th-operator-"));
   const file = join(directory, "config.yaml");
@@ -61,8 +61,8 @@ export async function startOperator(options: {
       waiting.delete(look);
     }
   };
-  const stop = async () => {
-    const { code } = await child.stop();
+  const stop = async (graceMs?: number) => {
+    const { code } = await child.stop(graceMs);
     await rm(directory, { recursive: true, force: true });
     return code;
   };
