@@ -101,7 +101,11 @@ export class Build {
     const logger = () => this.#logger;
     const server = readJobRecord(options.job)?.server ?? "";
     this.#claim = new BuildClaim({ server, isServerUp: options.isServerUp, clock, logger, onChange: () => this.wake() });
-    this.#waiting = new WaitingWatch({ clock, logger, readEvents: (uid) => cluster.readEvents(this.namespace, uid) });
+    this.#waiting = new WaitingWatch({
+      ...{ clock, logger },
+      readEvents: (uid) => cluster.readEvents(this.namespace, uid),
+      onRead: () => this.wake(),
+    });
     this.#record = new BuildRecord(options);
     this.#creation = new JobCreation({
       ...{ cluster, job: options.job, logger: this.#logger, wakeup: this.#wakeup },

@@ -65,7 +65,7 @@ export interface BuildCluster {
   /** What a kubelet said when it began to end containers of this pod by itself. */
   killOf(pod: Pod): string | undefined;
   /** The Events about one object, past the cache. */
-  readEvents(namespace: string, uid: string): Promise<KubeEvent[]>;
+  readEvents(namespace: string, uid: string): Promise<readonly KubeEvent[]>;
 }
 
 /** What would become of objects, asked by dry runs. Throws where the API server did not say. */

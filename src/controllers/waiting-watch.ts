@@ -11,6 +11,8 @@ const MAX_INTERVAL_MS = 60_000;
 export interface WaitingWatchOptions {
   /** Events about the object of this uid. */
   readEvents(uid: string): Promise<readonly KubeEvent[]>;
+  /** What was read may change what `observe` finds. */
+  onRead(): void;
   clock: Clock;
   logger(): Logger;
 }
@@ -19,6 +21,8 @@ export interface WaitingWatchOptions {
 export class WaitingWatch {
   readonly #options: WaitingWatchOptions;
   #events: readonly KubeEvent[] = [];
+  /** Whose Events are wanted. */
+  #wantedUid: string | undefined;
   #readAtMs: number | undefined;
   #trouble: { trouble: WaitingTrouble; since: Date } | undefined;
 
@@ -34,14 +38,18 @@ export class WaitingWatch {
   async observe(state: BuildState, since: Date, uids: { job: string | undefined; pod: string | undefined }): Promise<number | undefined> {
     const { clock, logger } = this.#options;
     const wanted = eventsWanted(state);
-    if (!wanted) this.#events = [];
+    const uid = wanted && uids[wanted.of];
+    if (uid !== this.#wantedUid) this.#events = [];
+    this.#wantedUid = uid;
     const waitedMs = clock.now().getTime() - since.getTime();
     let nextMs: number | undefined;
     if (wanted && waitedMs >= wanted.afterMs) {
       const sinceReadMs = clock.monotonicMs() - (this.#readAtMs ?? Number.NEGATIVE_INFINITY);
       nextMs = Math.min(waitedMs, MAX_INTERVAL_MS) - sinceReadMs;
       if (nextMs <= 0) {
-        await this.#read(uids[wanted.of]);
+        const read = this.#read(uid);
+        // Only where they decide about a build that is over are they waited for: else it would not see meanwhile that its pod has gone on.
+        if (wanted.afterMs === 0) await read;
         nextMs = Math.min(waitedMs, MAX_INTERVAL_MS);
       }
     }
@@ -53,13 +61,16 @@ export class WaitingWatch {
     return nextMs;
   }
 
-  /** Events are a help, not a need: without them the limits of time decide. */
+  /** Events are a help, not a need: without them the limits of time decide. Never rejects. */
   async #read(uid: string | undefined): Promise<void> {
-    const { readEvents, clock, logger } = this.#options;
+    const { readEvents, clock, logger, onRead } = this.#options;
     this.#readAtMs = clock.monotonicMs();
     if (uid === undefined) return;
     try {
-      this.#events = await readEvents(uid);
+      const events = await readEvents(uid);
+      if (uid !== this.#wantedUid) return;
+      this.#events = events;
+      if (events.length > 0) onRead();
     } catch (error) {
       logger().warn({ err: coerceError(error) }, "could not read the Events that may tell why the build waits");
     }

@@ -11,8 +11,9 @@ import { isAlreadyExists, isConflict, isNotFound, isTestFailed, KubeError } from
 import { listAll } from "./list-all.ts";
 import { makeListWatch } from "./list-watch.ts";
 import { isObjectRefused, renderRefusal } from "./refusal.ts";
-import { EVENTS, JOBS, PODS } from "./resource.ts";
+import { JOBS, PODS } from "./resource.ts";
 import type { ServedNamespaces } from "./served-namespaces.ts";
+import { WarningEvents } from "./warning-events.ts";
 
 /** Set by the Job controller on the pods it makes. https://kubernetes.io/docs/reference/labels-annotations-taints/ */
 const JOB_NAME_LABEL = "batch.kubernetes.io/job-name";
@@ -45,6 +46,7 @@ export class BuildObjects implements Service {
   readonly #jobs;
   readonly #pods;
   readonly #kills: KillEvents;
+  readonly #warnings: WarningEvents;
   readonly #served: ServedNamespaces | undefined;
   /** `namespace/Job name` -> pods by name. */
   readonly #podsOfJob = new Map<string, Map<string, Pod>>();
@@ -57,6 +59,7 @@ export class BuildObjects implements Service {
     this.#clock = clock;
     this.#logger = logger;
     this.#labelSelector = labelSelector;
+    this.#warnings = new WarningEvents({ client, clock, signal: this.#stopping.signal });
     this.#served = options.served;
     this.#jobs = makeListWatch<Job>({
       ...{ client, namespaces, labelSelector, clock, logger: logger.child({ watch: "jobs" }) },
@@ -145,10 +148,9 @@ export class BuildObjects implements Service {
     return this.#kills.of(pod);
   }
 
-  /** The Events about one object, past any cache. */
-  async readEvents(namespace: string, uid: string): Promise<KubeEvent[]> {
-    const query = { fieldSelector: `involvedObject.uid=${uid}`, signal: this.#stopping.signal };
-    return (await listAll<KubeEvent>(this.#client, EVENTS, namespace, query)).items;
+  /** The Events of type Warning about one object, past any cache. */
+  readEvents(namespace: string, uid: string): Promise<readonly KubeEvent[]> {
+    return this.#warnings.of(namespace, uid);
   }
 
   /** @throws KubeError when it may go better later, or when what is refused is not the Job itself. */

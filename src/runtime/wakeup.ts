@@ -24,13 +24,12 @@ export class Wakeup {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#notify = resolve;
       const cancelTimer = timeoutMs === undefined ? undefined : this.#clock.schedule(timeoutMs, resolve);
-      const onAbort = () => resolve();
-      signal.addEventListener("abort", onAbort, { once: true });
+      const stopListening = onceAborted(signal, resolve);
       try {
         await promise;
       } finally {
         cancelTimer?.();
-        signal.removeEventListener("abort", onAbort);
+        stopListening();
         this.#notify = undefined;
       }
     }
@@ -42,4 +41,17 @@ export class Wakeup {
 export function earliest(...delaysMs: (number | undefined)[]): number | undefined {
   const given = delaysMs.filter((delayMs) => delayMs !== undefined);
   return given.length === 0 ? undefined : Math.min(...given);
+}
+
+const listenersOf = new WeakMap<AbortSignal, Set<() => void>>();
+
+/** As `addEventListener`, which goes through all listeners there are: a thousand loops that wait again and again share one signal. */
+function onceAborted(signal: AbortSignal, listener: () => void): () => void {
+  const listeners = listenersOf.get(signal) ?? new Set();
+  if (!listenersOf.has(signal)) {
+    listenersOf.set(signal, listeners);
+    signal.addEventListener("abort", () => listeners.forEach((each) => void each()), { once: true });
+  }
+  listeners.add(listener);
+  return () => void listeners.delete(listener);
 }
