@@ -11,11 +11,17 @@ import type { DrillReport, JobEntry, PodEntry } from "./drill-report.ts";
 /** What Zuul's parameters tell the test; `id` finds the build of a pod again. */
 export const BUILD_PARAMETER = "DRILL_BUILD";
 
+/** Reasons of a container's end whose program did not begin. */
+const NEVER_RAN = new Set(["StartError", "ContainerCannotRun", "ContainerStatusUnknown"]);
+
 /** As far as it is looked at here. */
 interface SeenPod extends KubeObject {
   status?: {
     phase?: string;
-    containerStatuses?: { name: string; state?: { running?: object; terminated?: { exitCode: number; message?: string } } }[];
+    containerStatuses?: {
+      name: string;
+      state?: { running?: object; terminated?: { exitCode: number; reason?: string; message?: string } };
+    }[];
   };
 }
 
@@ -74,7 +80,8 @@ export async function watchCluster({ kubeconfig, namespace, directory, report, n
   const podWatch = watch<SeenPod>(PODS, (name, pod) => {
     const known = pods.get(name);
     const entry = pod ? readPod(pod, nowMs()) : known && { ...known, atMs: nowMs(), isDeleted: true };
-    if (entry) note(pods, { ...entry, trace: readTrace(traces, name), hasStarted: entry.hasStarted || (known?.hasStarted ?? false) });
+    const trace = readTrace(traces, name);
+    if (entry) note(pods, { ...entry, trace, hasStarted: entry.hasStarted || trace.length > 0 || (known?.hasStarted ?? false) });
   });
   const jobWatch = watch<SeenJob>(JOBS, (name, job) => {
     const known = jobs.get(name);
@@ -114,7 +121,7 @@ function readPod(pod: SeenPod, atMs: number): PodEntry {
     build: String(parameters[BUILD_PARAMETER] ?? ""),
     uuid: String(parameters.ZUUL_UUID ?? ""),
     createdAt: creationTimestamp ?? "",
-    hasStarted: state?.running !== undefined || state?.terminated !== undefined,
+    hasStarted: state?.running !== undefined || (state?.terminated !== undefined && !NEVER_RAN.has(state.terminated.reason ?? "")),
     phase: pod.status?.phase ?? "Pending",
     exitCode: state?.terminated?.exitCode ?? null,
     message: state?.terminated?.message ?? null,

@@ -90,9 +90,15 @@ interface BuildEvidence {
   build: BuildEntry;
   /** In the order of their making; only those that started. */
   pods: PodEntry[];
+  allPods: readonly PodEntry[];
   jobs: ReadonlyMap<string, JobEntry>;
   deletedByDrill: ReadonlySet<string>;
+  /** When the kubelet was killed or stopped. */
+  kubeletDownsMs: readonly number[];
 }
+
+/** What the end of a kubelet, or its silence, does to pods that it is just starting. */
+const KUBELET_RULES = new Set(["start-failed", "node-refused", "node-lost"]);
 
 function auditRun(entries: readonly ReportEntry[], audit: DrillAudit): void {
   const { counts } = audit;
@@ -104,6 +110,7 @@ function auditRun(entries: readonly ReportEntry[], audit: DrillAudit): void {
   const deletedByDrill = new Set(
     entries.flatMap((entry) => (entry.type === "fault" && entry.fault.kind === "pod-deleted" ? [deletedPod(entry)] : [])),
   );
+  const kubeletDownsMs = entries.flatMap((entry) => (entry.type === "fault" && entry.fault.kind === "kubelet-down" ? [entry.atMs] : []));
 
   for (const build of builds.values()) {
     if (build.result === null && !over) {
@@ -113,12 +120,14 @@ function auditRun(entries: readonly ReportEntry[], audit: DrillAudit): void {
     const ofBuild = [...pods.values()].filter((pod) => pod.build === build.plan.id);
     const evidence: BuildEvidence = {
       build,
+      allPods: ofBuild,
       pods: ofBuild.filter(({ hasStarted }) => hasStarted).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1)),
       jobs: new Map([...jobs].filter(([, job]) => job.build === build.plan.id)),
       deletedByDrill,
+      kubeletDownsMs,
     };
     auditBuild(evidence, audit);
-    if (over) auditOrphans(evidence, ofBuild, audit);
+    if (over) auditOrphans(evidence, audit);
   }
   for (const trouble of over?.troubles ?? []) audit.problems.push(trouble);
 }
@@ -168,12 +177,12 @@ function auditReruns(evidence: BuildEvidence, { counts }: DrillAudit, note: (col
   });
 }
 
-function auditOrphans({ build, ...evidence }: BuildEvidence, pods: readonly PodEntry[], audit: DrillAudit): void {
-  const running = pods.filter(({ phase, isDeleted }) => !isDeleted && (phase === "Running" || phase === "Pending"));
+function auditOrphans(evidence: BuildEvidence, audit: DrillAudit): void {
+  const running = evidence.allPods.filter(({ phase, isDeleted }) => !isDeleted && (phase === "Running" || phase === "Pending"));
   if (running.length === 0) return;
   audit.counts.orphans += running.length;
   const names = running.map(({ name }) => name).join(", ");
-  audit.problems.push(`orphans: ${names} still runs\n${describeBuild({ build, ...evidence })}`);
+  audit.problems.push(`orphans: ${names} still runs\n${describeBuild(evidence)}`);
 }
 
 /** Its verdict is null or cancelled; where the verdict is not known, it was to be. */
@@ -184,9 +193,12 @@ function wasInVain(pod: PodEntry, { build, jobs, deletedByDrill }: BuildEvidence
   return deletedByDrill.has(pod.name) && !hasRunToItsEnd(pod, build);
 }
 
-function isExplained(jobName: string, rule: string, { pods, deletedByDrill }: BuildEvidence): boolean {
+function isExplained(jobName: string, rule: string, { allPods, deletedByDrill, build, kubeletDownsMs }: BuildEvidence): boolean {
   if (rule === "unclaimed") return true;
-  return pods.some(({ name, job }) => job === jobName && deletedByDrill.has(name)) || deletedByDrill.has(`job ${jobName}`);
+  const pods = allPods.filter(({ job }) => job === jobName);
+  if (pods.some(({ name }) => deletedByDrill.has(name))) return true;
+  const wasKubeletDown = kubeletDownsMs.some((downMs) => downMs > build.launchedAtMs && downMs < build.atMs);
+  return KUBELET_RULES.has(rule) && wasKubeletDown && !pods.some((pod) => hasRunToItsEnd(pod, build));
 }
 
 /** Not ended by anybody else before. */
@@ -202,13 +214,13 @@ function latest<T extends { name: string }>(entries: readonly T[]): Map<string, 
   return new Map(entries.map((entry) => [entry.name, entry]));
 }
 
-function describeBuild({ build, pods, jobs, deletedByDrill }: BuildEvidence): string {
+function describeBuild({ build, allPods, jobs, deletedByDrill }: BuildEvidence): string {
   const { plan, launches, result, launchedAtMs, atMs } = build;
   return [
     `  build ${plan.index}: ${JSON.stringify(plan)}`,
     `  launched at ${launchedAtMs} ms, at ${atMs} ms: ${result}`,
     ...launches.map((launch) => `  zuul ${JSON.stringify(launch)}`),
     ...[...jobs.values()].map((job) => `  job ${JSON.stringify(job)}`),
-    ...pods.map((pod) => `  pod ${deletedByDrill.has(pod.name) ? "(deleted by the drill) " : ""}${JSON.stringify(pod)}`),
+    ...allPods.map((pod) => `  pod ${deletedByDrill.has(pod.name) ? "(deleted by the drill) " : ""}${JSON.stringify(pod)}`),
   ].join("\n");
 }

@@ -91,16 +91,21 @@ export class Replica implements AsyncDisposable {
     // Its own mounts, for its own /etc/hosts; the shell becomes the operator.
     const script = 'mount --bind "$1" /etc/hosts && shift && exec "$@"';
     const operator = [process.execPath, MAIN, "operator", "--config", file("config"), "--kubeconfig", file("kubeconfig")];
+    let hasBegun = false;
     const child = await startChild({
       command: "unshare",
       args: ["--mount", "--", "sh", "-c", script, "sh", file("hosts"), ...operator],
-      onLine: (line) => appendFileSync(log, `${line}\n`),
+      onLine: (line) => {
+        hasBegun = true;
+        appendFileSync(log, `${line}\n`);
+      },
     });
     this.#current = child;
     this.#children.add(child);
     void child.exited.then((exit) => {
       this.#children.delete(child);
-      const isExpected = exit.signal === "SIGKILL" || exit.code === 0;
+      // Nothing listens for SIGTERM while Node is still loading the program.
+      const isExpected = exit.signal === "SIGKILL" || exit.code === 0 || (exit.signal === "SIGTERM" && !hasBegun);
       if (!isExpected)
         this.#troubles.push(`${this.name}: process ${child.pid} ended with ${describeExit(exit)}:\n${child.log().slice(-2000)}`);
     });

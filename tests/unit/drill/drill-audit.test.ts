@@ -135,6 +135,16 @@ describe("the audit of a drill", () => {
       { builds: 1, pods: 1, beyondAttempts: 1, nulls: 1, faults: 1 },
       [podDeletion("p1"), build({ result: "RETRY_LIMIT" }), job("n1", { verdict: GIVEN_BACK }), pod(1, CUT_SHORT)],
     ],
+    [
+      "takes a pod whose start a killed kubelet broke off for a reason of the drill's",
+      { builds: 1, pods: 1, beyondAttempts: 1, nulls: 1, faults: 1 },
+      [
+        { type: "fault", atMs: 9, fault: { kind: "kubelet-down", how: "killed", forMs: 1, index: 0, atMs: 1 }, outcome: "killed" },
+        build({ result: "RETRY_LIMIT" }),
+        job("n1", { verdict: { ...GIVEN_BACK, rule: "start-failed" } }),
+        pod(1, CUT_SHORT),
+      ],
+    ],
     ["counts what Zuul itself gave up apart", { builds: 1, zuulGaveUp: 1 }, [build({ result: "NO_HANDLE" })]],
     [
       "counts what Zuul cancelled apart, whatever the pod did",
