@@ -248,25 +248,28 @@ export class HolderLease {
   }
 
   #setRenewed(sentAtMs: number): void {
-    const { clock, logger, onChange } = this.#options;
+    const { clock, logger } = this.#options;
+    // A process that was stopped may ask again before it has told that its time had passed, and another may have held meanwhile.
+    this.#tell();
     this.#renewedAtMs = sentAtMs;
     this.#cancelLapse();
     this.#cancelLapse = () => {};
     if (this.isHolder) {
       this.#cancelLapse = clock.schedule(sentAtMs + HOLD_MS - clock.monotonicMs(), () => {
+        // Timers may be early.
         if (this.isHolder) return this.#setRenewed(this.#renewedAtMs);
         logger.warn({ lease: this.#name }, "holds the installation no more: its Lease could not be renewed");
-        this.#tell(onChange);
+        this.#tell();
       });
     }
-    this.#tell(onChange);
+    this.#tell();
   }
 
-  #tell(onChange: () => void): void {
+  #tell(): void {
     const isHolder = this.isHolder;
     if (isHolder === this.#told) return;
     this.#told = isHolder;
-    onChange();
+    this.#options.onChange();
   }
 }
 
