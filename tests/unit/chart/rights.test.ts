@@ -88,6 +88,7 @@ async function collectCalls(): Promise<Set<string>> {
   await Promise.all(["jobs", "pods", "testtasks", "events", "leases"].map(watching));
   for (const name of ["lastHeardMsAgo", "cachedJobs"] as const) await call(builds, name);
   for (const name of ["lastHeardMsAgo", "cachedTestTasks"] as const) await call(tasks, name);
+  await call(builds, "refresh");
   await call(builds, "cachedJob", NAMESPACE, "a-1");
   await call(builds, "cachedPods", NAMESPACE, "a-1");
   await call(builds, "killOf", { metadata: { name: "a-1-x", uid: "u" } });
