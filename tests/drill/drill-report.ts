@@ -7,6 +7,7 @@ import type { Fault } from "./fault-plan.ts";
 /** One process of the drill: from fault `from` of the seed's plan on. `atMs` of what follows counts from here. */
 export interface RunEntry {
   type: "run";
+  atMs: 0;
   date: string;
   seed: number;
   from: number;

@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { coerceError } from "../../src/runtime/errors.ts";
-import { auditReport, isPassed, renderLastLine, renderOtherColumns } from "./drill-audit.ts";
+import { auditReport, isPassed } from "./drill-audit.ts";
 import { openReport } from "./drill-report.ts";
+import { renderSummary } from "./drill-summary.ts";
 import { FAULT_KINDS, type FaultKind } from "./fault-plan.ts";
 import { runDrill } from "./run-drill.ts";
 
@@ -59,8 +60,7 @@ async function drill(flags: DrillFlags): Promise<void> {
   for (const remark of audit.remarks) console.error(`remark: ${remark}`);
   for (const problem of audit.problems) console.error([problem, ...readLogs(logs, problem)].join("\n"));
   console.error(`report: ${path}\nlogs of the replicas: ${logs}`);
-  console.log(renderOtherColumns(audit.counts));
-  console.log(renderLastLine(audit.counts));
+  console.log(renderSummary(report.entries));
   process.exitCode = isPassed(audit) ? 0 : 1;
 }
 

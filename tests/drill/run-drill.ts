@@ -75,7 +75,7 @@ export async function runDrill(options: DrillOptions): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const plan = planFaults({ seed, faults: options.faults, replicas, everyMs });
   const startMs = from === 0 ? 0 : (plan[from]?.atMs ?? 0);
-  report.add({ type: "run", date: new Date().toISOString(), seed, from, faults: options.faults, replicas });
+  report.add({ type: "run", atMs: 0, date: new Date().toISOString(), seed, from, faults: options.faults, replicas });
   const zeroMs = performance.now();
   let beganMs = zeroMs;
   const nowMs = () => Math.round(performance.now() - beganMs);

@@ -4,7 +4,7 @@ import { type BuildPlan, planBuild } from "../../drill/build-plan.ts";
 import { auditReport, type DrillCounts, isPassed, renderLastLine } from "../../drill/drill-audit.ts";
 import type { BuildEntry, JobEntry, PodEntry, ReportEntry, RunEntry } from "../../drill/drill-report.ts";
 
-const RUN: RunEntry = { type: "run", date: "2026-01-01T00:00:00Z", seed: 1, from: 0, faults: 10, replicas: 2 };
+const RUN: RunEntry = { type: "run", atMs: 0, date: "2026-01-01T00:00:00Z", seed: 1, from: 0, faults: 10, replicas: 2 };
 const OVER: ReportEntry = { type: "over", atMs: 900, troubles: [] };
 const SUCCESS = { result: "SUCCESS", class: "success", rule: "exit-0" };
 const GIVEN_BACK = { result: null, class: "infrastructure", rule: "pod-lost" };

@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { openReport, parseReport, type RunEntry, splitRuns } from "../../drill/drill-report.ts";
 
 function run(from: number): RunEntry {
-  return { type: "run", date: "2026-01-01T00:00:00Z", seed: 1, from, faults: 10, replicas: 2 };
+  return { type: "run", atMs: 0, date: "2026-01-01T00:00:00Z", seed: 1, from, faults: 10, replicas: 2 };
 }
 
 describe("the report of a drill", () => {
