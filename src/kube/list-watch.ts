@@ -126,7 +126,7 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
     const onPage = () => hear(scope);
     const { refreshWanted } = scope;
     const query = { labelSelector, fieldSelector, signal: stopping.signal };
-    const { items, resourceVersion } = await listAll<KubeObject>(client, resource, scope.namespace, query, onPage);
+    const { items, resourceVersion } = await listAll(client, resource, scope.namespace, query, onPage, scope.cache.prepare);
     scope.cache.replace(items);
     scope.resourceVersion = resourceVersion;
     scope.relistAt = clock.monotonicMs() + times.relistMs * (0.8 + 0.4 * random());

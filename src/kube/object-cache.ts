@@ -4,12 +4,21 @@ import type { Logger } from "../runtime/logger.ts";
 import type { WatchEvent } from "./kube-client.ts";
 import { compareResourceVersions } from "./resource-version.ts";
 
+/** What is held of an object of a list until the whole list is there. */
+export interface ListedObject<T extends KubeObject> {
+  readonly key: string;
+  /** undefined: there is nothing new in it, or it can't be trimmed. */
+  readonly object: T | undefined;
+}
+
 /** The objects of one scope by `namespace/name`, and the telling of their changes. */
 export interface ObjectCache<T extends KubeObject> {
   get(key: string): T | undefined;
   values(): Iterable<T>;
-  /** Takes a full list as the truth: tells what is new, changed or gone. */
-  replace(objects: readonly KubeObject[]): void;
+  /** For each object of a full list, in any order. */
+  prepare(object: KubeObject): ListedObject<T>;
+  /** Takes a full list, prepared with nothing in between, as the truth: tells what is new, changed or gone. */
+  replace(listed: readonly ListedObject<T>[]): void;
   /** Takes one event that follows resourceVersion `seen` and returns what is seen now. An event that is not newer is dropped: it is a replay. */
   apply(event: WatchEvent<KubeObject>, seen: string): string;
 }
@@ -31,18 +40,23 @@ export function makeObjectCache<T extends KubeObject>({ trim, onChange, logger }
     }
   }
 
-  function put(key: string, full: KubeObject): void {
+  function prepare(full: KubeObject): ListedObject<T> {
+    const key = keyOf(full);
     const before = objects.get(key)?.metadata;
     const { uid, resourceVersion } = full.metadata;
-    if (before?.uid === uid && before?.resourceVersion === resourceVersion) return;
-    let object: T;
+    if (before?.uid === uid && before?.resourceVersion === resourceVersion) return { key, object: undefined };
     try {
-      object = trim(full);
+      return { key, object: trim(full) };
     } catch (thrown) {
       logger.error({ object: key, error: coerceError(thrown).message }, "ignores an object that can't be trimmed");
-      return;
+      return { key, object: undefined };
     }
-    if (before !== undefined && before.uid !== uid) remove(key);
+  }
+
+  function put({ key, object }: ListedObject<T>): void {
+    if (object === undefined) return;
+    const before = objects.get(key)?.metadata;
+    if (before !== undefined && before.uid !== object.metadata.uid) remove(key);
     objects.set(key, object);
     tell(key, object);
   }
@@ -54,11 +68,12 @@ export function makeObjectCache<T extends KubeObject>({ trim, onChange, logger }
   return {
     get: (key) => objects.get(key),
     values: () => objects.values(),
+    prepare,
     replace(listed) {
       const gone = new Set(objects.keys());
-      for (const object of listed) gone.delete(keyOf(object));
+      for (const { key } of listed) gone.delete(key);
       for (const key of gone) remove(key);
-      for (const object of listed) put(keyOf(object), object);
+      for (const each of listed) put(each);
     },
     apply({ type, object }, seen) {
       const version = object.metadata.resourceVersion ?? seen;
@@ -67,7 +82,7 @@ export function makeObjectCache<T extends KubeObject>({ trim, onChange, logger }
       if (type === "BOOKMARK") return version;
       if (order === 0) return seen;
       if (type === "DELETED") remove(keyOf(object));
-      else put(keyOf(object), object);
+      else put(prepare(object));
       return version;
     },
   };

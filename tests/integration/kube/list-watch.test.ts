@@ -29,29 +29,37 @@ describe("a list-watch", () => {
     assert.deepEqual([harness.countCalls("list"), harness.countCalls("watch")], [1, 1]);
   });
 
-  it("reads a long list in pages of 500", async () => {
-    await using harness = await makeHarness();
-    for (let index = 0; index < 1_001; index += 1) harness.put(`object-${index}`);
-    await harness.listWatch.start();
-    await harness.listWatch.synced();
-    assert.equal([...harness.listWatch.values()].length, 1_001);
-    assert.deepEqual(
-      harness.fake.calls.filter((call) => call.verb === "list").map((call) => call.query.get("limit")),
-      ["500", "500", "500"],
-    );
-  });
-
-  it("reads the list once more, whole, when the snapshot of its pages is compacted away", async () => {
-    await using harness = await makeHarness();
+  it("reads a long list in pages of 250, and holds no more of each than it keeps", async () => {
+    const trimmedAt: number[] = [];
+    await using harness = await makeHarness({
+      trim(object) {
+        trimmedAt.push(harness.countCalls("list"));
+        return object;
+      },
+    });
     for (let index = 0; index < 501; index += 1) harness.put(`object-${index}`);
-    const firstPage = harness.fake.nextCall({ verb: "list" });
-    void firstPage.then(() => harness.fake.compact());
     await harness.listWatch.start();
     await harness.listWatch.synced();
     assert.equal([...harness.listWatch.values()].length, 501);
     assert.deepEqual(
+      harness.fake.calls.filter((call) => call.verb === "list").map((call) => call.query.get("limit")),
+      ["250", "250", "250"],
+    );
+    const trimmedAfter = (page: number) => trimmedAt.filter((pages) => pages === page).length;
+    assert.deepEqual([trimmedAfter(1), trimmedAfter(2), trimmedAfter(3)], [250, 250, 1]);
+  });
+
+  it("reads the list once more, whole, when the snapshot of its pages is compacted away", async () => {
+    await using harness = await makeHarness();
+    for (let index = 0; index < 251; index += 1) harness.put(`object-${index}`);
+    const firstPage = harness.fake.nextCall({ verb: "list" });
+    void firstPage.then(() => harness.fake.compact());
+    await harness.listWatch.start();
+    await harness.listWatch.synced();
+    assert.equal([...harness.listWatch.values()].length, 251);
+    assert.deepEqual(
       harness.fake.calls.filter((call) => call.verb === "list").map((call) => `${call.query.get("limit")} ${call.code}`),
-      ["500 200", "500 410", "null 200"],
+      ["250 200", "250 410", "null 200"],
     );
   });
 
