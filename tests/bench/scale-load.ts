@@ -72,7 +72,7 @@ export async function runBuilds(rig: LoadRig, count: number, jobName: string, si
 /** Builds without a pause, each submitted when one before it has ended, so many at once. `onEnd` is told how many have ended. */
 export async function streamBuilds(
   rig: LoadRig,
-  { count, atOnce, jobName, onEnd }: { count: number; atOnce: number; jobName: string; onEnd(ended: number): void },
+  { count, atOnce, jobName, onEnd }: { count: number; atOnce: number; jobName: string; onEnd(ended: number): Promise<void> },
   signal: AbortSignal,
 ): Promise<void> {
   let submitted = 0;
@@ -80,7 +80,7 @@ export async function streamBuilds(
   const keepOn = async () => {
     while (submitted < count && !signal.aborted) {
       await runBuild(rig, submitted++, jobName);
-      onEnd(++ended);
+      await onEnd(++ended);
     }
   };
   await Promise.race([Promise.all(Array.from({ length: atOnce }, keepOn)), rejectOnAbort(signal)]);

@@ -22,6 +22,11 @@ export const PLAYED_NODE_SELECTOR = { "bench.turbo-hipster.io/node": "played" };
 /** A pod with this label runs until the label goes. */
 export const HELD_LABEL = "bench.turbo-hipster.io/held";
 
+export interface PlayedNodes extends AsyncDisposable {
+  /** Of kwok. */
+  readonly pid: number;
+}
+
 export interface PlayedNodesOptions {
   client: KubeClient;
   /** How kwok finds the cluster, as its arguments: `--kubeconfig FILE`. */
@@ -33,7 +38,7 @@ export interface PlayedNodesOptions {
  * Ten nodes with room for 250 pods each, on which kwok plays the kubelet: a pod bound to one runs at once and succeeds at once, with two
  * writes of its status. No container runs. Resolves when they take pods; disposing of it takes nodes and kwok away.
  */
-export async function startPlayedNodes({ client, clusterArgs, world: { signal, log } }: PlayedNodesOptions): Promise<AsyncDisposable> {
+export async function startPlayedNodes({ client, clusterArgs, world: { signal, log } }: PlayedNodesOptions): Promise<PlayedNodes> {
   await using stack = new AsyncDisposableStack();
   const programs = await buildParts(["kwok"], log);
   signal.throwIfAborted();
@@ -60,7 +65,8 @@ export async function startPlayedNodes({ client, clusterArgs, world: { signal, l
     const nodes = await Promise.all(names.map((name) => client.get<Node>(NODES, undefined, name)));
     return nodes.every(isReady);
   });
-  return stack.move();
+  const owned = stack.move();
+  return { pid: kwok.pid, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 interface Node extends KubeObject {

@@ -16,6 +16,8 @@ export interface WatchedOperator {
   timed<T>(work: () => Promise<T>): Promise<T>;
   /** How late the event loop was for a timer of 20 ms, at p99 over all that was timed. */
   eventLoopP99Ms(): number;
+  /** What it has resident, in MB. */
+  rssMb(): Promise<number>;
   /** The most that it has resident within so many milliseconds from now, in MB. */
   peakRssMb(forMs: number, signal: AbortSignal): Promise<number>;
   /** Resolves when no build is under way: each answer was read and the Job says so. */
@@ -48,6 +50,7 @@ export async function watchOperator({ child, lines }: PublishedOperator): Promis
     await child.logged(`event loop ${toggles}:`, ANSWER_LIMIT_MS);
   };
   const metrics = async () => (await fetch(url)).text();
+  const rssMb = async () => (await readProcessUsage(child.pid)).rssMb;
   return {
     metrics,
     async timed(work) {
@@ -59,10 +62,11 @@ export async function watchOperator({ child, lines }: PublishedOperator): Promis
       }
     },
     eventLoopP99Ms: () => Math.max(0, Number(new RegExp(`event loop ${toggles}: p99 (\\S+) ms`).exec(child.log())?.[1]) - TIMER_MS),
+    rssMb,
     async peakRssMb(forMs, signal) {
       let peak = 0;
       for (const endMs = performance.now() + forMs; performance.now() < endMs; await systemClock.sleep(LOOK_MS, signal)) {
-        peak = Math.max(peak, (await readProcessUsage(child.pid)).rssMb);
+        peak = Math.max(peak, await rssMb());
       }
       return peak;
     },

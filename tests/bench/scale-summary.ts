@@ -1,4 +1,5 @@
 import { quantile } from "./overhead-summary.ts";
+import type { ProcessorTimes } from "./scale-processes.ts";
 
 export interface ScaleReport {
   /** From the first create until the container of the last bare Job was seen terminated; the median of the runs. */
@@ -15,10 +16,16 @@ export interface ScaleReport {
   eventLoopP99Ms: number;
 }
 
-/** The two of a pair were run one right after the other. */
+export interface ScaleRun {
+  seconds: number;
+  /** Processor time that each program used meanwhile, in seconds. */
+  processors: ProcessorTimes;
+}
+
+/** Two runs, one right after the other. */
 export interface ScalePair {
-  bareSeconds: number;
-  buildsSeconds: number;
+  bare: ScaleRun;
+  builds: ScaleRun;
 }
 
 /** Calls of one kind, as the operator counts them. */
@@ -33,6 +40,9 @@ export interface ApiCalls {
 export interface ScaleFacts {
   pairs: readonly ScalePair[];
   calls: readonly ApiCalls[];
+  /** In one run. */
+  atOnce: number;
+  /** In all. */
   builds: number;
   rssMb: ScaleReport["rssMb"];
   eventLoopP99Ms: number;
@@ -43,24 +53,15 @@ const LIMITS = { ratio: 1.1, ratioExplained: 1.25, requests: 5, rssMb: 300, grow
 
 /** Throws RangeError where there is no pair. */
 export function summarizeScale({ pairs, calls, builds, rssMb, eventLoopP99Ms }: ScaleFacts): ScaleReport {
-  const median = (values: number[], digits: number) => Number(quantile(values, 0.5).toFixed(digits));
+  const median = (of: (pair: ScalePair) => number, digits: number) => Number(quantile(pairs.map(of), 0.5).toFixed(digits));
   const requestsPerBuild: Record<string, number> = {};
   for (const { verb, count } of calls) requestsPerBuild[verb] = (requestsPerBuild[verb] ?? 0) + count / builds;
   for (const [verb, count] of Object.entries(requestsPerBuild)) requestsPerBuild[verb] = Number(count.toFixed(3));
   const { idle, live1000, after10000 } = rssMb;
   return {
-    bareSeconds: median(
-      pairs.map(({ bareSeconds }) => bareSeconds),
-      2,
-    ),
-    buildsSeconds: median(
-      pairs.map(({ buildsSeconds }) => buildsSeconds),
-      2,
-    ),
-    ratio: median(
-      pairs.map(({ bareSeconds, buildsSeconds }) => buildsSeconds / bareSeconds),
-      3,
-    ),
+    bareSeconds: median(({ bare }) => bare.seconds, 2),
+    buildsSeconds: median(({ builds: run }) => run.seconds, 2),
+    ratio: median(({ bare, builds: run }) => run.seconds / bare.seconds, 3),
     requestsPerBuild,
     rssMb: { idle: round(idle), live1000: round(live1000), after10000: round(after10000) },
     eventLoopP99Ms: round(eventLoopP99Ms),
@@ -83,18 +84,17 @@ export function findMissedLimits({ ratio, requestsPerBuild, rssMb, eventLoopP99M
   return checks.filter(([isKept]) => !isKept).map(([, sentence]) => sentence);
 }
 
-/** For people: each pair, and what each request costs. */
-export function renderScale(report: ScaleReport, { pairs, calls, builds }: ScaleFacts): string {
+/** For people: each pair, what used the processor, and what each request costs. */
+export function renderScale(report: ScaleReport, { pairs, calls, atOnce, builds }: ScaleFacts): string {
   const { ratio, requestsPerBuild, rssMb, eventLoopP99Ms } = report;
   const verdict = ratio <= LIMITS.ratio ? "met" : ratio <= LIMITS.ratioExplained ? "above it: see what each request costs" : "MISSED";
   const missed = findMissedLimits(report);
   return [
-    "pair   bare Jobs, s   builds, s   ratio",
-    ...pairs.map(
-      ({ bareSeconds, buildsSeconds }, index) =>
-        `${String(index + 1).padStart(4)} ${bareSeconds.toFixed(2).padStart(14)} ${buildsSeconds.toFixed(2).padStart(11)} ${(buildsSeconds / bareSeconds).toFixed(3).padStart(7)}`,
-    ),
+    `${atOnce} at once   bare Jobs, s   builds, s   ratio`,
+    ...pairs.map(({ bare, builds: run }, index) => renderRow(`pair ${index + 1}`, bare.seconds, run.seconds)),
     `ratio ${ratio} (at most ${LIMITS.ratio} is wanted: ${verdict})`,
+    `processor time for one, ms   bare   build   ratio`,
+    ...renderProcessors(pairs, atOnce),
     `requests for a build, over ${builds} builds: ${sumOf(requestsPerBuild).toFixed(2)} (at most ${LIMITS.requests})`,
     ...calls
       .filter(({ count }) => count > 0)
@@ -107,6 +107,25 @@ export function renderScale(report: ScaleReport, { pairs, calls, builds }: Scale
     `event loop: ${eventLoopP99Ms} ms late at p99 (below ${LIMITS.eventLoopP99Ms})`,
     missed.length === 0 ? "every limit is kept" : `MISSED: ${missed.join("; ")}`,
   ].join("\n");
+}
+
+/** The mean over all pairs, by program, and all of them together. */
+function renderProcessors(pairs: readonly ScalePair[], atOnce: number): string[] {
+  const mean = (times: ProcessorTimes[], name: string) =>
+    (1000 * times.reduce((sum, each) => sum + (each[name] ?? 0), 0)) / times.length / atOnce;
+  const bares = pairs.map(({ bare }) => withTotal(bare.processors));
+  const runs = pairs.map(({ builds }) => withTotal(builds.processors));
+  const names = new Set([...bares, ...runs].flatMap((times) => Object.keys(times)));
+  return [...names].map((name) => renderRow(name, mean(bares, name), mean(runs, name)));
+}
+
+function withTotal(times: ProcessorTimes): ProcessorTimes {
+  return { ...times, "in all": sumOf(times) };
+}
+
+function renderRow(name: string, bare: number, build: number): string {
+  const ratio = bare > 0 ? (build / bare).toFixed(3) : "";
+  return `  ${name.padEnd(24)} ${bare.toFixed(2).padStart(8)} ${build.toFixed(2).padStart(8)} ${ratio.padStart(8)}`;
 }
 
 const CALLS_METRIC = /^turbo_hipster_api_calls_total\{(.*)\} (\S+)$/gm;
@@ -126,7 +145,7 @@ export function parseApiCalls(metrics: string): ApiCalls[] {
   return [...calls.values()];
 }
 
-function sumOf(values: Record<string, number>): number {
+function sumOf(values: Readonly<Record<string, number>>): number {
   return Object.values(values).reduce((sum, value) => sum + value, 0);
 }
 
