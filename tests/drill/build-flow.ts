@@ -72,6 +72,8 @@ export class BuildFlow {
     this.#launched += 1;
     const build: FlowingBuild = { plan, zuul, launchedAtMs: nowMs(), isCancelled: false, result: null };
     this.#open.add(build);
+    // Whatever ends this process, the report shows what was under way.
+    this.#report(build);
     // Rejects when the launcher ends, which is after this flow has.
     void zuul.completed.then(
       ({ result }) => {

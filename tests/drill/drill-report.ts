@@ -38,7 +38,7 @@ export interface LaunchRecord {
   retry: boolean | null;
 }
 
-/** A build that Zuul has an end of; at the end of a run those without one as well. */
+/** A build when it is launched, and again when Zuul has an end of it or the run is over. */
 export interface BuildEntry {
   type: "build";
   atMs: number;
