@@ -70,6 +70,10 @@ export class KeptJobs implements Service {
     const { signal } = this.#stopping;
     const rest = new Wakeup(this.#options.clock);
     while (!signal.aborted) {
+      if (!this.#options.isHolder()) {
+        await this.#wakeup.wait(LOOK_MS, signal);
+        continue;
+      }
       try {
         await this.#look();
       } catch (error) {
@@ -81,8 +85,7 @@ export class KeptJobs implements Service {
   }
 
   async #look(): Promise<void> {
-    const { isHolder, maxKept, logger } = this.#options;
-    if (!isHolder()) return;
+    const { maxKept, logger } = this.#options;
     const done = await this.#findDone();
     const tooMany = done.length - maxKept;
     if (tooMany <= 0) return;

@@ -51,8 +51,8 @@ async function startKeptJobs(maxKept: number, jobs: Job[], remove?: (name: strin
   const logger: Logger = { ...silentLogger, warn: (fields) => void warned.push(fields) };
   let looked = Promise.withResolvers<void>();
   clock.onSchedule((delayMs) => {
-    // The rest after a look.
-    if (delayMs !== 5_000) return;
+    // The rest after a look, or the wait of one that is no holder.
+    if (delayMs !== 5_000 && delayMs !== 60_000) return;
     looked.resolve();
     looked = Promise.withResolvers();
   });
@@ -83,8 +83,8 @@ async function startKeptJobs(maxKept: number, jobs: Job[], remove?: (name: strin
     /** Lets it look once more. */
     async look(): Promise<void> {
       const next = looked.promise;
-      kept.wake();
       clock.skip(5_000);
+      kept.wake();
       await next;
     },
     async [Symbol.asyncDispose]() {
