@@ -17,7 +17,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { Wakeup } from "../runtime/wakeup.ts";
-import type { ContactedLeases, LeaseStore } from "./lease-store.ts";
+import { type ContactedLeases, isWorthTelling, type LeaseStore } from "./lease-store.ts";
 
 const RETRY_BASE_MS = 200;
 const RETRY_MAX_MS = 1_000;
@@ -48,6 +48,13 @@ interface Seen {
   jitterMs: number;
 }
 
+/** Since when this replica says that it holds the Lease. */
+interface Tenure {
+  began: Date;
+  /** Only what is sent from then on makes it the holder; undefined: that is known once the API server has answered. */
+  holdsFromMs: number | undefined;
+}
+
 /** The Lease of an installation's holder, as one replica sees it, asks for it, renews it and gives it up. */
 export class HolderLease {
   readonly #options: HolderLeaseOptions;
@@ -61,8 +68,9 @@ export class HolderLease {
   #seen: Seen | undefined;
   #wasSeen = false;
   #mustConfirm = false;
-  #tenures: Date[] = [];
+  #tenures: Tenure[] = [];
   #renewedAtMs = Number.NEGATIVE_INFINITY;
+  #writtenAtMs = Number.NEGATIVE_INFINITY;
   #failures = 0;
   #told = false;
   #cancelLapse = () => {};
@@ -101,7 +109,7 @@ export class HolderLease {
   }
 
   async #release(): Promise<void> {
-    const { clock, replica, logger, calls } = this.#options;
+    const { clock, logger, calls } = this.#options;
     this.#resigning.abort();
     const late = new AbortController();
     const cancelTimer = clock.schedule(RELEASE_MS, () => late.abort());
@@ -111,7 +119,9 @@ export class HolderLease {
       await until(this.#loop, late.signal);
       for (let attempt = 0; !late.signal.aborted; attempt++) {
         const lease = this.#options.store.cached(this.#name);
-        if (!lease || !isOurs(lease, replica, this.#tenures)) break;
+        const tenure = lease && this.#tenureOf(lease);
+        // Who has never held it has nothing to give: another must wait for the Lease's end, as this one had to.
+        if (!lease || !tenure || !(clock.monotonicMs() >= (tenure.holdsFromMs ?? Number.POSITIVE_INFINITY))) break;
         try {
           if (await calls.update(lease, renderReleasedSpec(clock.now(), lease), late.signal)) {
             logger.info({ lease: this.#name }, "has given up the holder's Lease");
@@ -150,12 +160,21 @@ export class HolderLease {
       lease: store.cached(this.#name),
       seenAtMs: seen.atMs,
       confirmedAtMs: seen.confirmedAtMs,
-      tenures: this.#tenures,
+      tenures: this.#tenures.map(({ began }) => began),
       renewedAtMs: this.#renewedAtMs,
-      mayBeHeld: !store.hasSynced || mayHaveHolder(this.#wasSeen, this.#options.ownLeasesOfOthers()),
+      writtenAtMs: this.#writtenAtMs,
+      mayBeHeld: this.#mayBeHeld(),
       reachableSinceMs: calls.reachableSinceMs,
       jitterMs: seen.jitterMs,
     });
+  }
+
+  #mayBeHeld(): boolean {
+    return !this.#options.store.hasSynced || mayHaveHolder(this.#wasSeen, this.#options.ownLeasesOfOthers());
+  }
+
+  #tenureOf(lease: Lease): Tenure | undefined {
+    return this.#tenures.find(({ began }) => isOurs(lease, this.#options.replica, [began]));
   }
 
   async #try(action: HolderAction, signal: AbortSignal): Promise<void> {
@@ -168,7 +187,8 @@ export class HolderLease {
       this.#mustConfirm = true;
     } catch (error) {
       if (this.#stopping.signal.aborted) return;
-      logger.warn({ lease: this.#name, action: action.kind, err: coerceError(error) }, "tries the holder's Lease again after a failure");
+      const fields = { lease: this.#name, action: action.kind, failures: this.#failures + 1, err: coerceError(error) };
+      if (isWorthTelling(this.#failures)) logger.warn(fields, "tries the holder's Lease again after a failure");
     }
     // Others' changes do not make it quicker: it would be a loop without a pause.
     await new Wakeup(clock).wait(backoffMs(this.#failures++, RETRY_BASE_MS, RETRY_MAX_MS), signal);
@@ -176,7 +196,7 @@ export class HolderLease {
 
   /** Returns false when the Lease was not as it was seen. */
   async #perform({ kind }: HolderAction): Promise<boolean> {
-    const { clock, calls, replica, store } = this.#options;
+    const { clock, calls, store } = this.#options;
     const lease = store.cached(this.#name);
     switch (kind) {
       case "confirm": {
@@ -196,11 +216,18 @@ export class HolderLease {
         this.#setRenewed(Number.NEGATIVE_INFINITY);
         return true;
       case "create":
-        return this.#write(this.#beginTenure(), (spec, signal) => calls.create(this.#name, spec, signal), undefined);
+        return this.#write(
+          this.#beginTenure(undefined),
+          (spec, signal) => calls.create(this.#name, spec, signal),
+          undefined,
+          !this.#mayBeHeld(),
+        );
       case "take":
-        return lease ? this.#write(this.#beginTenure(), (spec, signal) => calls.update(lease, spec, signal), lease) : false;
+        return lease
+          ? this.#write(this.#beginTenure(Number.NEGATIVE_INFINITY), (spec, signal) => calls.update(lease, spec, signal), lease)
+          : false;
       case "renew": {
-        const tenure = lease && this.#tenures.find((each) => isOurs(lease, replica, [each]));
+        const tenure = lease && this.#tenureOf(lease);
         return tenure ? this.#write(tenure, (spec, signal) => calls.update(lease, spec, signal), lease) : false;
       }
       case "wait":
@@ -209,32 +236,36 @@ export class HolderLease {
   }
 
   async #write(
-    tenure: Date,
+    tenure: Tenure,
     send: (spec: ReturnType<typeof renderLeaseSpec>, signal: AbortSignal) => Promise<Lease | undefined>,
     before: Lease | undefined,
+    isFree = false,
   ): Promise<boolean> {
     const { clock, replica, logger } = this.#options;
     const wasHolder = this.isHolder;
     const sentAtMs = clock.monotonicMs();
-    const written = await send(renderLeaseSpec(replica, tenure, clock.now(), before), this.#stopping.signal);
+    const written = await send(renderLeaseSpec(replica, tenure.began, clock.now(), before), this.#stopping.signal);
     if (!written || (before && versionOf(written) === versionOf(before))) return false;
+    this.#writtenAtMs = sentAtMs;
+    // Made by who is the holder still, it goes on; made where nobody can be, it holds at once.
+    tenure.holdsFromMs ??= isFree || this.isHolder ? Number.NEGATIVE_INFINITY : clock.monotonicMs() + HOLD_MS;
     // Who has resigned meanwhile gives it up by what is cached now.
     if (this.#resigning.signal.aborted) return true;
-    this.#setRenewed(sentAtMs);
+    if (sentAtMs >= tenure.holdsFromMs) this.#setRenewed(sentAtMs);
     if (!wasHolder && this.isHolder)
       logger.info({ lease: this.#name, before: before?.spec?.holderIdentity ?? "" }, "holds the installation");
     this.#observe();
     return true;
   }
 
-  #beginTenure(): Date {
-    const tenure = this.#options.clock.now();
+  #beginTenure(holdsFromMs: number | undefined): Tenure {
+    const tenure = { began: this.#options.clock.now(), holdsFromMs };
     this.#tenures = [...this.#tenures, tenure].slice(-MAX_TENURES);
     return tenure;
   }
 
   #observe(): Seen {
-    const { store, clock, replica } = this.#options;
+    const { store, clock } = this.#options;
     const lease = store.cached(this.#name);
     const key = lease ? versionOf(lease) : String(lease);
     if (this.#seen?.key !== key) {
@@ -242,7 +273,7 @@ export class HolderLease {
       this.#seen = { key, atMs: clock.monotonicMs(), confirmedAtMs: undefined, jitterMs };
       if (lease) this.#wasSeen = true;
       // Whatever we have sent was for an older state. Should our words stand there again, then somebody else has put them there.
-      if (lease && !isOurs(lease, replica, this.#tenures)) this.#tenures = [];
+      if (lease && !this.#tenureOf(lease)) this.#tenures = [];
     }
     return this.#seen;
   }

@@ -57,3 +57,10 @@ export function makeContactedLeases(store: LeaseStore, clock: Clock, onReachable
     delete: (lease, signal) => note(store.delete(lease, signal), signal),
   };
 }
+
+const TOLD_EVERY = 20;
+
+/** An API server that is away is not told with each call. */
+export function isWorthTelling(failuresBefore: number): boolean {
+  return failuresBefore % TOLD_EVERY === 0;
+}

@@ -4,7 +4,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { earliest, Wakeup } from "../runtime/wakeup.ts";
-import type { ContactedLeases, LeaseStore } from "./lease-store.ts";
+import { type ContactedLeases, isWorthTelling, type LeaseStore } from "./lease-store.ts";
 
 const RETRY_BASE_MS = 500;
 const RETRY_MAX_MS = 3_000;
@@ -116,7 +116,8 @@ export class OtherReplicas {
         failures = 0;
       } catch (error) {
         if (signal.aborted) return;
-        this.#options.logger.warn({ err: coerceError(error) }, "asks again for the Leases of other replicas after a failure");
+        const fields = { failures: failures + 1, err: coerceError(error) };
+        if (isWorthTelling(failures)) this.#options.logger.warn(fields, "asks again for the Leases of other replicas after a failure");
         await new Wakeup(this.#options.clock).wait(backoffMs(failures++, RETRY_BASE_MS, RETRY_MAX_MS), signal);
         continue;
       }

@@ -4,7 +4,7 @@ import type { Clock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { Wakeup } from "../runtime/wakeup.ts";
-import type { ContactedLeases, LeaseStore } from "./lease-store.ts";
+import { type ContactedLeases, isWorthTelling, type LeaseStore } from "./lease-store.ts";
 
 const RETRY_BASE_MS = 200;
 const RETRY_MAX_MS = 3_000;
@@ -94,7 +94,8 @@ export class OwnLease {
       await this.#options.calls.get(this.name, signal);
     } catch (error) {
       if (signal.aborted) return 0;
-      logger.warn({ lease: this.name, err: coerceError(error) }, "tries the Lease of this replica again after a failure");
+      const fields = { lease: this.name, failures: this.#failures + 1, err: coerceError(error) };
+      if (isWorthTelling(this.#failures)) logger.warn(fields, "tries the Lease of this replica again after a failure");
     }
     return backoffMs(this.#failures++, RETRY_BASE_MS, RETRY_MAX_MS);
   }

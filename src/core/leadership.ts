@@ -19,8 +19,10 @@ const BLIND_MS = 2_000;
 /** After an API server was away its other clients get so long to say that they live: one renewal's pause, and a try or two. */
 const HOLDER_RETURN_MS = 3_000;
 const REPLICA_RETURN_MS = 8_000;
-/** A replica whose own Lease someone has deleted makes it again within this time. */
+/** A replica whose own Lease someone has deleted makes it again within this time; */
 const DELETED_GRACE_MS = 2_000;
+/** and a holder the installation's. */
+const DELETED_HOLDER_GRACE_MS = 5_000;
 /** What is left of a replica that has crashed is deleted so long after it counted as dead. */
 const ABANDONED_MS = 600_000;
 
@@ -106,6 +108,8 @@ export interface HolderView {
   tenures: readonly Date[];
   /** When the last renewal that succeeded was sent; -Infinity without one. */
   renewedAtMs: number;
+  /** When the last write that succeeded was sent, whether it made this replica the holder or not; -Infinity without one. */
+  writtenAtMs: number;
   /** Where there is none: whether somebody may hold one that was deleted. */
   mayBeHeld: boolean;
   /** Since when the API server has answered every call; Infinity: it has not answered the last one. */
@@ -133,8 +137,8 @@ export function decideHolder(view: HolderView): HolderAction {
   const { lease, nowMs, seenAtMs, jitterMs, confirmedAtMs } = view;
   if (lease === undefined) return dueAt(nowMs, seenAtMs + BLIND_MS, { kind: "confirm" });
   if (isHeld(view)) return decideAsHolder(view);
-  if (lease === null) return dueAt(nowMs, view.mayBeHeld ? seenAtMs + LEASE_MS + jitterMs : seenAtMs, { kind: "create" });
-  if (isOurs(lease, view.replica, view.tenures)) return { kind: "renew" };
+  if (lease === null) return dueAt(nowMs, view.mayBeHeld ? seenAtMs + DELETED_HOLDER_GRACE_MS + jitterMs : seenAtMs, { kind: "create" });
+  if (isOurs(lease, view.replica, view.tenures)) return dueAt(nowMs, view.writtenAtMs + HOLDER_RENEWAL_MS, { kind: "renew" });
   if (isReleased(lease)) return dueAt(nowMs, seenAtMs + jitterMs, { kind: "take" });
   const overAtMs = seenAtMs + LEASE_MS + jitterMs;
   const isConfirmed = confirmedAtMs !== undefined && confirmedAtMs >= overAtMs;
@@ -149,7 +153,8 @@ function decideAsHolder({ lease, replica, tenures, nowMs, renewedAtMs }: HolderV
 }
 
 /**
- * Whether somebody may hold a Lease that is not there: it was deleted before our eyes, or another replica is old enough to have held it. A
+ * Whether somebody may hold a Lease that is not there. Who makes it then holds the installation only with a renewal that is sent `HOLD_MS`
+ * later: whoever held what was deleted relies on it no more by then, or has made it again and lets no other write succeed. Somebody may: it was deleted before our eyes, or another replica is old enough to have held it. A
  * replica's age is told by its own clock alone. Where all have just started, none has: their first one need not wait.
  */
 export function mayHaveHolder(wasSeen: boolean, ownLeasesOfOthers: Iterable<Lease>): boolean {

@@ -172,7 +172,7 @@ describe("replicas through random histories", () => {
     await fc.assert(
       fc.asyncProperty(history, ({ seed, count, steps }) => play(context, seed, count, steps)),
       // Making it smaller takes minutes; with the seed and path that are printed one can.
-      { endOnFailure: true, ...fuzzParameters(context, 40) },
+      { endOnFailure: true, ...fuzzParameters(context, 25) },
     );
   });
 
@@ -185,7 +185,7 @@ describe("replicas through random histories", () => {
     await fc.assert(
       fc.asyncProperty(history, ({ seed, count, steps }) => play(context, seed, count, steps)),
       // Making it smaller takes minutes; with the seed and path that are printed one can.
-      { endOnFailure: true, ...fuzzParameters(context, 40) },
+      { endOnFailure: true, ...fuzzParameters(context, 25) },
     );
   });
 });
