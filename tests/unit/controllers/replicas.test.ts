@@ -145,6 +145,33 @@ describe("the role of holder", () => {
     await world.close();
   });
 
+  test("goes to nobody for 10 s after a Lease was made where one was deleted, even if that one is deleted as well", async () => {
+    const world = new ReplicaWorld();
+    const a = await world.start("a-11111");
+    await world.until(() => a.replicas.isHolder, 5_000);
+    const b = await world.start("b-11111");
+    const c = await world.start("c-11111");
+    await world.pass(6_000);
+    world.onStep = () => assert.ok(world.holders.length <= 1, world.holders.join());
+    a.kill();
+    world.remove();
+    const madeMs = await world.until(() => world.lease() !== undefined, 10_000);
+    assert.ok(madeMs < 5_500, `${madeMs} ms`);
+    // To one of them it looks as if there had never been another.
+    const maker = world.lease()?.spec?.holderIdentity === b.name ? b : c;
+    const other = maker === b ? c : b;
+    other.pause();
+    await world.pass(4_000);
+    assert.deepEqual(world.holders, []);
+    world.remove();
+    maker.link.fate = () => "refused";
+    other.resume();
+    await world.until(() => other.replicas.isHolder, 30_000);
+    assert.equal(maker.replicas.isHolder, false);
+    world.onStep = () => {};
+    await world.close();
+  });
+
   const NONSENSE: Record<string, object> = {
     "names no holder": { spec: { holderIdentity: "" } },
     "has no holder": { spec: { holderIdentity: null } },
