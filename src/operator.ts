@@ -130,6 +130,8 @@ export function makeOperator(options: OperatorOptions): Operator {
     isServerUp: (address) => link.servers.find(({ server }) => server === address)?.isRegistered ?? true,
     findTask: (functionName) => testTasks.find(functionName),
     occupySlot: (taskKey) => testTasks.occupy(taskKey),
+    hasRoom: (taskKey) => testTasks.hasRoom(taskKey),
+    handsOutAgain: (address) => link.servers.find(({ server }) => server === address)?.kind !== "geard",
     worker,
     settings,
     buildUrl: (number) => `${publicUrl()}/builds/${number}`,

@@ -13,6 +13,8 @@ export interface BuildClaimOptions {
   server: string;
   /** Whether we are connected to it. */
   isServerUp(server: string): boolean;
+  /** Whether the request may be waiting there, because there is no room to take one. */
+  mayBeAskedLater(server: string): boolean;
   clock: Clock;
   logger(): Logger;
   /** Somebody asks for the build, or does no more. */
@@ -53,6 +55,12 @@ export class BuildClaim {
     if (isUp === (this.#countsFromMs !== undefined)) return;
     this.#countsFromMs = isUp ? this.#options.clock.monotonicMs() : undefined;
     this.#options.onChange();
+  }
+
+  /** While there is no room for the request that would claim the build, the time in which nobody does is not counted. */
+  noteRoom(): void {
+    const isCounted = this.#assignment === undefined && this.#countsFromMs !== undefined && Number.isFinite(this.#countsFromMs);
+    if (isCounted && this.#options.mayBeAskedLater(this.#server)) this.#countsFromMs = this.#options.clock.monotonicMs();
   }
 
   /** Takes over a request; an earlier one, if any, is given back to its server. Says at once where the build stands. */

@@ -5,6 +5,9 @@ import { CANCELLED_ANNOTATION, DELIVERED_ANNOTATION, REQUEST_ANNOTATION, VERDICT
 import type { Verdict } from "../core/verdict.ts";
 import type { BuildCluster } from "./ports.ts";
 
+/** Tries at a write while the Job's request changes under it. */
+const MAX_TRIES = 3;
+
 export interface BuildRecordOptions {
   cluster: BuildCluster;
   /** This one's name. */
@@ -71,13 +74,13 @@ export class BuildRecord {
     if (!isSame) this.#wanted = request;
   }
 
-  /** The Job was there already, made for the same request. */
-  found(job: Job): void {
+  /** The Job was there already, made for the same request; `isClaimed`: which this replica still has to answer. */
+  found(job: Job, isClaimed: boolean): void {
     const ours = this.#request;
     this.#wanted = undefined;
     this.#text = job.metadata.annotations?.[REQUEST_ANNOTATION];
     this.#job = readJobRecord(job);
-    if (ours) this.claim(ours);
+    if (ours && isClaimed) this.claim(ours);
   }
 
   /** This replica answers for the build no more; the holder may. */
@@ -94,16 +97,22 @@ export class BuildRecord {
   observe(job: Job): boolean {
     this.#job = readJobRecord(job) ?? this.#job;
     const text = job.metadata.annotations?.[REQUEST_ANNOTATION];
-    if (text === undefined || text === this.#text || this.#former.has(text)) return true;
+    if (text === this.#text || (text !== undefined && this.#former.has(text))) return true;
     const { replica } = this.#options;
     const [before, now] = [readRequestRecord(this.#text), readRequestRecord(text)];
-    if (this.#text !== undefined) this.#former.add(this.#text);
-    this.#text = text;
+    const wanted = this.#wanted;
+    this.#replaceText(text);
+    if (!now) {
+      // Someone has spoilt it: no replica could read any more whose build it is.
+      this.#wanted ??= before;
+      return true;
+    }
+    if (now.replica === replica) return true;
     // Ours was not written yet: what came in between may be older, from a replica that is gone.
-    const isLater = this.#wanted ? now?.replica != null && now.since > this.#wanted.since : before?.replica === replica;
-    if (!isLater || now?.replica === replica) return true;
+    if (wanted?.replica === replica && (now.replica === null || now.since <= wanted.since)) return true;
+    // Whoever only gives a build up, or mends what was spoilt, is never right against one that answers it.
     this.#wanted = undefined;
-    return false;
+    return wanted?.replica !== replica && before?.replica !== replica;
   }
 
   /** Writes what the Job does not say yet. Returns false when another replica's request has come in between; may throw. */
@@ -113,13 +122,16 @@ export class BuildRecord {
       this.#cancelledAt = undefined;
       if (this.#job) this.#job = { ...this.#job, isCancelled: true };
     }
-    const wanted = this.#wanted;
-    if (!wanted) return true;
-    const text = JSON.stringify(wanted);
-    if (!(await this.#annotate({ [REQUEST_ANNOTATION]: text }, this.#text))) return this.#reread();
-    if (this.#text !== undefined) this.#former.add(this.#text);
-    this.#text = text;
-    if (this.#wanted === wanted) this.#wanted = undefined;
+    for (let attempt = 0; attempt < MAX_TRIES && this.#wanted; attempt++) {
+      const wanted = this.#wanted;
+      const text = JSON.stringify(wanted);
+      if (await this.#annotate({ [REQUEST_ANNOTATION]: text }, this.#text)) {
+        this.#replaceText(text);
+        if (this.#wanted === wanted) this.#wanted = undefined;
+        return true;
+      }
+      if (!(await this.#reread())) return false;
+    }
     return true;
   }
 
@@ -130,13 +142,19 @@ export class BuildRecord {
       [VERDICT_ANNOTATION]: JSON.stringify(verdict),
       ...(deliveredAt === undefined ? {} : { [DELIVERED_ANNOTATION]: deliveredAt.toISOString() }),
     };
-    const wanted = this.#wanted;
-    const request = wanted === undefined ? {} : { [REQUEST_ANNOTATION]: JSON.stringify(wanted) };
-    for (let attempt = 0; attempt < 3; attempt++) {
+    for (let attempt = 0; attempt < MAX_TRIES; attempt++) {
+      const wanted = this.#wanted;
+      const request = wanted === undefined ? {} : { [REQUEST_ANNOTATION]: JSON.stringify(wanted) };
       if (await this.#annotate({ ...annotations, ...request }, this.#text, keepJobSeconds)) return true;
       if (!(await this.#reread())) return false;
     }
     return false;
+  }
+
+  #replaceText(text: string | undefined): void {
+    // What was spoilt in between replaces nothing: what stood before may stand again.
+    if (this.#text !== undefined && readRequestRecord(this.#text) && readRequestRecord(text)) this.#former.add(this.#text);
+    this.#text = text;
   }
 
   #annotate(annotations: Record<string, string>, request?: string, ttlSecondsAfterFinished?: number): Promise<boolean> {

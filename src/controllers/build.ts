@@ -19,6 +19,8 @@ import { WaitingWatch } from "./waiting-watch.ts";
 
 /** How long a Job that was created may be missing from the watch's cache before the API server is asked. */
 const CACHE_LAG_MS = 30_000;
+/** How often a build that nobody claims is looked at: there may be room for its request by now, or no more. */
+const CLAIM_LOOK_MS = 10_000;
 /** How often a build that another replica carries out is looked at when nothing of it changes. */
 const LOOK_MS = 30_000;
 
@@ -34,6 +36,8 @@ export interface BuildOptions {
   nodeLabels: string[];
   cluster: BuildCluster;
   isServerUp(server: string): boolean;
+  /** Whether a request for it may be waiting at its Gearman server, because there is no room to take one. */
+  mayBeAskedLater(server: string): boolean;
   /** This one's name. */
   replica: string;
   replicas: ReplicaRoles;
@@ -100,7 +104,8 @@ export class Build {
     const { clock, cluster } = options;
     const logger = () => this.#logger;
     const server = readJobRecord(options.job)?.server ?? "";
-    this.#claim = new BuildClaim({ server, isServerUp: options.isServerUp, clock, logger, onChange: () => this.wake() });
+    const { isServerUp, mayBeAskedLater } = options;
+    this.#claim = new BuildClaim({ server, isServerUp, mayBeAskedLater, clock, logger, onChange: () => this.wake() });
     this.#waiting = new WaitingWatch({
       ...{ clock, logger },
       readEvents: (uid) => cluster.readEvents(this.namespace, uid),
@@ -206,7 +211,7 @@ export class Build {
         const outcome = await this.#deliver(verdict, stopping);
         if (outcome === "left" || stopping.aborted) return "left";
         this.#options.observer.noteAnswer(outcome === "delivered");
-        await this.#writeEnd(verdict, outcome === "delivered", stopping);
+        if (!(await this.#writeEnd(verdict, outcome === "delivered", stopping))) return "left";
         // A server that took the build away just before the answer may have handed it out again meanwhile.
       } while (this.#claim.isClaimed && !stopping.aborted);
       return "ended";
@@ -217,6 +222,7 @@ export class Build {
       await this.#claim.fail();
       return "ended";
     } finally {
+      this.#place();
       this.#slot?.release();
     }
   }
@@ -248,7 +254,7 @@ export class Build {
         this.#record.setJobName(this.#jobName);
         this.#logger = this.#makeLogger();
         if (outcome.kind === "found") {
-          this.#record.found(outcome.job);
+          this.#record.found(outcome.job, this.#claim.isClaimed);
           this.#stateSince = new Date(outcome.job.metadata.creationTimestamp ?? this.#stateSince);
         }
         return undefined;
@@ -413,11 +419,12 @@ export class Build {
     return observed.kind === "suspended" && this.#hasTestBegun ? suspendedAfterStart(this.#pod()) : observed;
   }
 
-  /** Ends a build that nobody claims; returns how long that may still take. */
+  /** Ends a build that nobody claims; returns when to look again. */
   #checkClaim(): number | undefined {
+    this.#claim.noteRoom();
     const { leftMs } = this.#claim;
     if (leftMs === undefined || this.#requested) return undefined;
-    if (leftMs > 0) return leftMs;
+    if (leftMs > 0) return Math.min(leftMs, CLAIM_LOOK_MS);
     this.#logger.info({}, "gives up the build, nobody asks for it any more");
     this.#requested = "unclaimed";
     return undefined;
@@ -477,10 +484,13 @@ export class Build {
     return "left";
   }
 
-  /** The one patch after delivery: the verdict and when the Job may go. Also ends containers that outlive the judged one. */
-  async #writeEnd(verdict: Verdict, isDelivered: boolean, stopping: AbortSignal): Promise<void> {
+  /**
+   * The one patch after delivery: the verdict and when the Job may go. Also ends containers that outlive the judged one. Returns false where
+   * it is another replica's to write.
+   */
+  async #writeEnd(verdict: Verdict, isDelivered: boolean, stopping: AbortSignal): Promise<boolean> {
     const { cluster, clock, keepJobSeconds } = this.#options;
-    if (!this.#createdJob && !this.#creation.mayExist) return;
+    if (!this.#createdJob && !this.#creation.mayExist) return true;
     const deliveredAt = isDelivered ? clock.now() : undefined;
     const pod = this.#pod();
     for (let attempt = 0; !stopping.aborted; attempt++) {
@@ -488,20 +498,21 @@ export class Build {
         if (!this.#createdJob) await this.#creation.deleteUnseen();
         else if (!(await this.#record.conclude(verdict, deliveredAt, keepJobSeconds))) {
           this.#yield();
-          return;
+          return false;
         }
         if (pod && mustEndPod(this.#state)) await cluster.endPod(this.namespace, pod.name);
         this.#logger.info({ delivered: isDelivered, pod: pod?.name }, "recorded the build");
-        return;
+        return true;
       } catch (error) {
         if (!isRetryable(error) && attempt >= MAX_REFUSED_TRIES) {
           this.#logger.error({ err: coerceError(error) }, "leaves the build unrecorded, the API server refuses it");
-          return;
+          return true;
         }
         this.#logger.warn({ err: coerceError(error), attempt }, "retries to record the build");
         await this.#wakeup.wait(backoffMs(attempt, 500, 30_000), stopping);
       }
     }
+    return false;
   }
 
   #makeLogger(): Logger {

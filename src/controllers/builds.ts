@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { buildLimits } from "../core/build-limits.ts";
 import { refuseBuild } from "../core/build-refusal.ts";
-import { isJobOver } from "../core/build-state.ts";
+import { isJobOver, observeBuild } from "../core/build-state.ts";
 import { type ManifestSettings, renderJob } from "../core/job-manifest.ts";
 import { type JobRecord, readJobRecord } from "../core/job-record.ts";
 import type { Job } from "../core/kubernetes-objects.ts";
@@ -18,7 +18,7 @@ import { relaunchKey } from "../core/relaunch.ts";
 import { parseStopRequest } from "../core/stop-request.ts";
 import { type TestTask, testTaskKey } from "../core/test-task.ts";
 import { configuration, type ResultStyle, renderResult, type Verdict } from "../core/verdict.ts";
-import { renderFinalWorkData, renderWorkData, STEPS, type WorkerIdentity } from "../core/work-data.ts";
+import { renderFinalWorkData, renderWorkData, STEPS, stepsDone, type WorkerIdentity } from "../core/work-data.ts";
 import { backoffMs } from "../runtime/backoff.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
@@ -44,6 +44,10 @@ export interface BuildsOptions {
   findTask(functionName: string): TestTask | undefined;
   /** Counts a build of this TestTask (`namespace/name`) that runs already against its limits. */
   occupySlot(taskKey: string): Slot;
+  /** Whether one more request for this TestTask (`namespace/name`) could be taken. */
+  hasRoom(taskKey: string): boolean;
+  /** Whether this Gearman server ("host:port") hands a request out again whose link was lost; another one fails it, and Zuul asks anew. */
+  handsOutAgain(server: string): boolean;
   worker: WorkerIdentity;
   settings: ManifestSettings;
   /** Where people can look at a build. */
@@ -169,7 +173,8 @@ export class Builds implements Service {
   }
 
   #findJob(number: string): Job | undefined {
-    for (const job of this.#options.cluster.cachedJobs()) if (readJobRecord(job)?.number === number) return job;
+    for (const job of this.#options.cluster.cachedJobs())
+      if (job.metadata.name.startsWith(number) && readJobRecord(job)?.number === number) return job;
     return undefined;
   }
 
@@ -203,8 +208,19 @@ export class Builds implements Service {
     else this.#adoptUnknown(namespace, jobName);
   }
 
+  /** A build that another replica carries out, or that is over and whose Job is kept, is told of as well. */
   report(number: string): BuildReport | undefined {
-    return this.#builds.get(number)?.report();
+    const build = this.#builds.get(number);
+    if (build) return build.report();
+    const job = this.#findJob(number);
+    const record = job && readJobRecord(job);
+    if (!record) return undefined;
+    const { namespace, jobName, verdict, isCancelled } = record;
+    const { cluster } = this.#options;
+    const state = observeBuild(job, cluster.cachedPods(namespace, jobName), cluster.killOf.bind(cluster));
+    const step = verdict ? "ended" : (STEPS[stepsDone(state)] ?? "ended");
+    const pod = "pod" in state ? state.pod?.name : undefined;
+    return { number, namespace, jobName, step, pod, requested: isCancelled ? "stop" : undefined, verdict };
   }
 
   /** How many are carried out here or watched. */
@@ -354,13 +370,15 @@ export class Builds implements Service {
     claim?: (build: Build) => void,
   ): Build {
     const isAdopted = claim === undefined;
-    const { cluster, observer, clock, logger, resultStyle, keepJobSeconds } = this.#options;
+    const { cluster, observer, clock, logger, resultStyle, keepJobSeconds, hasRoom, handsOutAgain } = this.#options;
+    const key = job.metadata.annotations?.[RELAUNCH_ANNOTATION];
     const onPlaced = () => this.#countPending(-1);
     this.#countPending(1);
     const nodeLabel = parseFunctionName(functionName)?.nodeLabel;
     const nodeLabels = nodeLabel === undefined ? [] : [nodeLabel];
     const build = new Build({
       isServerUp: this.#options.isServerUp,
+      mayBeAskedLater: (server) => !hasRoom(taskKey) && (key !== undefined || handsOutAgain(server)),
       replica: this.#options.replica,
       replicas: this.#options.replicas,
       job,
@@ -379,7 +397,6 @@ export class Builds implements Service {
       onPlaced,
       onJudged: (verdict) => this.#options.onJudged(taskKey, verdict),
     });
-    const key = job.metadata.annotations?.[RELAUNCH_ANNOTATION];
     const record = readJobRecord(job);
     this.#builds.set(build.number, build);
     if (record) this.#byRequest.set(requestKey(record), build);

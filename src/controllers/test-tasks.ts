@@ -25,6 +25,8 @@ const REVIEW_PATIENCE_MS = 2000;
 /** A bounded number of builds, as `gearman/` counts them. */
 export interface Pool {
   readonly used: number;
+  /** Whether one more could be taken. */
+  readonly hasRoom: boolean;
   /** Counts a build that runs already, whether or not there is room for it. */
   occupy(): Slot;
   setCapacity(capacity: number): void;
@@ -135,9 +137,12 @@ export class TestTasks<P extends Pool> implements Service {
 
   /** Counts a build of this TestTask (`namespace/name`) that runs already. Call it after `start`. */
   occupy(taskKey: string): Slot {
-    const maxConcurrent = this.#tasks.get(taskKey)?.spec.maxConcurrent;
-    const pool = maxConcurrent === undefined ? this.#options.pool : this.#ownPool(taskKey, maxConcurrent);
-    return pool.occupy();
+    return this.#poolOf(taskKey).occupy();
+  }
+
+  /** Whether one more build of this TestTask (`namespace/name`) could be taken. */
+  hasRoom(taskKey: string): boolean {
+    return (this.#degraded.of(taskKey) ? this.#ownPool(taskKey, 1) : this.#poolOf(taskKey)).hasRoom;
   }
 
   /** Tells whoever keeps the task that builds of it end as CONFIG_ERROR. The holder does, which sees the end of others' builds, too. */
@@ -254,6 +259,11 @@ export class TestTasks<P extends Pool> implements Service {
   /** When the next task that is taken slowly may be taken again, or as always. */
   #degradedMs(): number | undefined {
     return earliest(...[...this.#tasks.keys()].map((key) => this.#degraded.of(key)?.changesInMs));
+  }
+
+  #poolOf(taskKey: string): P {
+    const maxConcurrent = this.#tasks.get(taskKey)?.spec.maxConcurrent;
+    return maxConcurrent === undefined ? this.#options.pool : this.#ownPool(taskKey, maxConcurrent);
   }
 
   #ownPool(taskKey: string, maxConcurrent: number): P {

@@ -167,6 +167,29 @@ describe("a build whose link is lost", () => {
     assert.deepEqual(stage.jobs(), []);
   });
 
+  test("while its task is at its limit runs to its end, and is answered when its request comes through", async () => {
+    const finished = Promise.withResolvers<void>();
+    await using stage = await startStage({
+      start: gearmand,
+      tasks: { unit: { maxConcurrent: 1 } },
+      script: () => ({ finished: finished.promise }),
+    });
+    const build = await stage.submit("unit");
+    const number = await numberOf(build);
+    await stage.running(number);
+    // Ahead of the requeued request, and no room for either.
+    const other = await stage.submit("unit");
+    await other.handle;
+    stage.link.cut();
+    await stage.logged("lost the link to whoever asked for the build");
+    await stage.logged("registered at the gearman server", 1);
+    await stage.skip(10 * 60_000);
+    assert.equal(stage.pods()[0]?.spec.activeDeadlineSeconds > 1, true);
+    finished.resolve();
+    assert.deepEqual([(await answerOf(build)).result, (await answerOf(other)).result], ["SUCCESS", "SUCCESS"]);
+    assert.equal(stage.pods().length, 2);
+  });
+
   test("is kept while its server is away, for a quarter of an hour", async () => {
     const { number, ...rest } = await startRunning(gearmand);
     await using stage = rest.stage;

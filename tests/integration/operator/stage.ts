@@ -19,6 +19,8 @@ import { type ProxyControl, startTcpProxy, type TcpProxy } from "../../support/t
 import { connectTestClient, countHandles, Inbox, type SubmittedBuild, submitBuild, within } from "../gearman/link-harness.ts";
 
 export const NAMESPACE = "ci";
+/** A Lease lasts for 15 s, in real time. */
+const LOG_WAIT_MS = 45_000;
 
 export interface LogLine {
   level: string;
@@ -371,7 +373,12 @@ function makeReplica({ operator, index, api, link, kube, log }: ReplicaParts): S
 
 async function logged(log: Inbox<LogLine>, isMeant: (line: LogLine) => boolean, skip: number, what: string): Promise<LogLine> {
   const matching = () => log.items.filter(isMeant);
-  await log.until(() => matching().length > skip).catch((error) => assert.fail(`no "${what}" was logged: ${error}\n${tail(log)}`));
+  // What is logged again and again meanwhile must not make it wait for ever.
+  await within(
+    log.until(() => matching().length > skip),
+    () => "too late",
+    LOG_WAIT_MS,
+  ).catch((error) => assert.fail(`no "${what}" was logged: ${error}\n${tail(log)}`));
   await turn();
   return matching()[skip] as LogLine;
 }

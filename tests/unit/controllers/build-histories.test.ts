@@ -75,6 +75,7 @@ async function play(steps: readonly Step[]): Promise<{ answers: string[]; seen: 
   const job: Job = makeJob({ metadata: { annotations: ANNOTATIONS, labels: { "turbo-hipster.io/task": "unit" } } });
   const build = new Build({
     isServerUp: () => true,
+    mayBeAskedLater: () => false,
     replica: "one",
     replicas: { isHolder: true, isAlive: () => false },
     ...{ job, limits: LIMITS, nodeLabels: [], taskKey: "ci/unit", cluster, clock, logger: silentLogger },

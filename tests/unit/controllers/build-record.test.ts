@@ -46,6 +46,11 @@ function makeStage(stored: RequestRecord) {
     steal: (by: RequestRecord) => {
       annotations[REQUEST_ANNOTATION] = JSON.stringify(by);
     },
+    /** Someone writes anything there, or takes it away. */
+    spoil: (text: string | undefined) => {
+      if (text === undefined) delete annotations[REQUEST_ANNOTATION];
+      else annotations[REQUEST_ANNOTATION] = text;
+    },
     seen: () => record.observe(structuredClone(job)),
     /** The next write takes effect, but its answer is lost. */
     failWith: (error: Error | undefined) => {
@@ -160,8 +165,74 @@ describe("the record of a build", () => {
     const stage = makeStage(request("self"));
     const found = makeJob({ metadata: { annotations: { [REQUEST_ANNOTATION]: JSON.stringify(request("other")) } } });
     stage.steal(request("other"));
-    stage.record.found(found);
+    stage.record.found(found, true);
     assert.equal(await stage.record.write(), true);
     assert.equal(stage.stored().replica, "self");
   });
+
+  test("of a Job that was found leaves it to whom it names when nobody asks here any more", async () => {
+    const stage = makeStage(request("self"));
+    const found = makeJob({ metadata: { annotations: { [REQUEST_ANNOTATION]: JSON.stringify(request("other")) } } });
+    stage.steal(request("other"));
+    stage.record.found(found, false);
+    stage.record.release();
+    assert.equal(await stage.record.write(), true);
+    assert.deepEqual([stage.record.replica, stage.stored().replica], ["other", "other"]);
+  });
+
+  test("never gives up what another replica answers for by now, however its clock goes", async () => {
+    const stage = makeStage(request("self"));
+    stage.record.release();
+    stage.steal(request("other", { since: "2026-11-24T09:00:00.000Z" }));
+    assert.equal(await stage.record.write(), false);
+    assert.equal(await stage.record.write(), true);
+    assert.equal(stage.stored().replica, "other");
+  });
+
+  test("is written at once on what another replica has given up meanwhile", async () => {
+    const stage = makeStage(request("other"));
+    stage.record.claim(request("self", { since: "2026-11-24T11:00:00.000Z" }));
+    stage.steal(request(null));
+    assert.equal(await stage.record.write(), true);
+    assert.equal(stage.stored().replica, "self");
+  });
+
+  for (const [what, text] of [
+    ["garbage", "{"],
+    ["nothing", undefined],
+  ] as const) {
+    for (const replica of ["self", "other"]) {
+      test(`puts the request of ${replica} back where someone has put ${what} in its place`, async () => {
+        const stage = makeStage(request(replica));
+        stage.spoil(text);
+        assert.equal(stage.seen(), true);
+        assert.equal(stage.record.replica, replica);
+        assert.equal(await stage.record.write(), true);
+        assert.equal(stage.stored().replica, replica);
+      });
+
+      test(`is not confused by a watch that still shows ${what} for the request of ${replica} after that`, async () => {
+        const stage = makeStage(request(replica));
+        for (let round = 0; round < 2; round++) {
+          stage.spoil(text);
+          stage.seen();
+          await stage.record.write();
+        }
+        const mended = JSON.stringify(stage.stored());
+        stage.spoil(text);
+        stage.seen();
+        stage.spoil(mended);
+        stage.seen();
+        assert.equal(await stage.record.conclude(VERDICT, NOW, 60), true);
+        assert.deepEqual([stage.stored().replica, stage.annotations[DELIVERED_ANNOTATION]], [replica, NOW.toISOString()]);
+      });
+
+      test(`is concluded for ${replica} where someone has put ${what} in the request's place unseen`, async () => {
+        const stage = makeStage(request(replica));
+        stage.spoil(text);
+        assert.equal(await stage.record.conclude(VERDICT, NOW, 60), true);
+        assert.deepEqual([stage.stored().replica, stage.annotations[DELIVERED_ANNOTATION]], [replica, NOW.toISOString()]);
+      });
+    }
+  }
 });
