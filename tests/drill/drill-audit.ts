@@ -23,6 +23,8 @@ export interface DrillCounts {
   cancelled: number;
   /** Launches by Zuul beyond the first of each build. */
   relaunches: number;
+  /** Those of them that nothing explains: no server killed, no null verdict, and on geard, which takes a build away with its link, no link lost. */
+  unexplainedRelaunches: number;
   /** Pods that started, of all builds. */
   pods: number;
   /** Pods whose verdict was null, so that Zuul ran the build again. */
@@ -73,7 +75,7 @@ export function renderOtherColumns(counts: DrillCounts): string {
 export function auditReport(entries: readonly ReportEntry[]): DrillAudit {
   const counts: DrillCounts = {
     ...{ faults: 0, builds: 0, lost: 0, wrong: 0, hanging: 0, rerun: 0, refRerun: 0, beyondAttempts: 0, zuulGaveUp: 0, cancelled: 0 },
-    ...{ relaunches: 0, pods: 0, nulls: 0, unexplainedNulls: 0, unjudged: 0, orphans: 0, interrupted: 0 },
+    ...{ relaunches: 0, unexplainedRelaunches: 0, pods: 0, nulls: 0, unexplainedNulls: 0, unjudged: 0, orphans: 0, interrupted: 0 },
   };
   const audit: DrillAudit = { counts, problems: [], remarks: [] };
   const runs = splitRuns(entries);
@@ -93,9 +95,12 @@ interface BuildEvidence {
   allPods: readonly PodEntry[];
   jobs: ReadonlyMap<string, JobEntry>;
   deletedByDrill: ReadonlySet<string>;
-  /** When the kubelet was killed or stopped. */
-  kubeletDownsMs: readonly number[];
+  /** From shortly before its launch until its end. */
+  faults: readonly FaultEntry[];
 }
+
+/** What was done just before Zuul's launch may still be at work. */
+const AFTERMATH_MS = 3000;
 
 /** What the end of a kubelet, or its silence, does to pods that it is just starting. */
 const KUBELET_RULES = new Set(["start-failed", "node-refused", "node-lost"]);
@@ -110,7 +115,7 @@ function auditRun(entries: readonly ReportEntry[], audit: DrillAudit): void {
   const deletedByDrill = new Set(
     entries.flatMap((entry) => (entry.type === "fault" && entry.fault.kind === "pod-deleted" ? [deletedPod(entry)] : [])),
   );
-  const kubeletDownsMs = entries.flatMap((entry) => (entry.type === "fault" && entry.fault.kind === "kubelet-down" ? [entry.atMs] : []));
+  const faults = entries.filter((entry): entry is FaultEntry => entry.type === "fault");
 
   for (const build of builds.values()) {
     if (build.result === null && !over) {
@@ -124,7 +129,7 @@ function auditRun(entries: readonly ReportEntry[], audit: DrillAudit): void {
       pods: ofBuild.filter(({ hasStarted }) => hasStarted).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1)),
       jobs: new Map([...jobs].filter(([, job]) => job.build === build.plan.id)),
       deletedByDrill,
-      kubeletDownsMs,
+      faults: faults.filter(({ atMs }) => atMs > build.launchedAtMs - AFTERMATH_MS && atMs < build.atMs),
     };
     auditBuild(evidence, audit);
     if (over) auditOrphans(evidence, audit);
@@ -146,6 +151,11 @@ function auditBuild(evidence: BuildEvidence, audit: DrillAudit): void {
   auditReruns(evidence, audit, note);
   const nulls = [...evidence.jobs.values()].filter(({ verdict }) => verdict?.result === null);
   const unexplained = nulls.filter(({ name, verdict }) => !isExplained(name, verdict?.rule ?? "", evidence));
+  const surplus = launches.length - 1 - nulls.length - faultsThatTakeAway(evidence);
+  if (surplus > 0) {
+    counts.unexplainedRelaunches += surplus;
+    audit.remarks.push(`launched again ${surplus} times more than anything explains\n${describeBuild(evidence)}`);
+  }
   counts.nulls += nulls.length;
   counts.unexplainedNulls += unexplained.length;
 
@@ -193,12 +203,23 @@ function wasInVain(pod: PodEntry, { build, jobs, deletedByDrill }: BuildEvidence
   return deletedByDrill.has(pod.name) && !hasRunToItsEnd(pod, build);
 }
 
-function isExplained(jobName: string, rule: string, { allPods, deletedByDrill, build, kubeletDownsMs }: BuildEvidence): boolean {
+function isExplained(jobName: string, rule: string, { allPods, deletedByDrill, build, faults }: BuildEvidence): boolean {
   if (rule === "unclaimed") return true;
   const pods = allPods.filter(({ job }) => job === jobName);
   if (pods.some(({ name }) => deletedByDrill.has(name))) return true;
-  const wasKubeletDown = kubeletDownsMs.some((downMs) => downMs > build.launchedAtMs && downMs < build.atMs);
+  const wasKubeletDown = faults.some(({ fault }) => fault.kind === "kubelet-down");
   return KUBELET_RULES.has(rule) && wasKubeletDown && !pods.some((pod) => hasRunToItsEnd(pod, build));
+}
+
+/** How many faults may each have cost the build a launch. */
+function faultsThatTakeAway({ build: { plan }, faults }: BuildEvidence): number {
+  return faults.filter(({ fault }) => {
+    if (fault.kind === "server-killed") return fault.server === plan.server;
+    if (plan.server !== "geard") return false;
+    return (
+      fault.kind === "replica-killed" || fault.kind === "replica-terminated" || (fault.kind === "link-cut" && fault.server === "geard")
+    );
+  }).length;
 }
 
 /** Not ended by anybody else before. */

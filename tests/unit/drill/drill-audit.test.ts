@@ -159,6 +159,19 @@ describe("the audit of a drill", () => {
     });
   }
 
+  test("remarks a launch that no fault explains, where a server keeps what its worker loses", () => {
+    const [launch] = build().launches;
+    assert.ok(launch);
+    const twice = [launch, { ...launch, uuid: "u2" }];
+    const killed: ReportEntry = {
+      ...{ type: "fault", atMs: 9, outcome: "process 1" },
+      fault: { kind: "replica-killed", replica: 0, downMs: 1, index: 0, atMs: 9 },
+    };
+    const on = (server: BuildPlan["server"]) => seen(killed, build({ launches: twice, plan: plan({ server }) }), job("n1"), pod(1));
+    assert.deepEqual(on("gearmand"), { builds: 1, pods: 1, faults: 1, relaunches: 1, unexplainedRelaunches: 1 });
+    assert.deepEqual(on("geard"), { builds: 1, pods: 1, faults: 1, relaunches: 1 });
+  });
+
   test("does not pass where something else went wrong", () => {
     const trouble: ReportEntry = { type: "over", atMs: 1, troubles: ["replica-0: process 1 ended with exit code 1"] };
     assert.equal(isPassed(auditReport([RUN, build(), job("n1"), pod(1), trouble])), false);
