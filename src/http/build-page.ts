@@ -13,12 +13,12 @@ export interface BuildView {
 
 const BUILD_PATH = /^\/builds\/([a-z0-9.-]{1,253})$/;
 
-/** The page of one build that is under way, as plain text. Once it is delivered, its Job tells the rest. */
+/** The page of one build, as plain text, for as long as its Job is kept. */
 export function renderBuildPage(path: string, find: (number: string) => BuildView | undefined): Answer | undefined {
   const number = BUILD_PATH.exec(path)?.[1];
   if (number === undefined) return undefined;
   const build = find(number);
-  if (!build) return { status: 404, body: `Build ${number} is not under way here. Its Job, while it is kept: kubectl get job ${number}\n` };
+  if (!build) return { status: 404, body: `No build ${number} is under way, and its Job is not kept any more.\n` };
   const lines = [
     `Build      ${build.number}`,
     `Namespace  ${build.namespace}`,

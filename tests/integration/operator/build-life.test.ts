@@ -89,7 +89,7 @@ describe("a request", () => {
     assert.equal((await stage.recorded(await numberOf(build))).spec.ttlSecondsAfterFinished, 90);
   });
 
-  test("has a page while it is carried out, at the path that Zuul is given", async () => {
+  test("has a page at every replica while its Job is kept, at the path that Zuul is given", async () => {
     const finished = Promise.withResolvers<void>();
     await using stage = await startStage({ start, tasks: { unit: {} }, script: () => ({ finished: finished.promise }) });
     const build = await stage.submit("unit");
@@ -98,12 +98,19 @@ describe("a request", () => {
     await stage.reached("running");
     const { pathname } = new URL(String(dataOf(build)[0]?.url));
     assert.equal(pathname, `/builds/${number}`);
-    const page = () => fetch(`http://127.0.0.1:${stage.operator.ports.public}${pathname}`, { headers: { connection: "close" } });
-    assert.match(await (await page()).text(), /Step {7}running/);
+    const read = async (path: string) => {
+      const page = await fetch(`http://127.0.0.1:${stage.operator.ports.public}${path}`, { headers: { connection: "close" } });
+      return `${page.status} ${await page.text()}`;
+    };
+    assert.match(await read(pathname), /^200 .*Step {7}running/s);
+    await stage.startOperator();
+    await stage.operator.ready();
+    assert.match(await read(pathname), /^200 .*Step {7}running/s, "one that stands by knows it, too");
     finished.resolve();
     await answerOf(build);
     await stage.logged("recorded the build");
-    assert.equal((await page()).status, 404);
+    while (!/^200 .*Step {7}ended.*Result {5}SUCCESS/s.test(await read(pathname))) await new Promise((resolve) => setImmediate(resolve));
+    assert.match(await read("/builds/unit-0123456789abcdef"), /^404 /);
   });
 
   test("from each of several servers is answered there, and by one that comes later", async () => {
