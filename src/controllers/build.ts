@@ -3,6 +3,7 @@ import { type BuildState, hasEnded, hasStarted, hasTestBegun, isJobOver, observe
 import type { RequestRecord } from "../core/job-manifest.ts";
 import { readJobRecord } from "../core/job-record.ts";
 import type { Job } from "../core/kubernetes-objects.ts";
+import { isAnswer } from "../core/relaunch.ts";
 import { type EndRequest, endedBeforeStart, infrastructure, type ResultStyle, renderResult, type Verdict } from "../core/verdict.ts";
 import { renderFinalWorkData, STEPS, stepsDone, type WorkData } from "../core/work-data.ts";
 import { backoffMs } from "../runtime/backoff.ts";
@@ -174,8 +175,25 @@ export class Build {
 
   /** True while a relaunch by Zuul of the same build can be answered by this one: it neither ended in vain nor is it to end. */
   get isAdoptable(): boolean {
-    if (this.#requested === "stop" || this.#pod()?.isEnding) return false;
-    return this.#verdict === undefined || (this.#verdict.result !== null && this.#verdict.class !== "cancelled");
+    const state = this.#isOurs ? this.#state : this.#glance();
+    if (this.#requested === "stop" || ("pod" in state && state.pod?.isEnding)) return false;
+    const verdict = this.#verdict ?? this.#record.verdict ?? this.#foresee(state);
+    return verdict === undefined || isAnswer(verdict);
+  }
+
+  /** What becomes of a build by what is seen of it, though whoever carries it out may not have written that yet. */
+  #foresee(state: BuildState): Verdict | undefined {
+    const { limits, clock } = this.#options;
+    if (state.kind === "absent") return undefined;
+    const action = decideBuild({ state, requested: this.#requested, since: clock.now(), limits }, clock.now());
+    return action.kind === "finish" ? action.verdict : undefined;
+  }
+
+  /** As the caches show it, without a word to anyone. */
+  #glance(): BuildState {
+    const { cluster } = this.#options;
+    const job = cluster.cachedJob(this.namespace, this.#jobName);
+    return observeBuild(job, cluster.cachedPods(this.namespace, this.#jobName), cluster.killOf.bind(cluster));
   }
 
   /** True while a request for it is answered here. */
@@ -356,7 +374,7 @@ export class Build {
       this.#place();
       return true;
     }
-    this.#notePlaced(observeBuild(job, cluster.cachedPods(this.namespace, this.#jobName), cluster.killOf.bind(cluster)));
+    this.#notePlaced(this.#glance());
     await this.#wakeup.wait(LOOK_MS, stopping);
     return false;
   }

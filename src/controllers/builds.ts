@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { buildLimits } from "../core/build-limits.ts";
 import { refuseBuild } from "../core/build-refusal.ts";
-import { isJobOver, observeBuild } from "../core/build-state.ts";
+import { observeBuild } from "../core/build-state.ts";
 import { type ManifestSettings, renderJob } from "../core/job-manifest.ts";
 import { type JobRecord, readJobRecord } from "../core/job-record.ts";
 import type { Job } from "../core/kubernetes-objects.ts";
@@ -14,7 +14,7 @@ import {
   type RequestIdentity,
 } from "../core/names.ts";
 import { parseParameters, textParameter } from "../core/parameters.ts";
-import { relaunchKey } from "../core/relaunch.ts";
+import { isAnswer, relaunchKey } from "../core/relaunch.ts";
 import { parseStopRequest } from "../core/stop-request.ts";
 import { type TestTask, testTaskKey } from "../core/test-task.ts";
 import { configuration, type ResultStyle, renderResult, type Verdict } from "../core/verdict.ts";
@@ -322,7 +322,8 @@ export class Builds implements Service {
       const record = readJobRecord(job);
       if (!record || record.isCancelled || this.#builds.has(record.number)) continue;
       // The watch may not have shown yet what was written down last.
-      if (isAnswer(record.verdict) || this.#justDone.get(job.metadata.uid ?? "")?.hasAnswer) return this.#adopt(job, record);
+      if ((record.verdict && isAnswer(record.verdict)) || this.#justDone.get(job.metadata.uid ?? "")?.hasAnswer)
+        return this.#adopt(job, record);
     }
     return undefined;
   }
@@ -333,9 +334,8 @@ export class Builds implements Service {
     const job = cluster.cachedJob(namespace, jobName);
     if (!job || !this.#isStarted || this.#stopping.signal.aborted) return;
     const record = readJobRecord(job);
-    if (!record || record.isDelivered || this.#builds.has(record.number) || this.#isJustDone(job)) return;
-    // A Job with a verdict that is not over yet was to be deleted.
-    if (replicas.isHolder && (!record.verdict || !isJobOver(job))) this.#adopt(job, record);
+    if (!record || isWrittenDown(job, record) || this.#builds.has(record.number) || this.#isJustDone(job)) return;
+    if (replicas.isHolder) this.#adopt(job, record);
     if (!this.#earlyStops.take(record.number)) return;
     const build = this.#builds.get(record.number);
     if (build) build.requestStop();
@@ -406,8 +406,9 @@ export class Builds implements Service {
     const run = build.run(this.#stopping.signal).then((outcome) => {
       this.#builds.delete(build.number);
       for (const [request, answering] of this.#byRequest) if (answering === build) this.#byRequest.delete(request);
+      const { verdict } = build.report();
       if (build.jobUid !== undefined && outcome === "ended")
-        this.#justDone.set(build.jobUid, { atMs: clock.monotonicMs(), hasAnswer: isAnswer(build.report().verdict) });
+        this.#justDone.set(build.jobUid, { atMs: clock.monotonicMs(), hasAnswer: verdict !== undefined && isAnswer(verdict) });
       if (key !== undefined && this.#byRelaunchKey.get(key) === build) this.#byRelaunchKey.delete(key);
       this.#noteLast(taskKey, build);
       this.#countActive(taskKey, -1);
@@ -472,11 +473,11 @@ export class Builds implements Service {
   }
 }
 
-function requestKey({ server, functionName, unique }: RequestIdentity): string {
-  return JSON.stringify([server, functionName, unique]);
+/** A verdict alone is not the end: a Job that was to be deleted has one, too. */
+function isWrittenDown({ spec }: Job, { isDelivered, verdict }: JobRecord): boolean {
+  return isDelivered || (verdict !== undefined && spec?.ttlSecondsAfterFinished !== undefined);
 }
 
-/** Whether Zuul, had it heard this, would not launch the build again. */
-function isAnswer(verdict: Verdict | undefined): boolean {
-  return verdict !== undefined && verdict.result !== null && verdict.class !== "cancelled";
+function requestKey({ server, functionName, unique }: RequestIdentity): string {
+  return JSON.stringify([server, functionName, unique]);
 }

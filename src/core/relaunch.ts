@@ -1,5 +1,6 @@
 import { type Parameters, textParameter } from "./parameters.ts";
 import type { TestTask } from "./test-task.ts";
+import type { Verdict } from "./verdict.ts";
 
 /**
  * Zuul's ref of a build set (`Z` and a uuid4, `zuul/model.py`): new for every build set, so that a recheck or a new patchset never has
@@ -25,6 +26,11 @@ export function relaunchKey(
   const kept = [...parameters.values].filter(([name]) => !LAUNCH_PARAMETER.test(name));
   const spec = canonical({ namespace: task.metadata.namespace, name: task.metadata.name, spec: task.spec });
   return sha256Hex(JSON.stringify([functionName, spec, canonical(kept.sort(([a], [b]) => (a < b ? -1 : 1)))]));
+}
+
+/** Whether Zuul, had it heard this, would not launch the build again. */
+export function isAnswer(verdict: Verdict): boolean {
+  return verdict.result !== null && verdict.class !== "cancelled";
 }
 
 /** The same value with the members of all its objects in one order. */

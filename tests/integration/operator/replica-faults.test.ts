@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { JOBS } from "../../../src/kube/resource.ts";
+import { JOBS, PODS } from "../../../src/kube/resource.ts";
 import { startGeard } from "../../support/geard.ts";
 import { adminStatus } from "../../support/gearman-server.ts";
 import { untilStatus } from "../gearman/link-harness.ts";
@@ -69,6 +69,47 @@ describe("a replica that was replaced", () => {
     assert.equal((await answerOf(relaunch)).result, "SUCCESS");
     await stage.until(() => requestOf(stage, number).replica === holder.name, "the holder's name in the Job");
     assert.equal(stage.pods().length, 1);
+  });
+});
+
+describe("a holder that watches a build of another replica", () => {
+  test("does not take Zuul's relaunch for the one that has just ended in vain, though the other has not written that yet", async () => {
+    const { build, number, finish, holder, standby, ...rest } = await startTwo(geard);
+    await using stage = rest.stage;
+    const { drained } = await handOver(holder, standby);
+    const written = Promise.withResolvers<void>();
+    stage.kube.misbehave({ verb: "patch", resource: "jobs" }, { kind: "delay", until: written.promise });
+    stage.kube.delete(PODS, NAMESPACE, stage.pods()[0]?.metadata.name ?? "");
+    assert.equal((await answerOf(build)).result, null);
+    const relaunch = await stage.submit("unit", { parameters: CHANGE });
+    const other = await numberOf(relaunch);
+    finish();
+    assert.equal((await answerOf(relaunch)).result, "SUCCESS");
+    assert.notEqual(other, number);
+    written.resolve();
+    await drained;
+    assert.equal(recordOf(await stage.recorded(number)).isDelivered, true);
+  });
+
+  test("ends one that was to be deleted and has run since, while there was no operator", async () => {
+    const scheduled = Promise.withResolvers<void>();
+    await using stage = await startStage({ start: geard, tasks: { unit: {} }, script: () => ({ scheduled: scheduled.promise }) });
+    const holder = stage.replicas[0] as StagedReplica;
+    const fault = stage.kube.misbehave({ verb: "delete", resource: "jobs" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
+    const build = await stage.submit("unit", { parameters: CHANGE });
+    const number = await numberOf(build);
+    await stage.until(() => stage.pods().length === 1, "the pod");
+    await stage.stop(number);
+    await holder.logged("retries to delete the Job");
+    await stage.stopOperator(holder.operator);
+    scheduled.resolve();
+    await stage.until(() => stage.pods()[0]?.status?.phase === "Succeeded", "the end of the pod");
+    fault.stop();
+    const next = await stage.startReplica();
+    await next.logged("goes on with a build that was under way");
+    await next.logged("judged the build");
+    await stage.skip(121_000);
+    assert.deepEqual(recordOf(await stage.recorded(number)), { rule: "stopped", result: "ABORTED", isDelivered: false });
   });
 });
 
