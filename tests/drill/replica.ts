@@ -9,8 +9,8 @@ import { type ApiProxy, startApiProxy } from "./api-proxy.ts";
 import { type LinkProxy, startLinkProxy } from "./link-proxy.ts";
 
 const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
-/** Longer than any build of a drill: a replica that was told to stop has ended by then, or never will. */
-const STOP_LIMIT_MS = 120_000;
+/** A replica that was told to stop ends its builds first: the longest, and the silence of a watch that it must find out about (150 s). */
+const STOP_LIMIT_MS = 300_000;
 
 export interface ReplicaOptions {
   index: number;
