@@ -147,6 +147,7 @@ describe("stop:", () => {
     const build = await stage.submit("unit");
     const number = await numberOf(build);
     await stage.running(number);
+    await stage.reached("running");
     const outage = stage.outage();
     await stage.stop(number);
     await stage.logged("retries what the API server did not do");
