@@ -79,6 +79,7 @@ export class Build {
   readonly #waiting: WaitingWatch;
   readonly #record: BuildRecord;
   readonly #creation: JobCreation;
+  readonly #created = Promise.withResolvers<void>();
   #logger: Logger;
   #jobName: string;
   #createdJob: Job | undefined;
@@ -135,6 +136,16 @@ export class Build {
     return this.#jobName;
   }
 
+  /** Resolves once its Job is there, or there is to be none. */
+  get created(): Promise<void> {
+    return this.#created.promise;
+  }
+
+  /** When its Job was made (RFC 3339), or, without one yet, after all that are there. */
+  get createdAt(): string {
+    return this.#createdJob?.metadata.creationTimestamp ?? "9999";
+  }
+
   get jobUid(): string | undefined {
     return this.#createdJob?.metadata.uid;
   }
@@ -175,7 +186,8 @@ export class Build {
 
   /** True while a relaunch by Zuul of the same build can be answered by this one: it neither ended in vain nor is it to end. */
   get isAdoptable(): boolean {
-    const state = this.#isOurs ? this.#state : this.#glance();
+    // One that was adopted a moment ago may have ended while nobody looked.
+    const state = this.#isOurs && this.#state.kind !== "absent" ? this.#state : this.#glance();
     if (this.#requested === "stop" || ("pod" in state && state.pod?.isEnding)) return false;
     const verdict = this.#verdict ?? this.#record.verdict ?? this.#foresee(state);
     return verdict === undefined || isAnswer(verdict);
@@ -222,7 +234,9 @@ export class Build {
    */
   async run(stopping: AbortSignal): Promise<"ended" | "left"> {
     try {
-      const verdict = (await this.#create(stopping)) ?? (await this.#follow(stopping));
+      const unmade = await this.#create(stopping);
+      this.#created.resolve();
+      const verdict = unmade ?? (await this.#follow(stopping));
       if (verdict === "left" || stopping.aborted) return "left";
       this.#conclude(verdict);
       do {
@@ -240,6 +254,7 @@ export class Build {
       await this.#claim.fail();
       return "ended";
     } finally {
+      this.#created.resolve();
       this.#place();
       this.#slot?.release();
     }

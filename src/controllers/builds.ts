@@ -85,7 +85,7 @@ export class Builds implements Service {
   /** Builds by the requests they answer: whatever became of its TestTask, a request that comes again finds its build. */
   readonly #byRequest = new Map<string, Build>();
   /** Builds by what a relaunch by Zuul shares with them. */
-  readonly #byRelaunchKey = new Map<string, Build>();
+  readonly #byRelaunchKey = new Map<string, Set<Build>>();
   /** Jobs by uid whose builds have ended lately, oldest first, and whether with an answer that a relaunch may have. */
   readonly #justDone = new Map<string, { atMs: number; hasAnswer: boolean }>();
   #isStarted = false;
@@ -114,6 +114,11 @@ export class Builds implements Service {
     for (const build of this.#builds.values()) build.wake();
     if (!this.#options.replicas.isHolder) return;
     for (const job of this.#options.cluster.cachedJobs()) this.#adoptUnknown(job.metadata.namespace ?? "", job.metadata.name);
+  }
+
+  /** Resolves once the builds that are there now have their Jobs, or are not to have any. */
+  async created(): Promise<void> {
+    await Promise.all([...this.#builds.values()].map((build) => build.created));
   }
 
   /** Resolves once no build is carried out here and all answers were read, or `signal` aborts. */
@@ -314,8 +319,10 @@ export class Builds implements Service {
    * launch again what it has a result of, so the answer was lost between the server and Zuul.
    */
   #findEarlier(key: string): Build | undefined {
-    const running = this.#byRelaunchKey.get(key);
-    if (running) return running.isAdoptable ? running : undefined;
+    // Of several the newest: its Job was only made because all before it were in vain.
+    const running = [...(this.#byRelaunchKey.get(key) ?? [])].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+    const adoptable = running.find((build) => build.isAdoptable);
+    if (adoptable) return adoptable;
     for (const job of this.#options.cluster.cachedJobs()) {
       const { annotations, deletionTimestamp } = job.metadata;
       if (annotations?.[RELAUNCH_ANNOTATION] !== key || deletionTimestamp) continue;
@@ -400,7 +407,8 @@ export class Builds implements Service {
     const record = readJobRecord(job);
     this.#builds.set(build.number, build);
     if (record) this.#byRequest.set(requestKey(record), build);
-    if (key !== undefined) this.#byRelaunchKey.set(key, build);
+    const alike = key === undefined ? undefined : (this.#byRelaunchKey.get(key) ?? new Set());
+    if (key !== undefined && alike) this.#byRelaunchKey.set(key, alike.add(build));
     this.#countActive(taskKey, 1);
     claim?.(build);
     const run = build.run(this.#stopping.signal).then((outcome) => {
@@ -409,7 +417,8 @@ export class Builds implements Service {
       const { verdict } = build.report();
       if (build.jobUid !== undefined && outcome === "ended")
         this.#justDone.set(build.jobUid, { atMs: clock.monotonicMs(), hasAnswer: verdict !== undefined && isAnswer(verdict) });
-      if (key !== undefined && this.#byRelaunchKey.get(key) === build) this.#byRelaunchKey.delete(key);
+      alike?.delete(build);
+      if (key !== undefined && alike?.size === 0) this.#byRelaunchKey.delete(key);
       this.#noteLast(taskKey, build);
       this.#countActive(taskKey, -1);
       // It may have come back to this replica while it was left.

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { buildNumber, DELIVERED_ANNOTATION, VERDICT_ANNOTATION } from "../../../src/core/names.ts";
+import { JOBS, PODS } from "../../../src/kube/resource.ts";
+import { sha256Hex } from "../../../src/runtime/sha256.ts";
 import { startGeard } from "../../support/geard.ts";
 import { startGearmand } from "../../support/gearmand.ts";
-import { answerOf, numberOf, recordOf, type Stage, startStage } from "./stage.ts";
+import { answerOf, NAMESPACE, numberOf, recordOf, type Stage, startStage } from "./stage.ts";
 
 const gearmand = () => startGearmand();
 const geard = () => startGeard();
@@ -12,6 +15,15 @@ async function startNext(stage: Stage, config: object = {}): Promise<void> {
   const before = stage.log.items.filter(({ message }) => message === "takes builds").length;
   await stage.startOperator(config);
   await stage.logged("takes builds", before);
+}
+
+/** The unique of a request for `unit` whose number comes before this one. */
+function uniqueBefore(stage: Stage, number: string): string {
+  for (let count = 0; ; count += 1) {
+    const unique = `relaunch-${count}`;
+    const identity = { server: stage.link.address, functionName: "build:unit", unique };
+    if (buildNumber("unit", identity, sha256Hex) < number) return unique;
+  }
 }
 
 /** A build whose test runs until `finish` is called. */
@@ -172,5 +184,30 @@ describe("an operator that takes over", () => {
     finish();
     await stage.skip(121_000);
     assert.equal((await answerOf(other)).result, "SUCCESS");
+  });
+
+  test("answers Zuul's relaunch by the newest of its Jobs, not by one whose pod was lost and whose end nobody has written down", async () => {
+    const { build, number, finish, ...rest } = await startRunning(geard);
+    await using stage = rest.stage;
+    const [pod] = stage.pods();
+    stage.kube.delete(PODS, NAMESPACE, pod?.metadata.name ?? "");
+    assert.equal((await answerOf(build)).result, null);
+    await stage.recorded(number);
+    // Its Job is listed before the older one, so that the older one is adopted last.
+    const unique = uniqueBefore(stage, number);
+    const relaunched = await stage.submit("unit", { unique, parameters: CHANGE });
+    const second = await numberOf(relaunched);
+    assert.ok(second < number);
+    await stage.running(second);
+    await stage.stopOperator();
+    assert.equal((await answerOf(relaunched)).result, null);
+    const annotations = { [VERDICT_ANNOTATION]: null, [DELIVERED_ANNOTATION]: null };
+    stage.kube.patch(JOBS, NAMESPACE, number, { metadata: { annotations }, spec: { ttlSecondsAfterFinished: null } });
+    const again = await stage.submit("unit", { parameters: CHANGE });
+    await startNext(stage);
+    assert.equal(await numberOf(again), second);
+    finish();
+    assert.equal((await answerOf(again)).result, "SUCCESS");
+    assert.equal(stage.jobs().length, 2);
   });
 });
