@@ -32,6 +32,8 @@ import type { Logger } from "./runtime/logger.ts";
 import type { Service } from "./runtime/service.ts";
 import { VERSION } from "./version.ts";
 
+/** Of the two seconds in which another replica takes over: for Jobs that are being made, so that they are there to be counted. */
+const CREATION_GRACE_MS = 1000;
 /** How long writes to the API server that are under way may still take when the operator stops. */
 const STOP_GRACE_MS = 3000;
 
@@ -286,6 +288,7 @@ export function makeOperator(options: OperatorOptions): Operator {
       const isOver = new AbortController();
       const cancelTimer = clock.schedule(parseDurationMs(config.drain), () => isOver.abort());
       try {
+        await within(CREATION_GRACE_MS, builds.created(), clock);
         await replicas.resign();
         logger.info({ builds: builds.claimed, drain: config.drain }, "ends the builds under way");
         await builds.emptied(AbortSignal.any([signal, isOver.signal]));

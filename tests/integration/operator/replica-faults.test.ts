@@ -120,7 +120,8 @@ describe("a holder that cannot reach the API server", () => {
   ] as const) {
     test(`for ten seconds takes no builds, keeps those it has, and comes back, when that ${how}`, async () => {
       const finished = Promise.withResolvers<void>();
-      await using stage = await startStage({ start: gearmand, tasks: { unit: {} }, script: () => ({ finished: finished.promise }) });
+      const script = () => ({ finished: finished.promise });
+      await using stage = await startStage({ start: gearmand, proxiesApi: true, tasks: { unit: {} }, script });
       const holder = stage.replicas[0] as StagedReplica;
       const build = await stage.submit("unit");
       const number = await numberOf(build);
@@ -148,8 +149,8 @@ describe("a holder that cannot reach the API server", () => {
   test("forgets builds that wait for room and that it has lost: they hold nothing back later", async () => {
     const scheduled = Promise.withResolvers<void>();
     const config = { maxPending: 1 };
-    const stage0 = await startStage({ start: gearmand, config, tasks: { unit: {} }, script: () => ({ scheduled: scheduled.promise }) });
-    await using stage = stage0;
+    const script = () => ({ scheduled: scheduled.promise });
+    await using stage = await startStage({ start: gearmand, config, proxiesApi: true, tasks: { unit: {} }, script });
     const holder = stage.replicas[0] as StagedReplica;
     const standby = await stage.startReplica();
     const build = await stage.submit("unit");

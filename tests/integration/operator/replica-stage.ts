@@ -13,7 +13,8 @@ export const CHANGE = { ZUUL_REF: `refs/zuul/master/Z${"ab".repeat(16)}` };
 /** A holder with a build that runs until `finish` is called, and a standby. */
 export async function startTwo(start: typeof gearmand, spec: object = {}, config: object = {}) {
   const finished = Promise.withResolvers<void>();
-  const stage = await startStage({ start, config, tasks: { unit: spec }, script: () => ({ finished: finished.promise }) });
+  const script = () => ({ finished: finished.promise });
+  const stage = await startStage({ start, config, proxiesApi: true, tasks: { unit: spec }, script });
   const holder = stage.replicas[0] as StagedReplica;
   const standby = await stage.startReplica();
   const unique = crypto.randomUUID().replaceAll("-", "");

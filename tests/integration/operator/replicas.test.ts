@@ -104,6 +104,38 @@ describe("a replica that drains", () => {
     });
   }
 
+  test("hands over only once the Job of its latest build is there to be counted, or after a second", async () => {
+    await using stage = await startStage({ start: gearmand, tasks: { unit: { maxConcurrent: 1 } } });
+    const holder = stage.replicas[0] as StagedReplica;
+    const standby = await stage.startReplica();
+    const seen: string[] = [];
+    const leave = stage.kube.subscribe(({ rules, type, object }) => {
+      if (rules.plural === "jobs" && type === "ADDED") seen.push("job");
+      if (rules.plural === "leases" && object.spec?.holderIdentity === "") seen.push("released");
+    });
+    const create = { verb: "create", resource: "jobs" };
+    const late = Promise.withResolvers<void>();
+    stage.kube.misbehave(create, { kind: "delay", until: late.promise });
+    const arrived = stage.kube.nextCall(create, "arrived");
+    const builds = [await stage.submit("unit"), await stage.submit("unit")];
+    await arrived;
+    const drained = holder.operator.drain(never);
+    setTimeout(late.resolve, 100);
+    for (const build of builds) assert.equal((await answerOf(build)).result, "SUCCESS");
+    await drained;
+    leave();
+    assert.deepEqual(seen, ["job", "released", "job"]);
+    // One that cannot be made keeps nobody waiting.
+    const fault = stage.kube.misbehave(create, { kind: "hang" }, Number.POSITIVE_INFINITY);
+    const hanging = await stage.submit("unit");
+    await numberOf(hanging);
+    const next = await stage.startReplica();
+    await handOver(standby, next);
+    fault.stop();
+    standby.link.cut();
+    assert.equal((await answerOf(hanging)).result, "SUCCESS");
+  });
+
   test("and loses the link of its build gives it up: gearmand's requeue goes to the holder, in the same pod", async () => {
     const { build, number, finish, holder, standby, ...rest } = await startTwo(gearmand);
     await using stage = rest.stage;

@@ -36,6 +36,8 @@ export interface StageOptions {
   script?: (job: StoredObject) => PodScript;
   /** TestTasks by name: their spec, beside the image. */
   tasks?: Record<string, object>;
+  /** Each replica reaches the API server through a proxy of its own: what it sees and does takes a little longer. */
+  proxiesApi?: boolean;
   /** Default: started, and ready. */
   startsOperator?: boolean;
 }
@@ -57,6 +59,7 @@ export interface StagedReplica {
   readonly link: ProxyControl;
   /** That by which it takes `stop:`. */
   readonly manager: ProxyControl;
+  /** Its way to the API server, on a stage with `proxiesApi`. */
   readonly api: TcpProxy;
   /** Its calls to the API server, in order of arrival. */
   calls(match?: Partial<Pick<FakeCall, "verb" | "resource" | "name">>): FakeCall[];
@@ -125,6 +128,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
   let client: Awaited<ReturnType<typeof connectTestClient>> | undefined;
   const running: { operator: Operator; client: KubeClient; replica: StagedReplica }[] = [];
   const apis: TcpProxy[] = [];
+  let started = 0;
 
   let connecting: Promise<unknown> = Promise.resolve();
   /** One for all, one after another: geard queues one connection, and a burst of them waits for seconds of TCP's retries. */
@@ -155,9 +159,9 @@ export async function startStage(options: StageOptions): Promise<Stage> {
       return replica;
     },
     async startOperator(config = {}) {
-      const index = apis.length;
-      const api = await startTcpProxy({ port: Number(new URL(kube.url).port) });
-      apis.push(api);
+      const index = started++;
+      const api = options.proxiesApi ? await startTcpProxy({ port: Number(new URL(kube.url).port) }) : undefined;
+      if (api) apis.push(api);
       const text = JSON.stringify({
         namespaces: [NAMESPACE],
         gearman: { servers: [link.address] },
@@ -170,7 +174,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
         reports.push(report);
         metrics.noteCall(report);
       };
-      const kubeClient = await loadKubeClient({ kubeconfig: await writeKubeconfig(kube, api.address, index), clock, onCall });
+      const kubeClient = await loadKubeClient({ kubeconfig: await writeKubeconfig(kube, api?.address, index), clock, onCall });
       const operator = makeOperator({
         config: parseConfig(text, "test"),
         client: kubeClient,
@@ -321,10 +325,10 @@ export function recordOf(job: StoredObject): { rule: string | undefined; result:
   return { rule: verdict.rule, result: verdict.result, isDelivered: annotations["turbo-hipster.io/delivered"] !== undefined };
 }
 
-/** Through a proxy of its own; its token tells the replica's calls from others'. */
-async function writeKubeconfig(kube: FakeKube, address: string, index: number): Promise<string> {
+/** Its token tells the replica's calls from others'. */
+async function writeKubeconfig(kube: FakeKube, address: string | undefined, index: number): Promise<string> {
   const kubeconfig = JSON.parse(await readFile(kube.kubeconfig, "utf8"));
-  kubeconfig.clusters[0].cluster.server = `http://${address}`;
+  if (address) kubeconfig.clusters[0].cluster.server = `http://${address}`;
   kubeconfig.users[0].user = { token: tokenOf(index) };
   const path = join(kube.directory, `kubeconfig-${index}`);
   await writeFile(path, JSON.stringify(kubeconfig));
@@ -338,7 +342,7 @@ function tokenOf(index: number): string {
 interface ReplicaParts {
   operator: Operator;
   index: number;
-  api: TcpProxy;
+  api: TcpProxy | undefined;
   link: TcpProxy;
   kube: FakeKube;
   log: Inbox<LogLine>;
@@ -347,7 +351,11 @@ interface ReplicaParts {
 function makeReplica({ operator, index, api, link, kube, log }: ReplicaParts): StagedReplica {
   const isMine = (line: LogLine, message: string) => line.fields.operator === index && line.message === message;
   const replica: StagedReplica = {
-    ...{ operator, api },
+    operator,
+    get api() {
+      assert.ok(api, "the stage was started with proxiesApi");
+      return api;
+    },
     get name() {
       const ready = log.items.find((line) => isMine(line, "is ready"));
       assert.ok(ready, "the replica is ready");
