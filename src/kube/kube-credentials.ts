@@ -1,3 +1,4 @@
+import type { ChildProcess } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
@@ -12,6 +13,8 @@ export interface KubeConfigChoice {
   readonly kubeconfig?: string | undefined;
   /** Name of a context of it; without it the file's current-context. */
   readonly context?: string | undefined;
+  /** How long a credential plugin may take before it is killed; 30 s by default. */
+  readonly pluginMs?: number | undefined;
 }
 
 /** What a request needs to be let in. `connect` is the very same object until the TLS side of the credentials changes on disk. */
@@ -33,13 +36,19 @@ export interface KubeCredentials {
   reload(): void;
 }
 
+const PLUGIN_MS = 30_000;
+
 const SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
 /** Finds and reads the configuration. Throws an `InputError` that names file and remedy where it is missing, broken or has no such context. */
 export async function loadKubeCredentials(choice: KubeConfigChoice): Promise<KubeCredentials> {
   // client-node takes half a second and 85 MB to import, all of it even by way of dist/config.js: only commands that talk to a cluster pay.
   const clientNode = await import("@kubernetes/client-node");
-  const load = () => loadConfig(() => new clientNode.KubeConfig(), choice);
+  const load = () => {
+    const loaded = loadConfig(() => new clientNode.KubeConfig(), choice);
+    boundPlugins(loaded.config, choice.pluginMs ?? PLUGIN_MS);
+    return loaded;
+  };
   let loaded = load();
   const server = new URL(loaded.cluster.server);
   let source = makeAccessSource(loaded);
@@ -67,6 +76,22 @@ interface LoadedConfig {
   readonly from: string;
 }
 
+/** client-node waits for a plugin for ever, and with it all requests that come meanwhile. */
+function boundPlugins(config: KubeConfig, pluginMs: number): void {
+  type Run = (...args: unknown[]) => ChildProcess;
+  for (const authenticator of (config as unknown as { authenticators: { execFn?: Run }[] }).authenticators) {
+    const { execFn } = authenticator;
+    if (execFn === undefined) continue;
+    authenticator.execFn = (...args) => {
+      const plugin = execFn(...args);
+      const timer = setTimeout(() => plugin.kill("SIGKILL"), pluginMs);
+      // A command that is not there has an error and no exit.
+      for (const end of ["exit", "error"]) plugin.once(end, () => clearTimeout(timer));
+      return plugin;
+    };
+  }
+}
+
 function makeAccessSource({ config, user, from }: LoadedConfig) {
   // client-node makes a new undici Agent, and so a new TLS connection, of these options for every request. We keep the options, answer
   // "none" so that it makes nothing, and keep one dispatcher as long as they stay the same.
@@ -89,7 +114,7 @@ function makeAccessSource({ config, user, from }: LoadedConfig) {
     try {
       await config.applySecurityAuthentication(context as unknown as RequestContext);
     } catch (thrown) {
-      const why = coerceError(thrown).message.trim();
+      const why = coerceError(thrown).message.trim() || "its plugin failed without a word, or took too long";
       const message = `can't get the credentials of user "${user.name}" (${from}): ${why}`;
       throw new KubeError("TH_KUBE_CREDENTIALS", message, { cause: thrown, retryable: true });
     }

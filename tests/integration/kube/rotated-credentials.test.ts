@@ -217,6 +217,26 @@ async function untilAnswered(client: KubeClient): Promise<string> {
   }
 }
 
+describe("a plugin that hangs", () => {
+  it("is killed, its requests fail as trouble that passes, and the next one runs it again", async () => {
+    await using bench = await startTokenBench();
+    const { fake } = bench;
+    const plugin = join(fake.directory, "plugin");
+    const answer = `{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"first"}}`;
+    await writeFile(plugin, `#!/bin/sh\ntest -e ${plugin}.ran || { touch ${plugin}.ran; exec sleep 600; }\necho '${answer}'\n`);
+    await chmod(plugin, 0o755);
+    await fake.writeKubeconfig({ user: { exec: { apiVersion: "client.authentication.k8s.io/v1", command: plugin } } });
+    const client = await loadKubeClient({ kubeconfig: fake.kubeconfig, pluginMs: 500 });
+    const isPassing = (error: unknown) => {
+      assert.match((error as Error).message, /user "tester".*took too long/);
+      return hasCode("TH_KUBE_CREDENTIALS")(error) && (error as KubeError).retryable;
+    };
+    await Promise.all([1, 2, 3].map(() => assert.rejects(client.list(JOBS, "ci"), isPassing)));
+    await client.list(JOBS, "ci");
+    await client.close();
+  });
+});
+
 describe("certificates", () => {
   it("of the client are read again when their files are replaced, for the very next request", async () => {
     await using bench = await startCertificateBench();
