@@ -43,11 +43,12 @@ async function runOperator(flags: OperatorFlags): Promise<void> {
   });
   const operator = makeOperator({ config, client, clock: systemClock, logger, metrics });
   const [draining, stopping] = [new AbortController(), new AbortController()];
+  let signals = 0;
   const onSignal = (signal: NodeJS.Signals) => {
-    if (stopping.signal.aborted) process.exit(1);
-    const isSecond = draining.signal.aborted;
-    logger.info({ signal }, isSecond ? "leaves its builds to the next replica" : "stops");
-    (isSecond ? stopping : draining).abort();
+    signals += 1;
+    if (signals > 2) process.exit(1);
+    logger.info({ signal }, signals === 1 ? "stops" : "leaves its builds to the next replica");
+    (signals === 1 ? draining : stopping).abort();
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, onSignal);
   try {
