@@ -3,6 +3,7 @@ import { after, before, describe, type TestContext, test } from "node:test";
 import { waitUntil } from "../../deploy/local/wait-until.ts";
 import { DELIVERED_ANNOTATION, installationSelector, VERDICT_ANNOTATION } from "../../src/core/names.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import type { ChildExit } from "../support/child-process.ts";
 import { type GatedTest, type GatedTests, gatedParameters, makeGatedTests } from "../support/gated-tests.ts";
 import { startGeard } from "../support/geard.ts";
 import { adminStatus, type GearmanServer, type GearmanServerKind } from "../support/gearman-server.ts";
@@ -22,7 +23,7 @@ const LOSS_LIMIT_MS = 15_000 + 10_000;
 const STOPPED_MS = 30_000;
 const BUILDS = 50;
 /** Launched just before something happens: whichever replica they come to, and however far they are. */
-const ON_THEIR_WAY = 4;
+const ON_THEIR_WAY = 3;
 /** Of the builds of a task with a limit, as many as run at once. */
 const LIMITED = 5;
 /** What a replica says at a request for a build that another one had: from gearmand, from geard. */
@@ -223,6 +224,11 @@ async function expectOnePodEach(scene: Scene): Promise<void> {
   await scene.recorded();
 }
 
+async function expectExit(replica: OperatorProcess | undefined, exit: ChildExit): Promise<void> {
+  const exited = await replica?.child.exited;
+  assert.deepEqual(exited, exit, `${replica?.child.log()}\n${JSON.stringify(replica?.lines.slice(-20))}`);
+}
+
 /** Tells a holder to stop; how long its successor took, in milliseconds from when the first said so. */
 async function handOver(holder: OperatorProcess, next: OperatorProcess): Promise<number> {
   holder.child.kill("SIGTERM");
@@ -252,7 +258,7 @@ for (const kind of ["gearmand", "geard"] as const) {
       tell(t, await handOver(holder, next));
       await scene.startReplica();
       waiting = scene.launch(kind, 1, "second", "limited");
-      second = scene.launch(kind, 9, "second");
+      second = scene.launch(kind, 6, "second");
       await untilRunning([...first, ...second]);
       assert.equal(holder.child.hasExited, false);
       assert.equal(
@@ -265,7 +271,7 @@ for (const kind of ["gearmand", "geard"] as const) {
       const leaving = scene.replicas.find(({ child, lines }) => !child.hasExited && lines.some(({ msg }) => msg === "stops"));
       await scene.gates.open("first");
       await expectResults(first, once);
-      assert.deepEqual(await leaving?.child.exited, { code: 0, signal: null });
+      await expectExit(leaving, { code: 0, signal: null });
       await untilRunning(waiting);
     });
 
@@ -274,11 +280,11 @@ for (const kind of ["gearmand", "geard"] as const) {
       second.push(...scene.launch(kind, ON_THEIR_WAY, "second"));
       tell(t, await handOver(holder, next));
       await scene.startReplica();
-      const third = scene.launch(kind, 5, "third");
+      const third = scene.launch(kind, 3, "third");
       await untilRunning(third);
       await scene.gates.open("second");
       await expectResults([...waiting, ...second], once);
-      assert.deepEqual(await holder.child.exited, { code: 0, signal: null });
+      await expectExit(holder, { code: 0, signal: null });
       await scene.gates.open("third");
       await expectResults(third, once);
     });
@@ -304,8 +310,8 @@ describe("a holder that goes without having ended its builds", () => {
 
   /** On both servers, running: some that end before another replica may answer them, some after. */
   async function launchAll(gate: string): Promise<{ early: LaunchedBuild[]; late: LaunchedBuild[]; all: LaunchedBuild[] }> {
-    const early = kinds.flatMap((kind) => scene.launch(kind, 4, `${gate}-early`));
-    const late = kinds.flatMap((kind) => [...scene.launch(kind, 4, gate), ...scene.launch(kind, 1, gate, "limited")]);
+    const early = kinds.flatMap((kind) => scene.launch(kind, 3, `${gate}-early`));
+    const late = kinds.flatMap((kind) => [...scene.launch(kind, 3, gate), ...scene.launch(kind, 1, gate, "limited")]);
     await untilRunning([...early, ...late]);
     return { early, late, all: [...early, ...late] };
   }
@@ -317,7 +323,7 @@ describe("a holder that goes without having ended its builds", () => {
     const killedMs = Date.now();
     holder.child.kill("SIGKILL");
     await scene.gates.open("crash-early");
-    assert.deepEqual(await holder.child.exited, { code: null, signal: "SIGKILL" });
+    await expectExit(holder, { code: null, signal: "SIGKILL" });
     await scene.startReplica();
     const took = timeOf(await next.logged("takes builds")) - killedMs;
     t.diagnostic(`taken over ${took} ms after the kill`);
@@ -338,7 +344,7 @@ describe("a holder that goes without having ended its builds", () => {
     await holder.logged("ends the builds under way");
     await scene.gates.open("now-early");
     holder.child.kill("SIGTERM");
-    assert.deepEqual(await holder.child.exited, { code: 0, signal: null });
+    await expectExit(holder, { code: 0, signal: null });
     await scene.startReplica();
     await attached(next, late);
     await untilRunning(onTheirWay);
