@@ -1,6 +1,7 @@
 import type { Job, KubeEvent, KubeObject, Pod } from "../core/kubernetes-objects.ts";
 import { installationSelector, PARAMETERS_ANNOTATION, REQUEST_ANNOTATION } from "../core/names.ts";
 import type { Clock } from "../runtime/clock.ts";
+import { makeConcurrencyLimit } from "../runtime/concurrency-limit.ts";
 import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
@@ -20,6 +21,11 @@ const JOB_NAME_LABEL = "batch.kubernetes.io/job-name";
 
 /** The smallest that the API takes; see `core/build-state.ts`. */
 const ENDING_DEADLINE_SECONDS = 1;
+
+/** More at once make no API server quicker, only every answer later: of a thousand at once each took 4 s. */
+const CREATES_AT_ONCE = 32;
+/** What is written down after a build's answer must not keep others from being created. */
+const RECORDS_AT_ONCE = 8;
 
 /** How long the first list of Events is waited for. */
 const KILLS_PATIENCE_MS = 5000;
@@ -46,6 +52,8 @@ export class BuildObjects implements Service {
   readonly #jobs;
   readonly #pods;
   readonly #kills: KillEvents;
+  readonly #creates = makeConcurrencyLimit(CREATES_AT_ONCE);
+  readonly #records = makeConcurrencyLimit(RECORDS_AT_ONCE);
   readonly #warnings: WarningEvents;
   readonly #served: ServedNamespaces | undefined;
   /** `namespace/Job name` -> pods by name. */
@@ -156,7 +164,8 @@ export class BuildObjects implements Service {
   /** @throws KubeError when it may go better later, or when what is refused is not the Job itself. */
   async createJob(job: Job): Promise<{ kind: "created"; job: Job } | { kind: "exists" } | { kind: "refused"; message: string }> {
     try {
-      return { kind: "created", job: await this.#client.create<Job>(JOBS, job.metadata.namespace, job, this.#call) };
+      const create = () => this.#client.create<Job>(JOBS, job.metadata.namespace, job, this.#call);
+      return { kind: "created", job: await this.#creates.run(create) };
     } catch (error) {
       if (isAlreadyExists(error)) return { kind: "exists" };
       if (!(error instanceof KubeError) || error.retryable) throw error;
@@ -209,7 +218,8 @@ export class BuildObjects implements Service {
       ...Object.entries(spec).map(([key, value]) => ({ op: "add" as const, path: renderPointer("spec", key), value })),
     ];
     try {
-      await this.#client.jsonPatch(JOBS, namespace, name, operations, this.#call);
+      const patch = () => this.#client.jsonPatch(JOBS, namespace, name, operations, this.#call);
+      await (ttlSecondsAfterFinished === undefined ? patch() : this.#records.run(patch));
     } catch (error) {
       if (isTestFailed(error)) return false;
       if (!isNotFound(error)) throw error;
