@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { clusterPaths } from "../../deploy/local/cluster-paths.ts";
 import { renderJob } from "../../src/core/job-manifest.ts";
 import type { PodTemplate } from "../../src/core/kubernetes-objects.ts";
@@ -60,7 +62,11 @@ export async function openScaleRig({ cluster: name, maxBuilds, cpuProfile }: Sca
       program,
       config: { installation: INSTALLATION, namespaces: [namespace], gearman: { servers: [server.address] }, maxBuilds },
       clusterArgs: operatorArgs,
-      nodeArgs: [...WATCHED_NODE_ARGS, ...(cpuProfile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${cpuProfile}`])],
+      nodeArgs: [
+        ...imageNodeOptions(),
+        ...WATCHED_NODE_ARGS,
+        ...(cpuProfile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${cpuProfile}`]),
+      ],
       signal,
     }),
   );
@@ -78,6 +84,12 @@ export async function openScaleRig({ cluster: name, maxBuilds, cpuProfile }: Sca
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** The options that node has in the operator's image. */
+function imageNodeOptions(): string[] {
+  const dockerfile = readFileSync(join(import.meta.dirname, "..", "..", "deploy", "Dockerfile"), "utf8");
+  return /^ENV NODE_OPTIONS=(.+)$/m.exec(dockerfile)?.[1]?.split(" ") ?? [];
 }
 
 function taskSpec(labels: Record<string, string> = {}): TestTaskSpecAsWritten {
