@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { coerceError } from "../../src/runtime/errors.ts";
 import { auditReport, isPassed } from "./drill-audit.ts";
-import { openReport } from "./drill-report.ts";
+import { type DrillReport, openReport } from "./drill-report.ts";
 import { renderSummary } from "./drill-summary.ts";
 import { FAULT_KINDS, type FaultKind } from "./fault-plan.ts";
 import { runDrill } from "./run-drill.ts";
@@ -47,7 +47,7 @@ async function drill(flags: DrillFlags): Promise<void> {
   const report = openReport(path);
   const interrupted = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => interrupted.abort(new Error(`${signal}: goes on with --seed ${flags.seed} --resume K`)));
+    process.once(signal, () => interrupted.abort(new Error(`${signal}: --seed ${flags.seed} --resume ${nextFault(report)} goes on`)));
   }
   console.error(`the report is ${path}`);
   await runDrill({
@@ -62,6 +62,12 @@ async function drill(flags: DrillFlags): Promise<void> {
   console.error(`report: ${path}\nlogs of the replicas: ${logs}`);
   console.log(renderSummary(report.entries));
   process.exitCode = isPassed(audit) ? 0 : 1;
+}
+
+/** The first fault that was not made yet. */
+function nextFault({ entries }: DrillReport): number {
+  const last = entries.findLast((entry) => entry.type === "fault" || entry.type === "run");
+  return last?.type === "fault" ? last.fault.index + 1 : last?.type === "run" ? last.from : 0;
 }
 
 /** What the replicas have logged about the builds that a problem names. */
