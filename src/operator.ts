@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Config } from "./config.ts";
 import { Builds } from "./controllers/builds.ts";
+import { KeptJobs } from "./controllers/kept-jobs.ts";
 import { Replicas } from "./controllers/replicas.ts";
 import { TaskEvents } from "./controllers/task-events.ts";
 import { TemplateReviews } from "./controllers/template-reviews.ts";
@@ -144,11 +145,15 @@ export function makeOperator(options: OperatorOptions): Operator {
     observer: metrics,
     clock,
     logger,
-    onTaskActivity: () => testTasks.wake(),
+    onTaskActivity: () => {
+      testTasks.wake();
+      keptJobs.wake();
+    },
     onRefused: (taskKey, why) => testTasks.noteRefusal(taskKey, why),
     onJudged: (taskKey, verdict) => testTasks.noteVerdict(taskKey, verdict),
     onPendingChange: (count) => pool.setPaused(count >= (config.maxPending ?? Number.POSITIVE_INFINITY)),
   });
+  const keptJobs = new KeptJobs({ cluster: buildObjects, isHolder: () => roles.isHolder, maxKept: config.maxKeptJobs, clock, logger });
   const events = new TaskEvents({ writer: new TaskEventObjects({ client }), clock, logger });
   const reviews = new TemplateReviews({
     reviewer: new TemplateReviewer({ client }),
@@ -216,6 +221,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     }
     builds.noteReplicas();
     testTasks.wake();
+    keptJobs.wake();
   }
 
   /** What this replica's watches have missed of the holder's before it, must not be made once more. */
@@ -254,6 +260,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     await Promise.all([events.start(), reviews.start()]);
     await testTasks.start();
     await builds.start();
+    await keptJobs.start();
     await link.start();
     isReady = true;
     logger.info({ namespaces, servers: config.gearman.servers, installation, replica, version: VERSION }, "is ready");
@@ -305,7 +312,7 @@ export function makeOperator(options: OperatorOptions): Operator {
       const buildsEnded = builds.stop();
       await within(STOP_GRACE_MS, buildsEnded, clock);
       await replicas.stop();
-      await Promise.all([taskObjects.stop(), buildObjects.stop(), leases.stop()]);
+      await Promise.all([taskObjects.stop(), buildObjects.stop(), keptJobs.stop(), leases.stop()]);
       await beginning;
       await testTasks.stop();
       await Promise.all([events.stop(), reviews.stop()]);

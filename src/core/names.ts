@@ -7,6 +7,9 @@ export const MANAGED_BY = "turbo-hipster";
 export const INSTALLATION_LABEL = `${PREFIX}/installation`;
 export const TASK_LABEL = `${PREFIX}/task`;
 
+/** On a Job whose build is over and written down: when, as a count of ten minutes since 1970, so that the latest can be selected. */
+export const RECORDED_LABEL = `${PREFIX}/recorded`;
+
 /** On the Job: the Gearman function it was asked for under. */
 export const FUNCTION_ANNOTATION = `${PREFIX}/function`;
 /** On the Job: whose request it answers, a `RequestRecord` as JSON. */
@@ -23,6 +26,18 @@ export const VERDICT_ANNOTATION = `${PREFIX}/verdict`;
 export const DELIVERED_ANNOTATION = `${PREFIX}/delivered`;
 /** On the pod: the request's parameters, the received JSON text; a downward API volume makes it a file. */
 export const PARAMETERS_ANNOTATION = `${PREFIX}/parameters`;
+
+const RECORDED_MS = 600_000;
+
+export function recordedLabel(now: Date): string {
+  return String(Math.floor(now.getTime() / RECORDED_MS));
+}
+
+/** Select, together, the Jobs of all builds that are not over, or have been for ten minutes at most, whoever's clock it was. */
+export function unrecordedSelectors(now: Date): string[] {
+  const recent = [-1, 0, 1].map((change) => recordedLabel(new Date(now.getTime() + change * RECORDED_MS)));
+  return [`!${RECORDED_LABEL}`, `${RECORDED_LABEL} in (${recent.join(",")})`];
+}
 
 /** Selects what an installation made. */
 export function installationSelector(installation: string): string {

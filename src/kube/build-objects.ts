@@ -1,5 +1,12 @@
 import type { Job, KubeEvent, KubeObject, Pod } from "../core/kubernetes-objects.ts";
-import { installationSelector, PARAMETERS_ANNOTATION, REQUEST_ANNOTATION } from "../core/names.ts";
+import {
+  installationSelector,
+  PARAMETERS_ANNOTATION,
+  RECORDED_LABEL,
+  REQUEST_ANNOTATION,
+  recordedLabel,
+  unrecordedSelectors,
+} from "../core/names.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { makeConcurrencyLimit } from "../runtime/concurrency-limit.ts";
 import { coerceError } from "../runtime/errors.ts";
@@ -128,9 +135,10 @@ export class BuildObjects implements Service {
     }
   }
 
-  /** Resolves once Jobs and pods are known as they are now, whatever the watches have missed. */
+  /** Resolves once the Jobs of builds that are not over are known, and of the latest that are, whatever the watches have missed. */
   async refresh(): Promise<void> {
-    await Promise.all([this.#jobs.refresh(), this.#pods.refresh()]);
+    for (const watch of [this.#jobs, this.#pods]) watch.reconnect();
+    await this.#jobs.catchUp(unrecordedSelectors(this.#clock.now()));
   }
 
   /** By resource. */
@@ -196,7 +204,7 @@ export class BuildObjects implements Service {
   }
 
   /**
-   * With `request` only if that is the Job's annotation of this name, else it resolves with false: a Job changes all the time, so that its
+   * With a time to live it is the last write, and the Job is labelled as recorded. With `request` only if that is the Job's annotation of this name, else it resolves with false: a Job changes all the time, so that its
    * resourceVersion would refuse what concerns nobody else.
    */
   async annotateJob(
@@ -206,15 +214,18 @@ export class BuildObjects implements Service {
     options: { request?: string; ttlSecondsAfterFinished?: number } = {},
   ): Promise<boolean> {
     const { request, ttlSecondsAfterFinished } = options;
-    const spec = ttlSecondsAfterFinished === undefined ? {} : { ttlSecondsAfterFinished };
+    const isLast = ttlSecondsAfterFinished !== undefined;
+    const spec = isLast ? { ttlSecondsAfterFinished } : {};
+    const labels = isLast ? { [RECORDED_LABEL]: recordedLabel(this.#clock.now()) } : {};
     if (request === undefined) {
-      await this.#patchIfThere(JOBS, namespace, name, { metadata: { annotations }, spec });
+      await this.#patchIfThere(JOBS, namespace, name, { metadata: { annotations, labels }, spec });
       return true;
     }
     const pointer = (annotation: string) => renderPointer("metadata", "annotations", annotation);
     const operations: JsonPatchOperation[] = [
       { op: "test", path: pointer(REQUEST_ANNOTATION), value: request },
       ...Object.entries(annotations).map(([key, value]) => ({ op: "add" as const, path: pointer(key), value })),
+      ...Object.entries(labels).map(([key, value]) => ({ op: "add" as const, path: renderPointer("metadata", "labels", key), value })),
       ...Object.entries(spec).map(([key, value]) => ({ op: "add" as const, path: renderPointer("spec", key), value })),
     ];
     try {

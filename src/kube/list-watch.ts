@@ -69,10 +69,13 @@ export interface ListWatch<T extends KubeObject> extends Service {
   /** Resolves when `hasSynced`; rejects with `TH_KUBE_CLOSED` if it is stopped before. */
   synced(): Promise<void>;
   /**
-   * Lists anew what has been listed before, whatever the watches say: resolves once the cache is not older than this call. Tried for ever, as
-   * all else here, but not where the API server refuses it (403, 404); rejects with `TH_KUBE_CLOSED` when it is stopped.
+   * Whatever the watches say: resolves once the cache has all objects that these label selectors (beside its own) select, none of them older
+   * than this call. Tried for ever, as all else here, but not where the API server refuses it (403, 404); rejects with `TH_KUBE_CLOSED` when
+   * it is stopped.
    */
-  refresh(): Promise<void>;
+  catchUp(labelSelectors: readonly string[]): Promise<void>;
+  /** Watches over new connections, from what was seen last: those at hand may be dead. */
+  reconnect(): void;
   get(namespace: string, name: string): T | undefined;
   values(): Iterable<T>;
   /** Time since the server was last heard (list, event, bookmark, or a watch ended normally), of the namespace where it is longest. */
@@ -91,9 +94,6 @@ interface Scope<T extends KubeObject> {
   listed: boolean;
   /** Failures since the server was last of use. */
   failures: number;
-  /** How often a fresh list was asked for, and what of that the cache holds. */
-  refreshWanted: number;
-  refreshDone: number;
   /** Breaks off the watch, or the wait for the next try. */
   interruption: AbortController;
 }
@@ -103,7 +103,6 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
   const times = { ...DEFAULT_TIMES, ...options.times };
   const stopping = new AbortController();
   const trim = options.trim ?? (dropManagedFields as (object: KubeObject) => T);
-  const refreshes = new Set<{ look(): void; reject(error: Error): void }>();
   const waiting = new Set<{ resolve(): void; reject(error: Error): void }>();
   const names = options.namespaces === undefined ? [undefined] : [...new Set(options.namespaces)];
   const scopes = names.map((namespace) => makeScope(namespace));
@@ -114,7 +113,7 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
     const cache = makeObjectCache<T>({ trim, onChange: options.onChange, logger });
     return {
       ...{ namespace, cache, logger, resourceVersion: undefined, relistAt: 0, heardAt: clock.monotonicMs(), listed: false, failures: 0 },
-      ...{ refreshWanted: 0, refreshDone: 0, interruption: new AbortController() },
+      interruption: new AbortController(),
     };
   }
 
@@ -124,7 +123,6 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
 
   async function list(scope: Scope<T>): Promise<void> {
     const onPage = () => hear(scope);
-    const { refreshWanted } = scope;
     const query = { labelSelector, fieldSelector, signal: stopping.signal };
     const { items, resourceVersion } = await listAll(client, resource, scope.namespace, query, onPage, scope.cache.prepare);
     scope.cache.replace(items);
@@ -134,13 +132,24 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
       scope.listed = true;
       options.onListed?.(scope.namespace);
     }
-    noteRefreshed(scope, refreshWanted);
     if (scopes.every((each) => each.listed)) settleWaiting((each) => each.resolve());
   }
 
-  function noteRefreshed(scope: Scope<T>, count: number): void {
-    scope.refreshDone = count;
-    for (const each of [...refreshes]) each.look();
+  async function catchUpScope(scope: Scope<T>, only: string): Promise<void> {
+    const query = { labelSelector: labelSelector ? `${labelSelector},${only}` : only, fieldSelector, signal: stopping.signal };
+    for (let failures = 0; ; failures += 1) {
+      try {
+        const { items } = await listAll(client, resource, scope.namespace, query, () => hear(scope), scope.cache.prepare);
+        for (const item of items) scope.cache.put(item);
+        return;
+      } catch (thrown) {
+        if (stopping.signal.aborted) throw stoppedError();
+        const error = coerceError(thrown);
+        if (error instanceof KubeError && ["TH_KUBE_FORBIDDEN", "TH_KUBE_NOT_FOUND"].includes(error.code)) return;
+        scope.logger.warn({ error: error.message }, "lists anew again after a failure");
+      }
+      await clock.sleep(backoffMs(failures, times.backoffBaseMs, times.backoffMaxMs, random()), stopping.signal).catch(() => {});
+    }
   }
 
   /** Returns when the server ended the watch in the normal way. */
@@ -159,8 +168,7 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
 
   /** Lists if that is due, then watches until the watch ends. Returns how long to wait before the next round. */
   async function round(scope: Scope<T>): Promise<number> {
-    const isStale = clock.monotonicMs() >= scope.relistAt || scope.refreshDone < scope.refreshWanted;
-    if (scope.resourceVersion === undefined || isStale) await list(scope);
+    if (scope.resourceVersion === undefined || clock.monotonicMs() >= scope.relistAt) await list(scope);
     const startedAt = clock.monotonicMs();
     await watch(scope, scope.resourceVersion ?? "");
     if (clock.monotonicMs() - startedAt >= MIN_WATCH_MS) {
@@ -179,8 +187,6 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
 
   function afterFailure(scope: Scope<T>, thrown: unknown): number {
     const error = coerceError(thrown);
-    if (error instanceof KubeError && ["TH_KUBE_FORBIDDEN", "TH_KUBE_NOT_FOUND"].includes(error.code))
-      noteRefreshed(scope, scope.refreshWanted);
     const expired = error instanceof KubeError && error.code === "TH_KUBE_EXPIRED";
     if (expired) scope.resourceVersion = undefined;
     const delayMs = nextDelayMs(scope, error instanceof KubeError ? error.retryAfterMs : undefined);
@@ -220,7 +226,6 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
     async stop() {
       stopping.abort(stoppedError());
       settleWaiting((each) => each.reject(stoppedError()));
-      for (const each of refreshes) each.reject(stoppedError());
       await loops;
     },
     get hasSynced() {
@@ -231,24 +236,13 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
       if (stopping.signal.aborted) return Promise.reject(stoppedError());
       return new Promise((resolve, reject) => waiting.add({ resolve, reject }));
     },
-    async refresh() {
+    async catchUp(labelSelectors) {
       if (stopping.signal.aborted) throw stoppedError();
-      const wanted = scopes.filter(({ listed }) => listed).map((scope) => ({ scope, count: ++scope.refreshWanted }));
-      for (const { scope } of wanted) scope.interruption.abort();
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const refresh = {
-        look: () => {
-          if (wanted.every(({ scope, count }) => scope.refreshDone >= count)) resolve();
-        },
-        reject,
-      };
-      refreshes.add(refresh);
-      refresh.look();
-      try {
-        await promise;
-      } finally {
-        refreshes.delete(refresh);
-      }
+      const listed = scopes.filter((scope) => scope.listed);
+      await Promise.all(listed.flatMap((scope) => labelSelectors.map((only) => catchUpScope(scope, only))));
+    },
+    reconnect() {
+      for (const scope of scopes) scope.interruption.abort();
     },
     get(namespace, name) {
       const scope = scopes.length === 1 ? scopes[0] : scopes.find((each) => each.namespace === namespace);

@@ -17,6 +17,8 @@ export interface ObjectCache<T extends KubeObject> {
   values(): Iterable<T>;
   /** For each object of a full list, in any order. */
   prepare(object: KubeObject): ListedObject<T>;
+  /** Takes one object as it is now, prepared a while ago perhaps: what is there may be newer. */
+  put(listed: ListedObject<T>): void;
   /** Takes a full list, prepared with nothing in between, as the truth: tells what is new, changed or gone. */
   replace(listed: readonly ListedObject<T>[]): void;
   /** Takes one event that follows resourceVersion `seen` and returns what is seen now. An event that is not newer is dropped: it is a replay. */
@@ -57,6 +59,7 @@ export function makeObjectCache<T extends KubeObject>({ trim, onChange, logger }
     if (object === undefined) return;
     const before = objects.get(key)?.metadata;
     if (before !== undefined && before.uid !== object.metadata.uid) remove(key);
+    else if (isOlder(object.metadata, before)) return;
     objects.set(key, object);
     tell(key, object);
   }
@@ -69,6 +72,7 @@ export function makeObjectCache<T extends KubeObject>({ trim, onChange, logger }
     get: (key) => objects.get(key),
     values: () => objects.values(),
     prepare,
+    put,
     replace(listed) {
       const gone = new Set(objects.keys());
       for (const { key } of listed) gone.delete(key);
@@ -86,6 +90,12 @@ export function makeObjectCache<T extends KubeObject>({ trim, onChange, logger }
       return version;
     },
   };
+}
+
+/** A watch that goes on from what it saw last repeats what a list has shown since. */
+function isOlder(metadata: KubeObject["metadata"], than: KubeObject["metadata"] | undefined): boolean {
+  if (metadata.resourceVersion === undefined || than?.resourceVersion === undefined) return false;
+  return (compareResourceVersions(metadata.resourceVersion, than.resourceVersion) ?? 0) < 0;
 }
 
 function keyOf({ metadata }: KubeObject): string {

@@ -412,19 +412,20 @@ function holdContract(open: () => Promise<ContractTarget>): void {
       assert.equal(versions.size, 1);
     });
 
-    it("selects by label: equal, unequal, there, not there", async () => {
+    it("selects by label: equal, unequal, there, not there, one of several", async () => {
       const namespace = await target.makeNamespace();
       await create(JOBS, namespace, { ...suspendedJob("a"), metadata: { name: "a", labels: { app: "x", tier: "1" } } });
       await create(JOBS, namespace, { ...suspendedJob("b"), metadata: { name: "b", labels: { app: "y" } } });
       const names = async (labelSelector: string) =>
         (await client.list<StoredObject>(JOBS, namespace, { labelSelector })).items.map((item) => item.metadata.name).join();
-      assert.deepEqual(await Promise.all(["app=x", "app!=x", "tier", "!tier", "app=x,tier=1", "app=z"].map(names)), [
+      assert.deepEqual(await Promise.all(["app=x", "app!=x", "tier", "!tier", "app=x,tier=1", "app=z", "app in (z,x),tier"].map(names)), [
         "a",
         "b",
         "a",
         "b",
         "a",
         "",
+        "a",
       ]);
     });
 

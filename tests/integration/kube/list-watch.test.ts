@@ -381,7 +381,7 @@ describe("a list-watch's start and stop", () => {
     await assert.rejects(harness.listWatch.synced(), { code: "TH_KUBE_CLOSED" });
   });
 
-  it("lists anew when it is told to, though its watch says nothing", async () => {
+  it("catches up when it is told to, though its watch says nothing, with what is selected", async () => {
     await using harness = await makeHarness();
     const { fake, listWatch, put } = harness;
     await listWatch.start();
@@ -389,38 +389,57 @@ describe("a list-watch's start and stop", () => {
     fake.watches.silence();
     put("a");
     put("b");
-    await listWatch.refresh();
+    fake.patch(CONFIG_MAPS, "ci", "b", { metadata: { labels: { done: "true" } } });
+    await listWatch.catchUp(["!done"]);
+    assert.deepEqual(
+      [...listWatch.values()].map((object) => object.metadata.name),
+      ["a"],
+    );
+    await listWatch.catchUp(["!done", "done in (true)"]);
     assert.deepEqual(new Set([...listWatch.values()].map((object) => object.metadata.name)), new Set(["a", "b"]));
   });
 
-  it("refreshes as soon as the API server answers again", async () => {
-    await using harness = await makeHarness({ times: { backoffBaseMs: 60_000, backoffMaxMs: 60_000 } });
+  it("does not fall back behind what it has caught up with when the watch repeats how that came about", async () => {
+    await using harness = await makeHarness();
+    const { fake, listWatch, changes, put } = harness;
+    await listWatch.start();
+    await listWatch.synced();
+    fake.watches.silence();
+    put("a", { key: "1" });
+    put("a", { key: "2" });
+    await listWatch.catchUp(["!done"]);
+    assert.equal(listWatch.get("ci", "a")?.data?.key, "2");
+    listWatch.reconnect();
+    put("b");
+    await harness.until("b", isThere);
+    assert.deepEqual(changes, ["+ci/a", "+ci/b"]);
+    assert.equal(listWatch.get("ci", "a")?.data?.key, "2");
+  });
+
+  it("catches up as soon as the API server answers again", async () => {
+    await using harness = await makeHarness();
     const { fake, listWatch, put } = harness;
     await listWatch.start();
     await listWatch.synced();
-    const failing = fake.nextCall({ verb: "watch" }, "answered");
-    const fault = fake.misbehave({ verb: "watch" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
-    fake.cutConnections();
-    await failing;
-    // It waits for a minute now.
-    fault.stop();
+    const fault = fake.misbehave({ verb: "list" }, { kind: "status", code: 500 }, 3);
     put("a");
-    await listWatch.refresh();
+    await listWatch.catchUp(["!done"]);
+    assert.equal(fault.struck, 3);
     assert.notEqual(listWatch.get("ci", "a"), undefined);
   });
 
-  it("holds nobody up where a fresh list is refused, or when it is stopped", async () => {
-    await using harness = await makeHarness({ times: { backoffBaseMs: 60_000, backoffMaxMs: 60_000 } });
+  it("holds nobody up where catching up is refused, or when it is stopped", async () => {
+    await using harness = await makeHarness();
     const { fake, listWatch } = harness;
     await listWatch.start();
     await listWatch.synced();
     const refused = fake.misbehave({ verb: "list" }, { kind: "status", code: 403, reason: "Forbidden" }, Number.POSITIVE_INFINITY);
-    await listWatch.refresh();
+    await listWatch.catchUp(["!done"]);
     refused.stop();
     fake.misbehave({ verb: "list" }, { kind: "hang" }, Number.POSITIVE_INFINITY);
-    const stopped = assert.rejects(listWatch.refresh(), { code: "TH_KUBE_CLOSED" });
+    const stopped = assert.rejects(listWatch.catchUp(["!done"]), { code: "TH_KUBE_CLOSED" });
     await listWatch.stop();
     await stopped;
-    await assert.rejects(listWatch.refresh(), { code: "TH_KUBE_CLOSED" });
+    await assert.rejects(listWatch.catchUp([]), { code: "TH_KUBE_CLOSED" });
   });
 });

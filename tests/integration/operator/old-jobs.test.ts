@@ -13,6 +13,7 @@ function createDelivered(kube: FakeKube, count: number): void {
     "app.kubernetes.io/managed-by": "turbo-hipster",
     "turbo-hipster.io/installation": "turbo-hipster",
     "turbo-hipster.io/task": "unit",
+    "turbo-hipster.io/recorded": "1",
   };
   const template = { spec: { restartPolicy: "Never", containers: [{ name: "test", image: "test:1" }] } };
   for (let index = 0; index < count; index += 1) {
@@ -42,8 +43,18 @@ describe("an operator that finds many Jobs of builds that are done", () => {
     assert.deepEqual(new Set(calls.map(({ verb }) => verb)), new Set(["list", "watch"]));
     const pages = calls.filter(({ verb, resource }) => verb === "list" && resource === "jobs").map(({ query }) => query.get("limit"));
     assert.deepEqual(new Set(pages), new Set(["250"]));
-    // At its start, and once it is the holder.
-    assert.equal(pages.length, 6);
+    // Three at its start; once it is the holder, one for builds that are not over, and one for the latest that are.
+    assert.equal(pages.length, 5);
     assert.equal((await stage.scrape()).turbo_hipster_undelivered_builds, 0);
+  });
+
+  test("deletes the oldest of those that are too many", async () => {
+    await using stage = await startStage({ start, tasks: { unit: {} }, startsOperator: false, config: { maxKeptJobs: 100 } });
+    createDelivered(stage.kube, 260);
+    await stage.startOperator();
+    await stage.logged("takes builds");
+    await stage.until(() => stage.jobs().length === 100, "the end of all but the newest hundred");
+    const numbers = stage.jobs().map(({ metadata }) => Number(metadata.name.slice("old-".length)));
+    assert.equal(Math.min(...numbers), 160);
   });
 });

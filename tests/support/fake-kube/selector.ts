@@ -2,16 +2,21 @@ import { badRequest } from "./status-error.ts";
 
 export type Selector = (object: { metadata: { labels?: Record<string, string> } }) => boolean;
 
-/** `a=b`, `a==b`, `a!=b`, `a`, `!a`, joined by commas. Set-based selectors are refused: nobody here uses them. */
+/** `a=b`, `a==b`, `a!=b`, `a`, `!a`, `a in (b,c)`, joined by commas. Other set-based selectors are refused: nobody here uses them. */
 export function parseLabelSelector(text: string): Selector {
   const tests = text
-    .split(",")
+    .split(/,(?![^(]*\))/)
     .filter((part) => part.trim() !== "")
     .map(parseRequirement);
   return ({ metadata }) => tests.every((test) => test(metadata.labels ?? {}));
 }
 
 function parseRequirement(part: string): (labels: Record<string, string>) => boolean {
+  const set = /^\s*([\w./-]+)\s+in\s*\(([\w.,\s-]*)\)\s*$/.exec(part);
+  if (set) {
+    const values = new Set(set[2]?.split(",").map((value) => value.trim()));
+    return (labels) => values.has(labels[set[1] ?? ""] ?? "\0");
+  }
   const match = /^\s*(!?)([\w./-]+)\s*(?:(==?|!=)\s*([\w.-]*))?\s*$/.exec(part);
   if (!match) throw badRequest(`unable to parse requirement: ${part}`);
   const [, not, key = "", operator, value] = match;
