@@ -3,7 +3,7 @@ import { systemClock } from "../../src/runtime/clock.ts";
 import { readProcessUsage } from "./process-usage.ts";
 import type { PublishedOperator } from "./published-operator.ts";
 
-const IDLE_LIMIT_MS = 120_000;
+const IDLE_LIMIT_MS = 300_000;
 const ANSWER_LIMIT_MS = 10_000;
 const LOOK_MS = 250;
 const TIMER_MS = 20;
