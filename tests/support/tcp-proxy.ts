@@ -47,7 +47,10 @@ export async function startTcpProxy(target: { port: number; host?: string }): Pr
     const far = keep(connect({ port: target.port, host: target.host ?? "127.0.0.1", noDelay: true }));
     const passage: Passage = { near, far, greeting: undefined };
     passages.add(passage);
-    near.on("close", () => passages.delete(passage));
+    // One side may outlive the other, while the news of its end is kept back.
+    const forget = () => near.closed && far.closed && passages.delete(passage);
+    near.on("close", forget);
+    far.on("close", forget);
     pass(passage, "client");
     pass(passage, "server");
   });

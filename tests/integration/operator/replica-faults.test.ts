@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { JOBS, PODS } from "../../../src/kube/resource.ts";
 import { startGeard } from "../../support/geard.ts";
 import { adminStatus } from "../../support/gearman-server.ts";
-import { untilStatus } from "../gearman/link-harness.ts";
+import { untilStatus, within } from "../gearman/link-harness.ts";
 import { CHANGE, gearmand, handOver, requestOf, startTwo } from "./replica-stage.ts";
 import { answerOf, NAMESPACE, numberOf, recordOf, type Stage, type StagedReplica, startStage } from "./stage.ts";
 
@@ -23,37 +23,44 @@ function annotate(stage: Stage, number: string, annotations: Record<string, stri
 }
 
 describe("a replica that was replaced", () => {
-  test("while it slept changes nothing when it wakes, and answers nothing", async () => {
-    const { build, number, finish, holder, standby, ...rest } = await startTwo(gearmand);
-    await using stage = rest.stage;
-    const wake = holder.api.delay();
-    // Nothing of what becomes of its link reaches it.
-    holder.link.sever();
-    await standby.logged("takes builds");
-    await standby.logged("attaches a request to the build that is under way");
-    await stage.until(() => requestOf(stage, number).replica === standby.name, "the next one's name in the Job");
-    finish();
-    assert.equal((await answerOf(build)).result, "SUCCESS");
-    const job = await stage.recorded(number);
-    const before = writes(holder);
-    wake();
-    holder.link.cut();
-    await holder.logged("leaves the build to the replica that answers for it now");
-    const { drained } = await handOver(standby, holder);
-    await drained;
-    assert.equal((await answerOf(await stage.submit("unit"))).result, "SUCCESS");
-    assert.deepEqual(
-      writes(holder)
-        .slice(before.length)
-        .filter((body) => body.includes(number)),
-      [],
-    );
-    assert.deepEqual(
-      stage.jobs().find(({ metadata }) => metadata.name === number),
-      job,
-    );
-    assert.equal(stage.pods().length, 2);
-  });
+  for (const [what, isTold] of [
+    ["and its watches tell it first", true],
+    ["and nothing has told it yet", false],
+  ] as const) {
+    test(`while it slept changes nothing when it wakes, and answers nothing, ${what}`, async () => {
+      const { build, number, finish, holder, standby, ...rest } = await startTwo(gearmand);
+      await using stage = rest.stage;
+      const wake = holder.api.delay();
+      // Nothing of what becomes of its link reaches it.
+      holder.link.sever();
+      await standby.logged("takes builds");
+      await standby.logged("attaches a request to the build that is under way");
+      await stage.until(() => requestOf(stage, number).replica === standby.name, "the next one's name in the Job");
+      finish();
+      assert.equal((await answerOf(build)).result, "SUCCESS");
+      const job = await stage.recorded(number);
+      const before = writes(holder);
+      const written = stage.kube.nextCall({ verb: "patch", resource: "jobs", name: number });
+      if (isTold) wake();
+      else holder.api.cut();
+      holder.link.cut();
+      if (isTold) await holder.logged("leaves the build to the replica that answers for it now");
+      else assert.equal((await within(written, () => "it does not give the build up")).code, 422);
+      const { drained } = await handOver(standby, holder);
+      await drained;
+      assert.equal((await answerOf(await stage.submit("unit"))).result, "SUCCESS");
+      const after = writes(holder).slice(before.length);
+      assert.deepEqual(
+        after.filter((body) => body.includes(number)),
+        [],
+      );
+      assert.deepEqual(
+        stage.jobs().find(({ metadata }) => metadata.name === number),
+        job,
+      );
+      assert.equal(stage.pods().length, 2);
+    });
+  }
 
   test("by a name that someone has written into the Job gives the request back, and changes nothing", async () => {
     const { build, number, finish, holder, standby, ...rest } = await startTwo(geard);

@@ -21,6 +21,7 @@ export async function startTwo(start: typeof gearmand, spec: object = {}, config
   const build = await stage.submit("unit", { unique, parameters: CHANGE });
   const number = await numberOf(build);
   await stage.running(number);
+  await stage.reached("running");
   return { stage, holder, standby, build, number, unique, finish: () => finished.resolve() };
 }
 
