@@ -173,7 +173,7 @@ export class BuildObjects implements Service {
   async createJob(job: Job): Promise<{ kind: "created"; job: Job } | { kind: "exists" } | { kind: "refused"; message: string }> {
     try {
       const create = () => this.#client.create<Job>(JOBS, job.metadata.namespace, job, this.#call);
-      return { kind: "created", job: await this.#creates.run(create) };
+      return { kind: "created", job: trimJob(await this.#creates.run(create)) };
     } catch (error) {
       if (isAlreadyExists(error)) return { kind: "exists" };
       if (!(error instanceof KubeError) || error.retryable) throw error;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { INSTALLATION_LABEL, MANAGED_BY, MANAGED_BY_LABEL } from "../../../src/core/names.ts";
+import { INSTALLATION_LABEL, MANAGED_BY, MANAGED_BY_LABEL, REQUEST_ANNOTATION } from "../../../src/core/names.ts";
 import { BuildObjects } from "../../../src/kube/build-objects.ts";
 import { loadKubeClient } from "../../../src/kube/kube-client.ts";
 import { JOBS } from "../../../src/kube/resource.ts";
@@ -85,6 +85,39 @@ test("of a Job the cache keeps what is looked at, not its template", async () =>
   await stage.objects.synced();
   const spec = { template: { spec: { containers: [] } }, suspend: true, ttlSecondsAfterFinished: 60 };
   assert.deepEqual(stage.objects.cachedJob("one", "a")?.spec, spec);
+});
+
+test("of a Job that was created no more is held than of one in the cache", async () => {
+  await using stage = await startBuildObjects(() => {});
+  const template = { spec: { restartPolicy: "Never", containers: [{ name: "test", image: "i" }] } };
+  const creation = await stage.objects.createJob({ metadata: { name: "a", namespace: "one" }, spec: { backoffLimit: 0, template } });
+  assert.ok(creation.kind === "created");
+  assert.deepEqual(creation.job.spec, { template: { spec: { containers: [] } } });
+  assert.equal(creation.job.metadata.uid, stage.kube.get(JOBS, "one", "a").metadata.uid);
+});
+
+test("what is written down after an answer waits in line behind eight others, and keeps nothing else waiting", async () => {
+  const jobs = Array.from({ length: 12 }, (_, index) => `job-${index}`);
+  const request = "{}";
+  await using stage = await startBuildObjects((kube) => {
+    for (const name of jobs) {
+      createJob(kube, "one", name);
+      kube.patch(JOBS, "one", name, { metadata: { annotations: { [REQUEST_ANNOTATION]: request } } });
+    }
+  });
+  const release = Promise.withResolvers<void>();
+  const fault = stage.kube.misbehave(
+    { verb: "patch", resource: "jobs" },
+    { kind: "delay", until: release.promise },
+    Number.POSITIVE_INFINITY,
+  );
+  const write = (name: string) => stage.objects.annotateJob("one", name, { done: "yes" }, { request, ttlSecondsAfterFinished: 60 });
+  const writes = jobs.map(write);
+  // Each is a round trip: what was to arrive meanwhile has arrived.
+  for (let trips = 0; fault.struck < 8 || trips < 20; trips++) await stage.objects.getJob("one", "job-0");
+  assert.equal(fault.struck, 8);
+  release.resolve();
+  assert.deepEqual(new Set(await Promise.all(writes)), new Set([true]));
 });
 
 test("a Job is deleted by its uid, and another one that has its name by now stays", async () => {
