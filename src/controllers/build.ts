@@ -195,8 +195,11 @@ export class Build {
 
   /** What becomes of a build by what is seen of it, though whoever carries it out may not have written that yet. */
   #foresee(state: BuildState): Verdict | undefined {
-    const { limits, clock } = this.#options;
+    const { limits, clock, cluster } = this.#options;
     if (state.kind === "absent") return undefined;
+    // A Job that has succeeded had a pod that did: the watch of pods is behind.
+    const isBehind = state.kind === "lost" && !state.pod && cluster.cachedJob(this.namespace, this.#jobName)?.status?.succeeded;
+    if (isBehind) return undefined;
     const action = decideBuild({ state, requested: this.#requested, since: clock.now(), limits }, clock.now());
     return action.kind === "finish" ? action.verdict : undefined;
   }

@@ -98,6 +98,31 @@ describe("a holder that watches a build of another replica", () => {
     assert.equal(recordOf(await stage.recorded(number)).isDelivered, true);
   });
 
+  test("takes Zuul's relaunch for one whose Job has succeeded, though it has not seen its pod", async () => {
+    const finished = Promise.withResolvers<void>();
+    const script = () => ({ finished: finished.promise });
+    await using stage = await startStage({ start: geard, proxiesApi: true, tasks: { unit: {} }, script });
+    const holder = stage.replicas[0] as StagedReplica;
+    const standby = await stage.startReplica();
+    stage.kube.watches.silence("pods");
+    const fault = stage.kube.misbehave({ verb: "watch", resource: "pods" }, { kind: "hang" }, Number.POSITIVE_INFINITY);
+    const build = await stage.submit("unit", { parameters: CHANGE });
+    const number = await numberOf(build);
+    await stage.running(number);
+    await handOver(holder, standby);
+    // It can neither learn nor write down what becomes of its build.
+    holder.api.hold("client");
+    finished.resolve();
+    await stage.until(() => stage.jobs()[0]?.status?.succeeded === 1, "the end of the Job");
+    holder.link.cut();
+    assert.equal((await answerOf(build)).result, null);
+    const relaunch = await stage.submit("unit", { parameters: CHANGE });
+    assert.equal((await answerOf(relaunch)).result, "SUCCESS");
+    assert.deepEqual([await numberOf(relaunch), stage.pods().length], [number, 1]);
+    fault.stop();
+    holder.api.cut();
+  });
+
   test("ends one that was to be deleted and has run since, while there was no operator", async () => {
     const scheduled = Promise.withResolvers<void>();
     await using stage = await startStage({ start: geard, tasks: { unit: {} }, script: () => ({ scheduled: scheduled.promise }) });
