@@ -64,6 +64,7 @@ export async function openScaleRig({ cluster: name, maxBuilds, cpuProfile }: Sca
       clusterArgs: operatorArgs,
       nodeArgs: [
         ...imageNodeOptions(),
+        ...CONTAINER_NODE_ARGS,
         ...WATCHED_NODE_ARGS,
         ...(cpuProfile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${cpuProfile}`]),
       ],
