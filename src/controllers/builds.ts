@@ -324,16 +324,26 @@ export class Builds implements Service {
     const running = [...(this.#byRelaunchKey.get(key) ?? [])].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
     const adoptable = running.find((build) => build.isAdoptable);
     if (adoptable) return adoptable;
-    for (const job of this.#options.cluster.cachedJobs()) {
-      const { annotations, deletionTimestamp } = job.metadata;
-      if (annotations?.[RELAUNCH_ANNOTATION] !== key || deletionTimestamp) continue;
+    for (const job of this.#jobsOf(key)) {
       const record = readJobRecord(job);
       if (!record || record.isCancelled || this.#builds.has(record.number)) continue;
       // The watch may not have shown yet what was written down last.
-      if ((record.verdict && isAnswer(record.verdict)) || this.#justDone.get(job.metadata.uid ?? "")?.hasAnswer)
-        return this.#adopt(job, record);
+      const done = this.#justDone.get(job.metadata.uid ?? "");
+      // One without a verdict was left when this replica's role went, or is another's: it may run still, or have an answer.
+      if (!(record.verdict ? isAnswer(record.verdict) : (done?.hasAnswer ?? true))) continue;
+      const build = this.#adopt(job, record);
+      if (build.isAdoptable) return build;
     }
     return undefined;
+  }
+
+  /** The Jobs of this relaunch key, newest first. */
+  #jobsOf(key: string): Job[] {
+    const createdAt = (job: Job) => job.metadata.creationTimestamp ?? "";
+    return Iterator.from(this.#options.cluster.cachedJobs())
+      .filter(({ metadata }) => metadata.annotations?.[RELAUNCH_ANNOTATION] === key && !metadata.deletionTimestamp)
+      .toArray()
+      .sort((a, b) => (createdAt(a) < createdAt(b) ? 1 : -1));
   }
 
   /** Goes on with a build that another replica has begun, if it has not ended. */

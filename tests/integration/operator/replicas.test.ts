@@ -5,10 +5,24 @@ import { startGeard } from "../../support/geard.ts";
 import { adminStatus } from "../../support/gearman-server.ts";
 import { untilStatus } from "../gearman/link-harness.ts";
 import { CHANGE, gearmand, handOver, never, requestOf, startTwo } from "./replica-stage.ts";
-import { answerOf, NAMESPACE, numberOf, recordOf, type StagedReplica, startStage } from "./stage.ts";
+import { answerOf, NAMESPACE, numberOf, recordOf, type Stage, type StagedReplica, startStage } from "./stage.ts";
 
 const UNCLAIMED_MS = 121_000;
 const geard = () => startGeard();
+
+/** The next GRAB of a replica goes out, and its answer is on the way until `resume` lets it arrive. */
+function delayNextGrab(stage: Stage, { name }: StagedReplica): { asked: Promise<void>; resume: Promise<() => void> } {
+  const { promise: resume, resolve } = Promise.withResolvers<() => void>();
+  const grab = Buffer.from([0, 0x52, 0x45, 0x51, 0, 0, 0, 30]);
+  const link = stage.link.of(`/${name}/lane/`);
+  link.onChunk = (chunk, from) => {
+    if (from !== "client" || !chunk.includes(grab)) return;
+    link.onChunk = undefined;
+    // The question itself still goes out.
+    setImmediate(() => resolve(link.delay()));
+  };
+  return { asked: resume.then(() => {}), resume };
+}
 
 describe("of two replicas", () => {
   for (const [kind, start] of [
@@ -227,24 +241,37 @@ describe("a replica that drains", () => {
     holder.link.open();
   });
 
+  test("and is given Zuul's relaunch by a question it had asked before goes on with the Job that runs already", async () => {
+    const finished = Promise.withResolvers<void>();
+    await using stage = await startStage({ start: gearmand, tasks: { unit: {} }, script: () => ({ finished: finished.promise }) });
+    const first = stage.replicas[0] as StagedReplica;
+    const parameters = { ZUUL_REF: `refs/zuul/master/Z${"cd".repeat(16)}` };
+    const build = await stage.submit("unit", { parameters });
+    await stage.running(await numberOf(build));
+    const second = await stage.startReplica();
+    const { drained } = await handOver(first, second);
+    const third = await stage.startReplica();
+    const { resume, asked } = delayNextGrab(stage, second);
+    const relaunch = await stage.submit("unit", { parameters });
+    await asked;
+    const { drained: alsoDrained } = await handOver(second, third);
+    (await resume)();
+    assert.equal(await numberOf(relaunch), await numberOf(build));
+    finished.resolve();
+    assert.equal((await answerOf(relaunch)).result, "SUCCESS");
+    await Promise.all([drained, alsoDrained]);
+    assert.equal(stage.pods().length, 1);
+  });
+
   test("and is given one more build by a question it had asked before carries it out", async () => {
     await using stage = await startStage({ start: gearmand, tasks: { unit: {} } });
     const holder = stage.replicas[0] as StagedReplica;
     const standby = await stage.startReplica();
-    // The answer to its next GRAB is on the way while it hands over.
-    const asked = Promise.withResolvers<() => void>();
-    const grab = Buffer.from([0, 0x52, 0x45, 0x51, 0, 0, 0, 30]);
-    const link = stage.link.of(`/${holder.name}/lane/`);
-    link.onChunk = (chunk, from) => {
-      if (from !== "client" || !chunk.includes(grab)) return;
-      link.onChunk = undefined;
-      // The question itself still goes out.
-      setImmediate(() => asked.resolve(link.delay()));
-    };
+    const { resume, asked } = delayNextGrab(stage, holder);
     const build = await stage.submit("unit");
-    const resume = await asked.promise;
+    await asked;
     const { drained } = await handOver(holder, standby);
-    resume();
+    (await resume)();
     assert.equal((await answerOf(build)).result, "SUCCESS");
     await drained;
     assert.deepEqual([holder.count("accepts a build"), stage.pods().length], [1, 1]);
