@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { ensureImage } from "../../deploy/image.ts";
 import { certificatePaths } from "../../deploy/local/certificates.ts";
 import { clusterPaths } from "../../deploy/local/cluster-paths.ts";
-import { downCluster, type LocalCluster, loadImage, upCluster } from "../../deploy/local/local-cluster.ts";
+import { downCluster, findCluster, type LocalCluster, loadImage, upCluster } from "../../deploy/local/local-cluster.ts";
 import { runCommand } from "../../deploy/local/run-command.ts";
 import { applyTestTaskDefinition } from "../../deploy/local/test-task-definition.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { InputError } from "../../src/runtime/errors.ts";
 import { startGeard } from "../support/geard.ts";
 import { adminStatus, type GearmanServer, type GearmanServerKind } from "../support/gearman-server.ts";
 import { startGearmand } from "../support/gearmand.ts";
@@ -116,6 +117,12 @@ async function setScene(options: DrillOptions, stack: AsyncDisposableStack, nowM
   mkdirSync(logs, { recursive: true });
   const image = await ensureImage({ log });
   signal.throwIfAborted();
+  // Another drill's, perhaps: what is not this one's must not be taken down.
+  if ((await findCluster(clusterName, log)) !== null) {
+    throw new InputError(
+      `cluster ${clusterName} is up already; give another name with --cluster, or take it down: npm run cluster -- down --name ${clusterName}`,
+    );
+  }
   stack.defer(() => downCluster({ name: clusterName, log }));
   const cluster = await upCluster({ name: clusterName, log });
   signal.throwIfAborted();
