@@ -23,6 +23,7 @@ interface DrillFlags {
   report?: string;
 }
 
+const END_GRACE_MS = 3000;
 /** Lines of the replicas' logs about one build that are shown with a problem. */
 const MOST_LOG_LINES = 60;
 
@@ -102,3 +103,5 @@ try {
   console.error(coerceError(thrown).message);
   process.exitCode = 1;
 }
+// All that was made is gone by now; a socket that a fault has left half dead in this process must not keep it from ending.
+setTimeout(() => process.exit(), END_GRACE_MS).unref();
