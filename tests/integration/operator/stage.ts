@@ -243,6 +243,8 @@ export async function startStage(options: StageOptions): Promise<Stage> {
       for (let leftMs = ms; leftMs > 0; leftMs -= 10_000) {
         clock.skip(Math.min(leftMs, 10_000));
         await (await getClient()).status("H:none");
+        // What the server has answered others goes through the proxies of this process yet: a heartbeat that stays open for a minute is a dead link.
+        for (let count = 0; count < 20; count += 1) await turn();
       }
     },
     async skipTries(message, times) {
