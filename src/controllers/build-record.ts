@@ -26,6 +26,10 @@ export class BuildRecord {
   #jobName: string;
   /** The request as the Job has it, as far as is known. */
   #text: string | undefined;
+  /** The same, read; undefined for what is none. */
+  #stored: RequestRecord | undefined;
+  /** What was read last: builds look again and again, and the cache has another object when the Job has changed. */
+  #seen: Job | undefined;
   /** Those that ours has taken the place of: the watch may show them for a while yet. */
   readonly #former = new Set<string>();
   /** Ours, where the Job does not say it yet. */
@@ -36,7 +40,7 @@ export class BuildRecord {
   constructor(options: BuildRecordOptions) {
     this.#options = options;
     this.#jobName = options.job.metadata.name;
-    this.#text = options.job.metadata.annotations?.[REQUEST_ANNOTATION];
+    this.#setText(options.job.metadata.annotations?.[REQUEST_ANNOTATION]);
     this.#job = readJobRecord(options.job);
   }
 
@@ -64,7 +68,7 @@ export class BuildRecord {
   }
 
   get #request(): RequestRecord | undefined {
-    return this.#wanted ?? readRequestRecord(this.#text);
+    return this.#wanted ?? this.#stored;
   }
 
   /** The Job answers this request from now on. */
@@ -78,7 +82,7 @@ export class BuildRecord {
   found(job: Job, isClaimed: boolean): void {
     const ours = this.#request;
     this.#wanted = undefined;
-    this.#text = job.metadata.annotations?.[REQUEST_ANNOTATION];
+    this.#setText(job.metadata.annotations?.[REQUEST_ANNOTATION]);
     this.#job = readJobRecord(job);
     if (ours && isClaimed) this.claim(ours);
   }
@@ -95,13 +99,15 @@ export class BuildRecord {
 
   /** Reads the Job, as the watch shows it or fresh. Returns false when it answers the request of another replica, that came after ours. */
   observe(job: Job): boolean {
+    if (job === this.#seen) return true;
+    this.#seen = job;
     this.#job = readJobRecord(job) ?? this.#job;
     const text = job.metadata.annotations?.[REQUEST_ANNOTATION];
     if (text === this.#text || (text !== undefined && this.#former.has(text))) return true;
     const { replica } = this.#options;
-    const [before, now] = [readRequestRecord(this.#text), readRequestRecord(text)];
-    const wanted = this.#wanted;
+    const [before, wanted] = [this.#stored, this.#wanted];
     this.#replaceText(text);
+    const now = this.#stored;
     if (!now) {
       // Someone has spoilt it: no replica could read any more whose build it is.
       this.#wanted ??= before;
@@ -152,9 +158,15 @@ export class BuildRecord {
   }
 
   #replaceText(text: string | undefined): void {
+    const [before, stored] = [this.#text, this.#stored];
+    this.#setText(text);
     // What was spoilt in between replaces nothing: what stood before may stand again.
-    if (this.#text !== undefined && readRequestRecord(this.#text) && readRequestRecord(text)) this.#former.add(this.#text);
+    if (before !== undefined && stored && this.#stored) this.#former.add(before);
+  }
+
+  #setText(text: string | undefined): void {
     this.#text = text;
+    this.#stored = readRequestRecord(text);
   }
 
   #annotate(annotations: Record<string, string>, request?: string, ttlSecondsAfterFinished?: number): Promise<boolean> {

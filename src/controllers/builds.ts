@@ -169,18 +169,20 @@ export class Builds implements Service {
       build.requestStop();
       return;
     }
-    const job = this.#findJob(number);
-    if (job) {
-      this.#track(this.#answers, this.#cancel(job, number));
+    const found = this.#find(number);
+    if (found) {
+      this.#track(this.#answers, this.#cancel(found.job, number));
       return;
     }
     this.#options.logger.info({ build: number }, "remembers a stop for a build that is not known yet");
     this.#earlyStops.remember(number);
   }
 
-  #findJob(number: string): Job | undefined {
-    for (const job of this.#options.cluster.cachedJobs())
-      if (job.metadata.name.startsWith(number) && readJobRecord(job)?.number === number) return job;
+  #find(number: string): { job: Job; record: JobRecord } | undefined {
+    for (const job of this.#options.cluster.cachedJobs()) {
+      const record = job.metadata.name.startsWith(number) ? readJobRecord(job) : undefined;
+      if (record?.number === number) return { job, record };
+    }
     return undefined;
   }
 
@@ -218,9 +220,9 @@ export class Builds implements Service {
   report(number: string): BuildReport | undefined {
     const build = this.#builds.get(number);
     if (build) return build.report();
-    const job = this.#findJob(number);
-    const record = job && readJobRecord(job);
-    if (!record) return undefined;
+    const found = this.#find(number);
+    if (!found) return undefined;
+    const { job, record } = found;
     const { namespace, jobName, verdict, isCancelled } = record;
     const { cluster } = this.#options;
     const state = observeBuild(job, cluster.cachedPods(namespace, jobName), cluster.killOf.bind(cluster));

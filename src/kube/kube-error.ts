@@ -86,6 +86,11 @@ export function isTestFailed(error: unknown): boolean {
   return error instanceof KubeError && error.code === "TH_KUBE_TEST_FAILED";
 }
 
+/** The objects may not be seen, or there is no such namespace or resource: no trouble that passes by itself. */
+export function isNotToBeSeen(error: unknown): boolean {
+  return error instanceof KubeError && (error.code === "TH_KUBE_FORBIDDEN" || error.code === "TH_KUBE_NOT_FOUND");
+}
+
 /** The list or watch must begin anew: its resourceVersion or continue token is compacted away, or ahead of what this server knows. */
 export function isExpired(error: unknown): boolean {
   return error instanceof KubeError && error.code === "TH_KUBE_EXPIRED";

@@ -5,7 +5,7 @@ import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
 import type { KubeClient } from "./kube-client.ts";
-import { KubeError } from "./kube-error.ts";
+import { isNotToBeSeen, KubeError } from "./kube-error.ts";
 import { listAll } from "./list-all.ts";
 import { makeObjectCache, type ObjectCache } from "./object-cache.ts";
 import type { Resource } from "./resource.ts";
@@ -145,7 +145,7 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
       } catch (thrown) {
         if (stopping.signal.aborted) throw stoppedError();
         const error = coerceError(thrown);
-        if (error instanceof KubeError && ["TH_KUBE_FORBIDDEN", "TH_KUBE_NOT_FOUND"].includes(error.code)) return;
+        if (isNotToBeSeen(error)) return;
         scope.logger.warn({ error: error.message }, "lists anew again after a failure");
       }
       await clock.sleep(backoffMs(failures, times.backoffBaseMs, times.backoffMaxMs, random()), stopping.signal).catch(() => {});

@@ -1,5 +1,5 @@
 import type { Logger } from "../runtime/logger.ts";
-import { KubeError } from "./kube-error.ts";
+import { isNotToBeSeen } from "./kube-error.ts";
 
 export interface ServedNamespacesOptions {
   readonly namespaces: readonly string[];
@@ -41,7 +41,7 @@ export class ServedNamespaces {
       onFailure: (namespace = "", error) => {
         const before = standings.get(namespace);
         if (before?.kind === "listed") return;
-        const isRefused = error instanceof KubeError && ["TH_KUBE_FORBIDDEN", "TH_KUBE_NOT_FOUND"].includes(error.code);
+        const isRefused = isNotToBeSeen(error);
         standings.set(namespace, { kind: isRefused ? "refused" : "waiting", why: error.message });
         if (isRefused && before?.kind !== "refused") this.#warn(resource, namespace, error);
         this.#look(namespace);

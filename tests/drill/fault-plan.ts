@@ -1,5 +1,5 @@
 import type { GearmanServerKind } from "../support/gearman-server.ts";
-import { between, makeRandom } from "./random.ts";
+import { between, makeRandom } from "../support/random.ts";
 
 /** One thing that goes wrong. All times are milliseconds; `pick` in [0, 1) chooses among what is there at that moment. */
 export type FaultAction =

@@ -12,6 +12,7 @@ import { InputError } from "../../src/runtime/errors.ts";
 import { startGeard } from "../support/geard.ts";
 import { adminStatus, type GearmanServer, type GearmanServerKind } from "../support/gearman-server.ts";
 import { startGearmand } from "../support/gearmand.ts";
+import { makeRandom } from "../support/random.ts";
 import { startZuulLauncher, type ZuulLauncher } from "../support/zuul-launcher.ts";
 import { BuildFlow } from "./build-flow.ts";
 import { DRILL_JOBS } from "./build-plan.ts";
@@ -21,7 +22,6 @@ import type { DrillReport } from "./drill-report.ts";
 import { makeDrillTasks } from "./drill-tasks.ts";
 import { FaultMaker } from "./fault-maker.ts";
 import { type FaultKind, planFaults } from "./fault-plan.ts";
-import { makeRandom } from "./random.ts";
 import { Replica } from "./replica.ts";
 
 export interface DrillOptions {

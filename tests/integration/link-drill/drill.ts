@@ -12,9 +12,10 @@ import { startGeard } from "../../support/geard.ts";
 import { adminStatus, type GearmanServer, type GearmanServerKind } from "../../support/gearman-server.ts";
 import { startGearmand } from "../../support/gearmand.ts";
 import { type LossyProxy, startLossyProxy } from "../../support/lossy-proxy.ts";
+import { makeRandom } from "../../support/random.ts";
 import { startZuulLauncher, type ZuulLauncher } from "../../support/zuul-launcher.ts";
 import { auditDrill, type DrillAudit, type DrilledBuild, isZuulOwnResult } from "./drill-audit.ts";
-import { type BuildPlan, JOBS, makeRandom, planBuild, planTrouble, type Trouble, type TroubleKind } from "./drill-plan.ts";
+import { type BuildPlan, JOBS, planBuild, planTrouble, type Trouble, type TroubleKind } from "./drill-plan.ts";
 
 export interface DrillOptions {
   readonly kinds: readonly GearmanServerKind[];

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, type TestContext, test } from "node:test";
 import fc from "fast-check";
 import { fuzzParameters } from "../../support/fuzz.ts";
+import { makeRandom } from "../../support/random.ts";
 import { type CallFate, ReplicaWorld, type SimulatedReplica } from "./replica-world.ts";
 
 /** Everything is found again this long after the last trouble: a list that hangs, a write that comes late, Lease time. */
@@ -48,17 +49,6 @@ interface Step {
 
 const stepsOf = (command: fc.Arbitrary<Command>): fc.Arbitrary<Step[]> =>
   fc.array(fc.record({ afterMs: fc.integer({ min: 0, max: 15_000 }), command }), { minLength: 1, maxLength: 14 });
-
-/** mulberry32: small, quick, and the same from the same seed. */
-function makeRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 async function play(context: TestContext, seed: number, count: number, steps: readonly Step[]): Promise<void> {
   const random = makeRandom(seed);
