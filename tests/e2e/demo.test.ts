@@ -53,9 +53,12 @@ function startDemo(...args: string[]): RunningDemo {
   return watch(spawn("node", [...COMMAND.slice(1), ...args], { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] }));
 }
 
-/** The same in a terminal; what is written to the child's standard input is typed there. */
+/**
+ * The same in a terminal; what is written to the child's standard input is typed there. `exec`: a shell that stayed between them would get
+ * Ctrl-C too, and dash would end with 130 whatever the demo's own exit code is.
+ */
 function startDemoInTerminal(): RunningDemo {
-  return watch(spawn("script", ["-qefc", COMMAND.join(" "), "/dev/null"], { cwd: ROOT, stdio: ["pipe", "pipe", "pipe"] }));
+  return watch(spawn("script", ["-qefc", `exec ${COMMAND.join(" ")}`, "/dev/null"], { cwd: ROOT, stdio: ["pipe", "pipe", "pipe"] }));
 }
 
 function watch(child: ChildProcessByStdio<Writable | null, Readable, Readable>): RunningDemo {
