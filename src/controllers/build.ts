@@ -16,12 +16,15 @@ import { type BuildObserver, PhaseTimer } from "./build-observer.ts";
 import { BuildRecord } from "./build-record.ts";
 import { isRetryable, JobCreation, MAX_REFUSED_TRIES } from "./job-creation.ts";
 import type { Assignment, BuildCluster, ReplicaRoles, Slot } from "./ports.ts";
+import type { Rush } from "./rush.ts";
 import { WaitingWatch } from "./waiting-watch.ts";
 
 /** How long a Job that was created may be missing from the watch's cache before the API server is asked. */
 const CACHE_LAG_MS = 30_000;
 /** How often a build that nobody claims is looked at: there may be room for its request by now, or no more. */
 const CLAIM_LOOK_MS = 10_000;
+/** How long a build that has been answered stays unrecorded for the sake of others. */
+const MAX_GIVE_WAY_MS = 30_000;
 /** How often a build that another replica carries out is looked at when nothing of it changes. */
 const LOOK_MS = 30_000;
 
@@ -42,6 +45,7 @@ export interface BuildOptions {
   /** This one's name. */
   replica: string;
   replicas: ReplicaRoles;
+  rush: Rush;
   clock: Clock;
   logger: Logger;
   resultStyle: ResultStyle;
@@ -436,6 +440,7 @@ export class Build {
     if (state.kind !== this.#state.kind) {
       const wasThere = isAdopted && this.#state.kind === "absent" && state.kind === "running" && state.startedAt;
       this.#stateSince = wasThere ? new Date(Math.min(Date.parse(wasThere), clock.now().getTime())) : clock.now();
+      this.#options.rush.noteStep();
       this.#logger.info({ state: state.kind, pod: "pod" in state ? state.pod?.name : undefined }, "build reached a new state");
     }
     this.#state = state;
@@ -529,6 +534,8 @@ export class Build {
     if (!this.#createdJob && !this.#creation.mayExist) return true;
     const deliveredAt = isDelivered ? clock.now() : undefined;
     const pod = this.#pod();
+    // Zuul asks for no result again that it has: nobody waits for the record.
+    if (isDelivered && isAnswer(verdict)) await this.#giveWay(stopping);
     for (let attempt = 0; !stopping.aborted; attempt++) {
       try {
         if (!this.#createdJob) await this.#creation.deleteUnseen();
@@ -549,6 +556,17 @@ export class Build {
       }
     }
     return false;
+  }
+
+  /** Lets other builds go first while there are many. */
+  async #giveWay(stopping: AbortSignal): Promise<void> {
+    const { clock, rush } = this.#options;
+    const untilMs = clock.monotonicMs() + MAX_GIVE_WAY_MS;
+    while (!this.#claim.isClaimed && !stopping.aborted) {
+      const leftMs = Math.min(rush.leftMs, untilMs - clock.monotonicMs());
+      if (leftMs <= 0) return;
+      await this.#wakeup.wait(leftMs, stopping);
+    }
   }
 
   #makeLogger(): Logger {

@@ -31,6 +31,7 @@ import { Build, type BuildReport } from "./build.ts";
 import type { BuildObserver } from "./build-observer.ts";
 import { EarlyStops } from "./early-stops.ts";
 import type { Assignment, BuildCluster, ReplicaRoles, Slot } from "./ports.ts";
+import { Rush } from "./rush.ts";
 
 /** Tries at telling the replica that carries a build out that Zuul stopped it. */
 const MAX_STOP_TRIES = 10;
@@ -98,9 +99,11 @@ export class Builds implements Service {
   readonly #active = new Map<string, number>();
   readonly #last = new Map<string, LastBuild>();
   readonly #stopping = new AbortController();
+  readonly #rush: Rush;
 
   constructor(options: BuildsOptions) {
     this.#options = options;
+    this.#rush = new Rush(options.clock);
     this.#earlyStops = new EarlyStops(options.clock);
   }
 
@@ -396,6 +399,7 @@ export class Builds implements Service {
     const key = job.metadata.annotations?.[RELAUNCH_ANNOTATION];
     const onPlaced = () => this.#countPending(-1);
     this.#countPending(1);
+    this.#rush.noteStep();
     const nodeLabel = parseFunctionName(functionName)?.nodeLabel;
     const nodeLabels = nodeLabel === undefined ? [] : [nodeLabel];
     const build = new Build({
@@ -403,6 +407,7 @@ export class Builds implements Service {
       mayBeAskedLater: (server) => !hasRoom(taskKey) && (key !== undefined || handsOutAgain(server)),
       replica: this.#options.replica,
       replicas: this.#options.replicas,
+      rush: this.#rush,
       job,
       limits,
       workData,

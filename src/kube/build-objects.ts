@@ -1,12 +1,5 @@
-import type { Job, KubeEvent, KubeObject, Pod } from "../core/kubernetes-objects.ts";
-import {
-  installationSelector,
-  PARAMETERS_ANNOTATION,
-  RECORDED_LABEL,
-  REQUEST_ANNOTATION,
-  recordedLabel,
-  unrecordedSelectors,
-} from "../core/names.ts";
+import type { Condition, Container, ContainerStatus, Job, KubeEvent, KubeObject, Pod } from "../core/kubernetes-objects.ts";
+import { installationSelector, RECORDED_LABEL, REQUEST_ANNOTATION, recordedLabel, unrecordedSelectors } from "../core/names.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { makeConcurrencyLimit } from "../runtime/concurrency-limit.ts";
 import { coerceError } from "../runtime/errors.ts";
@@ -305,44 +298,64 @@ function partsOf(key: string): [namespace: string, name: string] {
   return [key.slice(0, separator), key.slice(separator + 1)];
 }
 
-/** A Job carries its whole pod template, parameters and script included: far more than anyone looks at here. */
+const METADATA = ["name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp"] as const;
+const CONDITION = ["type", "status", "reason", "message", "lastTransitionTime"] as const;
+const CONTAINER_STATUS = ["name", "state", "lastState", "started", "restartCount"] as const;
+
+/**
+ * A Job carries its whole pod template, parameters and script included: far more than anyone looks at here. Jobs and pods of builds that are
+ * over stay by the thousand, so that every field counts.
+ */
 function trimJob(object: KubeObject): Job {
-  const { apiVersion, kind, metadata, spec, status } = object as Job;
-  const { managedFields: _, ...kept } = metadata as Job["metadata"] & { managedFields?: unknown };
+  const { metadata, spec, status } = object as Job;
   return {
-    ...(apiVersion ? { apiVersion } : {}),
-    ...(kind ? { kind } : {}),
-    metadata: kept,
-    spec: {
-      template: { spec: { containers: [] } },
-      ...(spec?.suspend === undefined ? {} : { suspend: spec.suspend }),
-      ...(spec?.ttlSecondsAfterFinished === undefined ? {} : { ttlSecondsAfterFinished: spec.ttlSecondsAfterFinished }),
-    },
-    ...(status ? { status } : {}),
+    metadata: { ...pick(metadata, METADATA), ...pick(metadata, ["labels", "annotations"]) },
+    spec: { template: { spec: { containers: [] } }, ...(spec ? pick(spec, ["suspend", "ttlSecondsAfterFinished"]) : {}) },
+    ...(status ? { status: { ...pick(status, ["startTime", "active", "failed", "succeeded"]), ...trimConditions(status) } } : {}),
   };
 }
 
 function trimPod(object: KubeObject): Pod {
   const { metadata, spec, status } = object as Pod;
-  const { managedFields: _, annotations = {}, ...kept } = metadata as Pod["metadata"] & { managedFields?: unknown };
-  const { [PARAMETERS_ANNOTATION]: __, ...annotationsKept } = annotations;
-  const bare = ({ name, restartPolicy, resources }: NonNullable<Pod["spec"]>["containers"][number]) => ({
-    name,
-    ...(restartPolicy ? { restartPolicy } : {}),
-    ...(resources ? { resources } : {}),
-  });
+  const jobName = metadata.labels?.[JOB_NAME_LABEL];
   return {
-    metadata: { ...kept, annotations: annotationsKept },
+    metadata: { ...pick(metadata, METADATA), ...(jobName === undefined ? {} : { labels: { [JOB_NAME_LABEL]: jobName } }) },
     ...(spec
       ? {
           spec: {
-            containers: spec.containers.map(bare),
-            ...(spec.initContainers ? { initContainers: spec.initContainers.map(bare) } : {}),
-            ...(spec.nodeName ? { nodeName: spec.nodeName } : {}),
-            ...(spec.activeDeadlineSeconds === undefined ? {} : { activeDeadlineSeconds: spec.activeDeadlineSeconds }),
+            ...pick(spec, ["nodeName", "activeDeadlineSeconds"]),
+            containers: spec.containers.map(trimContainer),
+            ...(spec.initContainers ? { initContainers: spec.initContainers.map(trimContainer) } : {}),
           },
         }
       : {}),
-    ...(status ? { status } : {}),
+    ...(status
+      ? {
+          status: {
+            ...pick(status, ["phase", "reason", "message", "startTime"]),
+            ...trimConditions(status),
+            ...(status.initContainerStatuses ? { initContainerStatuses: status.initContainerStatuses.map(trimContainerStatus) } : {}),
+            ...(status.containerStatuses ? { containerStatuses: status.containerStatuses.map(trimContainerStatus) } : {}),
+          },
+        }
+      : {}),
   };
+}
+
+function trimContainer(container: Container): Container {
+  return pick(container, ["name", "restartPolicy", "resources"]);
+}
+
+function trimContainerStatus(status: ContainerStatus): ContainerStatus {
+  return pick(status, CONTAINER_STATUS);
+}
+
+function trimConditions({ conditions }: { conditions?: Condition[] }): { conditions?: Condition[] } {
+  return conditions ? { conditions: conditions.map((condition) => pick(condition, CONDITION)) } : {};
+}
+
+function pick<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> {
+  const picked: Partial<T> = {};
+  for (const key of keys) if (from[key] !== undefined) picked[key] = from[key];
+  return picked as Pick<T, K>;
 }

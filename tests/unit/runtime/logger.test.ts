@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
-import { makeLogger } from "../../../src/runtime/logger.ts";
+import { setImmediate as immediate } from "node:timers/promises";
+import { makeLogger, writePerTurn } from "../../../src/runtime/logger.ts";
 
 function startLogging(level: "debug" | "info" | "warn") {
   const lines: Record<string, unknown>[] = [];
@@ -33,5 +35,28 @@ describe("the logger", () => {
     assert.deepEqual(speak(), ["debug", "info", "warn", "error", "debug", "info", "warn", "error"]);
     logger.level = "error";
     assert.deepEqual(speak(), ["error", "error"]);
+  });
+
+  test("writes all lines of a turn at once, in their order, and long ones at once", async () => {
+    const writes: string[] = [];
+    const stream = writePerTurn({ write: (text) => void writes.push(text) });
+    const logger = makeLogger("info", stream);
+    for (const name of ["a", "b", "c"]) logger.info({}, name);
+    assert.equal(writes.length, 0, "nothing while the turn goes on");
+    await immediate();
+    assert.deepEqual(
+      writes.map((text) => text.split("\n").map((line) => line && JSON.parse(line).msg)),
+      [["a", "b", "c", ""]],
+    );
+    logger.info({ text: "x".repeat(70_000) }, "d");
+    assert.equal(writes.length, 2);
+  });
+
+  test("writes what is held when the process exits", () => {
+    const url = new URL("../../../src/runtime/logger.ts", import.meta.url);
+    const script = `import { makeLogger } from ${JSON.stringify(url.href)}; makeLogger("info").info({}, "last words"); process.exit(3);`;
+    const { status, stdout } = spawnSync(process.execPath, ["--input-type=module-typescript", "--eval", script], { encoding: "utf8" });
+    assert.equal(status, 3);
+    assert.equal(JSON.parse(stdout).msg, "last words");
   });
 });
