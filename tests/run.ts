@@ -96,7 +96,12 @@ async function runSuites(names: readonly string[], extra: readonly string[]): Pr
       const passed = join(state, `${name}.json`);
       const run = (concurrency: number, more: Record<string, string> = {}) => {
         const limits = [`--test-concurrency=${concurrency}`, `--test-timeout=${suite.timeoutMs}`, `--test-rerun-failures=${passed}`];
-        return exec(process.execPath, ["--test", "--import", LEAK_CHECK, ...limits, ...extra, ...files], { ...env, ...more }, suite.limitMs);
+        return exec(
+          process.execPath,
+          ["--test", "--import", LEAK_CHECK, ...limits, ...extra, ...files],
+          { ...env, ...more },
+          suite.limitMs,
+        );
       };
       let isPassed = (await run(suite.concurrency)) === 0;
       if (!isPassed && !interrupted) {

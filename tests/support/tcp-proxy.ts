@@ -1,4 +1,4 @@
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { type AddressInfo, createServer, Socket } from "node:net";
 
 type Side = "client" | "server";
 
@@ -32,28 +32,48 @@ interface Passage {
   greeting: string | undefined;
 }
 
-/** Between a client and a server on this machine, to break their connections without ending either. */
+/**
+ * Between a client and a server on this machine, to break their connections without ending either. Connects to the server one after another:
+ * a client that does so because geard listens for one at a time does not notice here when the server has taken its connection.
+ */
 export async function startTcpProxy(target: { port: number; host?: string }): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   const passages = new Set<Passage>();
   const all = makeControl(passages, () => true);
   const groups: { text: string; control: Control }[] = [];
+  let turn = Promise.resolve();
   const server = createServer({ noDelay: true }, (near) => {
     keep(near);
     if (!all.isOpen) {
       near.resetAndDestroy();
       return;
     }
-    const far = keep(connect({ port: target.port, host: target.host ?? "127.0.0.1", noDelay: true }));
+    const far = keep(new Socket().setNoDelay(true));
     const passage: Passage = { near, far, greeting: undefined };
     passages.add(passage);
     // One side may outlive the other, while the news of its end is kept back.
     const forget = () => near.closed && far.closed && passages.delete(passage);
     near.on("close", forget);
     far.on("close", forget);
-    pass(passage, "client");
     pass(passage, "server");
+    turn = turn.then(() => {
+      if (!near.destroyed && !far.destroyed) return connectTo(passage);
+      far.destroy();
+      near.destroy();
+    });
   });
+
+  /** Resolves when the server has taken the connection, or either side is gone. */
+  function connectTo(passage: Passage): Promise<void> {
+    const { near, far } = passage;
+    return new Promise((resolve) => {
+      near.once("close", () => resolve());
+      far.once("close", () => resolve());
+      far.connect({ port: target.port, host: target.host ?? "127.0.0.1" }, resolve);
+      // What the client has sent meanwhile waits in its socket, or in the server's.
+      pass(passage, "client");
+    });
+  }
 
   function keep(socket: Socket): Socket {
     sockets.add(socket);
