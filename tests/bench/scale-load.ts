@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Job, Pod, PodTemplate } from "../../src/core/kubernetes-objects.ts";
+import { RECORDED_LABEL } from "../../src/core/names.ts";
 import { STEPS } from "../../src/core/work-data.ts";
 import { renderZuulParameters, renderZuulPayload } from "../../src/core/zuul-parameters.ts";
 import type { GearmanClient } from "../../src/gearman/gearman-client.ts";
@@ -154,6 +155,15 @@ export async function clearJobs({ client, namespace }: LoadRig, signal: AbortSig
     if (jobs.length === 0 && pods.items.length === 0) return;
     await systemClock.sleep(LOOK_MS, signal);
   }
+}
+
+/** Deletes the Jobs of builds that are over, as their time to live does. */
+export async function clearRecordedJobs({ client, namespace }: LoadRig, signal: AbortSignal): Promise<void> {
+  const { items: jobs } = await listAll<Job>(client, JOBS, namespace, { labelSelector: RECORDED_LABEL, signal });
+  await inParallel(
+    jobs.filter(({ metadata }) => !metadata.deletionTimestamp),
+    ({ metadata }) => client.delete(JOBS, namespace, metadata.name, { propagationPolicy: "Background", signal }),
+  );
 }
 
 /** Rejects with the first failure, when all that was begun has ended. */

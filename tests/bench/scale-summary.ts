@@ -1,12 +1,11 @@
-import { quantile } from "./overhead-summary.ts";
 import type { ProcessorTimes } from "./scale-processes.ts";
 
 export interface ScaleReport {
-  /** From the first create until the container of the last bare Job was seen terminated; the median of the runs. */
+  /** From the first create until the container of the last bare Job was seen terminated; the mean of the runs. */
   bareSeconds: number;
-  /** From the first SUBMIT_JOB until the last WORK_COMPLETE, for as many builds; the median of the runs. */
+  /** From the first SUBMIT_JOB until the last WORK_COMPLETE, for as many builds; the mean of the runs. */
   buildsSeconds: number;
-  /** The median of the pairs' own. */
+  /** Of all seconds of the builds to all of the bare Jobs: a machine that is slower for a minute is so for a half of a pair, and the next time for the other. */
   ratio: number;
   /** Calls of the operator to the API server by verb, from its start to its end, divided by the builds. */
   requestsPerBuild: Record<string, number>;
@@ -51,17 +50,18 @@ export interface ScaleFacts {
 /** Good up to `ratio`; up to `ratioExplained` the cost of each request must be told. Memory may grow by `growth` after the burst. */
 const LIMITS = { ratio: 1.1, ratioExplained: 1.25, requests: 5, rssMb: 300, growth: 1.1, eventLoopP99Ms: 50 };
 
-/** Throws RangeError where there is no pair. */
+/** `pairs`: one at least. */
 export function summarizeScale({ pairs, calls, builds, rssMb, eventLoopP99Ms }: ScaleFacts): ScaleReport {
-  const median = (of: (pair: ScalePair) => number, digits: number) => Number(quantile(pairs.map(of), 0.5).toFixed(digits));
+  const mean = (of: (pair: ScalePair) => ScaleRun) => pairs.reduce((sum, pair) => sum + of(pair).seconds, 0) / pairs.length;
+  const [bareSeconds, buildsSeconds] = [mean(({ bare }) => bare), mean(({ builds: run }) => run)];
   const requestsPerBuild: Record<string, number> = {};
   for (const { verb, count } of calls) requestsPerBuild[verb] = (requestsPerBuild[verb] ?? 0) + count / builds;
   for (const [verb, count] of Object.entries(requestsPerBuild)) requestsPerBuild[verb] = Number(count.toFixed(3));
   const { idle, live1000, after10000 } = rssMb;
   return {
-    bareSeconds: median(({ bare }) => bare.seconds, 2),
-    buildsSeconds: median(({ builds: run }) => run.seconds, 2),
-    ratio: median(({ bare, builds: run }) => run.seconds / bare.seconds, 3),
+    bareSeconds: Number(bareSeconds.toFixed(2)),
+    buildsSeconds: Number(buildsSeconds.toFixed(2)),
+    ratio: Number((buildsSeconds / bareSeconds).toFixed(3)),
     requestsPerBuild,
     rssMb: { idle: round(idle), live1000: round(live1000), after10000: round(after10000) },
     eventLoopP99Ms: round(eventLoopP99Ms),
