@@ -204,6 +204,7 @@ export class Builds implements Service {
         await pause.wait(backoffMs(attempt, 250, 15_000), signal);
       }
     }
+    if (!signal.aborted) logger.error({ build: number, job: name }, "gives up passing a stop on: the build goes on");
   }
 
   /** A Gearman server has come or gone. */
