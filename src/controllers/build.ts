@@ -534,8 +534,9 @@ export class Build {
     if (!this.#createdJob && !this.#creation.mayExist) return true;
     const deliveredAt = isDelivered ? clock.now() : undefined;
     const pod = this.#pod();
-    // Zuul asks for no result again that it has: nobody waits for the record.
-    if (isDelivered && isAnswer(verdict)) await this.#giveWay(stopping);
+    const mustEnd = mustEndPod(this.#state);
+    // Zuul asks for no result again that it has: nobody waits for the record. But nothing is to run longer for that.
+    if (isDelivered && isAnswer(verdict) && !mustEnd) await this.#giveWay(stopping);
     for (let attempt = 0; !stopping.aborted; attempt++) {
       try {
         if (!this.#createdJob) await this.#creation.deleteUnseen();
@@ -543,7 +544,7 @@ export class Build {
           this.#yield();
           return false;
         }
-        if (pod && mustEndPod(this.#state)) await cluster.endPod(this.namespace, pod.name);
+        if (pod && mustEnd) await cluster.endPod(this.namespace, pod.name);
         this.#logger.info({ delivered: isDelivered, pod: pod?.name }, "recorded the build");
         return true;
       } catch (error) {

@@ -299,6 +299,7 @@ function partsOf(key: string): [namespace: string, name: string] {
 }
 
 const METADATA = ["name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp"] as const;
+const JOB_METADATA = [...METADATA, "labels", "annotations"] as const;
 const CONDITION = ["type", "status", "reason", "message", "lastTransitionTime"] as const;
 const CONTAINER_STATUS = ["name", "state", "lastState", "started", "restartCount"] as const;
 
@@ -309,7 +310,7 @@ const CONTAINER_STATUS = ["name", "state", "lastState", "started", "restartCount
 function trimJob(object: KubeObject): Job {
   const { metadata, spec, status } = object as Job;
   return {
-    metadata: { ...pick(metadata, METADATA), ...pick(metadata, ["labels", "annotations"]) },
+    metadata: pick(metadata, JOB_METADATA),
     spec: { template: { spec: { containers: [] } }, ...(spec ? pick(spec, ["suspend", "ttlSecondsAfterFinished"]) : {}) },
     ...(status ? { status: { ...pick(status, ["startTime", "active", "failed", "succeeded"]), ...trimConditions(status) } } : {}),
   };

@@ -147,10 +147,7 @@ export function renderRequest(jobName: string, uuid: string): string {
 export async function clearJobs({ client, namespace }: LoadRig, signal: AbortSignal): Promise<void> {
   for (;;) {
     const { items: jobs } = await listAll<Job>(client, JOBS, namespace, { signal });
-    await inParallel(
-      jobs.filter(({ metadata }) => !metadata.deletionTimestamp),
-      ({ metadata }) => client.delete(JOBS, namespace, metadata.name, { propagationPolicy: "Background", signal }),
-    );
+    await deleteJobs({ client, namespace }, jobs, signal);
     const pods = await client.list(PODS, namespace, { limit: 1, signal });
     if (jobs.length === 0 && pods.items.length === 0) return;
     await systemClock.sleep(LOOK_MS, signal);
@@ -160,7 +157,15 @@ export async function clearJobs({ client, namespace }: LoadRig, signal: AbortSig
 /** Deletes the Jobs of builds that are over, as their time to live does. */
 export async function clearRecordedJobs({ client, namespace }: LoadRig, signal: AbortSignal): Promise<void> {
   const { items: jobs } = await listAll<Job>(client, JOBS, namespace, { labelSelector: RECORDED_LABEL, signal });
-  await inParallel(
+  await deleteJobs({ client, namespace }, jobs, signal);
+}
+
+function deleteJobs(
+  { client, namespace }: Pick<LoadRig, "client" | "namespace">,
+  jobs: readonly Job[],
+  signal: AbortSignal,
+): Promise<void> {
+  return inParallel(
     jobs.filter(({ metadata }) => !metadata.deletionTimestamp),
     ({ metadata }) => client.delete(JOBS, namespace, metadata.name, { propagationPolicy: "Background", signal }),
   );

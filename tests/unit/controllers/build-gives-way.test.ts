@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { makeJob, makePod, terminated } from "../../support/build-objects.ts";
+import { makeJob, makePod, running, terminated } from "../../support/build-objects.ts";
 import type { Shown } from "../../support/pod-histories.ts";
 import { type StagedBuild, stageBuild } from "./staged-build.ts";
 
@@ -18,6 +18,18 @@ const LOST: Shown = {
   name: "lost",
   job: makeJob(),
   pods: [makePod({ metadata: { deletionTimestamp: "2026-11-01T00:00:00Z" }, status: { phase: "Failed", reason: "NodeLost" } })],
+};
+
+/** The test has ended, what runs beside it goes on. */
+const OUTLIVED: Shown = {
+  name: "outlived",
+  job: makeJob(),
+  pods: [
+    makePod({
+      spec: { containers: [{ name: "test" }, { name: "beside" }] },
+      status: { phase: "Running", containerStatuses: [terminated("test", 0), running("beside")] },
+    }),
+  ],
 };
 
 function rush({ rush }: StagedBuild): void {
@@ -69,6 +81,14 @@ describe("a build that has been answered, while many others come and go", () => 
     rush(staged);
     await staged.show(LOST, 0);
     assert.deepEqual([staged.answers, isRecorded(staged), staged.isOver], [["none"], true, true]);
+  });
+
+  test("is written down at once when containers outlive its test, so that they are ended at once", async () => {
+    const staged = stageBuild();
+    rush(staged);
+    await staged.show(OUTLIVED, 0);
+    assert.deepEqual([staged.answers, isRecorded(staged), staged.isToldToEnd], [["SUCCESS"], true, true]);
+    await staged.stop();
   });
 
   test("is left as it is when the replica stops", async () => {

@@ -7,7 +7,7 @@ import type { Job } from "../../../src/core/kubernetes-objects.ts";
 import { silentLogger } from "../../../src/runtime/logger.ts";
 import { makeJob } from "../../support/build-objects.ts";
 import type { Shown } from "../../support/pod-histories.ts";
-import { type ManualClock, makeManualClock } from "../gearman/manual-clock.ts";
+import { makeManualClock } from "../gearman/manual-clock.ts";
 
 const LIMITS = { podMs: 600_000, scheduleMs: undefined, pullMs: 600_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };
 const REQUEST = { server: "s", unique: "u", number: "unit-0123456789abcdef", logPath: null, replica: "one", since: "2026-11-01T00:00:00Z" };
@@ -20,7 +20,6 @@ const ANNOTATIONS = {
 /** A real build whose cluster shows what a test wants. */
 export interface StagedBuild {
   readonly build: Build;
-  readonly clock: ManualClock;
   readonly rush: Rush;
   /** What its requesters got: the result, or "none". */
   readonly answers: readonly string[];
@@ -44,8 +43,8 @@ export function stageBuild(): StagedBuild {
   const rush = new Rush(clock);
   const answers: string[] = [];
   const writes: Record<string, string>[] = [];
-  const seen: Shown[] = [];
   let shown: Shown = { name: "created", job: makeJob(), pods: [] };
+  const seen: Shown[] = [shown];
   let isToldToEnd = false;
   const cluster: BuildCluster = {
     createJob: async (job) => ({ kind: "created", job }),
@@ -106,7 +105,7 @@ export function stageBuild(): StagedBuild {
     isOver = true;
   });
   return {
-    ...{ build, clock, rush, answers, writes, seen, askAgain },
+    ...{ build, rush, answers, writes, seen, askAgain },
     get isToldToEnd() {
       return isToldToEnd;
     },
