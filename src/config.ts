@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
-import { isDuration } from "./core/duration.ts";
+import { isDuration } from "./core/kubernetes/duration.ts";
 import { InputError } from "./runtime/errors.ts";
 import { LOG_LEVELS } from "./runtime/logger.ts";
 import { VERSION } from "./version.ts";

@@ -4,11 +4,11 @@ import { globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { ensureImage } from "../deploy/image.ts";
-import { ensureDebianPackages } from "../deploy/local/debian-packages.ts";
 import { downCluster, loadImage, upCluster } from "../deploy/local/local-cluster.ts";
+import { ensureDebianPackages } from "../deploy/local/machine/debian-packages.ts";
 import { coerceError } from "../src/runtime/errors.ts";
-import { ensurePythonVenv } from "./support/python-venv.ts";
+import { ensureImage } from "../tools/image.ts";
+import { ensurePythonVenv } from "./support/zuul/python-venv.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 /** Fails every test that leaves a listener, socket, timer or process behind. */

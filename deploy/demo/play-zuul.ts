@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { renderZuulParameters, renderZuulPayload, zuulFunctionName } from "../../src/core/zuul-parameters.ts";
+import { submitBuild } from "../../src/commands/submit/submit-build.ts";
+import type { SubmitEnd, SubmitEvent } from "../../src/commands/submit/submit-event.ts";
+import { renderZuulParameters, renderZuulPayload, zuulFunctionName } from "../../src/core/zuul/launch-parameters.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
-import { submitBuild } from "../../src/submit/submit-build.ts";
-import type { SubmitEnd, SubmitEvent } from "../../src/submit/submit-event.ts";
 import type { PlannedBuild } from "./demo-builds.ts";
 import type { Screen } from "./screen.ts";
 

@@ -1,4 +1,4 @@
-import { createGitRepository, type GitFiles, type ZuulChange } from "../../tests/support/git-repository.ts";
+import { createGitRepository, type GitFiles, type ZuulChange } from "../../tests/support/git/git-repository.ts";
 
 /** A change of the sample project, with the number that Gerrit would have given it. */
 export interface SampleChange extends ZuulChange {

@@ -4,8 +4,8 @@ import { stringify } from "yaml";
 import { coerceError } from "../../src/runtime/errors.ts";
 import { type Child, startChild } from "../../tests/support/child-process.ts";
 import { findFreePort } from "../../tests/support/free-port.ts";
-import { startGearmand } from "../../tests/support/gearmand.ts";
-import { startGitDaemon } from "../../tests/support/git-daemon.ts";
+import { startGearmand } from "../../tests/support/gearman/gearmand.ts";
+import { startGitDaemon } from "../../tests/support/git/git-daemon.ts";
 
 /**
  * The demo's servers in a process of their own: gearmand, git daemon, operator. They end with it, whatever ends it. It ends by a signal,

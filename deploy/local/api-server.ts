@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { request } from "node:https";
 import { join } from "node:path";
-import type { ClusterAddresses } from "./cluster-network.ts";
 import type { ClusterPaths } from "./cluster-paths.ts";
-import { API_PORT } from "./cluster-programs.ts";
+import type { ClusterAddresses } from "./node/cluster-network.ts";
+import { API_PORT } from "./node/cluster-programs.ts";
 
 /** What the cluster's API server answers to the admin: the status code and the text; null when it does not answer within two seconds. */
 export function getFromApiServer(

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type ClusterAddresses, isForwarding, listRoutes, pickAddresses, setForwarding } from "./cluster-network.ts";
 import { CLUSTERS_DIRECTORY, CLUSTERS_LOCK, type ClusterPaths, clusterPaths } from "./cluster-paths.ts";
-import { withFileLock } from "./file-lock.ts";
+import { withFileLock } from "./machine/file-lock.ts";
+import { type ClusterAddresses, isForwarding, listRoutes, pickAddresses, setForwarding } from "./node/cluster-network.ts";
 
 /** What is written to `cluster.json` before anything of the cluster is started. */
 export interface ClusterState {

@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
-import { findNode, findRunningPrograms } from "./cluster-node.ts";
 import { clusterPaths } from "./cluster-paths.ts";
-import { apiServerUrl, renderPrograms } from "./cluster-programs.ts";
 import { listClusters, readState } from "./cluster-state.ts";
 import { nameFlag } from "./local-cluster.ts";
+import { findNode, findRunningPrograms } from "./node/cluster-node.ts";
+import { apiServerUrl, renderPrograms } from "./node/cluster-programs.ts";
 import { isClusterUp } from "./start-cluster.ts";
 
 /** Prints what of the cluster runs; true when all of it does and answers. */

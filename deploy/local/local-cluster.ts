@@ -1,16 +1,16 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { InputError, TurboHipsterError } from "../../src/runtime/errors.ts";
-import { removeCgroup } from "./cgroups.ts";
-import { type ClusterAddresses, disconnectNode } from "./cluster-network.ts";
-import { findNode, killNode } from "./cluster-node.ts";
 import { type ClusterPaths, clusterPaths } from "./cluster-paths.ts";
-import type { ClusterPlan } from "./cluster-programs.ts";
 import { readState, releaseState, reserveState } from "./cluster-state.ts";
-import { importImages } from "./containerd-images.ts";
-import { withFileLock } from "./file-lock.ts";
+import { removeCgroup } from "./machine/cgroups.ts";
+import { withFileLock } from "./machine/file-lock.ts";
+import { findPrerequisites, INSTEAD, requireClusterHost } from "./machine/prerequisites.ts";
+import { type ClusterAddresses, disconnectNode } from "./node/cluster-network.ts";
+import { findNode, killNode } from "./node/cluster-node.ts";
+import type { ClusterPlan } from "./node/cluster-programs.ts";
+import { importImages } from "./node/containerd-images.ts";
 import { buildParts, CLUSTER_PARTS } from "./parts.ts";
-import { findPrerequisites, INSTEAD, requireClusterHost } from "./prerequisites.ts";
 import { isClusterUp, startCluster } from "./start-cluster.ts";
 
 export const DEFAULT_CLUSTER = "turbo-hipster";

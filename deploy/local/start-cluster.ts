@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { TurboHipsterError } from "../../src/runtime/errors.ts";
 import { getFromApiServer } from "./api-server.ts";
 import { certificatePaths, makeCertificates } from "./certificates.ts";
-import { makeCgroup } from "./cgroups.ts";
-import { connectNode } from "./cluster-network.ts";
-import { type ClusterNode, findRunningPrograms, readLog, startNode, startProgram } from "./cluster-node.ts";
+import { makeCgroup } from "./machine/cgroups.ts";
+import { WaitError, waitUntil } from "./machine/wait-until.ts";
+import { connectNode } from "./node/cluster-network.ts";
+import { type ClusterNode, findRunningPrograms, readLog, startNode, startProgram } from "./node/cluster-node.ts";
 import {
   type ClusterPlan,
   certificateRequests,
@@ -14,10 +15,9 @@ import {
   renderConfigFiles,
   renderKubeconfig,
   renderPrograms,
-} from "./cluster-programs.ts";
-import { importImages, isContainerdListening } from "./containerd-images.ts";
-import { writePauseImage } from "./pause-image.ts";
-import { WaitError, waitUntil } from "./wait-until.ts";
+} from "./node/cluster-programs.ts";
+import { importImages, isContainerdListening } from "./node/containerd-images.ts";
+import { writePauseImage } from "./node/pause-image.ts";
 
 /** How long a step may take on a machine that is busy with other things. */
 const STEP_LIMIT_MS = 120_000;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { waitUntil } from "./wait-until.ts";
+import { waitUntil } from "./machine/wait-until.ts";
 
-const FILE = join(import.meta.dirname, "..", "..", "crds", "testtasks.turbo-hipster.io.yaml");
+const FILE = join(import.meta.dirname, "../../crds/testtasks.turbo-hipster.io.yaml");
 const NAME = "testtasks.turbo-hipster.io";
 const LIMIT_MS = 60_000;
 

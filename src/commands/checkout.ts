@@ -1,11 +1,11 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { Command, InvalidArgumentError } from "commander";
-import { runCheckout } from "../checkout/checkout.ts";
-import { makeGitEnvironment } from "../checkout/git-environment.ts";
-import { CHECKOUT_EXIT_CODES, type CheckoutProblem, planCheckout } from "../core/checkout-plan.ts";
-import { parseDurationMs } from "../core/duration.ts";
-import { type Parameters, parseParameters } from "../core/parameters.ts";
-import { cleanResultText } from "../core/result-text.ts";
+import { CHECKOUT_EXIT_CODES, type CheckoutProblem, planCheckout } from "../core/checkout/plan.ts";
+import { parseDurationMs } from "../core/kubernetes/duration.ts";
+import { type Parameters, parseParameters } from "../core/zuul/parameters.ts";
+import { cleanResultText } from "../core/zuul/result-text.ts";
+import { runCheckout } from "../in-pod/checkout/checkout.ts";
+import { makeGitEnvironment } from "../in-pod/checkout/git-environment.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 

@@ -1,8 +1,8 @@
 import { once } from "node:events";
 import { Command } from "commander";
 import { loadConfig } from "../config.ts";
-import { makeMetrics } from "../http/metrics.ts";
-import { loadKubeClient } from "../kube/kube-client.ts";
+import { loadKubeClient } from "../kube/client/kube-client.ts";
+import { makeMetrics } from "../metrics/metrics.ts";
 import { makeOperator } from "../operator.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { type LogLevel, makeLogger, type RootLogger } from "../runtime/logger.ts";

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "commander";
-import { parseDurationMs } from "../core/duration.ts";
+import { parseDurationMs } from "../core/kubernetes/duration.ts";
 import { coerceError } from "../runtime/errors.ts";
 
 /** For an option that may be given several times. */

@@ -1,12 +1,12 @@
 import { Command } from "commander";
-import type { KubeObject } from "../core/kubernetes-objects.ts";
-import { parseTestTask } from "../core/test-task.ts";
-import { ANSWER_TIMEOUT_MS, fetchFunctions, fetchWorkers } from "../gearman/gearman-admin.ts";
-import { GearmanError } from "../gearman/gearman-error.ts";
+import type { KubeObject } from "../core/kubernetes/objects.ts";
+import { parseTestTask } from "../core/test-task/test-task.ts";
+import { ANSWER_TIMEOUT_MS, fetchFunctions, fetchWorkers } from "../gearman/client/gearman-admin.ts";
+import { GearmanError } from "../gearman/wire/gearman-error.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { coerceError, InputError } from "../runtime/errors.ts";
-import { isAmiss, makeServerReport, renderServerReport, type TestTasksSeen } from "../status/server-report.ts";
 import { collect, parseTimeout } from "./option-parsers.ts";
+import { isAmiss, makeServerReport, renderServerReport, type TestTasksSeen } from "./status/server-report.ts";
 
 export interface StatusFlags {
   server: string;
@@ -102,9 +102,9 @@ function remedyOf({ code }: GearmanError): string {
 async function readTestTasks(flags: StatusFlags, signal: AbortSignal): Promise<TestTasksSeen> {
   // Slow to load, and the server has answered by now.
   const [{ loadKubeClient }, { listAll }, { TEST_TASKS }] = await Promise.all([
-    import("../kube/kube-client.ts"),
-    import("../kube/list-all.ts"),
-    import("../kube/resource.ts"),
+    import("../kube/client/kube-client.ts"),
+    import("../kube/watch/list-all.ts"),
+    import("../kube/client/resource.ts"),
   ]);
   const isAskedFor = flags.kubeconfig !== undefined || flags.context !== undefined || flags.namespace !== undefined;
   let client: Awaited<ReturnType<typeof loadKubeClient>> | undefined;

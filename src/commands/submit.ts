@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { coerceError, InputError } from "../runtime/errors.ts";
-import type { SubmitFlags } from "../submit/submit-request.ts";
 import { collect, parseTimeout } from "./option-parsers.ts";
+import type { SubmitFlags } from "./submit/submit-request.ts";
 
 interface Flags extends SubmitFlags {
   paramsFile?: string;
@@ -92,9 +92,9 @@ lost, it timed out or was withdrawn, or these arguments cannot be used)`;
 /** Does the command's work and returns its exit code. */
 export async function performSubmit(jobName: string, flags: Flags, world: SubmitCommandWorld): Promise<number> {
   const [{ makeSubmitRequest }, { submitBuild }, { renderEventJson, renderEventLine, submitExitCode }] = await Promise.all([
-    import("../submit/submit-request.ts"),
-    import("../submit/submit-build.ts"),
-    import("../submit/submit-event.ts"),
+    import("./submit/submit-request.ts"),
+    import("./submit/submit-build.ts"),
+    import("./submit/submit-event.ts"),
   ]);
   try {
     const fileParameters = flags.paramsFile === undefined ? undefined : await readText(flags.paramsFile);

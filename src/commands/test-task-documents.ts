@@ -1,6 +1,6 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, type Tags } from "yaml";
-import { parseTestTask, TEST_TASK_API_VERSION, TEST_TASK_GROUP, TEST_TASK_KIND, type TestTask } from "../core/test-task.ts";
-import type { Problem } from "../core/test-task-schema-problem.ts";
+import type { Problem } from "../core/test-task/problem.ts";
+import { parseTestTask, TEST_TASK_API_VERSION, TEST_TASK_GROUP, TEST_TASK_KIND, type TestTask } from "../core/test-task/test-task.ts";
 import { coerceError } from "../runtime/errors.ts";
 
 /** A problem with its place in the text; lines and columns count from 1. `path` is empty when the text is no YAML. */

@@ -1,6 +1,6 @@
-import type { Job, KubeEvent, Pod } from "../core/kubernetes-objects.ts";
-import type { ReviewedObject, TemplateReview } from "../core/template-review.ts";
-import type { TestTaskEvent } from "../core/test-task-events.ts";
+import type { ReviewedObject, TemplateReview } from "../core/job/template-review.ts";
+import type { Job, KubeEvent, Pod } from "../core/kubernetes/objects.ts";
+import type { TestTaskEvent } from "../core/task-status/events.ts";
 
 /** A place in a bounded number of builds; releasing it twice is releasing it once. */
 export interface Slot {

@@ -1,14 +1,14 @@
 import { randomBytes } from "node:crypto";
 import type { Command } from "commander";
-import { ensureImage } from "../../deploy/image.ts";
 import { downCluster, findCluster, loadImage, upCluster } from "../../deploy/local/local-cluster.ts";
-import { TEST_TASK_API_VERSION, TEST_TASK_KIND } from "../../src/core/test-task.ts";
-import { renderTestTaskCrd } from "../../src/core/test-task-crd.ts";
-import { type KubeClient, loadKubeClient } from "../../src/kube/kube-client.ts";
-import { isAlreadyExists, isNotFound } from "../../src/kube/kube-error.ts";
-import { type Resource, TEST_TASKS } from "../../src/kube/resource.ts";
+import { renderTestTaskCrd } from "../../src/core/test-task/crd.ts";
+import { TEST_TASK_API_VERSION, TEST_TASK_KIND } from "../../src/core/test-task/test-task.ts";
+import { type KubeClient, loadKubeClient } from "../../src/kube/client/kube-client.ts";
+import { isAlreadyExists, isNotFound } from "../../src/kube/client/kube-error.ts";
+import { type Resource, TEST_TASKS } from "../../src/kube/client/resource.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { InputError } from "../../src/runtime/errors.ts";
+import { ensureImage } from "../../tools/image.ts";
 import type { BenchWorld } from "./bench.ts";
 
 const NAMESPACES: Resource = { group: "", version: "v1", plural: "namespaces" };

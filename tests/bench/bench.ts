@@ -1,10 +1,10 @@
 // `npm run bench`: measures this program. Each bench has a file of its own and a line in BENCHES.
 import { Command } from "commander";
 import { coerceError, TurboHipsterError } from "../../src/runtime/errors.ts";
-import { gearmanBench } from "./gearman.ts";
+import { gearmanBench } from "./gearman/gearman.ts";
 import { idleBench } from "./idle.ts";
-import { overheadBench } from "./overhead.ts";
-import { scaleBench } from "./scale.ts";
+import { overheadBench } from "./overhead/overhead.ts";
+import { scaleBench } from "./scale/scale.ts";
 
 export interface BenchWorld {
   /** Aborts when the run is interrupted; a bench then rejects soon, with everything that it started taken down. */

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { type Child, startChild } from "../support/child-process.ts";
-import { startGearmand } from "../support/gearmand.ts";
+import { startGearmand } from "../support/gearman/gearmand.ts";
 import type { Bench, BenchReport, BenchWorld } from "./bench.ts";
 import { type ClusterFlags, configureCluster, openBenchCluster } from "./bench-cluster.ts";
 import { readProcessUsage } from "./process-usage.ts";

@@ -2,10 +2,10 @@ import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { stageProgram } from "../../deploy/stage-package.ts";
+import { stageProgram } from "../../tools/stage-package.ts";
 import { type Child, startChild } from "../support/child-process.ts";
 
-const ROOT = join(import.meta.dirname, "..", "..");
+const ROOT = join(import.meta.dirname, "../..");
 const READY_MS = 60_000;
 
 /** This program as it is published, compiled anew, in a directory of its own that goes when it is disposed of. */

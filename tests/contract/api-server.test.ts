@@ -1,9 +1,17 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { type JsonPatchOperation, renderPointer } from "../../src/kube/json-patch.ts";
-import type { KubeClient, WatchEvent } from "../../src/kube/kube-client.ts";
-import { isAlreadyExists, isConflict, isExpired, isInvalid, isNotFound, isTestFailed, KubeError } from "../../src/kube/kube-error.ts";
-import { CONFIG_MAPS, JOBS, PODS, type Resource } from "../../src/kube/resource.ts";
+import { type JsonPatchOperation, renderPointer } from "../../src/kube/client/json-patch.ts";
+import type { KubeClient, WatchEvent } from "../../src/kube/client/kube-client.ts";
+import {
+  isAlreadyExists,
+  isConflict,
+  isExpired,
+  isInvalid,
+  isNotFound,
+  isTestFailed,
+  KubeError,
+} from "../../src/kube/client/kube-error.ts";
+import { CONFIG_MAPS, JOBS, PODS, type Resource } from "../../src/kube/client/resource.ts";
 import type { StoredObject } from "../support/fake-kube/resource-rules.ts";
 import { type ContractTarget, findRealKubeconfig, openFakeTarget, openRealTarget } from "./contract-target.ts";
 

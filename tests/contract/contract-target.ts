@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { DEFAULT_CLUSTER, findCluster } from "../../deploy/local/local-cluster.ts";
-import { type KubeClient, loadKubeClient } from "../../src/kube/kube-client.ts";
-import type { Resource } from "../../src/kube/resource.ts";
+import { type KubeClient, loadKubeClient } from "../../src/kube/client/kube-client.ts";
+import type { Resource } from "../../src/kube/client/resource.ts";
 import { startFakeKube } from "../support/fake-kube/fake-kube.ts";
 import { type PodScript, playNode } from "../support/fake-kube/play-node.ts";
 import type { StoredObject } from "../support/fake-kube/resource-rules.ts";

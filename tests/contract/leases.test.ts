@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { Replicas } from "../../src/controllers/replicas.ts";
-import { isOurs, isReleased, leaseLabels, renderLeaseSpec, renderReleasedSpec } from "../../src/core/leadership.ts";
-import { LeaseObjects } from "../../src/kube/lease-objects.ts";
-import { LEASES } from "../../src/kube/resource.ts";
+import { Replicas } from "../../src/controllers/replicas/replicas.ts";
+import { isOurs, isReleased, leaseLabels, renderLeaseSpec, renderReleasedSpec } from "../../src/core/replicas/leadership.ts";
+import { LEASES } from "../../src/kube/client/resource.ts";
+import { LeaseObjects } from "../../src/kube/objects/lease-objects.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { silentLogger } from "../../src/runtime/logger.ts";
 import { type ContractTarget, findRealKubeconfig, openFakeTarget, openRealTarget } from "./contract-target.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import type { KubeClient } from "../../src/kube/kube-client.ts";
-import { KubeError } from "../../src/kube/kube-error.ts";
-import { JOBS, PODS } from "../../src/kube/resource.ts";
+import type { KubeClient } from "../../src/kube/client/kube-client.ts";
+import { KubeError } from "../../src/kube/client/kube-error.ts";
+import { JOBS, PODS } from "../../src/kube/client/resource.ts";
 import type { PodScript } from "../support/fake-kube/play-node.ts";
 import type { StoredObject } from "../support/fake-kube/resource-rules.ts";
 import { type ContractTarget, findRealKubeconfig, openFakeTarget, openRealTarget } from "./contract-target.ts";

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "yaml";
-import { type KubeClient, loadKubeClient } from "../../src/kube/kube-client.ts";
-import type { Resource } from "../../src/kube/resource.ts";
+import { type KubeClient, loadKubeClient } from "../../src/kube/client/kube-client.ts";
+import type { Resource } from "../../src/kube/client/resource.ts";
 import type { StoredObject } from "../support/fake-kube/resource-rules.ts";
 import { findRealKubeconfig, openRealTarget } from "./contract-target.ts";
 

@@ -1,9 +1,9 @@
 import { systemClock } from "../../src/runtime/clock.ts";
 import { coerceError } from "../../src/runtime/errors.ts";
-import type { GearmanServerKind } from "../support/gearman-server.ts";
-import type { ZuulBuild, ZuulLauncher } from "../support/zuul-launcher.ts";
+import type { GearmanServerKind } from "../support/gearman/gearman-server.ts";
+import type { ZuulBuild, ZuulLauncher } from "../support/zuul/zuul-launcher.ts";
+import type { BuildEntry, DrillReport, LaunchRecord } from "./audit/drill-report.ts";
 import { type BuildPlan, planBuild } from "./build-plan.ts";
-import type { BuildEntry, DrillReport, LaunchRecord } from "./drill-report.ts";
 import { drillParameters } from "./drill-tasks.ts";
 
 export interface BuildFlowOptions {

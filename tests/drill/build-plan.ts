@@ -1,6 +1,6 @@
-import type { GearmanServerKind } from "../support/gearman-server.ts";
+import type { GearmanServerKind } from "../support/gearman/gearman-server.ts";
 import { between, makeRandom } from "../support/random.ts";
-import type { ZuulItem } from "../support/zuul-launcher.ts";
+import type { ZuulItem } from "../support/zuul/zuul-launcher.ts";
 
 /** What one build's test does, and what Zuul must be told of it. */
 export interface BuildPlan {

@@ -1,6 +1,6 @@
-import { TEST_TASK_API_VERSION, TEST_TASK_KIND } from "../../src/core/test-task.ts";
+import { TEST_TASK_API_VERSION, TEST_TASK_KIND } from "../../src/core/test-task/test-task.ts";
+import { BUILD_PARAMETER } from "./audit/cluster-truth.ts";
 import { type BuildPlan, DRILL_JOBS, DRILL_LIMITS } from "./build-plan.ts";
-import { BUILD_PARAMETER } from "./cluster-truth.ts";
 
 /** Where tests write down what they do, in the pod. */
 const TRACES = "/drill";

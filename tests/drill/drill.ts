@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { coerceError } from "../../src/runtime/errors.ts";
-import { auditReport, isPassed } from "./drill-audit.ts";
-import { type DrillReport, openReport } from "./drill-report.ts";
-import { renderSummary } from "./drill-summary.ts";
-import { FAULT_KINDS, type FaultKind } from "./fault-plan.ts";
+import { auditReport, isPassed } from "./audit/drill-audit.ts";
+import { type DrillReport, openReport } from "./audit/drill-report.ts";
+import { renderSummary } from "./audit/drill-summary.ts";
+import { FAULT_KINDS, type FaultKind } from "./faults/fault-plan.ts";
 import { runDrill } from "./run-drill.ts";
 
 interface DrillFlags {

@@ -1,28 +1,28 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensureImage } from "../../deploy/image.ts";
 import { certificatePaths } from "../../deploy/local/certificates.ts";
 import { clusterPaths } from "../../deploy/local/cluster-paths.ts";
 import { downCluster, findCluster, type LocalCluster, loadImage, upCluster } from "../../deploy/local/local-cluster.ts";
-import { runCommand } from "../../deploy/local/run-command.ts";
+import { runCommand } from "../../deploy/local/machine/run-command.ts";
 import { applyTestTaskDefinition } from "../../deploy/local/test-task-definition.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { InputError } from "../../src/runtime/errors.ts";
-import { startGeard } from "../support/geard.ts";
-import { adminStatus, type GearmanServer, type GearmanServerKind } from "../support/gearman-server.ts";
-import { startGearmand } from "../support/gearmand.ts";
+import { ensureImage } from "../../tools/image.ts";
+import { startGeard } from "../support/gearman/geard.ts";
+import { adminStatus, type GearmanServer, type GearmanServerKind } from "../support/gearman/gearman-server.ts";
+import { startGearmand } from "../support/gearman/gearmand.ts";
 import { makeRandom } from "../support/random.ts";
-import { startZuulLauncher, type ZuulLauncher } from "../support/zuul-launcher.ts";
+import { startZuulLauncher, type ZuulLauncher } from "../support/zuul/zuul-launcher.ts";
+import { type ClusterTruth, watchCluster } from "./audit/cluster-truth.ts";
+import { auditReport } from "./audit/drill-audit.ts";
+import type { DrillReport } from "./audit/drill-report.ts";
 import { BuildFlow } from "./build-flow.ts";
 import { DRILL_JOBS } from "./build-plan.ts";
-import { type ClusterTruth, watchCluster } from "./cluster-truth.ts";
-import { auditReport } from "./drill-audit.ts";
-import type { DrillReport } from "./drill-report.ts";
 import { makeDrillTasks } from "./drill-tasks.ts";
-import { FaultMaker } from "./fault-maker.ts";
-import { type FaultKind, planFaults } from "./fault-plan.ts";
-import { Replica } from "./replica.ts";
+import { FaultMaker } from "./faults/fault-maker.ts";
+import { type FaultKind, planFaults } from "./faults/fault-plan.ts";
+import { Replica } from "./faults/replica.ts";
 
 export interface DrillOptions {
   /** Length of the plan; those before `from` are left out. */

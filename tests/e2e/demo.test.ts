@@ -9,11 +9,11 @@ import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { after, afterEach, describe, test } from "node:test";
 import { demoPaths } from "../../deploy/demo/demo-record.ts";
-import { listClusterProcesses } from "../../deploy/local/cluster-node.ts";
 import { clusterPaths } from "../../deploy/local/cluster-paths.ts";
-import { findPrerequisites } from "../../deploy/local/prerequisites.ts";
-import { runCommand } from "../../deploy/local/run-command.ts";
-import { waitUntil } from "../../deploy/local/wait-until.ts";
+import { findPrerequisites } from "../../deploy/local/machine/prerequisites.ts";
+import { runCommand } from "../../deploy/local/machine/run-command.ts";
+import { waitUntil } from "../../deploy/local/machine/wait-until.ts";
+import { listClusterProcesses } from "../../deploy/local/node/cluster-node.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const NAME = `e2e-demo-${process.pid}`;
@@ -43,7 +43,7 @@ interface RunningDemo {
   ended: Promise<number | string>;
 }
 
-const COMMAND = ["node", "deploy/bootstrap.mjs", "deploy/demo/demo.ts", "--name", NAME];
+const COMMAND = ["node", "tools/bootstrap.mjs", "deploy/demo/demo.ts", "--name", NAME];
 
 /** Those that have not ended. */
 const running = new Set<RunningDemo>();

@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { auditReport, isPassed, renderLastLine, renderOtherColumns } from "../drill/drill-audit.ts";
-import { openReport } from "../drill/drill-report.ts";
-import { FAULT_KINDS } from "../drill/fault-plan.ts";
+import { auditReport, isPassed, renderLastLine, renderOtherColumns } from "../drill/audit/drill-audit.ts";
+import { openReport } from "../drill/audit/drill-report.ts";
+import { FAULT_KINDS } from "../drill/faults/fault-plan.ts";
 import { runDrill } from "../drill/run-drill.ts";
 
 /** Its first 20 faults, a minute and a half of them, are of every kind. */

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { connectGearmanClient, type SubmissionEvent } from "../../src/gearman/gearman-client.ts";
+import { connectGearmanClient, type SubmissionEvent } from "../../src/gearman/client/gearman-client.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
-import { startGeard } from "../support/geard.ts";
-import type { GearmanServer } from "../support/gearman-server.ts";
-import { startGearmand } from "../support/gearmand.ts";
-import { type OperatorProcess, startOperator } from "../support/operator-process.ts";
-import { useTestCluster } from "../support/test-cluster.ts";
-import { startZuulLauncher, type ZuulLauncher } from "../support/zuul-launcher.ts";
+import { type OperatorProcess, startOperator } from "../support/cluster/operator-process.ts";
+import { useTestCluster } from "../support/cluster/test-cluster.ts";
+import { startGeard } from "../support/gearman/geard.ts";
+import type { GearmanServer } from "../support/gearman/gearman-server.ts";
+import { startGearmand } from "../support/gearman/gearmand.ts";
+import { startZuulLauncher, type ZuulLauncher } from "../support/zuul/zuul-launcher.ts";
 
 const context = useTestCluster("main-job");
 

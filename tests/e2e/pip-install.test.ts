@@ -4,14 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { loadImage } from "../../deploy/local/local-cluster.ts";
-import type { GearmanServer } from "../support/gearman-server.ts";
-import { startGearmand } from "../support/gearmand.ts";
-import { type GitDaemon, startGitDaemon } from "../support/git-daemon.ts";
-import { createGitRepository, type ZuulChange } from "../support/git-repository.ts";
-import { type OperatorProcess, startOperator } from "../support/operator-process.ts";
-import { ensurePythonImage } from "../support/python-image.ts";
-import { useTestCluster } from "../support/test-cluster.ts";
-import { startZuulLauncher, type ZuulLauncher } from "../support/zuul-launcher.ts";
+import { type OperatorProcess, startOperator } from "../support/cluster/operator-process.ts";
+import { ensurePythonImage } from "../support/cluster/python-image.ts";
+import { useTestCluster } from "../support/cluster/test-cluster.ts";
+import type { GearmanServer } from "../support/gearman/gearman-server.ts";
+import { startGearmand } from "../support/gearman/gearmand.ts";
+import { type GitDaemon, startGitDaemon } from "../support/git/git-daemon.ts";
+import { createGitRepository, type ZuulChange } from "../support/git/git-repository.ts";
+import { startZuulLauncher, type ZuulLauncher } from "../support/zuul/zuul-launcher.ts";
 
 const context = useTestCluster("pip");
 

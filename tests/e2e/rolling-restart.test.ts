@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
-import { waitUntil } from "../../deploy/local/wait-until.ts";
-import { DELIVERED_ANNOTATION, installationSelector, VERDICT_ANNOTATION } from "../../src/core/names.ts";
+import { waitUntil } from "../../deploy/local/machine/wait-until.ts";
+import { DELIVERED_ANNOTATION, installationSelector, VERDICT_ANNOTATION } from "../../src/core/kubernetes/labels.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import type { ChildExit } from "../support/child-process.ts";
+import { type OperatorProcess, startOperator } from "../support/cluster/operator-process.ts";
+import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import { type GatedTest, type GatedTests, gatedParameters, makeGatedTests } from "../support/gated-tests.ts";
-import { startGeard } from "../support/geard.ts";
-import { adminStatus, type GearmanServer, type GearmanServerKind } from "../support/gearman-server.ts";
-import { startGearmand } from "../support/gearmand.ts";
-import { type OperatorProcess, startOperator } from "../support/operator-process.ts";
-import { useTestCluster } from "../support/test-cluster.ts";
-import { startZuulLauncher, type ZuulBuild, type ZuulLauncher } from "../support/zuul-launcher.ts";
+import { startGeard } from "../support/gearman/geard.ts";
+import { adminStatus, type GearmanServer, type GearmanServerKind } from "../support/gearman/gearman-server.ts";
+import { startGearmand } from "../support/gearman/gearmand.ts";
+import { startZuulLauncher, type ZuulBuild, type ZuulLauncher } from "../support/zuul/zuul-launcher.ts";
 
 const START = { gearmand: startGearmand, geard: startGeard };
 const LIMIT_MS = 60_000;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import type { GearmanServer } from "../support/gearman-server.ts";
-import { startGearmand } from "../support/gearmand.ts";
-import { type OperatorProcess, startOperator } from "../support/operator-process.ts";
-import { useTestCluster } from "../support/test-cluster.ts";
+import { type OperatorProcess, startOperator } from "../support/cluster/operator-process.ts";
+import { useTestCluster } from "../support/cluster/test-cluster.ts";
+import type { GearmanServer } from "../support/gearman/gearman-server.ts";
+import { startGearmand } from "../support/gearman/gearmand.ts";
 
 const context = useTestCluster("conditions");
 

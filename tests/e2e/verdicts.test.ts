@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { waitUntil } from "../../deploy/local/wait-until.ts";
-import type { RuleId } from "../../src/core/verdict.ts";
+import { waitUntil } from "../../deploy/local/machine/wait-until.ts";
+import type { RuleId } from "../../src/core/verdict/rules.ts";
 import type { Child } from "../support/child-process.ts";
-import type { GearmanServer } from "../support/gearman-server.ts";
-import { startGearmand } from "../support/gearmand.ts";
-import { type OperatorProcess, startOperator } from "../support/operator-process.ts";
-import { useTestCluster } from "../support/test-cluster.ts";
-import { findTestKubelet, type TestKubelet } from "../support/test-kubelet.ts";
-import { startZuulLauncher, type ZuulBuild, type ZuulBuildSpec, type ZuulLauncher } from "../support/zuul-launcher.ts";
+import { type OperatorProcess, startOperator } from "../support/cluster/operator-process.ts";
+import { useTestCluster } from "../support/cluster/test-cluster.ts";
+import { findTestKubelet, type TestKubelet } from "../support/cluster/test-kubelet.ts";
+import type { GearmanServer } from "../support/gearman/gearman-server.ts";
+import { startGearmand } from "../support/gearman/gearmand.ts";
+import { startZuulLauncher, type ZuulBuild, type ZuulBuildSpec, type ZuulLauncher } from "../support/zuul/zuul-launcher.ts";
 
 const context = useTestCluster("verdicts");
 

@@ -9,12 +9,12 @@ import { after, before, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { performCheckout } from "../../../src/commands/checkout.ts";
-import { CHECKOUT_EXIT_CODES } from "../../../src/core/checkout-plan.ts";
+import { CHECKOUT_EXIT_CODES } from "../../../src/core/checkout/plan.ts";
 import { type Clock, systemClock } from "../../../src/runtime/clock.ts";
 import { findFreePort } from "../../support/free-port.ts";
-import { type GitDaemon, startGitDaemon } from "../../support/git-daemon.ts";
-import { type GitHttpServer, startGitHttpServer } from "../../support/git-http-server.ts";
-import { createGitRepository, type GitRepository, type ZuulChange } from "../../support/git-repository.ts";
+import { type GitDaemon, startGitDaemon } from "../../support/git/git-daemon.ts";
+import { type GitHttpServer, startGitHttpServer } from "../../support/git/git-http-server.ts";
+import { createGitRepository, type GitRepository, type ZuulChange } from "../../support/git/git-repository.ts";
 
 let root: string;
 let daemon: GitDaemon;

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type Lease, replicaLeaseName } from "../../../src/core/leadership.ts";
-import { DELIVERED_ANNOTATION, VERDICT_ANNOTATION } from "../../../src/core/names.ts";
-import { JOBS, LEASES, TEST_TASKS } from "../../../src/kube/resource.ts";
+import { DELIVERED_ANNOTATION, VERDICT_ANNOTATION } from "../../../src/core/kubernetes/labels.ts";
+import { type Lease, replicaLeaseName } from "../../../src/core/replicas/leadership.ts";
+import { JOBS, LEASES, TEST_TASKS } from "../../../src/kube/client/resource.ts";
+import { startOperator } from "../../support/cluster/operator-process.ts";
 import { startFakeKube } from "../../support/fake-kube/fake-kube.ts";
 import { playNode } from "../../support/fake-kube/play-node.ts";
-import { startGearmand } from "../../support/gearmand.ts";
-import { startOperator } from "../../support/operator-process.ts";
-import { connectTestClient, submitBuild, untilStatus } from "../gearman/link-harness.ts";
+import { startGearmand } from "../../support/gearman/gearmand.ts";
+import { connectTestClient, submitBuild, untilStatus } from "../gearman/worker/link-harness.ts";
 
 test("turbo-hipster operator tells its metrics on the internal port only, calls to the API server included", async () => {
   await using kube = await startFakeKube();

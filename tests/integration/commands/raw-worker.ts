@@ -1,7 +1,7 @@
 import { connect } from "node:net";
-import { encodePacket, makeWorkerLimits, PacketDecoder, splitFields } from "../../../src/gearman/codec.ts";
-import { PACKET, type PacketName } from "../../../src/gearman/packet.ts";
-import { Inbox } from "../gearman/link-harness.ts";
+import { encodePacket, makeWorkerLimits, PacketDecoder, splitFields } from "../../../src/gearman/wire/codec.ts";
+import { PACKET, type PacketName } from "../../../src/gearman/wire/packet.ts";
+import { Inbox } from "../gearman/worker/link-harness.ts";
 
 export interface RawJob {
   readonly functionName: string;

@@ -3,11 +3,11 @@ import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
 import abraxas from "abraxas";
 import { performSubmit } from "../../../src/commands/submit.ts";
-import { makeSlotPool } from "../../../src/gearman/slot-pool.ts";
+import { makeSlotPool } from "../../../src/gearman/worker/slot-pool.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
-import type { GearmanServer } from "../../support/gearman-server.ts";
-import { startGearmand } from "../../support/gearmand.ts";
-import { startTestLink, type TestLink, untilStatus, within } from "./link-harness.ts";
+import type { GearmanServer } from "../../support/gearman/gearman-server.ts";
+import { startGearmand } from "../../support/gearman/gearmand.ts";
+import { startTestLink, type TestLink, untilStatus, within } from "./worker/link-harness.ts";
 
 /** A client or worker with a protocol implementation that is not ours. It cannot talk to geard. */
 async function connectAbraxas(server: GearmanServer) {

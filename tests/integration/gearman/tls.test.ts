@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { connect as connectTcp } from "node:net";
 import { describe, test } from "node:test";
 import { type ConnectionOptions, connect } from "node:tls";
-import { makeSlotPool } from "../../../src/gearman/slot-pool.ts";
-import { startGeard } from "../../support/geard.ts";
-import type { GearmanServer } from "../../support/gearman-server.ts";
-import { startGearmand } from "../../support/gearmand.ts";
-import { startTlsTunnel } from "../../support/stunnel.ts";
-import { connectTestClient, startTestLink, submitBuild, untilLost, within } from "./link-harness.ts";
+import { makeSlotPool } from "../../../src/gearman/worker/slot-pool.ts";
+import { startGeard } from "../../support/gearman/geard.ts";
+import type { GearmanServer } from "../../support/gearman/gearman-server.ts";
+import { startGearmand } from "../../support/gearman/gearmand.ts";
+import { startTlsTunnel } from "../../support/gearman/stunnel.ts";
+import { connectTestClient, startTestLink, submitBuild, untilLost, within } from "./worker/link-harness.ts";
 
 /** What comes back on a connection that sends these bytes: the first answer, or how it ended. */
 function answerTo(port: number, bytes: Buffer): Promise<string> {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { startGeard } from "../../support/geard.ts";
-import type { GearmanServer } from "../../support/gearman-server.ts";
-import { startGearmand } from "../../support/gearmand.ts";
-import { connectTestClient, submitBuild } from "../gearman/link-harness.ts";
+import { startGeard } from "../../support/gearman/geard.ts";
+import type { GearmanServer } from "../../support/gearman/gearman-server.ts";
+import { startGearmand } from "../../support/gearman/gearmand.ts";
+import { connectTestClient, submitBuild } from "../gearman/worker/link-harness.ts";
 import { answerOf, numberOf, recordOf, startStage } from "../operator/stage.ts";
 
 /** A build that runs until `finish`, whose client goes without a word. */

@@ -1,6 +1,6 @@
-import { REQUEST_ANNOTATION, VERDICT_ANNOTATION } from "../../../src/core/names.ts";
+import { REQUEST_ANNOTATION, VERDICT_ANNOTATION } from "../../../src/core/kubernetes/labels.ts";
 import type { StoredObject } from "../../support/fake-kube/resource-rules.ts";
-import type { ZuulBuild, ZuulCompleted } from "../../support/zuul-launcher.ts";
+import type { ZuulBuild, ZuulCompleted } from "../../support/zuul/zuul-launcher.ts";
 import type { BuildPlan } from "./drill-plan.ts";
 
 /** What was launched, and what came of it. */

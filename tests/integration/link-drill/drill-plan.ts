@@ -1,4 +1,4 @@
-import type { Cut } from "../../support/lossy-proxy.ts";
+import type { Cut } from "../../support/proxies/lossy-proxy.ts";
 
 /** What one build's test does. */
 export interface BuildPlan {

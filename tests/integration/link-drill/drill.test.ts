@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { GearmanServerKind } from "../../support/gearman-server.ts";
-import { countHandles } from "../gearman/link-harness.ts";
+import type { GearmanServerKind } from "../../support/gearman/gearman-server.ts";
+import { countHandles } from "../gearman/worker/link-harness.ts";
 import { type DrillReport, runDrill } from "./drill.ts";
 import type { TroubleKind } from "./drill-plan.ts";
 

@@ -1,19 +1,19 @@
 import { parseConfig } from "../../../src/config.ts";
-import { PARAMETERS_ANNOTATION } from "../../../src/core/names.ts";
-import { loadKubeClient } from "../../../src/kube/kube-client.ts";
-import { JOBS as KUBE_JOBS, PODS, TEST_TASKS } from "../../../src/kube/resource.ts";
+import { PARAMETERS_ANNOTATION } from "../../../src/core/kubernetes/labels.ts";
+import { loadKubeClient } from "../../../src/kube/client/kube-client.ts";
+import { JOBS as KUBE_JOBS, PODS, TEST_TASKS } from "../../../src/kube/client/resource.ts";
 import { makeOperator } from "../../../src/operator.ts";
 import { type Clock, systemClock } from "../../../src/runtime/clock.ts";
 import type { Logger } from "../../../src/runtime/logger.ts";
 import { startFakeKube } from "../../support/fake-kube/fake-kube.ts";
 import { playNode } from "../../support/fake-kube/play-node.ts";
 import type { StoredObject } from "../../support/fake-kube/resource-rules.ts";
-import { startGeard } from "../../support/geard.ts";
-import { adminStatus, type GearmanServer, type GearmanServerKind } from "../../support/gearman-server.ts";
-import { startGearmand } from "../../support/gearmand.ts";
-import { type LossyProxy, startLossyProxy } from "../../support/lossy-proxy.ts";
+import { startGeard } from "../../support/gearman/geard.ts";
+import { adminStatus, type GearmanServer, type GearmanServerKind } from "../../support/gearman/gearman-server.ts";
+import { startGearmand } from "../../support/gearman/gearmand.ts";
+import { type LossyProxy, startLossyProxy } from "../../support/proxies/lossy-proxy.ts";
 import { makeRandom } from "../../support/random.ts";
-import { startZuulLauncher, type ZuulLauncher } from "../../support/zuul-launcher.ts";
+import { startZuulLauncher, type ZuulLauncher } from "../../support/zuul/zuul-launcher.ts";
 import { auditDrill, type DrillAudit, type DrilledBuild, isZuulOwnResult } from "./drill-audit.ts";
 import { type BuildPlan, JOBS, planBuild, planTrouble, type Trouble, type TroubleKind } from "./drill-plan.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { expired, StatusError } from "../../support/fake-kube/status-error.ts";
-import { startGearmand } from "../../support/gearmand.ts";
+import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { answerOf, numberOf, recordOf, type Stage, startStage } from "./stage.ts";
 
 const start = () => startGearmand();

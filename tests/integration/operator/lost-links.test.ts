@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { PACKET } from "../../../src/gearman/packet.ts";
-import { startGeard } from "../../support/geard.ts";
-import { startGearmand } from "../../support/gearmand.ts";
+import { PACKET } from "../../../src/gearman/wire/packet.ts";
+import { startGeard } from "../../support/gearman/geard.ts";
+import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { answerOf, dataOf, numberOf, recordOf, type Stage, startStage } from "./stage.ts";
 
 const UNCLAIMED_MS = 121_000;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { JOBS } from "../../../src/kube/resource.ts";
-import { startGearmand } from "../../support/gearmand.ts";
+import { JOBS } from "../../../src/kube/client/resource.ts";
+import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { answerOf, numberOf, type Stage, startStage } from "./stage.ts";
 
 const gearmand = () => startGearmand();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LEASES } from "../../../src/kube/resource.ts";
-import { startGearmand } from "../../support/gearmand.ts";
+import { LEASES } from "../../../src/kube/client/resource.ts";
+import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { LEAST_VALUES, renderChart } from "../../unit/chart/render-chart.ts";
 import { answerOf, NAMESPACE, numberOf, startStage } from "./stage.ts";
 

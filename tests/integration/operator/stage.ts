@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseConfig } from "../../../src/config.ts";
-import { makeMetrics } from "../../../src/http/metrics.ts";
-import { type KubeClient, loadKubeClient } from "../../../src/kube/kube-client.ts";
-import type { KubeCallReport } from "../../../src/kube/kube-transport.ts";
-import { JOBS, PODS, TEST_TASKS } from "../../../src/kube/resource.ts";
+import { type KubeClient, loadKubeClient } from "../../../src/kube/client/kube-client.ts";
+import type { KubeCallReport } from "../../../src/kube/client/kube-transport.ts";
+import { JOBS, PODS, TEST_TASKS } from "../../../src/kube/client/resource.ts";
+import { makeMetrics } from "../../../src/metrics/metrics.ts";
 import { makeOperator, type Operator } from "../../../src/operator.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import type { Logger } from "../../../src/runtime/logger.ts";
@@ -13,10 +13,10 @@ import { type FakeKube, startFakeKube } from "../../support/fake-kube/fake-kube.
 import type { FakeCall } from "../../support/fake-kube/fault-plan.ts";
 import { type PlayedNode, type PodScript, playNode } from "../../support/fake-kube/play-node.ts";
 import type { StoredObject } from "../../support/fake-kube/resource-rules.ts";
-import type { GearmanServer } from "../../support/gearman-server.ts";
+import type { GearmanServer } from "../../support/gearman/gearman-server.ts";
+import { type ProxyControl, startTcpProxy, type TcpProxy } from "../../support/proxies/tcp-proxy.ts";
 import { makeSkippingClock, type SkippingClock } from "../../support/skipping-clock.ts";
-import { type ProxyControl, startTcpProxy, type TcpProxy } from "../../support/tcp-proxy.ts";
-import { connectTestClient, countHandles, Inbox, type SubmittedBuild, submitBuild, within } from "../gearman/link-harness.ts";
+import { connectTestClient, countHandles, Inbox, type SubmittedBuild, submitBuild, within } from "../gearman/worker/link-harness.ts";
 
 export const NAMESPACE = "ci";
 /** A Lease lasts for 15 s, in real time. */

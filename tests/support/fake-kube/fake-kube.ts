@@ -5,7 +5,7 @@ import type { AddressInfo, Server, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeCertificates } from "../../../deploy/local/certificates.ts";
-import { PODS, type Resource } from "../../../src/kube/resource.ts";
+import { PODS, type Resource } from "../../../src/kube/client/resource.ts";
 import { makeApiServer } from "./api-server.ts";
 import { type DeleteRequest, type FakeStore, makeFakeStore, type StoreChange } from "./fake-store.ts";
 import { type CallMatch, type FakeCall, type Fault, type FaultEffect, makeFaultPlan, matches } from "./fault-plan.ts";

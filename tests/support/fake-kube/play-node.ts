@@ -1,4 +1,4 @@
-import { JOBS, PODS, type Resource } from "../../../src/kube/resource.ts";
+import { JOBS, PODS, type Resource } from "../../../src/kube/client/resource.ts";
 import { coerceError } from "../../../src/runtime/errors.ts";
 import type { FakeKube } from "./fake-kube.ts";
 import type { StoreChange } from "./fake-store.ts";

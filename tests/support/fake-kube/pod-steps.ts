@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { JOBS, PODS } from "../../../src/kube/resource.ts";
+import { JOBS, PODS } from "../../../src/kube/client/resource.ts";
 import type { FakeKube } from "./fake-kube.ts";
 import { timestamp } from "./fake-store.ts";
 import type { StoredObject } from "./resource-rules.ts";

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { parse } from "yaml";
 import { parseConfig } from "../../../src/config.ts";
-import { parseDurationMs } from "../../../src/core/duration.ts";
-import { TEST_TASK_CRD_NAME } from "../../../src/core/test-task-crd.ts";
+import { parseDurationMs } from "../../../src/core/kubernetes/duration.ts";
+import { TEST_TASK_CRD_NAME } from "../../../src/core/test-task/crd.ts";
 import { VERSION } from "../../../src/version.ts";
 import { CHART, configText, EXAMPLES, find, helm, LEAST_VALUES, renderChart } from "./render-chart.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { parse } from "yaml";
 import { parseConfig } from "../../../src/config.ts";
-import { DURATION_MAX_LENGTH, DURATION_PATTERN } from "../../../src/core/duration.ts";
+import { DURATION_MAX_LENGTH, DURATION_PATTERN } from "../../../src/core/kubernetes/duration.ts";
 import { InputError } from "../../../src/runtime/errors.ts";
 import { CHART, LEAST_VALUES, renderChart } from "./render-chart.ts";
 

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parse } from "yaml";
 import { renderCommand } from "../../../src/commands/render.ts";
-import { renderJob } from "../../../src/core/job-manifest.ts";
-import { buildNumber } from "../../../src/core/names.ts";
-import { parseParameters } from "../../../src/core/parameters.ts";
-import { parseTestTask } from "../../../src/core/test-task.ts";
+import { renderJob } from "../../../src/core/job/manifest.ts";
+import { buildNumber } from "../../../src/core/kubernetes/labels.ts";
+import { parseTestTask } from "../../../src/core/test-task/test-task.ts";
+import { parseParameters } from "../../../src/core/zuul/parameters.ts";
 import { InputError } from "../../../src/runtime/errors.ts";
 import { sha256Hex } from "../../../src/runtime/sha256.ts";
 

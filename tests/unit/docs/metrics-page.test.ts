@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { makeMetrics } from "../../../src/http/metrics.ts";
+import { makeMetrics } from "../../../src/metrics/metrics.ts";
 
 const PAGE = join(import.meta.dirname, "../../../docs/metrics.md");
 

@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { readTestTaskDocuments } from "../../../src/commands/test-task-documents.ts";
-import { REASONS } from "../../../src/core/test-task-conditions.ts";
-import { testTaskSpecSchema } from "../../../src/core/test-task-schema.ts";
-import { knownFields } from "../../../src/core/test-task-schema-problem.ts";
-import { TEST_TASK_CONDITIONS } from "../../../src/core/test-task-schema-status.ts";
+import { REASONS } from "../../../src/core/task-status/conditions.ts";
+import { knownFields } from "../../../src/core/test-task/problem.ts";
+import { testTaskSpecSchema } from "../../../src/core/test-task/schema/spec.ts";
+import { TEST_TASK_CONDITIONS } from "../../../src/core/test-task/schema/status.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../../docs/testtask.md"), "utf8");
 

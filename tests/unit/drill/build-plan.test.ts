@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { parseParameters } from "../../../src/core/parameters.ts";
-import { relaunchKey } from "../../../src/core/relaunch.ts";
-import type { TestTask } from "../../../src/core/test-task.ts";
+import { relaunchKey } from "../../../src/core/job/relaunch.ts";
+import type { TestTask } from "../../../src/core/test-task/test-task.ts";
+import { parseParameters } from "../../../src/core/zuul/parameters.ts";
 import { planBuild } from "../../drill/build-plan.ts";
 import { drillParameters } from "../../drill/drill-tasks.ts";
 

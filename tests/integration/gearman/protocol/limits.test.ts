@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { describe } from "node:test";
-import type { Assignment } from "../../../../src/gearman/assignment.ts";
-import { PACKET } from "../../../../src/gearman/packet.ts";
-import { makeSlotPool } from "../../../../src/gearman/slot-pool.ts";
-import { connectTestClient, Inbox, startTestLink, submitBuild, untilStatus } from "../link-harness.ts";
+import { PACKET } from "../../../../src/gearman/wire/packet.ts";
+import type { Assignment } from "../../../../src/gearman/worker/assignment.ts";
+import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
+import { connectTestClient, Inbox, startTestLink, submitBuild, untilStatus } from "../worker/link-harness.ts";
 import { protocolArea, SERVERS } from "./protocol-area.ts";
 import { connectRaw } from "./raw-peer.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
-import { makeSlotPool } from "../../../../src/gearman/slot-pool.ts";
-import { startGearmand } from "../../../support/gearmand.ts";
-import { startTcpProxy } from "../../../support/tcp-proxy.ts";
-import { connectTestClient, startTestLink, submitBuild, untilLost, untilStatus, within } from "../link-harness.ts";
+import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
+import { startGearmand } from "../../../support/gearman/gearmand.ts";
+import { startTcpProxy } from "../../../support/proxies/tcp-proxy.ts";
+import { connectTestClient, startTestLink, submitBuild, untilLost, untilStatus, within } from "../worker/link-harness.ts";
 import { protocolArea, SERVERS } from "./protocol-area.ts";
 
 const area = protocolArea("lost-links");

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
-import type { Assignment } from "../../../../src/gearman/assignment.ts";
-import { PacketDecoder, type PacketLimits } from "../../../../src/gearman/codec.ts";
-import { PACKET, renderPacketName } from "../../../../src/gearman/packet.ts";
-import { makeSlotPool } from "../../../../src/gearman/slot-pool.ts";
-import { adminStatus, type GearmanServer } from "../../../support/gearman-server.ts";
-import { startGearmand } from "../../../support/gearmand.ts";
-import { startTcpProxy } from "../../../support/tcp-proxy.ts";
-import { connectTestClient, Inbox, startTestLink, submitBuild, untilStatus } from "../link-harness.ts";
+import { PacketDecoder, type PacketLimits } from "../../../../src/gearman/wire/codec.ts";
+import { PACKET, renderPacketName } from "../../../../src/gearman/wire/packet.ts";
+import type { Assignment } from "../../../../src/gearman/worker/assignment.ts";
+import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
+import { adminStatus, type GearmanServer } from "../../../support/gearman/gearman-server.ts";
+import { startGearmand } from "../../../support/gearman/gearmand.ts";
+import { startTcpProxy } from "../../../support/proxies/tcp-proxy.ts";
+import { connectTestClient, Inbox, startTestLink, submitBuild, untilStatus } from "../worker/link-harness.ts";
 import { protocolArea, SERVERS } from "./protocol-area.ts";
 import { connectRaw, UNUSED_PACKET } from "./raw-peer.ts";
 

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { after, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { startGeard } from "../../../support/geard.ts";
-import type { GearmanServer, GearmanServerKind } from "../../../support/gearman-server.ts";
-import { startGearmand } from "../../../support/gearmand.ts";
+import { startGeard } from "../../../support/gearman/geard.ts";
+import type { GearmanServer, GearmanServerKind } from "../../../support/gearman/gearman-server.ts";
+import { startGearmand } from "../../../support/gearman/gearmand.ts";
 
 /** Both servers, each to be started anew. */
 export const SERVERS: readonly { readonly kind: GearmanServerKind; start(): Promise<GearmanServer> }[] = [

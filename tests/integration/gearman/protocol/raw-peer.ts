@@ -1,8 +1,8 @@
 import { connect } from "node:net";
-import { PacketDecoder, type PacketLimits, splitFields } from "../../../../src/gearman/codec.ts";
-import { fieldCountOf, PACKET, renderPacketName } from "../../../../src/gearman/packet.ts";
-import type { GearmanServer } from "../../../support/gearman-server.ts";
-import { Inbox } from "../link-harness.ts";
+import { PacketDecoder, type PacketLimits, splitFields } from "../../../../src/gearman/wire/codec.ts";
+import { fieldCountOf, PACKET, renderPacketName } from "../../../../src/gearman/wire/packet.ts";
+import type { GearmanServer } from "../../../support/gearman/gearman-server.ts";
+import { Inbox } from "../worker/link-harness.ts";
 
 /** Packets that this program never sends, by their numbers in the protocol document. */
 export const UNUSED_PACKET = {

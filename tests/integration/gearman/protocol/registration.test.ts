@@ -1,12 +1,12 @@
 import { describe } from "node:test";
-import { cancelQueuedRequest } from "../../../../src/gearman/gearman-admin.ts";
-import { GearmanError } from "../../../../src/gearman/gearman-error.ts";
-import { PACKET } from "../../../../src/gearman/packet.ts";
-import { makeSlotPool } from "../../../../src/gearman/slot-pool.ts";
+import { cancelQueuedRequest } from "../../../../src/gearman/client/gearman-admin.ts";
+import { GearmanError } from "../../../../src/gearman/wire/gearman-error.ts";
+import { PACKET } from "../../../../src/gearman/wire/packet.ts";
+import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
 import { systemClock } from "../../../../src/runtime/clock.ts";
-import { adminStatus } from "../../../support/gearman-server.ts";
-import { startZuulLauncher } from "../../../support/zuul-launcher.ts";
-import { connectTestClient, startTestLink, submitBuild, untilStatus, within } from "../link-harness.ts";
+import { adminStatus } from "../../../support/gearman/gearman-server.ts";
+import { startZuulLauncher } from "../../../support/zuul/zuul-launcher.ts";
+import { connectTestClient, startTestLink, submitBuild, untilStatus, within } from "../worker/link-harness.ts";
 import { protocolArea, SERVERS } from "./protocol-area.ts";
 import { connectRaw } from "./raw-peer.ts";
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe } from "node:test";
-import { PODS } from "../../../../src/kube/resource.ts";
+import { PODS } from "../../../../src/kube/client/resource.ts";
 import type { StoredObject } from "../../../support/fake-kube/resource-rules.ts";
-import { startZuulLauncher, type ZuulBuild, type ZuulBuildSpec, type ZuulLauncher } from "../../../support/zuul-launcher.ts";
+import { startZuulLauncher, type ZuulBuild, type ZuulBuildSpec, type ZuulLauncher } from "../../../support/zuul/zuul-launcher.ts";
 import { NAMESPACE, type Stage, startStage } from "../../operator/stage.ts";
-import { untilStatus, within } from "../link-harness.ts";
+import { untilStatus, within } from "../worker/link-harness.ts";
 import { protocolArea, SERVERS } from "./protocol-area.ts";
 
 const area = protocolArea("zuul-builds");

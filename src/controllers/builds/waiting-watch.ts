@@ -1,0 +1,78 @@
+import type { KubeEvent } from "../../core/kubernetes/objects.ts";
+import type { BuildState } from "../../core/observation/build-state.ts";
+import { eventsWanted, observeTrouble, type WaitingTrouble } from "../../core/observation/waiting-trouble.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import { coerceError } from "../../runtime/errors.ts";
+import type { Logger } from "../../runtime/logger.ts";
+
+/** Events are read again after as long as the build has waited, but no later than this. */
+const MAX_INTERVAL_MS = 60_000;
+
+export interface WaitingWatchOptions {
+  /** Events about the object of this uid. */
+  readEvents(uid: string): Promise<readonly KubeEvent[]>;
+  /** What was read may change what `observe` finds. */
+  onRead(): void;
+  clock: Clock;
+  logger(): Logger;
+}
+
+/** Finds out why a build waits where Job and pod do not tell, and since when it has been that. */
+export class WaitingWatch {
+  readonly #options: WaitingWatchOptions;
+  #events: readonly KubeEvent[] = [];
+  /** Whose Events are wanted. */
+  #wantedUid: string | undefined;
+  #readAtMs: number | undefined;
+  #trouble: { trouble: WaitingTrouble; since: Date } | undefined;
+
+  constructor(options: WaitingWatchOptions) {
+    this.#options = options;
+  }
+
+  get trouble(): { trouble: WaitingTrouble; since: Date } | undefined {
+    return this.#trouble;
+  }
+
+  /** Looks at a state that has stood since `since`; returns when to look again. */
+  async observe(state: BuildState, since: Date, uids: { job: string | undefined; pod: string | undefined }): Promise<number | undefined> {
+    const { clock, logger } = this.#options;
+    const wanted = eventsWanted(state);
+    const uid = wanted && uids[wanted.of];
+    if (uid !== this.#wantedUid) this.#events = [];
+    this.#wantedUid = uid;
+    const waitedMs = clock.now().getTime() - since.getTime();
+    let nextMs: number | undefined;
+    if (wanted && waitedMs >= wanted.afterMs) {
+      const sinceReadMs = clock.monotonicMs() - (this.#readAtMs ?? Number.NEGATIVE_INFINITY);
+      nextMs = Math.min(waitedMs, MAX_INTERVAL_MS) - sinceReadMs;
+      if (nextMs <= 0) {
+        const read = this.#read(uid);
+        // Only where they decide about a build that is over are they waited for: else it would not see meanwhile that its pod has gone on.
+        if (wanted.afterMs === 0) await read;
+        nextMs = Math.min(waitedMs, MAX_INTERVAL_MS);
+      }
+    }
+    const trouble = observeTrouble(state, this.#events);
+    if (trouble?.key !== this.#trouble?.trouble.key) {
+      if (trouble) logger().info({ rule: trouble.rule, text: trouble.sentence }, "build waits for what may not come");
+      this.#trouble = trouble && { trouble, since: clock.now() };
+    }
+    return nextMs;
+  }
+
+  /** Events are a help, not a need: without them the limits of time decide. Never rejects. */
+  async #read(uid: string | undefined): Promise<void> {
+    const { readEvents, clock, logger, onRead } = this.#options;
+    this.#readAtMs = clock.monotonicMs();
+    if (uid === undefined) return;
+    try {
+      const events = await readEvents(uid);
+      if (uid !== this.#wantedUid) return;
+      this.#events = events;
+      if (events.length > 0) onRead();
+    } catch (error) {
+      logger().warn({ err: coerceError(error) }, "could not read the Events that may tell why the build waits");
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import { randomBytes } from "node:crypto";
+import type { TestTaskEvent } from "../../core/task-status/events.ts";
+import { backoffMs } from "../../runtime/backoff.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import { coerceError } from "../../runtime/errors.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import type { Service } from "../../runtime/service.ts";
+import { Wakeup } from "../../runtime/wakeup.ts";
+import type { EventTarget, EventTimes, EventWriter } from "../ports.ts";
+
+/** What happens again within this time is counted, and the count written once. */
+const REPEAT_INTERVAL_MS = 60_000;
+/** Different things said of one task within `FORGOTTEN_MS`; what is beyond is only logged. */
+const MAX_PER_TASK = 20;
+/** Things said in all. */
+const MAX_ENTRIES = 2000;
+/** The API server's default lifetime of an event. */
+const FORGOTTEN_MS = 3_600_000;
+const MAX_TRIES = 5;
+const MAX_MESSAGE_LENGTH = 1000;
+
+export interface TaskEventsOptions {
+  writer: EventWriter;
+  clock: Clock;
+  logger: Logger;
+}
+
+interface Entry {
+  task: EventTarget;
+  event: TestTaskEvent;
+  times: EventTimes;
+  /** Name of the Event, once it is written. */
+  name: string | undefined;
+  isWritten: boolean;
+  tries: number;
+  lastMs: number;
+  dueMs: number;
+}
+
+/** Events on TestTasks: the same thing said again is one event with a count; never more than people can read, or the API server bear. */
+export class TaskEvents implements Service {
+  readonly #options: TaskEventsOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #wakeup: Wakeup;
+  readonly #stopping = new AbortController();
+  #loop: Promise<void> | undefined;
+
+  constructor(options: TaskEventsOptions) {
+    this.#options = options;
+    this.#wakeup = new Wakeup(options.clock);
+  }
+
+  async start(): Promise<void> {
+    this.#loop ??= this.#run();
+  }
+
+  /** What was not written by now is not told. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#loop;
+  }
+
+  /** Says something of a task, soon. */
+  note(task: EventTarget, event: TestTaskEvent): void {
+    const { clock, logger } = this.#options;
+    this.#forget();
+    const message = printable(event.message);
+    const key = JSON.stringify([task.uid, event.reason, message]);
+    const nowMs = clock.monotonicMs();
+    const now = clock
+      .now()
+      .toISOString()
+      .replace(/\.\d+Z$/, "Z");
+    const known = this.#entries.get(key);
+    if (known) {
+      known.times = { ...known.times, count: known.times.count + 1, last: now };
+      if (known.isWritten) known.dueMs = Math.max(nowMs, known.dueMs);
+      Object.assign(known, { isWritten: false, tries: 0, lastMs: nowMs });
+    } else if (this.#entries.size >= MAX_ENTRIES || this.#countOf(task.uid) >= MAX_PER_TASK) {
+      logger.info({ testTask: `${task.namespace}/${task.name}`, reason: event.reason, text: message }, "says no more about a TestTask");
+      return;
+    } else {
+      const times = { count: 1, first: now, last: now };
+      const entry = { name: undefined, isWritten: false, tries: 0, lastMs: nowMs, dueMs: nowMs };
+      this.#entries.set(key, { task, event: { ...event, message }, times, ...entry });
+    }
+    this.#wakeup.wake();
+  }
+
+  #countOf(uid: string): number {
+    return [...this.#entries.values()].filter(({ task }) => task.uid === uid).length;
+  }
+
+  #forget(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    for (const [key, entry] of this.#entries) {
+      if (entry.isWritten && nowMs - entry.lastMs >= FORGOTTEN_MS) this.#entries.delete(key);
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const unwritten = [...this.#entries.values()].filter(({ isWritten }) => !isWritten);
+      const next = unwritten.reduce<Entry | undefined>((first, entry) => (first && first.dueMs <= entry.dueMs ? first : entry), undefined);
+      const waitMs = next === undefined ? undefined : next.dueMs - this.#options.clock.monotonicMs();
+      if (next && waitMs !== undefined && waitMs <= 0) await this.#write(next, signal);
+      else await this.#wakeup.wait(waitMs, signal);
+    }
+  }
+
+  async #write(entry: Entry, signal: AbortSignal): Promise<void> {
+    const { writer, clock, logger } = this.#options;
+    const { task, event, times } = entry;
+    try {
+      if (entry.name === undefined || !(await writer.repeat(task.namespace, entry.name, times, signal))) {
+        const name = `${task.name}.${randomBytes(8).toString("hex")}`;
+        await writer.create(name, task, event, times, signal);
+        entry.name = name;
+      }
+      entry.isWritten = entry.times === times;
+      entry.tries = 0;
+      entry.dueMs = clock.monotonicMs() + REPEAT_INTERVAL_MS;
+    } catch (error) {
+      if (signal.aborted) return;
+      entry.tries += 1;
+      entry.dueMs = clock.monotonicMs() + backoffMs(entry.tries, 500, 30_000);
+      entry.isWritten = entry.tries >= MAX_TRIES;
+      const fields = { err: coerceError(error), testTask: `${task.namespace}/${task.name}`, reason: event.reason };
+      logger.warn(fields, entry.isWritten ? "gives up an event about a TestTask" : "retries to write an event about a TestTask");
+    }
+  }
+}
+
+/** Parts of it may come from a request. */
+function printable(message: string): string {
+  const line = message.replaceAll(/\p{C}/gu, "?");
+  return line.length <= MAX_MESSAGE_LENGTH ? line : `${line.slice(0, MAX_MESSAGE_LENGTH - 3).toWellFormed()}...`;
+}

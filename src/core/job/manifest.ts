@@ -1,0 +1,260 @@
+import { planCheckout } from "../checkout/plan.ts";
+import {
+  FUNCTION_ANNOTATION,
+  INSTALLATION_LABEL,
+  MANAGED_BY,
+  MANAGED_BY_LABEL,
+  PARAMETERS_ANNOTATION,
+  parseFunctionName,
+  RELAUNCH_ANNOTATION,
+  REQUEST_ANNOTATION,
+  TASK_LABEL,
+  TIMEOUTS_ANNOTATION,
+} from "../kubernetes/labels.ts";
+import type { Container, EnvVar, Job, PodSpec, PodTemplate, VolumeMount } from "../kubernetes/objects.ts";
+import { buildLimits, CHECKOUT_TIMEOUT } from "../observation/build-limits.ts";
+import { judgedContainer } from "../observation/pod-facts.ts";
+import type { TestTask, TestTaskNodeLabel, TestTaskSpec } from "../test-task/test-task.ts";
+import { escapeExpansion, type Parameters, parameterEnvironment } from "../zuul/parameters.ts";
+import { renderPodSecurity, withContainerSecurity } from "./pod-security.ts";
+import { renderService } from "./service-container.ts";
+
+/** Whose request a Job answers; on the Job as the `request` annotation. */
+export interface RequestRecord {
+  server: string;
+  unique: string;
+  number: string;
+  logPath: string | null;
+  /** The replica that answers, and since when (RFC 3339); null when it gave that up. */
+  replica: string | null;
+  since: string;
+}
+
+/** What the manifest needs of the configuration. */
+export interface ManifestSettings {
+  installation: string;
+  /** The image that holds this program, for the in-pod commands. */
+  image: string;
+  checkout: { allowedUrls: readonly string[] };
+}
+
+export interface ManifestInput {
+  task: TestTask;
+  functionName: string;
+  parameters: Parameters;
+  request: RequestRecord;
+  /** See `relaunchKey`. */
+  relaunchKey?: string | undefined;
+  settings: ManifestSettings;
+}
+
+const PARAMETERS_DIRECTORY = "/run/turbo-hipster/request";
+const PARAMETERS_FILE = "parameters.json";
+const ARTIFACTS_DIRECTORY = "/run/turbo-hipster/artifacts";
+const TERMINATION_FILE = "/dev/termination-log";
+const USER_NAME = "test";
+const MAX_OMITTED_LENGTH = 4096;
+
+/** Beyond every limit of the build: ends the pod when no operator is there to do it. */
+const BACKSTOP_MS = 10 * 60_000;
+
+const WORKSPACE_VOLUME = "th-workspace";
+
+const VOLUMES = {
+  tmp: { name: "th-tmp", mountPath: "/tmp" },
+  artifacts: { name: "th-artifacts", mountPath: ARTIFACTS_DIRECTORY },
+  request: { name: "th-request", mountPath: PARAMETERS_DIRECTORY, readOnly: true },
+} as const;
+
+/** The Job that carries out a build: the TestTask's template, laid under its short fields, under what every build gets. */
+export function renderJob(input: ManifestInput): Job {
+  const { task, request, settings } = input;
+  const labels = {
+    ...task.spec.labels,
+    [MANAGED_BY_LABEL]: MANAGED_BY,
+    [INSTALLATION_LABEL]: settings.installation,
+    [TASK_LABEL]: task.metadata.name,
+  };
+  return {
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: {
+      name: request.number,
+      namespace: task.metadata.namespace,
+      labels,
+      annotations: {
+        ...task.spec.annotations,
+        [FUNCTION_ANNOTATION]: input.functionName,
+        [REQUEST_ANNOTATION]: JSON.stringify(request),
+        [TIMEOUTS_ANNOTATION]: JSON.stringify(task.spec.timeouts),
+        ...(input.relaunchKey === undefined ? {} : { [RELAUNCH_ANNOTATION]: input.relaunchKey }),
+      },
+    },
+    spec: {
+      backoffLimit: 0,
+      // `Ignore` would start a second pod, and a test that was cut off half-way must not run again unseen.
+      podFailurePolicy: { rules: [{ action: "FailJob", onPodConditions: [{ type: "DisruptionTarget", status: "True" }] }] },
+      template: renderPodTemplate(input, labels),
+    },
+  };
+}
+
+function renderPodTemplate(input: ManifestInput, labels: Record<string, string>): PodTemplate {
+  const { task, functionName, parameters } = input;
+  const { spec } = task;
+  const base: PodTemplate = spec.template
+    ? structuredClone(spec.template as unknown as PodTemplate)
+    : { spec: { containers: [{ name: "test" }] } };
+  const nodeLabel = spec.nodeLabels?.find(({ name }) => name === parseFunctionName(functionName)?.nodeLabel);
+  const test = judgedContainer(base.spec) ?? { name: "test" };
+  const others = base.spec.containers.filter((container) => container !== test);
+  const limits = buildLimits(spec.timeouts);
+
+  const podSpec: PodSpec = {
+    ...base.spec,
+    restartPolicy: "Never",
+    enableServiceLinks: base.spec.enableServiceLinks ?? false,
+    automountServiceAccountToken: base.spec.automountServiceAccountToken ?? false,
+    ...(spec.serviceAccountName === undefined ? {} : { serviceAccountName: spec.serviceAccountName }),
+    ...(spec.priorityClassName === undefined ? {} : { priorityClassName: spec.priorityClassName }),
+    activeDeadlineSeconds: Math.ceil((limits.pullMs + limits.checkoutMs + limits.runMs + BACKSTOP_MS) / 1000),
+    securityContext: renderPodSecurity(base.spec.securityContext, spec.securityContext),
+    // The template's init containers may need the services, the services what was checked out before a second passes in vain.
+    initContainers: [
+      ...(spec.checkout.enabled ? [renderCheckout(input)] : []),
+      ...(spec.services ?? []).map((service) => renderService(service, spec.securityContext)),
+      ...(base.spec.initContainers ?? []).map((container) => withContainerSecurity(container)),
+    ],
+    containers: [renderTest(test, input, nodeLabel), ...others.map((container) => withContainerSecurity(container))],
+    volumes: [...(base.spec.volumes ?? []), ...renderVolumes()],
+    ...(nodeLabel?.nodeSelector ? { nodeSelector: { ...base.spec.nodeSelector, ...nodeLabel.nodeSelector } } : {}),
+    ...(nodeLabel?.tolerations ? { tolerations: [...(base.spec.tolerations ?? []), ...nodeLabel.tolerations] } : {}),
+  };
+  if (podSpec.initContainers?.length === 0) delete podSpec.initContainers;
+  return {
+    metadata: {
+      labels: { ...base.metadata?.labels, ...labels },
+      annotations: {
+        "cluster-autoscaler.kubernetes.io/safe-to-evict": "false",
+        "karpenter.sh/do-not-disrupt": "true",
+        ...base.metadata?.annotations,
+        ...spec.annotations,
+        [PARAMETERS_ANNOTATION]: parameters.text,
+      },
+    },
+    spec: podSpec,
+  };
+}
+
+function renderTest(base: Container, input: ManifestInput, nodeLabel: TestTaskNodeLabel | undefined): Container {
+  const { spec } = input.task;
+  const image = nodeLabel?.image ?? spec.image ?? base.image;
+  const resources = nodeLabel?.resources ?? spec.resources ?? base.resources;
+  const container: Container = {
+    ...base,
+    ...(image === undefined ? {} : { image }),
+    ...(resources === undefined ? {} : { resources: resources as NonNullable<Container["resources"]> }),
+    ...(spec.script === undefined ? {} : { command: renderScript(spec.script), args: [] }),
+    workingDir: base.workingDir ?? workingDirectory(input),
+    env: renderEnvironment(base.env ?? [], input),
+    ...(spec.envFrom === undefined ? {} : { envFrom: [...(base.envFrom ?? []), ...spec.envFrom] }),
+    terminationMessagePath: TERMINATION_FILE,
+    terminationMessagePolicy: "File",
+  };
+  return withMounts(withContainerSecurity(container, spec.securityContext), [
+    workspaceMount(spec),
+    VOLUMES.tmp,
+    VOLUMES.artifacts,
+    VOLUMES.request,
+  ]);
+}
+
+/**
+ * `sh -e`, with the programs that `pip install` and its like put below HOME when they may not write anywhere else; before the script's
+ * first line, so that the shell counts its lines as they were written.
+ */
+function renderScript(script: string): string[] {
+  return ["/bin/sh", "-e", "-c", escapeExpansion(`PATH="$HOME/.local/bin\${PATH:+:$PATH}"; ${script}`)];
+}
+
+/** Later entries win in a container, but the API server warns of doubles: what the task sets replaces a parameter of that name. */
+function renderEnvironment(template: readonly EnvVar[], { task, functionName, parameters, request }: ManifestInput): EnvVar[] {
+  const { variables, omitted } = parameterEnvironment(parameters);
+  const own: EnvVar[] = [
+    { name: "TH_JOB_NAME", value: parseFunctionName(functionName)?.jobName ?? functionName },
+    { name: "TH_BUILD_ID", value: request.number },
+    { name: "TH_PARAMETERS_FILE", value: `${PARAMETERS_DIRECTORY}/${PARAMETERS_FILE}` },
+    { name: "TH_ARTIFACTS_DIR", value: ARTIFACTS_DIRECTORY },
+    { name: "TH_RESULT_FILE", value: TERMINATION_FILE },
+  ];
+  if (omitted.length > 0) {
+    const names = JSON.stringify(omitted.map(({ name }) => name.toWellFormed()));
+    own.push({ name: "TH_OMITTED_PARAMETERS", value: escapeExpansion(names.replaceAll("\\u0000", "").slice(0, MAX_OMITTED_LENGTH)) });
+  }
+  const environment = new Map<string, EnvVar>();
+  const layers = [renderDefaults(task.spec), variables.map(escaped), template, (task.spec.env ?? []) as EnvVar[], own];
+  for (const entry of layers.flat()) {
+    environment.delete(entry.name);
+    environment.set(entry.name, entry);
+  }
+  return [...environment.values()];
+}
+
+/** HOME can be written to. The user has no entry in the image's /etc/passwd, and what asks for its name finds it here first. */
+function renderDefaults({ checkout }: TestTaskSpec): EnvVar[] {
+  return [
+    { name: "HOME", value: checkout.path },
+    { name: "USER", value: USER_NAME },
+    { name: "LOGNAME", value: USER_NAME },
+  ];
+}
+
+function escaped({ name, value }: { name: string; value: string }): EnvVar {
+  return { name, value: escapeExpansion(value) };
+}
+
+function renderCheckout({ settings: { image, checkout }, task: { spec } }: ManifestInput): Container {
+  const { path } = spec.checkout;
+  const container: Container = {
+    name: "checkout",
+    image,
+    args: ["checkout", "--path", path, "--timeout", CHECKOUT_TIMEOUT, ...checkout.allowedUrls.flatMap((url) => ["--allowed-url", url])],
+    env: [
+      { name: "HOME", value: path },
+      { name: "TH_PARAMETERS_FILE", value: `${PARAMETERS_DIRECTORY}/${PARAMETERS_FILE}` },
+      { name: "TH_TERMINATION_FILE", value: TERMINATION_FILE },
+    ],
+    terminationMessagePath: TERMINATION_FILE,
+  };
+  return withMounts(withContainerSecurity(container, spec.securityContext), [workspaceMount(spec), VOLUMES.tmp, VOLUMES.request]);
+}
+
+function workspaceMount({ checkout }: TestTaskSpec): VolumeMount {
+  return { name: WORKSPACE_VOLUME, mountPath: checkout.path };
+}
+
+function renderVolumes(): NonNullable<PodSpec["volumes"]> {
+  return [
+    { name: WORKSPACE_VOLUME, emptyDir: {} },
+    { name: VOLUMES.tmp.name, emptyDir: {} },
+    { name: VOLUMES.artifacts.name, emptyDir: {} },
+    {
+      name: VOLUMES.request.name,
+      downwardAPI: { items: [{ path: PARAMETERS_FILE, fieldRef: { fieldPath: `metadata.annotations['${PARAMETERS_ANNOTATION}']` } }] },
+    },
+  ];
+}
+
+/** A path that the template mounts itself stays the template's. */
+function withMounts(container: Container, mounts: readonly VolumeMount[]): Container {
+  const present = container.volumeMounts ?? [];
+  const added = mounts.filter(({ mountPath }) => !present.some((mount) => mount.mountPath === mountPath));
+  return { ...container, volumeMounts: [...present, ...added.map((mount) => ({ ...mount }))] };
+}
+
+/** The checkout's folder, as zuul-cloner names it. A request that cannot be checked out fails in the checkout container, with a sentence. */
+function workingDirectory({ task, parameters, settings }: ManifestInput): string {
+  const planned = task.spec.checkout.enabled ? planCheckout(parameters, settings.checkout.allowedUrls) : undefined;
+  const { path } = task.spec.checkout;
+  return planned?.ok ? `${path}/${planned.plan.project}` : path;
+}

@@ -1,0 +1,117 @@
+import { z } from "zod";
+import { isDuration } from "../kubernetes/duration.ts";
+import {
+  CANCELLED_ANNOTATION,
+  DELIVERED_ANNOTATION,
+  FUNCTION_ANNOTATION,
+  INSTALLATION_LABEL,
+  PARAMETERS_ANNOTATION,
+  RELAUNCH_ANNOTATION,
+  REQUEST_ANNOTATION,
+  TASK_LABEL,
+  TIMEOUTS_ANNOTATION,
+  VERDICT_ANNOTATION,
+} from "../kubernetes/labels.ts";
+import type { Job } from "../kubernetes/objects.ts";
+import type { Verdict } from "../verdict/rules.ts";
+import { failureText } from "../zuul/result-text.ts";
+import type { RequestRecord } from "./manifest.ts";
+
+/** What a Job of ours says about its build: all that an operator needs to go on with it. Anyone with access may have edited it. */
+export interface JobRecord {
+  namespace: string;
+  jobName: string;
+  task: string;
+  functionName: string;
+  number: string;
+  server: string;
+  unique: string;
+  timeouts: { pull: string; run: string; schedule?: string | undefined };
+  relaunchKey: string | undefined;
+  isCancelled: boolean;
+  isDelivered: boolean;
+  verdict: Verdict | undefined;
+}
+
+const requestSchema = z.object({
+  server: z.string(),
+  unique: z.string(),
+  number: z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/),
+  logPath: z.string().nullable().default(null),
+  replica: z.string().nullable().default(null),
+  since: z.string().default(""),
+});
+const duration = z.string().refine(isDuration);
+const timeoutsSchema = z.object({ pull: duration, run: duration, schedule: duration.optional() });
+const verdictSchema = z
+  .object({
+    result: z.string().nullable(),
+    class: z.enum(["success", "failure", "cancelled", "infrastructure", "configuration"]),
+    rule: z.string(),
+    message: z.string(),
+  })
+  .refine(isConsistent);
+
+/** Whether this program could have written it: only a success is called SUCCESS, and only infrastructure has no result. */
+function isConsistent({ result, class: verdictClass }: Pick<Verdict, "result" | "class">): boolean {
+  if (verdictClass === "success") return result === "SUCCESS";
+  return verdictClass === "infrastructure" ? result === null : result !== null && result === failureText(result);
+}
+
+/** Reads a Job of this installation; undefined when it is none, or says too little to be one. */
+export function readJobRecord(job: Job): JobRecord | undefined {
+  const { annotations = {}, labels = {}, namespace, name } = job.metadata;
+  const request = parseAnnotation(requestSchema, annotations[REQUEST_ANNOTATION]);
+  const timeouts = parseAnnotation(timeoutsSchema, annotations[TIMEOUTS_ANNOTATION]);
+  const functionName = annotations[FUNCTION_ANNOTATION];
+  const task = labels[TASK_LABEL];
+  if (!request || !timeouts || !functionName || !task || !namespace) return undefined;
+  return {
+    namespace,
+    jobName: name,
+    task,
+    functionName,
+    number: request.number,
+    server: request.server,
+    unique: request.unique,
+    timeouts,
+    relaunchKey: annotations[RELAUNCH_ANNOTATION],
+    isCancelled: annotations[CANCELLED_ANNOTATION] !== undefined,
+    isDelivered: annotations[DELIVERED_ANNOTATION] !== undefined,
+    verdict: parseAnnotation(verdictSchema, annotations[VERDICT_ANNOTATION]),
+  };
+}
+
+/** True when `existing` carries out the very request that `wanted` was rendered for. */
+export function isSameBuild(existing: Job, wanted: Job): boolean {
+  if (existing.metadata.deletionTimestamp) return false;
+  const [a, b] = [readJobRecord(existing), readJobRecord(wanted)];
+  return (
+    a !== undefined &&
+    b !== undefined &&
+    existing.metadata.labels?.[INSTALLATION_LABEL] === wanted.metadata.labels?.[INSTALLATION_LABEL] &&
+    a.server === b.server &&
+    a.functionName === b.functionName &&
+    a.unique === b.unique &&
+    parametersOf(existing) === parametersOf(wanted)
+  );
+}
+
+function parametersOf(job: Job): string | undefined {
+  return job.spec?.template.metadata?.annotations?.[PARAMETERS_ANNOTATION];
+}
+
+/** Reads the `request` annotation; undefined when it is none. */
+export function readRequestRecord(text: string | undefined): RequestRecord | undefined {
+  return parseAnnotation(requestSchema, text);
+}
+
+function parseAnnotation<T>(schema: z.ZodType<T>, text: string | undefined): T | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const parsed = schema.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,42 @@
+import type { TestTask } from "../test-task/test-task.ts";
+import type { Verdict } from "../verdict/rules.ts";
+import { type Parameters, textParameter } from "../zuul/parameters.ts";
+
+/**
+ * Zuul's ref of a build set (`Z` and a uuid4, `zuul/model.py`): new for every build set, so that a recheck or a new patchset never has
+ * the same one, and the same for every launch of a build.
+ */
+const BUILD_SET_REF = /^refs\/zuul\/.+\/Z[0-9a-f]{32}$/;
+
+/** What differs between two launches of one build (`zuul/launcher/gearman.py`, `launch`). */
+const LAUNCH_PARAMETER = /^(ZUUL_UUID|LOG_PATH|SWIFT_.*)$/;
+
+/**
+ * A key that two requests share when, and only when, one is Zuul's relaunch of the other: same function, same TestTask as it stands, same
+ * parameters but for those of the launch. undefined for requests that cannot be told apart from a deliberate second build (ref and
+ * timer builds): those are never taken for another.
+ */
+export function relaunchKey(
+  task: TestTask,
+  functionName: string,
+  parameters: Parameters,
+  sha256Hex: (text: string) => string,
+): string | undefined {
+  if (!BUILD_SET_REF.test(textParameter(parameters, "ZUUL_REF") ?? "")) return undefined;
+  const kept = [...parameters.values].filter(([name]) => !LAUNCH_PARAMETER.test(name));
+  const spec = canonical({ namespace: task.metadata.namespace, name: task.metadata.name, spec: task.spec });
+  return sha256Hex(JSON.stringify([functionName, spec, canonical(kept.sort(([a], [b]) => (a < b ? -1 : 1)))]));
+}
+
+/** Whether Zuul, had it heard this, would not launch the build again. */
+export function isAnswer(verdict: Verdict): boolean {
+  return verdict.result !== null && verdict.class !== "cancelled";
+}
+
+/** The same value with the members of all its objects in one order. */
+function canonical(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(canonical);
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return entries.map(([key, member]) => [key, canonical(member)]);
+}

@@ -1,0 +1,15 @@
+import type { Container } from "../kubernetes/objects.ts";
+import type { TestTaskService } from "../test-task/schema/container.ts";
+import type { TestTaskSecurityContext } from "../test-task/schema/security.ts";
+import { withContainerSecurity } from "./pod-security.ts";
+
+/**
+ * A service as a native sidecar: an init container that goes on running. Those after it, and the test, wait for its startupProbe; the
+ * kubelet ends it after the test, and its end is no end of the pod.
+ * https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
+ */
+export function renderService(service: TestTaskService, securityContext: TestTaskSecurityContext | undefined): Container {
+  const { ready, ...fields } = service;
+  const container: Container = { ...(fields as Omit<Container, "restartPolicy">), restartPolicy: "Always" };
+  return withContainerSecurity(ready === undefined ? container : { ...container, startupProbe: ready }, securityContext);
+}

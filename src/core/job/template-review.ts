@@ -1,0 +1,69 @@
+import type { Job, Pod } from "../kubernetes/objects.ts";
+import { compareQuantities } from "../kubernetes/quantity.ts";
+import type { TestTask } from "../test-task/test-task.ts";
+import { parseParameters } from "../zuul/parameters.ts";
+import { type ManifestSettings, renderJob } from "./manifest.ts";
+
+/** What the API server made of a task's Job and pods, in its own words. */
+export type TemplateReview =
+  | { kind: "accepted"; warnings: readonly string[] }
+  | { kind: "refused"; message: string; warnings: readonly string[] }
+  /** It could not be asked. */
+  | { kind: "unknown"; message: string };
+
+/** One object to ask the API server about. */
+export type ReviewedObject = { kind: "Job"; object: Job; of: string } | { kind: "Pod"; object: Pod; of: string };
+
+/**
+ * What a task's builds would make, to be asked about and never stored: its Job, its pod (Pod Security, quotas and limit ranges look at
+ * pods only), and the pod of each node label. `of` says in people's words whose it is, for the label's.
+ */
+export function renderReviewedObjects(task: TestTask, settings: ManifestSettings): ReviewedObject[] {
+  const [job = ""] = task.spec.jobs;
+  const plain = renderExample(task, settings, `build:${job}`);
+  const labels = (task.spec.nodeLabels ?? []).map(({ name }) => ({ name, job: renderExample(task, settings, `build:${job}:${name}`) }));
+  return [
+    { kind: "Job", object: plain, of: "" },
+    { kind: "Pod", object: podOf(plain), of: "" },
+    ...labels.map((label) => ({ kind: "Pod", object: podOf(label.job), of: ` for node label ${label.name}` }) as const),
+  ];
+}
+
+/** As for a request without parameters, under a name that no build has. */
+function renderExample(task: TestTask, settings: ManifestSettings, functionName: string): Job {
+  const parsed = parseParameters(new TextEncoder().encode("{}"));
+  if (!parsed.ok) throw new Error("an empty object is no parameters");
+  const number = `${task.metadata.name}-template-review`;
+  const request = { server: "", unique: "", number, logPath: null, replica: "", since: "1970-01-01T00:00:00.000Z" };
+  return renderJob({ task, functionName, parameters: parsed.parameters, request, settings });
+}
+
+function podOf({ metadata, spec }: Job): Pod {
+  return {
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name: metadata.name, ...(metadata.namespace ? { namespace: metadata.namespace } : {}), ...spec?.template.metadata },
+    ...(spec ? { spec: spec.template.spec } : {}),
+  };
+}
+
+/**
+ * True for a refusal by a quota that is merely used up; false for one that no emptying of the namespace would help: more is requested
+ * than the quota's limit. The words are those of the API server's ResourceQuota plugin.
+ */
+export function isQuotaFull(message: string): boolean {
+  const match = /exceeded quota: [^,]+, requested: ([^ ]*), used: ([^ ]*), limited: ([^ ]*)/.exec(message);
+  if (!match) return false;
+  const requested = parseAmounts(match[1] ?? "");
+  const limited = parseAmounts(match[3] ?? "");
+  return [...requested].every(([resource, amount]) => compareQuantities(amount, limited.get(resource) ?? amount) <= 0);
+}
+
+function parseAmounts(text: string): Map<string, string> {
+  return new Map(
+    text.split(",").flatMap((entry) => {
+      const separator = entry.lastIndexOf("=");
+      return separator < 0 ? [] : [[entry.slice(0, separator), entry.slice(separator + 1)] as const];
+    }),
+  );
+}

@@ -1,0 +1,139 @@
+import type { ContainerStatus, Job, Pod, TerminatedState } from "../kubernetes/objects.ts";
+import { isSidecar, judgedContainer, observePod, type PodFacts } from "./pod-facts.ts";
+
+/** Where a build stands, read from its Job and Pod alone; every field comes from the API server's objects. */
+export type BuildState =
+  /** No Job is there (not yet, or no more: the caller knows which). */
+  | { kind: "absent" }
+  /** Somebody (Kueue, a person) has suspended the Job before its test began. */
+  | { kind: "suspended" }
+  /** The Job waits for its pod: not made yet, or refused. */
+  | { kind: "queued" }
+  /** The pod waits for a node. */
+  | { kind: "unscheduled"; pod: PodFacts; reason: string }
+  /** The pod has a node: images are pulled, init containers run. `since` is when the kubelet took it (RFC 3339). */
+  | { kind: "preparing"; pod: PodFacts; since: string | undefined; reason: string; waiting: readonly WaitingContainer[] }
+  | { kind: "running"; pod: PodFacts; startedAt: string | undefined }
+  /** The test's container has ended. */
+  | { kind: "exited"; pod: PodFacts; job: JobFacts; terminated: TerminatedState; container: string }
+  /** An init container ended the pod before the test ran. */
+  | { kind: "not-started"; pod: PodFacts; job: JobFacts; container: string; terminated: TerminatedState }
+  /** The pod is over, or being taken away, and its test's end was not seen. */
+  | { kind: "lost"; pod: PodFacts | undefined; job: JobFacts; reason: string };
+
+export interface JobFacts {
+  /** Deleted, perhaps not gone yet. */
+  isDeleted: boolean;
+  /** Suspended though its test had begun: the Job controller deletes the pod, and makes another one later. */
+  isSuspended: boolean;
+}
+
+export interface WaitingContainer {
+  container: string;
+  reason: string;
+  message: string;
+}
+
+/**
+ * Pure and level-based: any two observations of the same objects give the same state, whatever came before. `killOf` tells what the
+ * kubelet said when it began to end a pod's containers by itself, where it did.
+ */
+export function observeBuild(
+  job: Job | undefined,
+  pods: readonly Pod[],
+  killOf: (pod: Pod) => string | undefined = () => undefined,
+): BuildState {
+  if (!job) return { kind: "absent" };
+  const pod = newest(pods);
+  if (!pod?.spec) return observeWithoutPod(job);
+  const judged = judgedContainer(pod.spec)?.name ?? "test";
+  const facts = observePod(pod, pod.spec, killOf(pod));
+  const state = pod.status?.containerStatuses?.find(({ name }) => name === judged)?.state;
+  const ofJob = { isDeleted: job.metadata.deletionTimestamp !== undefined, isSuspended: Boolean(job.spec?.suspend) && facts.hasTestBegun };
+  const lost = (reason: string): BuildState => ({ kind: "lost", pod: facts, job: ofJob, reason });
+
+  if (job.spec?.suspend && !facts.hasTestBegun && !facts.isTerminal) return { kind: "suspended" };
+  if (state?.terminated && !isUnknownEnd(state.terminated)) {
+    return { kind: "exited", pod: facts, job: ofJob, terminated: state.terminated, container: judged };
+  }
+  if (facts.disruption) return lost(facts.disruption.message);
+  if (facts.isDeleted) return lost("the pod was deleted");
+  const failedInit = pod.status?.initContainerStatuses?.find((init) => hasFailed(init, pod));
+  if (failedInit?.state?.terminated) {
+    return { kind: "not-started", pod: facts, job: ofJob, container: failedInit.name, terminated: failedInit.state.terminated };
+  }
+  if (facts.isTerminal || facts.phase === "Unknown") return lost(describe(facts));
+  if (ofJob.isDeleted) return lost("the Job was deleted");
+  if (ofJob.isSuspended) return lost("the Job was suspended while its test ran");
+  if (state?.running) return { kind: "running", pod: facts, startedAt: state.running.startedAt };
+  if (!pod.spec.nodeName) {
+    const scheduled = pod.status?.conditions?.find(({ type }) => type === "PodScheduled");
+    return { kind: "unscheduled", pod: facts, reason: scheduled?.message ?? scheduled?.reason ?? "waits for a node" };
+  }
+  const waiting = waitingContainers(pod);
+  return { kind: "preparing", pod: facts, since: pod.status?.startTime, reason: waiting[0]?.reason ?? "starting", waiting };
+}
+
+/** True when the test's container has been seen to run. */
+export function hasTestBegun(state: BuildState): boolean {
+  return state.kind === "running" || state.kind === "exited";
+}
+
+/** A suspended Job whose pod is gone already, by what was seen of it before: its next pod would run the test a second time. */
+export function suspendedAfterStart(pod: PodFacts | undefined): BuildState {
+  return { kind: "lost", pod, job: { isDeleted: false, isSuspended: true }, reason: "the Job was suspended while its test ran" };
+}
+
+/** True once its pod has told the end of the test, or that there will be none. A pod that nobody has seen tells nothing. */
+export function hasEnded(state: BuildState): boolean {
+  return state.kind === "exited" || state.kind === "not-started" || (state.kind === "lost" && state.pod !== undefined);
+}
+
+/** False while nothing of the build's pod has run: no kubelet has taken it. */
+export function hasStarted(state: BuildState): boolean {
+  if (state.kind === "suspended" || state.kind === "queued") return false;
+  return !("pod" in state) || !state.pod || state.pod.isStarted || state.pod.isTerminal;
+}
+
+/** True once the Job controller has closed its books on it. */
+export function isJobOver(job: Job): boolean {
+  return endCondition(job) !== undefined;
+}
+
+function endCondition(job: Job) {
+  return job.status?.conditions?.find(({ type, status }) => (type === "Failed" || type === "Complete") && status === "True");
+}
+
+function observeWithoutPod(job: Job): BuildState {
+  const isDeleted = job.metadata.deletionTimestamp !== undefined;
+  const lost = (reason: string): BuildState => ({ kind: "lost", pod: undefined, job: { isDeleted, isSuspended: false }, reason });
+  if (isDeleted) return lost("the Job was deleted");
+  const failed = endCondition(job);
+  if (failed) return lost(failed.message ?? failed.reason ?? "the Job ended and its pod is gone");
+  return { kind: job.spec?.suspend ? "suspended" : "queued" };
+}
+
+function newest(pods: readonly Pod[]): Pod | undefined {
+  return [...pods].sort((a, b) => (b.metadata.creationTimestamp ?? "").localeCompare(a.metadata.creationTimestamp ?? ""))[0];
+}
+
+/** The kubelet writes this when it lost sight of a container; its exit code (137) was never seen. */
+function isUnknownEnd(terminated: TerminatedState): boolean {
+  return terminated.reason === "ContainerStatusUnknown";
+}
+
+function hasFailed(init: ContainerStatus, pod: Pod): boolean {
+  const { terminated } = init.state ?? {};
+  return !isSidecar(pod.spec, init.name) && terminated !== undefined && terminated.exitCode !== 0 && !isUnknownEnd(terminated);
+}
+
+function waitingContainers(pod: Pod): WaitingContainer[] {
+  return [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].flatMap(({ name, state }) => {
+    const reason = state?.waiting?.reason;
+    return reason && reason !== "PodInitializing" ? [{ container: name, reason, message: state?.waiting?.message ?? "" }] : [];
+  });
+}
+
+function describe(facts: PodFacts): string {
+  return facts.message ?? facts.reason ?? `the pod ended ${facts.phase} without its test's exit code`;
+}

@@ -1,0 +1,121 @@
+import type { Container, ContainerStatus, Pod, PodSpec, TerminatedState } from "../kubernetes/objects.ts";
+
+/** What verdict and decision need of a pod besides its state. */
+export interface PodFacts {
+  name: string;
+  uid: string | undefined;
+  node: string | undefined;
+  /** True from when the kubelet has accepted it; only then does `activeDeadlineSeconds` count. */
+  isStarted: boolean;
+  isTerminal: boolean;
+  phase: string;
+  /** The pod's own reason, e.g. `Evicted`, `DeadlineExceeded`; none for a pod whose containers ended by themselves. */
+  reason: string | undefined;
+  message: string | undefined;
+  /** Its DisruptionTarget condition: somebody needs its place. https://kubernetes.io/docs/concepts/workloads/pods/disruptions/ */
+  disruption: { reason: string; message: string } | undefined;
+  /** Deleted, perhaps not gone yet: whatever its containers say after that is not the test's doing. */
+  isDeleted: boolean;
+  /** What the kubelet said when it ended a container itself; its own end tells why only when it is terminal. */
+  killed: string | undefined;
+  /** True when its end was requested already by lowering its deadline. */
+  isEnding: boolean;
+  /** The test's container has run, perhaps without its end being known. */
+  hasTestBegun: boolean;
+  /** It has the checkout's init container. */
+  hasCheckout: boolean;
+  /** False for a pod whose node never began with any container of it. */
+  hasContainerStatuses: boolean;
+  /** Limits of memory by container, init containers included. */
+  memoryLimits: Readonly<Record<string, string | number>>;
+  /** Native sidecars that have ended before the test did; the kubelet starts them again. */
+  services: readonly ServiceEnd[];
+  /** The service that everything after it waits for. Without meaning once the pod has ended: then none is started. */
+  stuckService: string | undefined;
+  /** Names of further containers (not init) that still run. */
+  othersRunning: boolean;
+}
+
+export interface ServiceEnd {
+  name: string;
+  terminated: TerminatedState;
+}
+
+/** The deadline that stands for "end now" (the smallest that the API takes); pods are created with hours. */
+export const ENDING_DEADLINE_SECONDS = 1;
+
+const TEST_CONTAINER = "test";
+
+/** The init container that runs `turbo-hipster checkout`. */
+export const CHECKOUT_CONTAINER = "checkout";
+
+/** The container whose exit code is the build's: `test`, or the first. */
+export function judgedContainer<T extends { containers: readonly Container[] }>(spec: T): Container | undefined {
+  return spec.containers.find(({ name }) => name === TEST_CONTAINER) ?? spec.containers[0];
+}
+
+export function observePod(pod: Pod, spec: PodSpec, killed: string | undefined): PodFacts {
+  const { status } = pod;
+  const judged = judgedContainer(spec)?.name ?? TEST_CONTAINER;
+  const phase = status?.phase ?? "Pending";
+  const test = status?.containerStatuses?.find(({ name }) => name === judged)?.state;
+  const target = status?.conditions?.find(({ type, status: value }) => type === "DisruptionTarget" && value === "True");
+  const limits = [...spec.containers, ...(spec.initContainers ?? [])].flatMap(({ name, resources }) => {
+    const memory = resources?.limits?.memory;
+    return memory === undefined ? [] : [[name, memory] as const];
+  });
+  return {
+    name: pod.metadata.name,
+    uid: pod.metadata.uid,
+    node: spec.nodeName,
+    isStarted: status?.startTime !== undefined,
+    isTerminal: phase === "Succeeded" || phase === "Failed",
+    phase,
+    reason: status?.reason || undefined,
+    message: status?.message || undefined,
+    disruption: target ? { reason: target.reason ?? "", message: target.message ?? target.reason ?? "no reason given" } : undefined,
+    isDeleted: pod.metadata.deletionTimestamp !== undefined,
+    killed,
+    isEnding: spec.activeDeadlineSeconds !== undefined && spec.activeDeadlineSeconds <= ENDING_DEADLINE_SECONDS,
+    hasTestBegun: test?.running !== undefined || test?.terminated !== undefined,
+    hasCheckout: spec.initContainers?.some(({ name }) => name === CHECKOUT_CONTAINER) ?? false,
+    hasContainerStatuses: [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].length > 0,
+    memoryLimits: Object.fromEntries(limits),
+    services: findServiceEnds(pod, spec, judged),
+    stuckService: findStuckService(pod, spec),
+    othersRunning: (status?.containerStatuses ?? []).some(({ name, state }) => name !== judged && state?.running !== undefined),
+  };
+}
+
+export function isSidecar(spec: PodSpec | undefined, name: string): boolean {
+  return spec?.initContainers?.find((container) => container.name === name)?.restartPolicy === "Always";
+}
+
+function findServiceEnds(pod: Pod, spec: PodSpec, judged: string): ServiceEnd[] {
+  const test = pod.status?.containerStatuses?.find(({ name }) => name === judged)?.state?.terminated;
+  return (pod.status?.initContainerStatuses ?? []).flatMap((service) => {
+    const terminated = isSidecar(spec, service.name) ? endBefore(service, test) : undefined;
+    return terminated ? [{ name: service.name, terminated }] : [];
+  });
+}
+
+/** Sidecars begin one after another, each once the one before has started: the last one that has begun is the one to wait for. */
+function findStuckService(pod: Pod, spec: PodSpec): string | undefined {
+  const begun = (pod.status?.initContainerStatuses ?? []).filter(
+    ({ state, lastState }) => state?.running || state?.terminated || lastState?.terminated,
+  );
+  const last = begun.at(-1);
+  return last && isSidecar(spec, last.name) && last.started !== true ? last.name : undefined;
+}
+
+/**
+ * Its end while the test ran, or before: what ends a sidecar afterwards is the kubelet. One that had to be started again ended before; else
+ * the times tell, both of one node and in whole seconds.
+ */
+function endBefore({ state, lastState }: ContainerStatus, test: TerminatedState | undefined): TerminatedState | undefined {
+  const own = state?.terminated;
+  if (own?.finishedAt && test?.finishedAt && Date.parse(own.finishedAt) < Date.parse(test.finishedAt)) return own;
+  const last = lastState?.terminated;
+  const isBefore = !test?.finishedAt || !last?.finishedAt || Date.parse(last.finishedAt) <= Date.parse(test.finishedAt);
+  return last && isBefore ? last : undefined;
+}

@@ -1,0 +1,60 @@
+import { z } from "zod";
+import { matchingString, setOf } from "./rule.ts";
+import { mountPathSchema, projectNameSchema } from "./scalar.ts";
+
+/** What is checked out before the test, and what is kept of its files. */
+
+const gitUrlSchema = matchingString(
+  "^(https?|ssh|git)://([A-Za-z0-9._-]+@)?[A-Za-z0-9.\\[\\]:_-]+(/[A-Za-z0-9._~/+@=,%-]*)?$",
+  1000,
+  "must be an http, https, ssh or git URL without a password, such as https://git.example.com",
+);
+
+const branchSchema = matchingString(
+  "^[A-Za-z0-9_][A-Za-z0-9._/+-]*$",
+  255,
+  "must be the name of a branch, such as master or stable/2024.1",
+);
+
+export const checkoutSchema = z.strictObject({
+  enabled: z.boolean().meta({ description: "false switches the checkout off without removing its settings." }).default(true),
+  gitUrl: gitUrlSchema
+    .meta({
+      description:
+        "Where projects are fetched from when Zuul has prepared nothing for them (not carried out yet: such builds are refused).",
+    })
+    .exactOptional(),
+  projects: setOf(projectNameSchema, { max: 100 })
+    .meta({ description: "Further projects to check out beside the build's own (not carried out yet: such builds are refused)." })
+    .exactOptional(),
+  branch: branchSchema
+    .meta({ description: "Branch instead of the change's (not carried out yet: such builds are refused)." })
+    .exactOptional(),
+  projectBranches: z
+    .record(z.string(), branchSchema)
+    .refine((branches) => Object.keys(branches).length <= 100, "must have at most 100 entries")
+    .meta({
+      maxProperties: 100,
+      description: "Branch of single projects, by project (not carried out yet: such builds are refused).",
+    })
+    .exactOptional(),
+  submodules: z
+    .boolean()
+    .meta({ description: "true: submodules are checked out as well (not carried out yet: such builds are refused)." })
+    .exactOptional(),
+  path: mountPathSchema
+    .meta({ description: "The workspace: an empty volume that projects land in, and the test's HOME." })
+    .default("/workspace"),
+});
+
+const artifactPathSchema = matchingString(
+  "^[^/\\x00-\\x1f][^\\x00-\\x1f]*$",
+  255,
+  "must be a path below the working directory, such as results/ or *.xml; * stands for any name",
+);
+
+export const artifactsSchema = z.strictObject({
+  paths: setOf(artifactPathSchema, { min: 1, max: 100 }).meta({
+    description: "Paths below the working directory; * stands for any name, a path with / at its end for a directory with all in it.",
+  }),
+});

@@ -1,0 +1,130 @@
+import { z } from "zod";
+import { compareQuantities, isQuantity, QUANTITY_MAX_LENGTH } from "../../kubernetes/quantity.ts";
+import { mapListOf, withRules } from "./rule.ts";
+
+/** The parts of a TestTask that are Kubernetes' own: tolerations, resources and the pod template, with the API server's rules for them. */
+
+const tolerationSchema = withRules(
+  z.strictObject({
+    key: z
+      .string()
+      .max(317)
+      .meta({ description: "Taint to tolerate; without it every taint, and operator must be Exists." })
+      .exactOptional(),
+    operator: z.enum(["Exists", "Equal"]).meta({ description: "Exists (any value) or Equal (the default)." }).exactOptional(),
+    value: z.string().max(63).meta({ description: "Value of the taint, with operator Equal." }).exactOptional(),
+    effect: z
+      .enum(["NoSchedule", "PreferNoSchedule", "NoExecute"])
+      .meta({ description: "Effect to tolerate; without it every effect." })
+      .exactOptional(),
+    tolerationSeconds: z
+      .int()
+      .meta({ description: "How long a NoExecute taint is tolerated; without it for ever.", format: "int64" })
+      .exactOptional(),
+  }),
+  [
+    {
+      cel: "(has(self.key) && self.key != '') || (has(self.operator) && self.operator == 'Exists')",
+      holds: ({ key, operator }) => (key ?? "") !== "" || operator === "Exists",
+      message: "a toleration without key tolerates every taint and must say operator: Exists",
+      field: "operator",
+    },
+    {
+      cel: "!has(self.operator) || self.operator != 'Exists' || !has(self.value) || self.value == ''",
+      holds: ({ operator, value }) => operator !== "Exists" || (value ?? "") === "",
+      message: "goes with operator Equal only; remove it or the operator Exists",
+      field: "value",
+    },
+    {
+      cel: "!has(self.tolerationSeconds) || (has(self.effect) && self.effect == 'NoExecute')",
+      holds: ({ tolerationSeconds, effect }) => tolerationSeconds === undefined || effect === "NoExecute",
+      message: "goes with effect: NoExecute only",
+      field: "tolerationSeconds",
+    },
+  ],
+);
+
+export const tolerationsSchema = z.array(tolerationSchema).max(50).meta({ "x-kubernetes-list-type": "atomic" });
+
+const quantitySchema = withRules(
+  z.union([z.int(), z.string().max(QUANTITY_MAX_LENGTH)]).meta({ "x-kubernetes-int-or-string": true, maxLength: QUANTITY_MAX_LENGTH }),
+  [
+    {
+      cel: "type(self) == int ? self >= 0 : (isQuantity(self) && self.matches('^[0-9.]'))",
+      holds: isQuantity,
+      message: "must be a quantity such as 500m, 2 or 1Gi",
+    },
+  ],
+);
+
+const resourceListSchema = withRules(
+  z
+    .record(z.string(), quantitySchema)
+    .refine((resources) => Object.keys(resources).length <= 20, "must have at most 20 entries")
+    .meta({ maxProperties: 20 }),
+  [
+    {
+      cel: "self.all(name, name in ['cpu', 'memory', 'ephemeral-storage'] || name.startsWith('hugepages-') || name.contains('/'))",
+      holds: (resources) =>
+        Object.keys(resources).every(
+          (name) => ["cpu", "memory", "ephemeral-storage"].includes(name) || name.startsWith("hugepages-") || name.includes("/"),
+        ),
+      message: "only cpu, memory, ephemeral-storage, hugepages-<size> and names with a domain such as example.com/gpu are resources",
+    },
+  ],
+);
+
+export const resourcesSchema = withRules(
+  z.strictObject({
+    requests: resourceListSchema.meta({ description: "What the node must have free, such as cpu: 500m." }).exactOptional(),
+    limits: resourceListSchema.meta({ description: "What the test may use at most, such as memory: 2Gi." }).exactOptional(),
+  }),
+  [
+    {
+      cel: "!has(self.requests) || !has(self.limits) || self.requests.all(name, !(name in self.limits) || quantity(string(self.requests[name])).compareTo(quantity(string(self.limits[name]))) <= 0)",
+      holds: ({ requests = {}, limits = {} }) =>
+        Object.entries(requests).every(([name, amount]) => limits[name] === undefined || compareQuantities(amount, limits[name]) <= 0),
+      message: "must not be more than the limit of the same resource; raise resources.limits or lower resources.requests",
+      field: "requests",
+    },
+  ],
+);
+
+const containerSchema = z.looseObject({
+  name: z.string().min(1).max(63).meta({ description: "Name of the container; the one named test is the test." }),
+  image: z.string().max(1000).meta({ description: "Image of the container." }).exactOptional(),
+});
+
+const podSpecSchema = withRules(
+  z.looseObject({
+    containers: mapListOf(containerSchema, "name", { min: 1, max: 50 }).meta({
+      description: "Containers of the pod. The one named test, or else the first, is the test; the others are ended with it.",
+    }),
+    restartPolicy: withRules(z.string().max(20), [
+      { cel: "self == 'Never'", holds: (policy) => policy === "Never", message: "must be Never or left out: the pod of a build runs once" },
+    ])
+      .meta({ description: "Never, or left out." })
+      .exactOptional(),
+    activeDeadlineSeconds: z.int().meta({ description: "Not to be used here; see spec.timeouts.", format: "int64" }).exactOptional(),
+  }),
+  [
+    {
+      cel: "!has(self.activeDeadlineSeconds)",
+      holds: ({ activeDeadlineSeconds }) => activeDeadlineSeconds === undefined,
+      message: "is set by turbo-hipster; limit the test's time with spec.timeouts.run",
+      field: "activeDeadlineSeconds",
+    },
+  ],
+);
+
+/** Fields that this program does not know are kept: whether they are right is for the API server to say when the pod is made. */
+export const podTemplateSchema = z.looseObject({
+  metadata: z
+    .looseObject({
+      labels: z.record(z.string(), z.string()).meta({ description: "Labels of the pod." }).exactOptional(),
+      annotations: z.record(z.string(), z.string()).meta({ description: "Annotations of the pod." }).exactOptional(),
+    })
+    .meta({ description: "Labels and annotations of the pod." })
+    .exactOptional(),
+  spec: podSpecSchema.meta({ description: "The PodSpec; every field of Kubernetes' own is allowed." }),
+});

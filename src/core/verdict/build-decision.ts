@@ -1,0 +1,142 @@
+import { type BuildState, hasStarted } from "../observation/build-state.ts";
+import { eventsWanted, type WaitingTrouble } from "../observation/waiting-trouble.ts";
+import { findRule, judge, type Verdict } from "./rules.ts";
+import { type EndRequest, recheckMs, type Sighting } from "./sighting.ts";
+
+/** Limits of one build, in milliseconds; undefined is no limit. */
+export interface BuildLimits {
+  /** From the Job's creation until it has a pod. */
+  podMs: number;
+  /** From the pod's creation until a node has it. */
+  scheduleMs: number | undefined;
+  /** From when the kubelet took the pod until the test's container runs: pulling and init containers. */
+  pullMs: number;
+  /** What the checkout may take beside that, where there is one. */
+  checkoutMs: number;
+  runMs: number;
+  /** The run limit as the task wrote it, for people. */
+  run: string;
+}
+
+export interface BuildFacts {
+  state: BuildState;
+  /** Set once Zuul asked for the build's end, or nobody asks for its result any more. */
+  requested: "stop" | "unclaimed" | undefined;
+  /**
+   * When the present kind of state began: as this process saw it, so that no other machine's clock counts; for a build that was already
+   * there when the process started, what the objects say.
+   */
+  since: Date;
+  /** Why this process had its pod ended, if it did. */
+  ending?: EndRequest | undefined;
+  /** What keeps the build from going on, and since when this process sees it unchanged. */
+  trouble?: { trouble: WaitingTrouble; since: Date } | undefined;
+  limits: BuildLimits;
+}
+
+export type BuildAction =
+  /** Nothing to do before something changes, or at `recheckInMs` from now. */
+  | { kind: "wait"; recheckInMs?: number }
+  /** Lower the pod's deadline: TERM, grace, object and log stay. */
+  | { kind: "end-pod"; pod: string; end: EndRequest }
+  /** `deleteJob`: there is no log to keep, and no deadline reaches its pod; left alone, it might run one day. */
+  | { kind: "finish"; verdict: Verdict; deleteJob: boolean };
+
+/** How often a requested end is looked at again when no event comes. */
+const ENDING_RECHECK_MS = 30_000;
+
+/** What to do next about a build: data in, data out. */
+export function decideBuild(facts: BuildFacts, now: Date): BuildAction {
+  const { state, limits, trouble } = facts;
+  const overrun = observeOverrun(facts, now);
+  const end: EndRequest | undefined = facts.requested ?? overrun.end;
+  const sighting: Sighting = {
+    ...{ state, end, limits },
+    stateMs: now.getTime() - facts.since.getTime(),
+    trouble: trouble && { trouble: trouble.trouble, standsMs: now.getTime() - trouble.since.getTime() },
+  };
+
+  const verdict = judge(sighting);
+  if (verdict) return { kind: "finish", verdict, deleteJob: mustDeleteJob(state, verdict) };
+  if (!end) return waitAtMost(overrun.remainingMs, recheckMs(sighting), troubleMs(sighting), newsMs(sighting));
+
+  const pod = "pod" in state ? state.pod : undefined;
+  if (pod?.isStarted)
+    return pod.isEnding || pod.isTerminal ? waitAtMost(ENDING_RECHECK_MS, recheckMs(sighting)) : { kind: "end-pod", pod: pod.name, end };
+  // The kubelet ignores the deadline of a pod it has not taken yet, and there is no log to keep.
+  const job = { isDeleted: false, isSuspended: false };
+  const unstarted = judge({ ...sighting, state: { kind: "lost", pod, job, reason: "ended before it started" } });
+  return unstarted ? { kind: "finish", verdict: unstarted, deleteJob: true } : { kind: "wait" };
+}
+
+/** True while containers of an answered build's pod may still run, or begin to: they are ended like the test. */
+export function mustEndPod(state: BuildState): boolean {
+  if (state.kind === "preparing") return !state.pod.isEnding;
+  return "pod" in state && state.pod !== undefined && state.pod.othersRunning && !state.pod.isEnding && !state.pod.isTerminal;
+}
+
+function mustDeleteJob(state: BuildState, verdict: Verdict): boolean {
+  const isPending = state.kind === "queued" || state.kind === "unscheduled" || state.kind === "preparing";
+  return findRule(verdict.rule)?.deletesJob === true || (isPending && !hasStarted(state));
+}
+
+function waitAtMost(...delays: (number | undefined)[]): BuildAction {
+  const given = delays.filter((delay) => delay !== undefined);
+  return given.length === 0 ? { kind: "wait" } : { kind: "wait", recheckInMs: Math.max(1, Math.min(...given)) };
+}
+
+/** How long until the present trouble is final. */
+function troubleMs({ trouble }: Sighting): number | undefined {
+  const finalAfterMs = trouble?.trouble.finalAfterMs;
+  return finalAfterMs === undefined ? undefined : finalAfterMs - (trouble?.standsMs ?? 0);
+}
+
+/** How long until Events are to be asked for what the objects do not tell. */
+function newsMs({ state, stateMs }: Sighting): number | undefined {
+  const wanted = eventsWanted(state);
+  return wanted && stateMs < wanted.afterMs ? wanted.afterMs - stateMs : undefined;
+}
+
+/** Which limit the build has overrun, or how long until it may. */
+function observeOverrun({ state, since, limits, trouble, ending }: BuildFacts, now: Date): { end?: EndRequest; remainingMs?: number } {
+  switch (state.kind) {
+    case "queued":
+      // A pod that a full quota keeps away waits for room like one that waits for a node.
+      return trouble?.trouble.rule === "quota-full"
+        ? overrun("schedule-timeout", since, limits.scheduleMs, now)
+        : overrun("no-pod", since, limits.podMs, now);
+    case "unscheduled":
+      return overrun("schedule-timeout", since, limits.scheduleMs, now);
+    case "preparing":
+      return overrun(
+        state.pod.stuckService ? "service-not-ready" : "pull-timeout",
+        since,
+        limits.pullMs + (state.pod.hasCheckout ? limits.checkoutMs : 0),
+        now,
+      );
+    case "running":
+      return overrun("run-timeout", since, limits.runMs, now);
+    case "exited":
+    case "not-started":
+    case "lost":
+      return state.pod?.isEnding ? { end: ending ?? whatEnded(state, limits) } : {};
+    case "suspended":
+    case "absent":
+      return {};
+  }
+}
+
+function overrun(end: EndRequest, since: Date, limitMs: number | undefined, now: Date): { end?: EndRequest; remainingMs?: number } {
+  if (limitMs === undefined) return {};
+  const remainingMs = since.getTime() + limitMs - now.getTime();
+  return remainingMs <= 0 ? { end } : { remainingMs };
+}
+
+/** Why a pod's deadline was lowered, where another process did it: the containers' own times tell which limit it was. */
+function whatEnded(state: Extract<BuildState, { kind: "exited" | "not-started" | "lost" }>, limits: BuildLimits): EndRequest {
+  if (state.kind !== "exited") return state.pod?.hasTestBegun ? "unknown" : "pull-timeout";
+  const { startedAt, finishedAt } = state.terminated;
+  const ranMs = startedAt && finishedAt ? Date.parse(finishedAt) - Date.parse(startedAt) : Number.NaN;
+  // Kubernetes' timestamps are whole seconds.
+  return ranMs + 1000 >= limits.runMs ? "run-timeout" : "unknown";
+}

@@ -1,0 +1,637 @@
+import { CHECKOUT_EXIT_CODES } from "../checkout/plan.ts";
+import { ownDiskLimit } from "../kubernetes/disk-limit.ts";
+import { startFailure } from "../kubernetes/start-failure.ts";
+import { cleanResultText, failureText } from "../zuul/result-text.ts";
+import {
+  type Evidence,
+  endOf,
+  exitEvidence,
+  type Finding,
+  isUntouched,
+  mayTellMore,
+  podEvidence,
+  ranMs,
+  type Sighting,
+  whenCheckoutFailed,
+  whenContainerEnded,
+  whenDisrupted,
+  whenEndedBy,
+  whenExited,
+  whenOutOfMemory,
+  whenOver,
+  whenPod,
+  whenRefusedByNode,
+  whenTroubled,
+  withEvidence,
+} from "./sighting.ts";
+
+export type { EndRequest } from "./sighting.ts";
+
+export type VerdictClass = "success" | "failure" | "cancelled" | "infrastructure" | "configuration";
+
+/**
+ * What a finished build means. `result` is what Zuul gets; null tells it "not the change's fault, run it again" (up to the job's
+ * `attempts`). `rule` names the row that decided, `message` says it in a sentence, `evidence` holds what was seen.
+ */
+export interface Verdict {
+  result: string | null;
+  class: VerdictClass;
+  rule: string;
+  message: string;
+  evidence?: Evidence;
+}
+
+interface VerdictRule {
+  id: string;
+  class: VerdictClass;
+  /** What was seen, for the documentation. */
+  seen: string;
+  /** The result text as it is, or looks; null: none. */
+  result: string | null;
+  /** What is kept in the Job's annotation beside rule and sentence. */
+  keeps: string;
+  /** Told by what is seen of Job and pod; rules without it are told by whoever refuses or gives up a build before there is any. */
+  find?: (sighting: Sighting) => Finding | undefined;
+  /** The Job goes as well: left alone, it would make a pod for a build that was answered. */
+  deletesJob?: true;
+  /** Says nothing of what the next build of the task would meet. */
+  isChance?: true;
+}
+
+const POD = "pod, exit code, reason";
+
+/**
+ * Every end that a build can have, and what it means. The first rule that finds something decides; what none knows is infrastructure:
+ * absence of evidence is never a result. SUCCESS comes from the first one only.
+ */
+export const VERDICT_RULES = [
+  {
+    id: "exit-0",
+    class: "success",
+    seen: "The test's container ended with exit code 0, and nothing else ended its pod.",
+    result: "SUCCESS",
+    keeps: POD,
+    find: (sighting) =>
+      whenExited(sighting, ({ pod, terminated }) => {
+        const wasFirst = sighting.end === undefined || pod.phase === "Succeeded";
+        return terminated.exitCode === 0 && wasFirst && isUntouched(pod) ? { sentence: "the test ended with exit code 0" } : undefined;
+      }),
+  },
+
+  // Its end was requested.
+  {
+    id: "stopped",
+    class: "cancelled",
+    seen: "Zuul asked to stop the build before its test had ended, whatever its exit code was then.",
+    result: "ABORTED",
+    keeps: POD,
+    find: whenEndedBy("stop", () => "Zuul asked to stop it"),
+  },
+  {
+    id: "run-timeout",
+    class: "failure",
+    seen: "The test ran longer than `timeouts.run`; waiting, pulling and checkout do not count.",
+    result: "TIMED_OUT",
+    keeps: POD,
+    find: (sighting) =>
+      whenEndedBy("run-timeout", ({ limits }) => `the test ran longer than ${limits.run}`)(sighting) ??
+      whenExited(sighting, ({ pod, terminated }) =>
+        pod.reason === "DeadlineExceeded" && ranMs(terminated) >= sighting.limits.runMs
+          ? { sentence: `the test ran longer than ${sighting.limits.run}` }
+          : undefined,
+      ),
+  },
+  {
+    id: "service-not-ready",
+    class: "configuration",
+    seen: "When `timeouts.pull` and the checkout's time had passed, a service did not get ready: it kept ending, or its `ready` probe did not pass.",
+    result: "CONFIG_ERROR - service db does not get ready - exit code 1",
+    keeps: "service, exit code, reason",
+    find: (sighting) =>
+      whenOver(sighting, ({ pod }) => {
+        const service = pod?.stuckService ?? pod?.services[0]?.name;
+        const last = pod?.services.find(({ name }) => name === service)?.terminated;
+        // Who did not see it wait knows only of services that had ended.
+        const isMeant = sighting.end === "service-not-ready" || (sighting.end === "pull-timeout" && last !== undefined);
+        if (!isMeant || service === undefined) return undefined;
+        const why = last ? endOf(last) : "its probe does not pass";
+        return { sentence: `service ${service} does not get ready - ${why}`, evidence: { service, ...(last ? exitEvidence(last) : {}) } };
+      }),
+  },
+  {
+    id: "pull-timeout",
+    class: "infrastructure",
+    seen: "The pod's images and init containers were not ready within `timeouts.pull`, and the checkout's 10 minutes if it has one.",
+    result: null,
+    keeps: POD,
+    find: whenEndedBy(["pull-timeout", "service-not-ready"], () => "the pod's images and init containers were not ready in time"),
+  },
+  {
+    id: "schedule-timeout",
+    class: "infrastructure",
+    seen: "No node took the pod within `timeouts.schedule`. Without that limit it waits, so that a cluster can grow.",
+    result: null,
+    keeps: "pod",
+    find: whenEndedBy("schedule-timeout", () => "no node took the pod in time"),
+  },
+  {
+    id: "no-pod",
+    class: "infrastructure",
+    seen: "The Job had no pod for 10 minutes, and the Job controller did not say why. A full quota waits instead.",
+    result: null,
+    keeps: "pod",
+    find: whenEndedBy("no-pod", () => "the Job got no pod in time"),
+  },
+  {
+    id: "unclaimed",
+    class: "infrastructure",
+    seen: "For 2 minutes no Gearman server has asked for the build any more.",
+    result: null,
+    keeps: POD,
+    isChance: true,
+    find: whenEndedBy("unclaimed", () => "no Gearman server asked for it any more"),
+  },
+  {
+    id: "ended-early",
+    class: "infrastructure",
+    seen: "Somebody lowered the pod's `activeDeadlineSeconds` to end it before its time.",
+    result: null,
+    keeps: POD,
+    isChance: true,
+    find: whenEndedBy("unknown", () => "its pod was told to end, and by whom is not known"),
+  },
+
+  // The pod was taken away, or used more than it may.
+  {
+    id: "out-of-disk",
+    class: "failure",
+    seen: "The kubelet evicted the pod for its own limit of ephemeral storage or of an emptyDir (no `DisruptionTarget` condition).",
+    result: "FAILURE - out of disk (limit 10Gi)",
+    keeps: "pod, exit code, the kubelet's message",
+    find: (sighting) =>
+      whenPod(({ reason, disruption, message = "" }) => {
+        const sentence = reason === "Evicted" && !disruption ? ownDiskLimit(message) : undefined;
+        return sentence === undefined ? undefined : { sentence, evidence: { message } };
+      })(sighting) ?? whenTroubled("out-of-disk")(sighting),
+  },
+  {
+    id: "preempted",
+    class: "infrastructure",
+    seen: "The pod gave way to one of higher priority (`PreemptionByScheduler`, or the kubelet's `Preempting`).",
+    result: null,
+    keeps: "pod, exit code, the condition's message",
+    isChance: true,
+    find: whenDisrupted(({ reason, disruption }) => disruption?.reason === "PreemptionByScheduler" || reason === "Preempting", "preempted"),
+  },
+  {
+    id: "drained",
+    class: "infrastructure",
+    seen: "The pod was evicted through the API (`EvictionByEvictionAPI`): kubectl drain, an autoscaler, an upgrade.",
+    result: null,
+    keeps: "pod, exit code, the condition's message",
+    isChance: true,
+    find: whenDisrupted(({ disruption }) => disruption?.reason === "EvictionByEvictionAPI", "evicted through the API, as by a drain"),
+  },
+  {
+    id: "node-lost",
+    class: "infrastructure",
+    seen: "The node was lost, deleted or got a `NoExecute` taint (`DeletionByTaintManager`, `DeletionByPodGC`, or phase `Unknown`).",
+    result: null,
+    keeps: "pod, exit code, the condition's message",
+    isChance: true,
+    find: whenDisrupted(
+      ({ disruption, phase }) => /^DeletionBy(TaintManager|PodGC)$/.test(disruption?.reason ?? "") || phase === "Unknown",
+      "lost with its node",
+    ),
+  },
+  {
+    id: "evicted",
+    class: "infrastructure",
+    seen: "The kubelet evicted the pod because its node was short of memory, disk or process ids.",
+    result: null,
+    keeps: "pod, exit code, the kubelet's message",
+    find: whenDisrupted(({ reason }) => reason === "Evicted", "evicted by its node"),
+  },
+  {
+    id: "disrupted",
+    class: "infrastructure",
+    seen: "Any other `DisruptionTarget` condition, such as `TerminationByKubelet` when a node shuts down.",
+    result: null,
+    keeps: "pod, exit code, the condition's message",
+    isChance: true,
+    find: whenDisrupted(({ disruption }) => disruption !== undefined, "taken away"),
+  },
+  {
+    id: "job-suspended",
+    class: "infrastructure",
+    seen: "The Job was suspended after its test had begun (Kueue took its quota back). Suspended before that, it waits.",
+    result: null,
+    keeps: POD,
+    deletesJob: true,
+    isChance: true,
+    find: (sighting) =>
+      whenOver(sighting, ({ pod, job }) =>
+        job.isSuspended && (pod?.isDeleted || sighting.state.kind === "lost")
+          ? { sentence: "the Job was suspended while its test ran" }
+          : undefined,
+      ),
+  },
+  {
+    id: "job-deleted",
+    class: "infrastructure",
+    seen: "The Job was deleted, by a person or with its namespace.",
+    result: null,
+    keeps: POD,
+    isChance: true,
+    find: (sighting) =>
+      whenOver(sighting, ({ pod, job }) =>
+        job.isDeleted && (pod === undefined || pod.isDeleted || sighting.state.kind === "lost")
+          ? { sentence: "the Job was deleted" }
+          : undefined,
+      ),
+  },
+  {
+    id: "pod-deleted",
+    class: "infrastructure",
+    seen: "The pod was deleted before its test's end was seen, without a reason.",
+    result: null,
+    keeps: POD,
+    isChance: true,
+    find: whenPod(({ isDeleted }) => (isDeleted ? { sentence: "the pod was deleted" } : undefined)),
+  },
+  {
+    id: "pod-deadline",
+    class: "infrastructure",
+    seen: "The pod's own deadline ended it (while no operator ran) though its test had not had its time.",
+    result: null,
+    keeps: POD,
+    find: whenPod(({ reason }) =>
+      reason === "DeadlineExceeded" ? { sentence: "the pod's deadline passed before its test had its time" } : undefined,
+    ),
+  },
+  {
+    id: "killed",
+    class: "infrastructure",
+    seen: "The kubelet ended the containers (its `Killing` Event) and the test then exited 0, or the pod did not end.",
+    result: null,
+    keeps: "pod, exit code, the kubelet's message",
+    isChance: true,
+    find: (sighting) =>
+      whenExited(sighting, ({ pod: { killed, isTerminal }, terminated }) =>
+        killed !== undefined && (terminated.exitCode === 0 || !isTerminal)
+          ? { sentence: `the kubelet ended the test - ${killed}`, evidence: { message: killed } }
+          : undefined,
+      ),
+  },
+
+  // It was never begun.
+  {
+    id: "node-unfit",
+    class: "configuration",
+    seen: "The node's kubelet refused the pod for what it asks of the system: `SysctlForbidden`, `AppArmor`, another operating system.",
+    result: "CONFIG_ERROR - the node refuses the pod - forbidden sysctl",
+    keeps: "pod, reason, the kubelet's message",
+    find: whenRefusedByNode((reason) => /^(SysctlForbidden|AppArmor|PodOS)/.test(reason)),
+  },
+  {
+    id: "node-refused",
+    class: "infrastructure",
+    seen: "The node's kubelet refused the pod: `OutOfpods`, `OutOfcpu`, `OutOfmemory`, `NodeAffinity`, `UnexpectedAdmissionError`.",
+    result: null,
+    keeps: "pod, reason, the kubelet's message",
+    find: whenRefusedByNode(() => true),
+  },
+  {
+    id: "checkout-configuration",
+    class: "configuration",
+    seen: "The checkout cannot work as it is set up: bad URL, forbidden host, missing credentials (exit code 78).",
+    result: "CONFIG_ERROR - git.example.org has no project nova - check zuul_url in zuul.conf",
+    keeps: "container, exit code",
+    find: whenCheckoutFailed(CHECKOUT_EXIT_CODES.configuration),
+  },
+  {
+    id: "checkout-ref",
+    class: "failure",
+    seen: "What Zuul names cannot be checked out: the ref is gone or was deleted, or a path in it is refused (exit code 65). A relaunch would ask for the same.",
+    result: "FAILURE - refs/zuul/master/Z0 does not exist in nova at git.example.org",
+    keeps: "container, exit code",
+    find: whenCheckoutFailed(CHECKOUT_EXIT_CODES.ref, "FAILURE - "),
+  },
+  {
+    id: "checkout-failed",
+    class: "infrastructure",
+    seen: "The checkout's network failed, retries included (exit code 69), or it ended in any other way.",
+    result: null,
+    keeps: "container, exit code",
+    find: whenCheckoutFailed(undefined, "checkout failed - "),
+  },
+
+  // Something could not be started, or took more memory than it may.
+  {
+    id: "not-runnable",
+    class: "configuration",
+    seen: "A container's command is not there or cannot be executed (`StartError`, `ContainerCannotRun`).",
+    result: 'CONFIG_ERROR - cannot start test - exec - "make" - executable file not found in $PATH',
+    keeps: "container, the runtime's message",
+    find: (sighting) =>
+      whenContainerEnded(sighting, ({ container, terminated }) => {
+        const failure = startFailure(terminated);
+        return failure?.isConfiguration
+          ? { sentence: `cannot start ${container} - ${failure.cause}`, evidence: { message: terminated.message ?? "" } }
+          : undefined;
+      }),
+  },
+  {
+    id: "start-failed",
+    class: "infrastructure",
+    seen: "The container runtime could not start a container for any other reason.",
+    result: null,
+    keeps: "container, the runtime's message",
+    find: (sighting) =>
+      whenContainerEnded(sighting, ({ container, terminated }) => {
+        const failure = startFailure(terminated);
+        return failure ? { sentence: `could not start ${container} - ${failure.cause}` } : undefined;
+      }),
+  },
+  {
+    id: "out-of-memory",
+    class: "failure",
+    seen: "The test, an init container, or a service that the failed test needed, was `OOMKilled` and has a memory limit of its own.",
+    result: "FAILURE - out of memory (limit 2Gi)",
+    keeps: "container, exit code, limit",
+    find: (sighting) =>
+      whenOutOfMemory(sighting, ({ container, limit, isTest }) =>
+        limit === undefined
+          ? undefined
+          : { sentence: `FAILURE - ${isTest ? "" : `${container} `}out of memory (limit ${limit})`, evidence: { container, limit } },
+      ),
+  },
+  {
+    id: "node-out-of-memory",
+    class: "infrastructure",
+    seen: "The same without a limit of its own: the node ran out of memory.",
+    result: null,
+    keeps: "container, exit code",
+    find: (sighting) =>
+      whenOutOfMemory(sighting, ({ container, isTest, limit }) =>
+        limit === undefined
+          ? { sentence: `the node ran out of memory${isTest ? "" : `, ${container} was killed`}`, evidence: { container } }
+          : undefined,
+      ),
+  },
+
+  // An exit code of its own.
+  {
+    id: "init-failed",
+    class: "failure",
+    seen: "An init container of the template ended with another exit code than 0: its termination message, or this.",
+    result: "FAILURE - init container setup - exit code 3",
+    keeps: "container, exit code, reason",
+    find: ({ state }) =>
+      state.kind !== "not-started"
+        ? undefined
+        : {
+            sentence:
+              cleanResultText(state.terminated.message ?? "") || `FAILURE - init container ${state.container} - ${endOf(state.terminated)}`,
+            evidence: { container: state.container, ...exitEvidence(state.terminated) },
+          },
+  },
+  {
+    id: "service-failed",
+    class: "failure",
+    seen: "The test failed, and a service had ended while it ran. The first line of the result file, or this.",
+    result: "FAILURE - service db - exit code 1",
+    keeps: "pod, exit code, service, its exit code",
+    find: (sighting) =>
+      whenExited(sighting, ({ pod, terminated }) => {
+        const [service] = pod.services;
+        if (!service) return undefined;
+        const { exitCode } = service.terminated;
+        return {
+          sentence: cleanResultText(terminated.message ?? "") || `FAILURE - service ${service.name} - ${endOf(service.terminated)}`,
+          evidence: { service: service.name, serviceExitCode: exitCode },
+        };
+      }),
+  },
+  {
+    id: "exit-code",
+    class: "failure",
+    seen: "The test ended with another exit code, or by a signal of its own: the first line of its result file, or FAILURE.",
+    result: "FAILURE",
+    keeps: POD,
+    find: (sighting) =>
+      whenExited(sighting, ({ terminated }) => {
+        const result = failureText(terminated.message ?? "");
+        return { result, sentence: result === "FAILURE" ? `the test ended with ${endOf(terminated)}` : result };
+      }),
+  },
+
+  // It waits for what will not come.
+  {
+    id: "invalid-image-name",
+    class: "configuration",
+    seen: "A container waits with `InvalidImageName`, at once.",
+    result: 'CONFIG_ERROR - invalid image name - couldn\'t parse image name "Bad"',
+    keeps: "container, the kubelet's message",
+    find: whenTroubled("invalid-image-name"),
+  },
+  {
+    id: "image-not-found",
+    class: "configuration",
+    seen: "The registry says that there is no such image (`not found`, `manifest unknown`), for 60 s. Every other failed pull has until `timeouts.pull`.",
+    result: "CONFIG_ERROR - image not found - registry.example.org/unit-3",
+    keeps: "container, the kubelet's message",
+    find: whenTroubled("image-not-found"),
+  },
+  {
+    id: "container-config",
+    class: "configuration",
+    seen: "A container waits with `CreateContainerConfigError` (missing Secret, ConfigMap or key), unchanged for 30 s.",
+    result: 'CONFIG_ERROR - secret "db" not found',
+    keeps: "container, the kubelet's message",
+    find: whenTroubled("container-config"),
+  },
+  {
+    id: "volume-not-found",
+    class: "configuration",
+    seen: "A volume's Secret, ConfigMap or claim is not there (`FailedMount`, or the scheduler's words), unchanged for 30 s.",
+    result: 'CONFIG_ERROR - configmap "settings" not found',
+    keeps: "the Event",
+    find: whenTroubled("volume-not-found"),
+  },
+  {
+    id: "pod-refused",
+    class: "configuration",
+    seen: "5 s after the Job there is no pod, and the Job controller's `FailedCreate` Event tells of Pod Security, a LimitRange, an invalid field, or more than the quota's hard limit.",
+    result: 'CONFIG_ERROR - violates PodSecurity "restricted-latest" - ...',
+    keeps: "the Event",
+    find: whenTroubled("pod-refused"),
+  },
+  {
+    id: "namespace-terminating",
+    class: "infrastructure",
+    seen: "The pod cannot be made because the namespace is being deleted.",
+    result: null,
+    keeps: "the Event",
+    isChance: true,
+    find: whenTroubled("namespace-terminating"),
+  },
+
+  // Nothing of the above.
+  {
+    id: "pod-lost",
+    class: "infrastructure",
+    seen: "The pod is gone or over, and its test's exit code was not seen (`ContainerStatusUnknown` among them).",
+    result: null,
+    keeps: "pod, reason",
+    // What was not seen tells nothing of the next build either.
+    isChance: true,
+    find: ({ state }) => (state.kind === "lost" ? { sentence: `the pod was lost - ${state.reason}` } : undefined),
+  },
+
+  // Told by whoever refuses a request, or gives a build up before it has a Job.
+  {
+    id: "no-task",
+    class: "configuration",
+    seen: "No TestTask serves the job any more; once registered, its name stays answered.",
+    result: "CONFIG_ERROR - no TestTask serves this job any more",
+    keeps: "nothing, there is no Job",
+  },
+  {
+    id: "bad-request",
+    class: "configuration",
+    seen: "The request's parameters are no JSON object, or larger than 128 KiB.",
+    result: "CONFIG_ERROR - the request's parameters are not JSON",
+    keeps: "nothing, there is no Job",
+  },
+  {
+    id: "pipeline",
+    class: "configuration",
+    seen: "The task's `pipelines` do not name the request's.",
+    result: "CONFIG_ERROR - pipeline check is none of those that TestTask unit takes builds of",
+    keeps: "nothing, there is no Job",
+  },
+  {
+    id: "unsupported",
+    class: "configuration",
+    seen: "The task uses a field that this version does not carry out.",
+    result: "CONFIG_ERROR - TestTask unit uses datasets - not carried out by this version",
+    keeps: "nothing, there is no Job",
+  },
+  {
+    id: "job-refused",
+    class: "configuration",
+    seen: "The API server refused the Job as invalid, or by a policy. A full quota of Jobs waits instead.",
+    result: "CONFIG_ERROR - spec.template.spec.containers[0].image - Required value",
+    keeps: "nothing, there is no Job",
+  },
+  {
+    id: "job-not-created",
+    class: "infrastructure",
+    seen: "The API server kept refusing to make the Job for a reason that is not the task's, such as a missing right.",
+    result: null,
+    keeps: "nothing, there is no Job",
+  },
+  {
+    id: "name-taken",
+    class: "infrastructure",
+    seen: "Jobs of other builds hold every name that the build may have.",
+    result: null,
+    keeps: "nothing, there is no Job",
+    isChance: true,
+  },
+  {
+    id: "job-gone",
+    class: "infrastructure",
+    seen: "The Job was made and is not there any more, and nothing of it was seen.",
+    result: null,
+    keeps: "nothing, there is no Job",
+    isChance: true,
+  },
+  {
+    id: "operator-error",
+    class: "infrastructure",
+    seen: "A defect of the operator.",
+    result: null,
+    keeps: "the error, in the operator's log",
+  },
+] as const satisfies readonly VerdictRule[];
+
+export type RuleId = (typeof VERDICT_RULES)[number]["id"];
+
+/**
+ * Judges a build by what is seen of it, the only place where results come from. Returns undefined while nothing can be said yet, and for a
+ * build whose Job is not there at all.
+ */
+export function judge(sighting: Sighting): Verdict | undefined {
+  if (mayTellMore(sighting)) return undefined;
+  for (const rule of VERDICT_RULES as readonly VerdictRule[]) {
+    const finding = rule.find?.(sighting);
+    if (finding) return makeVerdict(rule, { ...finding, ...withEvidence({ ...podEvidence(sighting), ...finding.evidence }) });
+  }
+  return undefined;
+}
+
+/** A build that never had a Job, because its request or its task does not allow one. */
+export function configuration(rule: RuleId, why: string): Verdict {
+  return makeVerdict(ruleOf(rule), { sentence: why });
+}
+
+/** Not the change's fault: Zuul runs it again. */
+export function infrastructure(rule: RuleId, message: string): Verdict {
+  return makeVerdict(ruleOf(rule), { sentence: message });
+}
+
+/** Its end was asked for before there was anything to end. */
+export function endedBeforeStart(end: "stop" | "unclaimed"): Verdict {
+  return end === "stop"
+    ? makeVerdict(ruleOf("stopped"), { sentence: "Zuul asked to stop it" })
+    : infrastructure("unclaimed", "no Gearman server asked for it any more");
+}
+
+/** The row of the table; rules of verdicts that another version wrote may be unknown. */
+export function findRule(id: string): VerdictRule | undefined {
+  return VERDICT_RULES.find((rule) => rule.id === id);
+}
+
+function ruleOf(id: RuleId): VerdictRule {
+  return findRule(id) as VerdictRule;
+}
+
+function makeVerdict(rule: VerdictRule, { sentence, result, evidence }: Finding): Verdict {
+  return { result: resultOf(rule, result ?? sentence), class: rule.class, rule: rule.id, message: sentence, ...withEvidence(evidence) };
+}
+
+function resultOf(rule: VerdictRule, text: string): string | null {
+  switch (rule.class) {
+    case "infrastructure":
+      return null;
+    case "configuration":
+      return failureText(`CONFIG_ERROR - ${text}`);
+    case "success":
+    case "cancelled":
+      return rule.result;
+    case "failure":
+      return rule.id === "run-timeout" ? rule.result : failureText(text);
+  }
+}
+
+/** `text` sends the sentences, `token` one word of ours for each. */
+export type ResultStyle = "text" | "token";
+
+/** The `result` for Zuul in the style that the configuration asks for. */
+export function renderResult(verdict: Verdict, style: ResultStyle): string | null {
+  if (verdict.result === null || style === "text") return verdict.result;
+  switch (verdict.class) {
+    case "success":
+      return "SUCCESS";
+    case "cancelled":
+      return "ABORTED";
+    case "configuration":
+      return "CONFIG_ERROR";
+    case "failure":
+      return verdict.rule === "run-timeout" ? "TIMED_OUT" : "FAILURE";
+    case "infrastructure":
+      return null;
+  }
+}

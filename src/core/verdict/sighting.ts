@@ -1,0 +1,179 @@
+import type { TerminatedState } from "../kubernetes/objects.ts";
+import type { BuildState } from "../observation/build-state.ts";
+import { CHECKOUT_CONTAINER, type PodFacts } from "../observation/pod-facts.ts";
+import type { WaitingTrouble } from "../observation/waiting-trouble.ts";
+import { cleanResultText } from "../zuul/result-text.ts";
+
+export type Evidence = Record<string, string | number>;
+
+/** Why the operator ended a build itself. */
+export type EndRequest =
+  | "stop"
+  | "run-timeout"
+  | "pull-timeout"
+  | "service-not-ready"
+  | "schedule-timeout"
+  | "no-pod"
+  | "unclaimed"
+  | "unknown";
+
+/** All that a verdict is made of. */
+export interface Sighting {
+  state: BuildState;
+  /** Set when the build's end was requested, by Zuul or by a limit. */
+  end: EndRequest | undefined;
+  /** The run limit, also as the task wrote it. */
+  limits: { run: string; runMs: number };
+  /** How long the present kind of state has stood. */
+  stateMs: number;
+  /** What keeps a build that waits from going on, and how long that has stood unchanged. */
+  trouble?: { trouble: WaitingTrouble; standsMs: number } | undefined;
+}
+
+/** What a rule found: the sentence for people, for a failure also the text that reviewers get. */
+export interface Finding {
+  sentence: string;
+  result?: string;
+  evidence?: Evidence;
+}
+
+/** A request to end that the pod cannot outlive: it may still have been first. */
+const END_BACKSTOP_MS = 10 * 60_000;
+/** After a KILL or TERM the kubelet's reason comes with the pod's own end, a second later. */
+const SIGNAL_MS = 3000;
+const [KILLED, TERMINATED] = [137, 143];
+
+/** True while what is seen may still get another meaning, which the pod's own end will tell. */
+export function mayTellMore({ state, end, stateMs }: Sighting): boolean {
+  if ((state.kind !== "exited" && state.kind !== "not-started") || stateMs >= END_BACKSTOP_MS) return false;
+  const { pod, terminated } = state;
+  if (pod.isTerminal || pod.disruption || pod.isDeleted) return false;
+  // A test may handle TERM and exit 0 after its end was requested.
+  if (end) return state.kind === "exited" && terminated.exitCode === 0;
+  if (pod.killed !== undefined) return true;
+  const isBySignal = terminated.exitCode === KILLED || terminated.exitCode === TERMINATED;
+  return isBySignal && terminated.reason !== "OOMKilled" && stateMs < SIGNAL_MS;
+}
+
+/** How long until a sighting that tells nothing yet is worth another look, where no event comes; undefined: as long as it takes. */
+export function recheckMs({ state, stateMs }: Sighting): number | undefined {
+  if (state.kind !== "exited" && state.kind !== "not-started") return undefined;
+  return Math.max(1, (stateMs < SIGNAL_MS && state.pod.killed === undefined ? SIGNAL_MS : END_BACKSTOP_MS) - stateMs);
+}
+
+/** Nothing but its containers ended this pod. */
+export function isUntouched({ disruption, isDeleted, killed, reason }: PodFacts): boolean {
+  return disruption === undefined && !isDeleted && killed === undefined && reason === undefined;
+}
+
+type Over = Extract<BuildState, { kind: "exited" | "not-started" | "lost" }>;
+type Exited = Extract<BuildState, { kind: "exited" }>;
+type ContainerEnd = Extract<BuildState, { kind: "exited" | "not-started" }>;
+
+export function whenOver({ state }: Sighting, find: (state: Over) => Finding | undefined): Finding | undefined {
+  return state.kind === "exited" || state.kind === "not-started" || state.kind === "lost" ? find(state) : undefined;
+}
+
+export function whenExited({ state }: Sighting, find: (state: Exited) => Finding | undefined): Finding | undefined {
+  return state.kind === "exited" ? find(state) : undefined;
+}
+
+export function whenContainerEnded({ state }: Sighting, find: (state: ContainerEnd) => Finding | undefined): Finding | undefined {
+  return state.kind === "exited" || state.kind === "not-started" ? find(state) : undefined;
+}
+
+export function whenEndedBy(
+  ends: EndRequest | readonly EndRequest[],
+  say: (sighting: Sighting) => string,
+): (sighting: Sighting) => Finding | undefined {
+  return (sighting) =>
+    sighting.end !== undefined && [ends].flat().includes(sighting.end)
+      ? whenOver(sighting, () => ({ sentence: say(sighting) }))
+      : undefined;
+}
+
+export function whenPod(find: (pod: PodFacts) => Finding | undefined): (sighting: Sighting) => Finding | undefined {
+  return (sighting) => whenOver(sighting, ({ pod }) => (pod ? find(pod) : undefined));
+}
+
+export function whenDisrupted(is: (pod: PodFacts) => boolean, how: string): (sighting: Sighting) => Finding | undefined {
+  return whenPod((pod) => {
+    if (!is(pod)) return undefined;
+    const message = pod.disruption?.message ?? pod.message ?? "no reason given";
+    return { sentence: `the pod was ${how} - ${message}`, evidence: { message } };
+  });
+}
+
+export function whenRefusedByNode(is: (reason: string) => boolean): (sighting: Sighting) => Finding | undefined {
+  return whenPod(({ phase, reason, message, hasContainerStatuses }) => {
+    if (phase !== "Failed" || reason === undefined || hasContainerStatuses || !is(reason)) return undefined;
+    const words = (message ?? reason).replace(/^Pod was rejected: /, "");
+    return { sentence: `the node refuses the pod - ${words}`, evidence: { message: words } };
+  });
+}
+
+export function whenCheckoutFailed(exitCode: number | undefined, before = ""): (sighting: Sighting) => Finding | undefined {
+  return ({ state }) => {
+    if (state.kind !== "not-started" || state.container !== CHECKOUT_CONTAINER) return undefined;
+    const { terminated } = state;
+    if (exitCode !== undefined && terminated.exitCode !== exitCode) return undefined;
+    const said = cleanResultText(terminated.message ?? "") || endOf(terminated);
+    return { sentence: `${before}${said}`, evidence: { container: state.container, ...exitEvidence(terminated) } };
+  };
+}
+
+/** The test, the init container that failed, or a service whose end made the test fail. */
+export function whenOutOfMemory(
+  sighting: Sighting,
+  find: (who: { container: string; limit: string | number | undefined; isTest: boolean }) => Finding | undefined,
+): Finding | undefined {
+  return whenContainerEnded(sighting, (state) => {
+    const { pod, container, terminated } = state;
+    const isKilled = (end: TerminatedState) => end.reason === "OOMKilled";
+    if (isKilled(terminated)) return find({ container, limit: pod.memoryLimits[container], isTest: state.kind === "exited" });
+    // A test that says itself why it failed knows better.
+    if (cleanResultText(terminated.message ?? "") !== "") return undefined;
+    const service = pod.services.find((each) => isKilled(each.terminated));
+    return service && find({ container: service.name, limit: pod.memoryLimits[service.name], isTest: false });
+  });
+}
+
+export function whenTroubled(rule: WaitingTrouble["rule"]): (sighting: Sighting) => Finding | undefined {
+  return ({ trouble: seen, end }) => {
+    if (!seen || end || seen.trouble.rule !== rule) return undefined;
+    const { sentence, evidence, finalAfterMs } = seen.trouble;
+    return finalAfterMs !== undefined && seen.standsMs >= finalAfterMs ? { sentence, evidence } : undefined;
+  };
+}
+
+export function ranMs({ startedAt, finishedAt }: TerminatedState): number {
+  return startedAt && finishedAt ? Date.parse(finishedAt) - Date.parse(startedAt) : Number.NaN;
+}
+
+export function endOf({ exitCode, reason }: TerminatedState): string {
+  if (reason === "OOMKilled") return "out of memory";
+  return exitCode > 128 && exitCode < 160 ? `exit code ${exitCode} (signal ${exitCode - 128})` : `exit code ${exitCode}`;
+}
+
+export function exitEvidence(terminated: TerminatedState): Evidence {
+  return { exitCode: terminated.exitCode, ...(terminated.reason ? { reason: terminated.reason } : {}) };
+}
+
+export function podEvidence({ state }: Sighting): Evidence {
+  if (!("pod" in state) || !state.pod) return {};
+  const { name, node, reason } = state.pod;
+  return {
+    pod: name,
+    ...(node ? { node } : {}),
+    ...(reason ? { podReason: reason } : {}),
+    ...("terminated" in state ? exitEvidence(state.terminated) : {}),
+  };
+}
+
+const MAX_EVIDENCE_LENGTH = 1024;
+
+export function withEvidence(evidence: Evidence | undefined): { evidence?: Evidence } {
+  if (!evidence || Object.keys(evidence).length === 0) return {};
+  const short = (value: string | number) => (typeof value === "string" ? value.slice(0, MAX_EVIDENCE_LENGTH).toWellFormed() : value);
+  return { evidence: Object.fromEntries(Object.entries(evidence).map(([name, value]) => [name, short(value)])) };
+}

@@ -1,0 +1,131 @@
+import type { Clock } from "../../runtime/clock.ts";
+import { coerceError, InputError } from "../../runtime/errors.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import type { Service } from "../../runtime/service.ts";
+import type { ConnectionTimes } from "../wire/connection.ts";
+import { GearmanError } from "../wire/gearman-error.ts";
+import { parseServerAddress } from "../wire/server-address.ts";
+import type { Assignment } from "./assignment.ts";
+import type { ServerKind } from "./registrar.ts";
+import { ServerLink } from "./server-link.ts";
+import type { SlotPool } from "./slot-pool.ts";
+
+/** One connection's worth of functions, on every server; `slots` is shared by its connections to all servers. */
+export interface LaneSpec {
+  readonly name: string;
+  readonly functions: readonly string[];
+  readonly slots: SlotPool;
+}
+
+export interface Registrations {
+  /** All that must be in `status`, with or without a lane that serves it. Functions of lanes are added to it. */
+  readonly functions: readonly string[];
+  readonly lanes: readonly LaneSpec[];
+}
+
+export interface GearmanLinkOptions {
+  /** "host:port", at least one, each once. */
+  readonly servers: readonly string[];
+  /** Beginning of every connection's SET_CLIENT_ID; each adds its role. */
+  readonly clientId: string;
+  /** Every server gets a connection that serves `stop:<managerName>`. */
+  readonly managerName: string;
+  /** Payloads above this are cut, see `Assignment.payload`. Default 64 MiB. */
+  readonly payloadLimitBytes?: number;
+  /** Defaults: DEFAULT_CONNECTION_TIMES. */
+  readonly times?: Partial<ConnectionTimes>;
+  /** How long nobody may wait for a build before `Assignment.clientGone` aborts. Found out within 30 s more. Default 60 s. */
+  readonly clientGoneAfterMs?: number;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** Called synchronously as the packet is read; what it sends leaves as soon as it returns. If it throws, the build gets WORK_FAIL. */
+  onAssignment(assignment: Assignment): void;
+  /** A `stop:` request; answered with WORK_COMPLETE right after the call, whatever happens. */
+  onStop(payload: Buffer, server: string): void;
+}
+
+export interface ServerState {
+  /** As configured. */
+  readonly server: string;
+  /** It has answered on the registering connection. */
+  readonly isConnected: boolean;
+  /** It has read every function of the present registrations. */
+  readonly isRegistered: boolean;
+  /** "unknown" until it has been probed on the present connection. */
+  readonly kind: ServerKind;
+  /** The last thing that went wrong since it was registered. */
+  readonly lastError?: string;
+}
+
+/**
+ * Everything towards all configured Gearman servers. Never gives up: a server that is down is tried about once a second and changes nothing
+ * for the others.
+ */
+export interface GearmanLink extends Service {
+  /**
+   * What to register and to take builds of, from now on; only what has changed is sent. May be called before `start` and at any time. A
+   * build of a lane that is gone or has lost its function goes on; one that the server has handed out already may still come.
+   * Throws TH_GEARMAN_ARGUMENT for a function name that Gearman's text protocol cannot show (empty, with white space or control characters).
+   */
+  setRegistrations(registrations: Registrations): void;
+  /** For draining, for good: stays connected and registered, keeps answering `stop:`, asks for no more builds. */
+  stopGrabbing(): void;
+  readonly servers: readonly ServerState[];
+  /** Called when something in `servers` has changed. Returns what unsubscribes. */
+  onChange(listener: () => void): () => void;
+}
+
+/** Throws InputError for a server address that is none. */
+export function makeGearmanLink(options: GearmanLinkOptions): GearmanLink {
+  const servers = [...new Set(options.servers)];
+  if (servers.length === 0) throw new InputError("no Gearman server is configured: name at least one as host:port");
+  for (const server of servers) parseServerAddress(server);
+  const listeners = new Set<() => void>();
+  const notify = () => {
+    for (const listener of listeners) {
+      try {
+        listener();
+      } catch (error) {
+        options.logger.error({ error: coerceError(error).stack }, "failed to handle a change of the gearman link");
+      }
+    }
+  };
+  const links = servers.map((server) => new ServerLink({ ...options, server, onChange: notify }));
+  let isStopped = false;
+  return {
+    async start() {
+      if (!isStopped) for (const link of links) link.start();
+    },
+    async stop() {
+      isStopped = true;
+      await Promise.all(links.map((link) => link.stop()));
+    },
+    setRegistrations({ functions, lanes }) {
+      const all = new Set([...functions, ...lanes.flatMap((lane) => lane.functions)]);
+      for (const name of all) checkFunctionName(name);
+      for (const link of links) link.setRegistrations(all, lanes);
+    },
+    stopGrabbing() {
+      for (const link of links) link.stopGrabbing();
+    },
+    get servers() {
+      return links.map(describeState);
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+function describeState({ server, isConnected, isRegistered, kind, lastError }: ServerLink): ServerState {
+  return { server, isConnected, isRegistered, kind, ...(lastError === undefined ? {} : { lastError }) };
+}
+
+function checkFunctionName(name: string): void {
+  if (name !== "" && !/[\s\p{Cc}]/u.test(name)) return;
+  throw new GearmanError(
+    "TH_GEARMAN_ARGUMENT",
+    `${JSON.stringify(name)} cannot be the name of a Gearman function: no spaces, no control characters`,
+  );
+}

@@ -1,0 +1,283 @@
+import type { Clock } from "../../runtime/clock.ts";
+import { coerceError } from "../../runtime/errors.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import { decodeText, encodePacket, splitFields } from "../wire/codec.ts";
+import type { OpenConnection } from "../wire/connection.ts";
+import { GearmanError, protocolViolation } from "../wire/gearman-error.ts";
+import { PACKET, type PacketType } from "../wire/packet.ts";
+import { type AssignedJob, type Assignment, LiveAssignment, parseAssignedJob, type SendEnd } from "./assignment.ts";
+import { ClientWatch } from "./client-watch.ts";
+import type { Role } from "./connector.ts";
+import type { Slot, SlotPool } from "./slot-pool.ts";
+
+const GRAB = encodePacket(PACKET.GRAB_JOB_UNIQ);
+const PRE_SLEEP = encodePacket(PACKET.PRE_SLEEP);
+
+export interface LaneOptions {
+  readonly server: string;
+  readonly name: string;
+  readonly clientId: string;
+  readonly functions: readonly string[];
+  readonly slots: SlotPool;
+  readonly payloadLimitBytes?: number;
+  /** Whether the server is known to answer GET_STATUS_UNIQUE with the number of clients. */
+  countsClients(): boolean;
+  readonly clientGoneAfterMs: number;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  onAssignment(assignment: Assignment): void;
+  /** After `retire`: the last build has ended and nothing of the lane is left to do. */
+  onRetired(): void;
+}
+
+/**
+ * A connection with a set of functions and a pool of slots. It is always in one of these states:
+ *
+ *   full      no slot to be had, nothing asked for: called when the pool has one     -> grabbing
+ *   grabbing  a slot is reserved and one GRAB_JOB_UNIQ is unanswered                 -> asleep (NO_JOB) or, with the build, full or grabbing
+ *   asleep    NO_JOB came and PRE_SLEEP was sent: the server sends NOOP for a build  -> full or grabbing (NOOP)
+ *   stopped   asks for nothing any more; its builds go on
+ *
+ * The set of functions only grows. A lane that must lose one is retired and another takes its place, because CANT_DO takes running builds
+ * away on gearmand.
+ */
+export class Lane implements Role {
+  readonly name: string;
+  readonly #options: LaneOptions;
+  readonly #functions: Set<string>;
+  #slots: SlotPool;
+  #connection: OpenConnection | undefined;
+  #leaveSlots: (() => void) | undefined;
+  /** Reserved for the unanswered GRAB; undefined when there is none. */
+  #grabSlot: Slot | undefined;
+  /**
+   * Questions after an end without an answer. No GRAB is sent meanwhile: geard writes its two answers as two small segments, and TCP (Nagle
+   * there, delayed acknowledgement here) would hold the second back for 40 ms, which limits a lane to 22 builds a second.
+   */
+  #unprovenEnds = 0;
+  /** Of the end that went out together with the unanswered GRAB. */
+  #provenByGrab: ((isProven: boolean) => void) | undefined;
+  #isAsleep: boolean = false;
+  #isStopped: boolean = false;
+  #isRetired: boolean = false;
+  /** By handle, until the server has read the end. Never outlives the connection. */
+  readonly #assignments = new Map<string, LiveAssignment>();
+  readonly #clients: ClientWatch;
+
+  constructor(options: LaneOptions) {
+    this.#options = options;
+    this.name = `lane/${options.name}`;
+    this.#functions = new Set(options.functions);
+    this.#slots = options.slots;
+    this.#clients = new ClientWatch({ clock: options.clock, goneAfterMs: options.clientGoneAfterMs });
+  }
+
+  get payloadLimitBytes(): number | undefined {
+    return this.#options.payloadLimitBytes;
+  }
+
+  get wantsConnection(): boolean {
+    return !this.#isRetired;
+  }
+
+  /** Whether `adopt` would do: no function of this connection is missing in `functions`. */
+  canAdopt(functions: ReadonlySet<string>): boolean {
+    return this.#connection === undefined || this.#functions.isSubsetOf(functions);
+  }
+
+  /** Serves `functions` from now on, out of `slots`. Requires `canAdopt(functions)`. */
+  adopt(functions: ReadonlySet<string>, slots: SlotPool): void {
+    const added = [...functions].filter((name) => !this.#functions.has(name));
+    if (this.#connection === undefined) this.#functions.clear();
+    for (const name of functions) this.#functions.add(name);
+    for (const name of added) this.#connection?.send(encodePacket(PACKET.CAN_DO, [name]));
+    if (slots !== this.#slots) {
+      this.#slots = slots;
+      if (this.#connection !== undefined) this.#watchSlots();
+    }
+    // A sleeper is not called for what was queued before its CAN_DO; to grab without being called is allowed.
+    if (added.length > 0) this.#isAsleep = false;
+    this.#tryGrab();
+  }
+
+  /** Asks for no more builds. One that the server has given already may still come. */
+  stopGrabbing(): void {
+    this.#isStopped = true;
+  }
+
+  /** Asks for no more builds and closes after the last one; then `onRetired`. */
+  retire(): void {
+    this.#isStopped = true;
+    this.#isRetired = true;
+    this.#closeIfDone();
+  }
+
+  onOpen(connection: OpenConnection): void {
+    this.#connection = connection;
+    connection.send(encodePacket(PACKET.SET_CLIENT_ID, [this.#options.clientId]));
+    for (const name of this.#functions) connection.send(encodePacket(PACKET.CAN_DO, [name]));
+    this.#watchSlots();
+    this.#tryGrab();
+  }
+
+  onReady(): void {}
+
+  onPacket(type: PacketType, body: Buffer, bodyBytes: number): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    if (type === PACKET.JOB_ASSIGN_UNIQ || type === PACKET.JOB_ASSIGN) this.#takeJob(connection, parseAssignedJob(type, body, bodyBytes));
+    else if (type === PACKET.NO_JOB) this.#sleep(connection);
+    else if (type === PACKET.NOOP) this.#rouse();
+    else if (type === PACKET.STATUS_RES_UNIQUE) this.#takeClientCount(body);
+    else if (type === PACKET.ERROR) this.#noteError(body);
+  }
+
+  onClose(): void {
+    const lost = [...this.#assignments.values()];
+    const grabSlot = this.#grabSlot;
+    this.#leaveSlots?.();
+    this.#leaveSlots = undefined;
+    this.#connection = undefined;
+    this.#grabSlot = undefined;
+    const onAnswer = this.#provenByGrab;
+    this.#provenByGrab = undefined;
+    onAnswer?.(false);
+    this.#unprovenEnds = 0;
+    this.#isAsleep = false;
+    this.#assignments.clear();
+    this.#clients.clear();
+    for (const assignment of lost) assignment.markLost();
+    if (lost.length > 0) {
+      this.#options.logger.warn({ server: this.#options.server, lane: this.name, builds: lost.length }, "lost the link of running builds");
+    }
+    grabSlot?.release();
+    this.#closeIfDone();
+  }
+
+  #watchSlots(): void {
+    this.#leaveSlots?.();
+    this.#leaveSlots = this.#slots.onFree(() => this.#tryGrab());
+  }
+
+  #tryGrab(): void {
+    if (this.#connection?.isOpen !== true || this.#grabSlot !== undefined || this.#isAsleep || this.#isStopped) return;
+    if (this.#unprovenEnds > 0) return;
+    this.#grabSlot = this.#slots.tryReserve();
+    if (this.#grabSlot !== undefined) this.#connection.send(GRAB);
+  }
+
+  #sleep(connection: OpenConnection): void {
+    const slot = this.#takeGrabSlot("NO_JOB");
+    // A stopped lane must not look like a waiting worker to the server.
+    if (!this.#isStopped) {
+      this.#isAsleep = true;
+      connection.send(PRE_SLEEP);
+    }
+    slot.release();
+    this.#closeIfDone();
+  }
+
+  #rouse(): void {
+    if (!this.#isAsleep) return;
+    this.#isAsleep = false;
+    this.#tryGrab();
+  }
+
+  #takeJob(connection: OpenConnection, job: AssignedJob): void {
+    const slot = this.#takeGrabSlot("an assignment");
+    const { server, logger } = this.#options;
+    const { functionName, key: handle } = job;
+    const earlier = this.#assignments.get(handle);
+    if (earlier !== undefined && !earlier.isEnded) {
+      // One handle has one answer. For the same job the one under way will do; for two jobs none would, so the server must take both back.
+      if (!earlier.isSameJob(job)) {
+        this.#grabSlot = slot; // released with the connection
+        throw protocolViolation(`${server} gave the handle ${handle} to a second job while the first is running`);
+      }
+      logger.warn({ server, handle, functionName }, "ignored a build that was assigned a second time");
+      slot.release();
+    } else if (this.#functions.has(functionName)) {
+      this.#begin(connection, job, slot);
+    } else {
+      logger.warn({ server, handle, functionName }, "refused a build of a function that the lane does not serve");
+      connection.send(encodePacket(PACKET.WORK_FAIL, [job.handle]));
+      slot.release();
+    }
+    this.#tryGrab();
+    this.#closeIfDone();
+  }
+
+  #begin(connection: OpenConnection, job: AssignedJob, slot: Slot): void {
+    const { server, logger, onAssignment, countsClients } = this.#options;
+    const sendEnd: SendEnd = (packet, handle, onAnswer) => {
+      this.#clients.remove(assignment);
+      connection.send(packet);
+      this.#askForProof(connection, handle, (isProven) => {
+        if (isProven && this.#assignments.get(job.key) === assignment) this.#assignments.delete(job.key);
+        onAnswer(isProven);
+      });
+    };
+    const assignment = new LiveAssignment(job, { server, slot, connection, countsClients: countsClients(), sendEnd });
+    this.#assignments.set(job.key, assignment);
+    this.#clients.add(assignment);
+    try {
+      onAssignment(assignment);
+    } catch (error) {
+      logger.error({ server, handle: job.key, error: coerceError(error).stack }, "failed to take a build");
+      void assignment.fail();
+      slot.release();
+    }
+    assignment.countClients();
+  }
+
+  /**
+   * The server reads in order, so whatever it answers next has read all before. Where a build is to be grabbed the GRAB is the question: one
+   * packet and one answer for two ends.
+   */
+  #askForProof(connection: OpenConnection, handle: string | Buffer, onAnswer: (isProven: boolean) => void): void {
+    if (this.#grabSlot === undefined) {
+      this.#tryGrab();
+      if (this.#grabSlot !== undefined) {
+        this.#provenByGrab = onAnswer;
+        return;
+      }
+    }
+    this.#unprovenEnds += 1;
+    connection.requestStatus(handle, (status) => {
+      this.#unprovenEnds -= 1;
+      onAnswer(status !== undefined);
+      if (status === undefined) return;
+      this.#tryGrab();
+      this.#closeIfDone();
+    });
+  }
+
+  /** gearmand finds a job by its unique alone: where two builds share one, it is not known whose clients these are. */
+  #takeClientCount(body: Buffer): void {
+    const [unique, isKnown, , , , clients] = splitFields(PACKET.STATUS_RES_UNIQUE, body).map(decodeText);
+    const [build, other] = [...this.#assignments.values()].filter((assignment) => assignment.unique === unique);
+    if (isKnown === "1" && other === undefined) build?.takeClientCount(Number(clients));
+  }
+
+  /** The slot of the GRAB that this packet answers; what the GRAB was to prove is proven. */
+  #takeGrabSlot(what: string): Slot {
+    const slot = this.#grabSlot;
+    if (slot === undefined) throw protocolViolation(`${this.#options.server} sent ${what} that was not asked for`);
+    this.#grabSlot = undefined;
+    const onAnswer = this.#provenByGrab;
+    this.#provenByGrab = undefined;
+    onAnswer?.(true);
+    return slot;
+  }
+
+  /** Mostly JOB_NOT_FOUND, without saying for which handle: a build that the server has taken away meanwhile. */
+  #noteError(body: Buffer): void {
+    this.#options.logger.debug({ server: this.#options.server, lane: this.name, error: body.toString("latin1") }, "received an error");
+  }
+
+  #closeIfDone(): void {
+    if (!this.#isRetired || this.#grabSlot !== undefined || this.#assignments.size > 0) return;
+    if (this.#connection === undefined) this.#options.onRetired();
+    else this.#connection.destroy(new GearmanError("TH_GEARMAN_STOPPED", `${this.name} has served its last build`));
+  }
+}

@@ -1,0 +1,155 @@
+import type { Clock } from "../../runtime/clock.ts";
+import { coerceError } from "../../runtime/errors.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import type { ConnectionTimes } from "../wire/connection.ts";
+import type { GearmanError } from "../wire/gearman-error.ts";
+import type { Assignment } from "./assignment.ts";
+import { Connector, type Role } from "./connector.ts";
+import type { LaneSpec } from "./gearman-link.ts";
+import { Lane } from "./lane.ts";
+import { Registrar, type ServerKind } from "./registrar.ts";
+import { Manager } from "./stop-listener.ts";
+
+export interface ServerLinkOptions {
+  readonly server: string;
+  readonly clientId: string;
+  readonly managerName: string;
+  readonly payloadLimitBytes?: number;
+  readonly times?: Partial<ConnectionTimes>;
+  readonly clientGoneAfterMs?: number;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  onAssignment(assignment: Assignment): void;
+  onStop(payload: Buffer, server: string): void;
+  onChange(): void;
+}
+
+/** Zuul relaunches builds within seconds when its connection is back, and the relaunch must find the build. */
+const CLIENT_GONE_AFTER_MS = 60_000;
+
+/** Everything towards one server: registrar, manager and lanes, in this order on one connector. */
+export class ServerLink {
+  readonly server: string;
+  readonly #options: ServerLinkOptions;
+  readonly #connector: Connector;
+  readonly #registrar: Registrar;
+  /** By the name in the registrations; retired lanes live on in the connector alone. */
+  readonly #lanes = new Map<string, Lane>();
+  #isStopped: boolean = false;
+  #isGrabbingStopped: boolean = false;
+  #lastError: string | undefined;
+  /** What was logged last, so that a state is logged once and not with every attempt. */
+  #loggedState: "new" | "unreachable" | `registered ${ServerKind}` | "lost" = "new";
+
+  constructor(options: ServerLinkOptions) {
+    const { server, clientId, managerName, logger, clock, times, onStop } = options;
+    this.server = server;
+    this.#options = options;
+    this.#connector = new Connector({
+      server,
+      logger,
+      clock,
+      ...(times === undefined ? {} : { times }),
+      onTrouble: (role, reason) => this.#takeTrouble(role, reason),
+    });
+    this.#registrar = new Registrar({ clientId: `${clientId}/registrar`, onChange: () => this.#takeRegistrarChange() });
+    this.#connector.add(this.#registrar);
+    this.#connector.add(new Manager({ server, clientId: `${clientId}/manager`, managerName, logger, onStop }));
+  }
+
+  get isConnected(): boolean {
+    return this.#registrar.isConnected;
+  }
+
+  get isRegistered(): boolean {
+    return this.#registrar.isRegistered;
+  }
+
+  get kind(): ServerKind {
+    return this.#registrar.kind;
+  }
+
+  get lastError(): string | undefined {
+    return this.#lastError;
+  }
+
+  start(): void {
+    this.#connector.start();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#connector.stop();
+  }
+
+  stopGrabbing(): void {
+    this.#isGrabbingStopped = true;
+    for (const lane of this.#lanes.values()) lane.stopGrabbing();
+  }
+
+  setRegistrations(functions: ReadonlySet<string>, lanes: readonly LaneSpec[]): void {
+    this.#registrar.setFunctions(functions);
+    const wanted = new Map(lanes.filter((spec) => spec.functions.length > 0).map((spec) => [spec.name, spec]));
+    for (const [name, lane] of [...this.#lanes]) {
+      const spec = wanted.get(name);
+      if (spec !== undefined && lane.canAdopt(new Set(spec.functions))) continue;
+      this.#lanes.delete(name);
+      lane.retire();
+    }
+    for (const spec of wanted.values()) {
+      const lane = this.#lanes.get(spec.name);
+      if (lane === undefined) this.#addLane(spec);
+      else lane.adopt(new Set(spec.functions), spec.slots);
+    }
+  }
+
+  #addLane(spec: LaneSpec): void {
+    const { server, clientId, payloadLimitBytes, clientGoneAfterMs, logger, clock, onAssignment } = this.#options;
+    const lane = new Lane({
+      server,
+      ...spec,
+      clientId: `${clientId}/lane/${spec.name}`,
+      ...(payloadLimitBytes === undefined ? {} : { payloadLimitBytes }),
+      countsClients: () => this.kind === "gearmand",
+      clientGoneAfterMs: clientGoneAfterMs ?? CLIENT_GONE_AFTER_MS,
+      logger,
+      clock,
+      onAssignment,
+      onRetired: () => this.#connector.remove(lane),
+    });
+    if (this.#isGrabbingStopped) lane.stopGrabbing();
+    this.#lanes.set(spec.name, lane);
+    this.#connector.add(lane);
+  }
+
+  #takeTrouble(role: Role, reason: GearmanError): void {
+    const { server, logger } = this.#options;
+    const isNews = reason.message !== this.#lastError;
+    this.#lastError = reason.message;
+    const fields = { server, role: role.name, code: reason.code, reason: reason.message };
+    if (reason.code === "TH_GEARMAN_CONNECT") {
+      if (this.#loggedState !== "unreachable") logger.warn(fields, "cannot reach the gearman server, trying again");
+      this.#loggedState = "unreachable";
+    } else if (role === this.#registrar && this.#loggedState !== "lost") {
+      logger.warn(fields, "lost the gearman server, connecting again");
+      this.#loggedState = "lost";
+    } else if (reason.code !== "TH_GEARMAN_LOST" && isNews) {
+      const stack = reason.code === "TH_GEARMAN_INTERNAL" ? { stack: coerceError(reason.cause).stack } : {};
+      logger.error({ ...fields, ...stack }, "gave up a connection to the gearman server, connecting again");
+    } else {
+      logger.debug(fields, "lost a connection, connecting again");
+    }
+    this.#options.onChange();
+  }
+
+  #takeRegistrarChange(): void {
+    const { server, logger } = this.#options;
+    const state = `registered ${this.kind}` as const;
+    if (this.isRegistered && this.kind !== "unknown" && this.#loggedState !== state) {
+      this.#lastError = undefined;
+      logger.info({ server, kind: this.kind }, "registered at the gearman server");
+      this.#loggedState = state;
+    }
+    if (!this.#isStopped) this.#options.onChange();
+  }
+}

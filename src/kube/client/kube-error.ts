@@ -1,0 +1,178 @@
+import { TurboHipsterError } from "../../runtime/errors.ts";
+
+export type KubeErrorCode =
+  | "TH_KUBE_NOT_FOUND"
+  | "TH_KUBE_ALREADY_EXISTS"
+  | "TH_KUBE_CONFLICT"
+  | "TH_KUBE_INVALID"
+  | "TH_KUBE_TEST_FAILED"
+  | "TH_KUBE_UNAUTHORIZED"
+  | "TH_KUBE_FORBIDDEN"
+  | "TH_KUBE_EXPIRED"
+  | "TH_KUBE_BUSY"
+  | "TH_KUBE_REFUSED"
+  | "TH_KUBE_SERVER"
+  | "TH_KUBE_NETWORK"
+  | "TH_KUBE_TLS"
+  | "TH_KUBE_TIMEOUT"
+  | "TH_KUBE_CREDENTIALS"
+  | "TH_KUBE_PROTOCOL"
+  | "TH_KUBE_CLOSED";
+
+interface KubeErrorOptions {
+  status?: number;
+  reason?: string;
+  statusMessage?: string;
+  retryable?: boolean;
+  retryAfterMs?: number | undefined;
+  causes?: readonly KubeErrorCause[];
+  cause?: unknown;
+}
+
+/** One entry of a Status' `details.causes`. */
+export interface KubeErrorCause {
+  readonly reason: string;
+  readonly message: string;
+  readonly field: string;
+}
+
+/**
+ * What a call to the API server came to. `status` is the HTTP status, 0 where there was no answer; `reason` is the Status object's
+ * (`AlreadyExists`, `Invalid`, ...) or "". `retryable` is true for 429, 5xx, lost connections and timeouts; `retryAfterMs` is what the
+ * server asked for.
+ */
+export class KubeError extends TurboHipsterError {
+  declare readonly code: KubeErrorCode;
+  readonly status: number;
+  readonly reason: string;
+  /** The server's own words, without the call's place; "" where there were none. */
+  readonly statusMessage: string;
+  readonly retryAfterMs: number | undefined;
+  readonly causes: readonly KubeErrorCause[];
+
+  constructor(code: KubeErrorCode, message: string, options: KubeErrorOptions = {}) {
+    super(code, message, { cause: options.cause, retryable: options.retryable ?? false });
+    this.status = options.status ?? 0;
+    this.reason = options.reason ?? "";
+    this.statusMessage = options.statusMessage ?? "";
+    this.retryAfterMs = options.retryAfterMs;
+    this.causes = options.causes ?? [];
+  }
+}
+
+export function isNotFound(error: unknown): boolean {
+  return error instanceof KubeError && error.code === "TH_KUBE_NOT_FOUND";
+}
+
+export function isAlreadyExists(error: unknown): boolean {
+  return error instanceof KubeError && error.code === "TH_KUBE_ALREADY_EXISTS";
+}
+
+/** A write against an older resourceVersion, or a delete whose uid is not the stored object's. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof KubeError && error.code === "TH_KUBE_CONFLICT";
+}
+
+/** The object itself is wrong (422, and 400 for what can't even be read): sending it again is of no use. */
+export function isInvalid(error: unknown): boolean {
+  return error instanceof KubeError && error.code === "TH_KUBE_INVALID";
+}
+
+/**
+ * A JSON patch was not applied because a `test` in it failed. A missing parent, or a missing key to remove, looks the same: the server does
+ * not tell. So does a patch that is sent again after its answer was lost, if it changes what it tests: compare with the stored object.
+ */
+export function isTestFailed(error: unknown): boolean {
+  return error instanceof KubeError && error.code === "TH_KUBE_TEST_FAILED";
+}
+
+/** The objects may not be seen, or there is no such namespace or resource: no trouble that passes by itself. */
+export function isNotToBeSeen(error: unknown): boolean {
+  return error instanceof KubeError && (error.code === "TH_KUBE_FORBIDDEN" || error.code === "TH_KUBE_NOT_FOUND");
+}
+
+/** The list or watch must begin anew: its resourceVersion or continue token is compacted away, or ahead of what this server knows. */
+export function isExpired(error: unknown): boolean {
+  return error instanceof KubeError && error.code === "TH_KUBE_EXPIRED";
+}
+
+/**
+ * Turns an unsuccessful answer into an error. `body` is the parsed Status object of the answer or of a watch's ERROR event, or the raw
+ * text where it was none (a proxy's page). `place` says which call it was: `create jobs ci/x`.
+ */
+export function parseStatus(place: string, status: number, body: unknown, retryAfterHeader?: string): KubeError {
+  const { reason, message, retryAfterSeconds, causes } = readStatusObject(body);
+  const text = message || `the answer was no Kubernetes status: ${firstWords(body)}`;
+  const retryAfterMs = parseRetryAfterMs(retryAfterHeader) ?? (retryAfterSeconds === undefined ? undefined : retryAfterSeconds * 1000);
+  return new KubeError(codeOf(status, reason, causes), `${place}: ${text} (${reason === "" ? status : `${reason}, ${status}`})`, {
+    status,
+    reason,
+    statusMessage: message,
+    causes,
+    retryAfterMs,
+    retryable: status === 429 || status >= 500,
+  });
+}
+
+/**
+ * What the API server's refusal of a JSON patch with a `test` in it means. kube-apiserver 1.36 has one answer for every patch that can't
+ * be applied: 422 Invalid, "the server rejected our request due to an error in our request", with no causes. An object that is invalid
+ * once patched has causes, as has what an admission policy refuses; a webhook says that it denied the request.
+ */
+export function explainRefusedPatch(thrown: unknown): unknown {
+  if (!(thrown instanceof KubeError) || thrown.status !== 422 || thrown.causes.length > 0) return thrown;
+  if (thrown.statusMessage.startsWith("admission webhook")) return thrown;
+  const { status, reason, statusMessage } = thrown;
+  const message = `${thrown.message}: it is not as this patch tests, or lacks what it changes`;
+  return new KubeError("TH_KUBE_TEST_FAILED", message, { status, reason, statusMessage, cause: thrown });
+}
+
+function codeOf(status: number, reason: string, causes: readonly KubeErrorCause[]): KubeErrorCode {
+  if (status === 409) return reason === "AlreadyExists" ? "TH_KUBE_ALREADY_EXISTS" : "TH_KUBE_CONFLICT";
+  if (status === 410) return "TH_KUBE_EXPIRED";
+  if (status === 504 && causes.some((cause) => cause.reason === "ResourceVersionTooLarge")) return "TH_KUBE_EXPIRED";
+  if (status >= 500) return "TH_KUBE_SERVER";
+  return CODES[status] ?? "TH_KUBE_REFUSED";
+}
+
+const CODES: Record<number, KubeErrorCode> = {
+  400: "TH_KUBE_INVALID",
+  401: "TH_KUBE_UNAUTHORIZED",
+  403: "TH_KUBE_FORBIDDEN",
+  404: "TH_KUBE_NOT_FOUND",
+  422: "TH_KUBE_INVALID",
+  429: "TH_KUBE_BUSY",
+};
+
+function readStatusObject(body: unknown) {
+  const status = asRecord(body);
+  const details = asRecord(status.details);
+  const retryAfter = details.retryAfterSeconds;
+  return {
+    reason: asText(status.reason),
+    message: asText(status.message),
+    retryAfterSeconds: typeof retryAfter === "number" && retryAfter > 0 ? retryAfter : undefined,
+    causes: (Array.isArray(details.causes) ? details.causes : []).map((entry: unknown) => {
+      const cause = asRecord(entry);
+      return { reason: asText(cause.reason), message: asText(cause.message), field: asText(cause.field) };
+    }),
+  };
+}
+
+/** Seconds only: the API server sends no dates here. */
+function parseRetryAfterMs(header: string | undefined): number | undefined {
+  return header !== undefined && /^\d{1,6}$/.test(header.trim()) ? Number(header) * 1000 : undefined;
+}
+
+function firstWords(body: unknown): string {
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  return text.slice(0, 200).replaceAll(/\s+/g, " ").trim() || "an empty body";
+}
+
+function asRecord(value: unknown): Record<string, unknown> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function asText(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}

@@ -1,0 +1,98 @@
+import type { KubeEvent, KubeObject, Pod } from "../../core/kubernetes/objects.ts";
+import { isSidecar, judgedContainer } from "../../core/observation/pod-facts.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import type { Service } from "../../runtime/service.ts";
+import type { KubeClient } from "../client/kube-client.ts";
+import { EVENTS } from "../client/resource.ts";
+import { makeListWatch } from "../watch/list-watch.ts";
+
+/** `spec.containers{test}`, `spec.initContainers{checkout}` */
+const FIELD_PATH = /^spec\.(containers|initContainers)\{(.+)\}$/;
+
+/** The API server sends no bookmarks for Events: quiet watches are begun anew before they count as dead. */
+const TIMES = { watchSeconds: 120, idleMs: 240_000 };
+
+export interface KillEventsOptions {
+  client: KubeClient;
+  namespaces: readonly string[];
+  /** A kubelet has begun to end containers of this pod. */
+  onKill(namespace: string, podName: string): void;
+  clock: Clock;
+  logger: Logger;
+}
+
+/**
+ * Which pods a kubelet ends by itself. It says so before it sends TERM, and for a test that then exits 0 there is no other sign: an evicted
+ * pod ends `Succeeded`, without reason or condition (seen with Kubernetes 1.36).
+ */
+export class KillEvents implements Service {
+  readonly #events;
+  /** Pod's uid -> field path -> message. */
+  readonly #byPod = new Map<string, Map<string, string>>();
+  readonly #uidOfEvent = new Map<string, { uid: string; path: string }>();
+
+  constructor({ client, namespaces, onKill, clock, logger }: KillEventsOptions) {
+    this.#events = makeListWatch<KubeEvent>({
+      ...{ client, namespaces, clock, logger: logger.child({ watch: "kills" }) },
+      resource: EVENTS,
+      fieldSelector: "involvedObject.kind=Pod,reason=Killing",
+      times: TIMES,
+      trim,
+      onChange: (key, event) => {
+        if (!event) return this.#forget(key);
+        const { uid, name, namespace, fieldPath } = event.involvedObject ?? {};
+        if (!uid || !fieldPath) return;
+        const kills = this.#byPod.get(uid) ?? new Map<string, string>();
+        kills.set(fieldPath, event.message ?? "it gave no reason");
+        this.#byPod.set(uid, kills);
+        this.#uidOfEvent.set(key, { uid, path: fieldPath });
+        if (name && namespace) onKill(namespace, name);
+      },
+    });
+  }
+
+  async start(): Promise<void> {
+    await this.#events.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#events.stop();
+  }
+
+  async synced(): Promise<void> {
+    await this.#events.synced();
+  }
+
+  lastHeardMsAgo(): number {
+    return this.#events.lastHeardMsAgo();
+  }
+
+  /** What was said about the test's container, or an init container: sidecars are ended after every test. */
+  of({ metadata: { uid = "" }, spec }: Pod): string | undefined {
+    for (const [path, message] of this.#byPod.get(uid) ?? []) {
+      const [, kind, container = ""] = FIELD_PATH.exec(path) ?? [];
+      const counts = kind === "containers" ? spec && judgedContainer(spec)?.name === container : kind && !isSidecar(spec, container);
+      if (counts) return message;
+    }
+    return undefined;
+  }
+
+  #forget(key: string): void {
+    const { uid = "", path = "" } = this.#uidOfEvent.get(key) ?? {};
+    this.#uidOfEvent.delete(key);
+    const kills = this.#byPod.get(uid);
+    kills?.delete(path);
+    if (kills?.size === 0) this.#byPod.delete(uid);
+  }
+}
+
+function trim(object: KubeObject): KubeEvent {
+  const { metadata, involvedObject, message } = object as KubeEvent;
+  const { name, namespace, uid, resourceVersion } = metadata;
+  return {
+    metadata: { name, ...(namespace ? { namespace } : {}), ...(uid ? { uid } : {}), ...(resourceVersion ? { resourceVersion } : {}) },
+    ...(involvedObject ? { involvedObject } : {}),
+    ...(message ? { message } : {}),
+  };
+}

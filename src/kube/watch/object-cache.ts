@@ -1,0 +1,103 @@
+import type { KubeObject } from "../../core/kubernetes/objects.ts";
+import { coerceError } from "../../runtime/errors.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import type { WatchEvent } from "../client/kube-client.ts";
+import { compareResourceVersions } from "./resource-version.ts";
+
+/** What is held of an object of a list until the whole list is there. */
+export interface ListedObject<T extends KubeObject> {
+  readonly key: string;
+  /** undefined: there is nothing new in it, or it can't be trimmed. */
+  readonly object: T | undefined;
+}
+
+/** The objects of one scope by `namespace/name`, and the telling of their changes. */
+export interface ObjectCache<T extends KubeObject> {
+  get(key: string): T | undefined;
+  values(): Iterable<T>;
+  /** For each object of a full list, in any order. */
+  prepare(object: KubeObject): ListedObject<T>;
+  /** Takes one object as it is now, prepared a while ago perhaps: what is there may be newer. */
+  put(listed: ListedObject<T>): void;
+  /** Takes a full list, prepared with nothing in between, as the truth: tells what is new, changed or gone. */
+  replace(listed: readonly ListedObject<T>[]): void;
+  /** Takes one event that follows resourceVersion `seen` and returns what is seen now. An event that is not newer is dropped: it is a replay. */
+  apply(event: WatchEvent<KubeObject>, seen: string): string;
+}
+
+export interface ObjectCacheOptions<T extends KubeObject> {
+  readonly trim: (object: KubeObject) => T;
+  readonly onChange: (key: string, object: T | undefined) => void;
+  readonly logger: Logger;
+}
+
+export function makeObjectCache<T extends KubeObject>({ trim, onChange, logger }: ObjectCacheOptions<T>): ObjectCache<T> {
+  const objects = new Map<string, T>();
+
+  function tell(key: string, object: T | undefined): void {
+    try {
+      onChange(key, object);
+    } catch (thrown) {
+      logger.error({ object: key, error: coerceError(thrown).stack }, "caught what a change handler threw");
+    }
+  }
+
+  function prepare(full: KubeObject): ListedObject<T> {
+    const key = keyOf(full);
+    const before = objects.get(key)?.metadata;
+    const { uid, resourceVersion } = full.metadata;
+    if (before?.uid === uid && before?.resourceVersion === resourceVersion) return { key, object: undefined };
+    try {
+      return { key, object: trim(full) };
+    } catch (thrown) {
+      logger.error({ object: key, error: coerceError(thrown).message }, "ignores an object that can't be trimmed");
+      return { key, object: undefined };
+    }
+  }
+
+  function put({ key, object }: ListedObject<T>): void {
+    if (object === undefined) return;
+    const before = objects.get(key)?.metadata;
+    if (before !== undefined && before.uid !== object.metadata.uid) remove(key);
+    else if (isOlder(object.metadata, before)) return;
+    objects.set(key, object);
+    tell(key, object);
+  }
+
+  function remove(key: string): void {
+    if (objects.delete(key)) tell(key, undefined);
+  }
+
+  return {
+    get: (key) => objects.get(key),
+    values: () => objects.values(),
+    prepare,
+    put,
+    replace(listed) {
+      const gone = new Set(objects.keys());
+      for (const { key } of listed) gone.delete(key);
+      for (const key of gone) remove(key);
+      for (const each of listed) put(each);
+    },
+    apply({ type, object }, seen) {
+      const version = object.metadata.resourceVersion ?? seen;
+      const order = compareResourceVersions(version, seen);
+      if (order !== undefined && order < 0) return seen;
+      if (type === "BOOKMARK") return version;
+      if (order === 0) return seen;
+      if (type === "DELETED") remove(keyOf(object));
+      else put(prepare(object));
+      return version;
+    },
+  };
+}
+
+/** A watch that goes on from what it saw last repeats what a list has shown since. */
+function isOlder(metadata: KubeObject["metadata"], than: KubeObject["metadata"] | undefined): boolean {
+  if (metadata.resourceVersion === undefined || than?.resourceVersion === undefined) return false;
+  return (compareResourceVersions(metadata.resourceVersion, than.resourceVersion) ?? 0) < 0;
+}
+
+function keyOf({ metadata }: KubeObject): string {
+  return `${metadata.namespace ?? ""}/${metadata.name}`;
+}

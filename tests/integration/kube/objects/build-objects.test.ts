@@ -1,0 +1,131 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { INSTALLATION_LABEL, MANAGED_BY, MANAGED_BY_LABEL, REQUEST_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
+import { loadKubeClient } from "../../../../src/kube/client/kube-client.ts";
+import { JOBS } from "../../../../src/kube/client/resource.ts";
+import { BuildObjects } from "../../../../src/kube/objects/build-objects.ts";
+import { ServedNamespaces } from "../../../../src/kube/watch/served-namespaces.ts";
+import { silentLogger } from "../../../../src/runtime/logger.ts";
+import { type FakeKube, startFakeKube } from "../../../support/fake-kube/fake-kube.ts";
+import { makeSkippingClock } from "../../../support/skipping-clock.ts";
+
+/** Jobs of the installation `test` in namespaces `one` and `two`; `told` has each change. */
+async function startBuildObjects(prepare: (kube: FakeKube) => void) {
+  const kube = await startFakeKube();
+  prepare(kube);
+  const clock = makeSkippingClock();
+  const client = await loadKubeClient({ kubeconfig: kube.kubeconfig, clock });
+  const told: string[] = [];
+  let next = Promise.withResolvers<void>();
+  const namespaces = ["one", "two"];
+  const served = new ServedNamespaces({ namespaces, logger: silentLogger });
+  const objects = new BuildObjects({
+    ...{ client, namespaces, served, installation: "test", clock, logger: silentLogger },
+    onChange(namespace, jobName) {
+      // Told as it is seen through the cache at that moment.
+      told.push(`${namespace}/${jobName} ${objects.cachedJob(namespace, jobName) ? "there" : "hidden"}`);
+      next.resolve();
+      next = Promise.withResolvers();
+      if (jobName === "bad") throw new Error("a handler's own trouble");
+    },
+  });
+  await objects.start();
+  return {
+    ...{ kube, clock, objects, told },
+    async until(line: string): Promise<void> {
+      while (!told.includes(line)) await next.promise;
+    },
+    async [Symbol.asyncDispose]() {
+      await objects.stop();
+      await client.close();
+      assert.equal(clock.pending, 0);
+      await kube.disconnected();
+      await kube[Symbol.asyncDispose]();
+    },
+  };
+}
+
+function createJob(kube: FakeKube, namespace: string, name: string, spec: object = {}): void {
+  const labels = { [MANAGED_BY_LABEL]: MANAGED_BY, [INSTALLATION_LABEL]: "test" };
+  const template = { spec: { restartPolicy: "Never", containers: [{ name: "test", image: "i" }] } };
+  kube.create(JOBS, namespace, { metadata: { name, labels }, spec: { ...spec, template } });
+}
+
+const names = (objects: BuildObjects) => Array.from(objects.cachedJobs(), ({ metadata }) => metadata.name);
+
+test("the Jobs of a namespace whose pods may not be read are not there until they are known, and are all told then", async () => {
+  let end = () => {};
+  await using stage = await startBuildObjects((kube) => {
+    for (const name of ["a", "bad", "c"]) createJob(kube, "two", name);
+    createJob(kube, "one", "b");
+    const effect = { kind: "status", code: 403, reason: "Forbidden" } as const;
+    end = kube.misbehave({ verb: "list", resource: "pods", namespace: "two" }, effect, Number.POSITIVE_INFINITY).stop;
+  });
+  await stage.objects.synced();
+  await stage.until("two/c hidden");
+  assert.deepEqual(names(stage.objects), ["b"]);
+  end();
+  stage.clock.skip(31_000);
+  await stage.until("two/c there");
+  assert.deepEqual(stage.told.slice(-3), ["two/a there", "two/bad there", "two/c there"]);
+  assert.deepEqual(new Set(names(stage.objects)), new Set(["a", "bad", "b", "c"]));
+});
+
+test("Jobs and pods that are not known when the operator stops end its waiting", async () => {
+  await using stage = await startBuildObjects((kube) => {
+    kube.misbehave({ verb: "list" }, { kind: "hang" }, Number.POSITIVE_INFINITY);
+  });
+  const synced = assert.rejects(stage.objects.synced(), { code: "TH_KUBE_CLOSED" });
+  await stage.objects.stop();
+  await synced;
+});
+
+test("of a Job the cache keeps what is looked at, not its template", async () => {
+  await using stage = await startBuildObjects((kube) => createJob(kube, "one", "a", { suspend: true, ttlSecondsAfterFinished: 60 }));
+  await stage.objects.synced();
+  const spec = { template: { spec: { containers: [] } }, suspend: true, ttlSecondsAfterFinished: 60 };
+  assert.deepEqual(stage.objects.cachedJob("one", "a")?.spec, spec);
+});
+
+test("of a Job that was created no more is held than of one in the cache", async () => {
+  await using stage = await startBuildObjects(() => {});
+  const template = { spec: { restartPolicy: "Never", containers: [{ name: "test", image: "i" }] } };
+  const creation = await stage.objects.createJob({ metadata: { name: "a", namespace: "one" }, spec: { backoffLimit: 0, template } });
+  assert.ok(creation.kind === "created");
+  assert.deepEqual(creation.job.spec, { template: { spec: { containers: [] } } });
+  assert.equal(creation.job.metadata.uid, stage.kube.get(JOBS, "one", "a").metadata.uid);
+});
+
+test("what is written down after an answer waits in line behind eight others, and keeps nothing else waiting", async () => {
+  const jobs = Array.from({ length: 12 }, (_, index) => `job-${index}`);
+  const request = "{}";
+  await using stage = await startBuildObjects((kube) => {
+    for (const name of jobs) {
+      createJob(kube, "one", name);
+      kube.patch(JOBS, "one", name, { metadata: { annotations: { [REQUEST_ANNOTATION]: request } } });
+    }
+  });
+  const release = Promise.withResolvers<void>();
+  const fault = stage.kube.misbehave(
+    { verb: "patch", resource: "jobs" },
+    { kind: "delay", until: release.promise },
+    Number.POSITIVE_INFINITY,
+  );
+  const write = (name: string) => stage.objects.annotateJob("one", name, { done: "yes" }, { request, ttlSecondsAfterFinished: 60 });
+  const writes = jobs.map(write);
+  // Each is a round trip: what was to arrive meanwhile has arrived.
+  for (let trips = 0; fault.struck < 8 || trips < 20; trips++) await stage.objects.getJob("one", "job-0");
+  assert.equal(fault.struck, 8);
+  release.resolve();
+  assert.deepEqual(new Set(await Promise.all(writes)), new Set([true]));
+});
+
+test("a Job is deleted by its uid, and another one that has its name by now stays", async () => {
+  await using stage = await startBuildObjects((kube) => createJob(kube, "one", "a"));
+  await stage.objects.synced();
+  await stage.objects.deleteJob("one", "a", "00000000-0000-0000-0000-000000000000");
+  const { metadata } = stage.kube.get(JOBS, "one", "a");
+  await stage.objects.deleteJob("one", "a", metadata.uid);
+  assert.equal(stage.kube.find(JOBS, "one", "a"), undefined);
+  await stage.objects.deleteJob("one", "a", metadata.uid);
+});

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { type CommandError, runCommand } from "../../../deploy/local/machine/run-command.ts";
+import { stageProgram } from "../../../tools/stage-package.ts";
+
+const ROOT = join(import.meta.dirname, "../../..");
+const VERSION: string = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).version;
+
+describe("the published package", () => {
+  const directory = mkdtempSync(join(tmpdir(), "th-package-"));
+  const bin = join(directory, "package", "bin", "turbo-hipster.js");
+  const run = (...args: string[]) => runCommand(process.execPath, args, { cwd: directory });
+
+  before(async () => {
+    await stageProgram(join(directory, "package"));
+    symlinkSync(join(ROOT, "node_modules"), join(directory, "package", "node_modules"));
+  });
+
+  after(() => rmSync(directory, { recursive: true, force: true }));
+
+  test("runs without its sources", async () => {
+    assert.equal(await run(bin, "--version"), `${VERSION}\n`);
+    assert.match(await run(bin, "--help"), /operator/);
+  });
+
+  test("says which Node it needs on an older one, and exits 1", async () => {
+    const pretend = (version: string) => `data:text/javascript,Object.defineProperty(process,"versions",{value:{node:"${version}"}})`;
+    for (const old of ["18.20.8", "24.11.1"]) {
+      await assert.rejects(run("--import", pretend(old), bin, "--version"), (error: CommandError) => {
+        assert.equal(error.exitCode, 1);
+        assert.match(error.stderr, new RegExp(`needs Node 24\\.12 or later, this is ${old.replaceAll(".", "\\.")}`));
+        return true;
+      });
+    }
+    assert.equal(await run("--import", pretend("25.0.0"), bin, "--version"), `${VERSION}\n`);
+  });
+
+  test("a checkout runs its sources even when an older build lies beside them", async () => {
+    const checkout = join(directory, "checkout");
+    cpSync(join(directory, "package"), checkout, { recursive: true, verbatimSymlinks: true });
+    cpSync(join(ROOT, "src"), join(checkout, "src"), { recursive: true });
+    writeFileSync(join(checkout, "dist", "main.js"), 'throw new Error("the older build");');
+    assert.equal(await run(join(checkout, "bin", "turbo-hipster.js"), "--version"), `${VERSION}\n`);
+  });
+});

@@ -1,0 +1,66 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before } from "node:test";
+import { downCluster, type LocalCluster, loadImage, upCluster } from "../../../deploy/local/local-cluster.ts";
+import { runCommand } from "../../../deploy/local/machine/run-command.ts";
+import { applyTestTaskDefinition } from "../../../deploy/local/test-task-definition.ts";
+
+/** Set by `npm test`, which keeps one cluster up for all suites and has loaded the image. */
+const SHARED = { cluster: process.env.TH_TEST_CLUSTER, image: process.env.TH_TEST_IMAGE };
+/** Used, and taken down again, by a test file that is run by itself. */
+const OWN_NAME = "test";
+
+export interface TestCluster {
+  cluster: LocalCluster;
+  /** The image of this program, loaded into the cluster. */
+  image: string;
+  /** A namespace of this test file's own, with the CRD installed. */
+  namespace: string;
+  kubectl(...args: string[]): Promise<string>;
+  /** `kubectl apply` of what is given. */
+  apply(...objects: object[]): Promise<string>;
+  /** The same in a namespace of the test's own making. */
+  applyTo(namespace: string, ...objects: object[]): Promise<string>;
+}
+
+/**
+ * A real cluster for the tests of a file, in a namespace of its own that is deleted afterwards; call it at the top level of the file or
+ * of a `describe`. The object's fields are there when the first test runs.
+ */
+export function useTestCluster(prefix: string): TestCluster {
+  const context = {} as TestCluster;
+  const log = (line: string) => console.error(line);
+  let directory: string | undefined;
+
+  before(async () => {
+    context.cluster = await upCluster({ name: SHARED.cluster ?? OWN_NAME, log });
+    context.image = SHARED.image ?? (await loadOwnImage(context.cluster.name, log));
+    directory = await mkdtemp(join(tmpdir(), "th-test-"));
+    const applied = join(directory, "objects.json");
+    context.namespace = `${prefix}-${process.pid.toString(36)}${Date.now().toString(36).slice(-4)}`;
+    context.kubectl = (...args) => runCommand(context.cluster.kubectl, ["--kubeconfig", context.cluster.kubeconfig, ...args]);
+    context.applyTo = async (namespace, ...objects) => {
+      await writeFile(applied, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
+      return context.kubectl("apply", "--namespace", namespace, "-f", applied);
+    };
+    context.apply = (...objects) => context.applyTo(context.namespace, ...objects);
+    await applyTestTaskDefinition(context.kubectl);
+    await context.kubectl("create", "namespace", context.namespace);
+  });
+
+  after(async () => {
+    if (directory) await rm(directory, { recursive: true, force: true });
+    if (!context.namespace) return;
+    if (SHARED.cluster) await context.kubectl("delete", "namespace", context.namespace, "--wait=false");
+    else await downCluster({ name: OWN_NAME, log });
+  });
+  return context;
+}
+
+async function loadOwnImage(cluster: string, log: (line: string) => void): Promise<string> {
+  const { ensureImage } = await import("../../../tools/image.ts");
+  const { archive, tag } = await ensureImage({ log });
+  await loadImage(cluster, archive);
+  return tag;
+}

@@ -1,0 +1,213 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { KeptJobs } from "../../../../src/controllers/builds/kept-jobs.ts";
+import type { Job } from "../../../../src/core/kubernetes/objects.ts";
+import { type Logger, silentLogger } from "../../../../src/runtime/logger.ts";
+import { makeSkippingClock } from "../../../support/skipping-clock.ts";
+
+const REQUEST = { server: "zuul:4730", unique: "ab", number: "unit-1", logPath: null, replica: "host", since: "2026-01-01T00:00:00Z" };
+const SUCCESS = '{"result":"SUCCESS","class":"success","rule":"passed","message":"ok"}';
+const HOUR = 3_600_000;
+
+interface Changes {
+  agoMs?: number;
+  isOver?: boolean;
+  annotations?: Record<string, string | undefined>;
+  labels?: Record<string, string>;
+  metadata?: Partial<Job["metadata"]>;
+  ttl?: number | undefined;
+}
+
+/** A Job of a build that was delivered hours ago. */
+function makeDone(name: string, { agoMs = 2 * HOUR, isOver = true, annotations, labels, metadata, ttl }: Changes = {}): Job {
+  const all = {
+    "turbo-hipster.io/function": "build:unit",
+    "turbo-hipster.io/request": JSON.stringify({ ...REQUEST, number: name }),
+    "turbo-hipster.io/timeouts": '{"pull":"10m","run":"1h"}',
+    "turbo-hipster.io/verdict": SUCCESS,
+    "turbo-hipster.io/delivered": "2026-01-01T00:00:00Z",
+    ...annotations,
+  };
+  const ours = { "app.kubernetes.io/managed-by": "turbo-hipster", "turbo-hipster.io/installation": "a", "turbo-hipster.io/task": "unit" };
+  const lastTransitionTime = new Date(Date.now() - agoMs).toISOString();
+  return {
+    metadata: {
+      ...{ name, namespace: "ci", uid: `uid-${name}`, labels: { ...ours, ...labels } },
+      annotations: Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined)),
+      ...metadata,
+    },
+    spec: { template: { spec: { containers: [] } }, ...(ttl === undefined ? {} : { ttlSecondsAfterFinished: ttl }) },
+    status: isOver ? { conditions: [{ type: "Complete", status: "True", lastTransitionTime }] } : { active: 1 },
+  };
+}
+
+/** Jobs in a cache that shows deletions at once, and what was deleted. */
+async function startKeptJobs(maxKept: number, jobs: Job[], remove?: (name: string) => Promise<void>, isHolder = () => true) {
+  const clock = makeSkippingClock();
+  const cache = new Map(jobs.map((job) => [job.metadata.name, job]));
+  const deleted: string[] = [];
+  const warned: object[] = [];
+  const world = { running: 0, most: 0 };
+  const logger: Logger = { ...silentLogger, warn: (fields) => void warned.push(fields) };
+  let looked = Promise.withResolvers<void>();
+  clock.onSchedule((delayMs) => {
+    // The rest after a look, or the wait of one that is no holder.
+    if (delayMs !== 5_000 && delayMs !== 60_000) return;
+    looked.resolve();
+    looked = Promise.withResolvers();
+  });
+  const kept = new KeptJobs({
+    cluster: {
+      cachedJobs: () => cache.values(),
+      async deleteJob(namespace, name, uid) {
+        world.running += 1;
+        world.most = Math.max(world.most, world.running);
+        await remove?.(name).finally(() => {
+          world.running -= 1;
+        });
+        deleted.push(`${namespace}/${name} ${uid}`);
+        cache.delete(name);
+      },
+    },
+    isHolder,
+    maxKept,
+    clock,
+    logger,
+  });
+  const first = looked.promise;
+  await kept.start();
+  await first;
+  return {
+    ...{ kept, clock, cache, deleted, warned, world },
+    names: () => [...cache.keys()],
+    /** Lets it look once more. */
+    async look(): Promise<void> {
+      const next = looked.promise;
+      clock.skip(5_000);
+      kept.wake();
+      await next;
+    },
+    async [Symbol.asyncDispose]() {
+      await kept.stop();
+      assert.equal(clock.pending, 0);
+    },
+  };
+}
+
+const numbered = (count: number, make = (index: number) => makeDone(`j-${index}`, { agoMs: 2 * HOUR - index })) =>
+  Array.from({ length: count }, (_, index) => make(index));
+
+describe("finished Jobs that are too many", () => {
+  test("are deleted oldest first, by uid, until as many are left as may be kept", async () => {
+    await using stage = await startKeptJobs(3, numbered(7).reverse());
+    assert.deepEqual(stage.deleted, ["ci/j-0 uid-j-0", "ci/j-1 uid-j-1", "ci/j-2 uid-j-2", "ci/j-3 uid-j-3"]);
+    assert.equal(stage.cache.size, 3);
+  });
+
+  test("are left alone while they are not too many, running ones not counted", async () => {
+    const jobs = [...numbered(3), ...numbered(5, (index) => makeDone(`running-${index}`, { isOver: false }))];
+    await using stage = await startKeptJobs(3, jobs);
+    assert.deepEqual(stage.deleted, []);
+  });
+
+  const NOT_DONE: [string, Changes][] = [
+    ["runs", { isOver: false }],
+    ["has no verdict yet", { annotations: { "turbo-hipster.io/verdict": undefined } }],
+    ["has a verdict that is none", { annotations: { "turbo-hipster.io/verdict": '{"result":"SUCCESS","class":"failure"}' } }],
+    ["was neither delivered nor given a time to live", { annotations: { "turbo-hipster.io/delivered": undefined } }],
+    ["is another program's", { labels: { "app.kubernetes.io/managed-by": "Helm" } }],
+    ["says too little to be ours", { annotations: { "turbo-hipster.io/request": "{}" } }],
+    ["is being deleted", { metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" } }],
+  ];
+  for (const [title, changes] of NOT_DONE) {
+    test(`never include one that ${title}`, async () => {
+      await using stage = await startKeptJobs(1, [makeDone("odd", changes), ...numbered(3)]);
+      assert.ok(stage.cache.has("odd"));
+      assert.ok(stage.deleted.length >= 2, "the others are looked at all the same");
+    });
+  }
+
+  test("stay for ten minutes, however many they are", async () => {
+    await using stage = await startKeptJobs(
+      1,
+      numbered(3, (index) => makeDone(`j-${index}`, { agoMs: 9 * 60_000 - index })),
+    );
+    assert.deepEqual(stage.deleted, []);
+    stage.clock.skip(2 * 60_000);
+    await stage.look();
+    assert.deepEqual(stage.names(), ["j-2"]);
+  });
+
+  test("include one that nobody asked for any more, by its time to live", async () => {
+    const odd = makeDone("odd", { annotations: { "turbo-hipster.io/delivered": undefined }, ttl: 60, agoMs: 3 * HOUR });
+    await using stage = await startKeptJobs(1, [odd, ...numbered(1)]);
+    assert.deepEqual(stage.names(), ["j-0"]);
+  });
+
+  test("are looked for each minute, and soon after a build's end", async () => {
+    await using stage = await startKeptJobs(3, numbered(3));
+    stage.cache.set("late", makeDone("late"));
+    await stage.look();
+    assert.equal(stage.deleted.length, 1);
+    stage.cache.set("later", makeDone("later"));
+    stage.clock.skip(5_000);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(stage.deleted.length, 1);
+    const waiting = Promise.withResolvers<void>();
+    stage.clock.onSchedule((delayMs) => delayMs === 5_000 && waiting.resolve());
+    stage.clock.skip(55_000);
+    await waiting.promise;
+    assert.equal(stage.deleted.length, 2);
+  });
+
+  test("are deleted by the holder only; one that is holder no more stops in the middle", async () => {
+    let count = 0;
+    let isOver = false;
+    await using stage = await startKeptJobs(
+      1,
+      numbered(40),
+      async () => {
+        count += 1;
+        await Promise.resolve();
+        if (count >= 20) isOver = true;
+      },
+      () => !isOver,
+    );
+    assert.ok(stage.deleted.length >= 20 && stage.deleted.length < 39, `${stage.deleted.length} were deleted`);
+    const { length } = stage.deleted;
+    await stage.look();
+    assert.equal(stage.deleted.length, length);
+    isOver = false;
+    count = -100;
+    await stage.look();
+    assert.equal(stage.deleted.length, 39);
+  });
+
+  test("are deleted some at once, not all", async () => {
+    await using stage = await startKeptJobs(1, numbered(50), () => new Promise((resolve) => setImmediate(resolve)));
+    assert.equal(stage.deleted.length, 49);
+    assert.ok(stage.world.most > 1 && stage.world.most <= 8, `${stage.world.most} at once`);
+  });
+
+  test("that can't be deleted end the round, are told of, and are tried again", async () => {
+    let isAway = true;
+    let tries = 0;
+    await using stage = await startKeptJobs(1, numbered(50), async () => {
+      tries += 1;
+      if (isAway) throw new Error("the API server is away");
+    });
+    assert.ok(tries <= 8, `${tries} tries`);
+    assert.equal(stage.warned.length, 1);
+    isAway = false;
+    await stage.look();
+    assert.equal(stage.deleted.length, 49);
+  });
+
+  test("are not deleted twice while the cache still shows them", async () => {
+    await using stage = await startKeptJobs(1, numbered(3));
+    assert.equal(stage.deleted.length, 2);
+    for (const job of numbered(2)) stage.cache.set(job.metadata.name, job);
+    await stage.look();
+    assert.equal(stage.deleted.length, 2);
+  });
+});

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { setImmediate as immediate } from "node:timers/promises";
+import { Build } from "../../../../src/controllers/builds/build.ts";
+import { Rush } from "../../../../src/controllers/builds/rush.ts";
+import type { Assignment, BuildCluster } from "../../../../src/controllers/ports.ts";
+import type { Job } from "../../../../src/core/kubernetes/objects.ts";
+import { silentLogger } from "../../../../src/runtime/logger.ts";
+import { makeJob } from "../../../support/objects/build-objects.ts";
+import type { Shown } from "../../../support/objects/pod-histories.ts";
+import { makeManualClock } from "../../gearman/support/manual-clock.ts";
+
+const LIMITS = { podMs: 600_000, scheduleMs: undefined, pullMs: 600_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };
+const REQUEST = { server: "s", unique: "u", number: "unit-0123456789abcdef", logPath: null, replica: "one", since: "2026-11-01T00:00:00Z" };
+const ANNOTATIONS = {
+  "turbo-hipster.io/request": JSON.stringify(REQUEST),
+  "turbo-hipster.io/timeouts": JSON.stringify({ pull: "10m", run: "1h" }),
+  "turbo-hipster.io/function": "build:unit",
+};
+
+/** A real build whose cluster shows what a test wants. */
+export interface StagedBuild {
+  readonly build: Build;
+  readonly rush: Rush;
+  /** What its requesters got: the result, or "none". */
+  readonly answers: readonly string[];
+  /** What its Job was annotated with, write by write. */
+  readonly writes: readonly Record<string, string>[];
+  /** Everything that it was shown, the first when its Job was created. */
+  readonly seen: readonly Shown[];
+  readonly isToldToEnd: boolean;
+  readonly isOver: boolean;
+  /** Its Job and pods are these from now on; lets so much time pass after the build has looked at them. */
+  show(next: Shown, passMs: number): Promise<void>;
+  /** Its request once more. */
+  askAgain(): void;
+  /** Lets it stop where it is. */
+  stop(): Promise<void>;
+}
+
+/** Begins it with its request and a Job without a pod. */
+export function stageBuild(): StagedBuild {
+  const clock = makeManualClock();
+  const rush = new Rush(clock);
+  const answers: string[] = [];
+  const writes: Record<string, string>[] = [];
+  let shown: Shown = { name: "created", job: makeJob(), pods: [] };
+  const seen: Shown[] = [shown];
+  let isToldToEnd = false;
+  const cluster: BuildCluster = {
+    createJob: async (job) => ({ kind: "created", job }),
+    getJob: async () => shown.job,
+    readPods: async () => shown.pods,
+    async annotateJob(_namespace, _name, annotations) {
+      writes.push(annotations);
+      return true;
+    },
+    deleteJob: async () => {},
+    async endPod() {
+      isToldToEnd = true;
+    },
+    cachedJob: () => shown.job,
+    cachedPods: () => shown.pods,
+    cachedJobs: () => [],
+    killOf: () => shown.kill,
+    readEvents: async () => shown.events ?? [],
+  };
+  let lastData = "";
+  const makeAssignment = (): Assignment => ({
+    ...{ server: "s", functionName: "build:unit", unique: "u", payload: new Uint8Array(), payloadBytes: 0 },
+    slot: { release() {} },
+    lost: new AbortController().signal,
+    clientGone: new AbortController().signal,
+    sendData: (json) => {
+      lastData = json;
+    },
+    sendStatus() {},
+    complete: async (json) => {
+      assert.equal(json, lastData);
+      answers.push(JSON.parse(json).result);
+      return "delivered";
+    },
+    fail: async () => {
+      answers.push("none");
+      return "delivered";
+    },
+  });
+  const job: Job = makeJob({ metadata: { annotations: ANNOTATIONS, labels: { "turbo-hipster.io/task": "unit" } } });
+  const build = new Build({
+    isServerUp: () => true,
+    mayBeAskedLater: () => false,
+    replica: "one",
+    replicas: { isHolder: true, isAlive: () => false },
+    ...{ rush, job, limits: LIMITS, nodeLabels: [], taskKey: "ci/unit", cluster, clock, logger: silentLogger },
+    workData: { number: "unit-0123456789abcdef", name: "unit" } as never,
+    observer: { noteVerdict() {}, notePhase() {}, noteAnswer() {} } as never,
+    ...{ resultStyle: "text", keepJobSeconds: 60, isAdopted: false, slot: undefined },
+    onPlaced() {},
+    onJudged() {},
+  });
+  const askAgain = () => build.attach(makeAssignment(), REQUEST);
+  askAgain();
+  let isOver = false;
+  const stopping = new AbortController();
+  const run = build.run(stopping.signal).then(() => {
+    isOver = true;
+  });
+  return {
+    ...{ build, rush, answers, writes, seen, askAgain },
+    get isToldToEnd() {
+      return isToldToEnd;
+    },
+    get isOver() {
+      return isOver;
+    },
+    async show(next, passMs) {
+      shown = next;
+      seen.push(next);
+      build.wake();
+      for (let turn = 0; turn < 3; turn += 1) await immediate();
+      clock.skip(passMs);
+      for (let turn = 0; turn < 3; turn += 1) await immediate();
+    },
+    async stop() {
+      stopping.abort();
+      await run;
+    },
+  };
+}

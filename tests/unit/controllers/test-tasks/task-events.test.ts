@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { TaskEvents } from "../../../../src/controllers/test-tasks/task-events.ts";
+import { silentLogger } from "../../../../src/runtime/logger.ts";
+import { makeSkippingClock } from "../../../support/skipping-clock.ts";
+
+const TASK = { namespace: "ci", name: "unit", uid: "u1" };
+const REFUSED = { type: "Warning", reason: "BuildRefused", message: "pipeline check" } as const;
+
+async function startEvents() {
+  const clock = makeSkippingClock();
+  const calls: string[] = [];
+  const waiting: { count: number; resolve: () => void }[] = [];
+  const state = { fails: false, isGone: false };
+  const note = (call: string) => {
+    calls.push(call);
+    for (const each of waiting) if (calls.length >= each.count) each.resolve();
+  };
+  const events = new TaskEvents({
+    writer: {
+      async create(name, task, event, { count }) {
+        assert.match(name, /^unit\.[0-9a-f]{16}$/);
+        note(`create ${task.uid} ${event.reason} ${event.message} x${count}`);
+        if (state.fails) throw new Error("refused");
+      },
+      async repeat(_namespace, _name, { count }) {
+        note(`repeat x${count}`);
+        return !state.isGone;
+      },
+    },
+    clock,
+    logger: silentLogger,
+  });
+  await events.start();
+  return {
+    events,
+    clock,
+    calls,
+    state,
+    /** Resolves once there were so many calls, and the loop has gone on after them. */
+    async called(count: number) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      waiting.push({ count, resolve });
+      if (calls.length >= count) resolve();
+      await promise;
+      await new Promise((turn) => setImmediate(turn));
+    },
+    async [Symbol.asyncDispose]() {
+      await events.stop();
+      assert.equal(clock.pending, 0, "no timer is left");
+    },
+  };
+}
+
+describe("an event about a TestTask", () => {
+  test("is written at once; what happens again is counted and written a minute later, as the same event", async () => {
+    await using stage = await startEvents();
+    stage.events.note(TASK, REFUSED);
+    await stage.called(1);
+    for (let times = 0; times < 500; times += 1) stage.events.note(TASK, REFUSED);
+    await new Promise((turn) => setImmediate(turn));
+    assert.deepEqual(stage.calls, ["create u1 BuildRefused pipeline check x1"]);
+    stage.clock.skip(60_000);
+    await stage.called(2);
+    assert.deepEqual(stage.calls.slice(1), ["repeat x501"]);
+    stage.clock.skip(600_000);
+    await new Promise((turn) => setImmediate(turn));
+    assert.equal(stage.calls.length, 2, "nothing new, nothing written");
+  });
+
+  test("that the API server has forgotten is written anew, with its count", async () => {
+    await using stage = await startEvents();
+    stage.events.note(TASK, REFUSED);
+    await stage.called(1);
+    stage.state.isGone = true;
+    stage.clock.skip(60_000);
+    stage.events.note(TASK, REFUSED);
+    await stage.called(3);
+    assert.deepEqual(stage.calls.slice(1), ["repeat x2", "create u1 BuildRefused pipeline check x2"]);
+  });
+
+  test("is one of at most twenty about a task, and those of other tasks do not suffer from it", async () => {
+    await using stage = await startEvents();
+    for (let index = 0; index < 100; index += 1) stage.events.note(TASK, { ...REFUSED, message: `pipeline ${index}` });
+    stage.events.note({ ...TASK, uid: "u2" }, REFUSED);
+    await stage.called(21);
+    assert.equal(stage.calls.length, 21);
+    assert.equal(stage.calls.filter((call) => call.startsWith("create u2")).length, 1);
+    stage.clock.skip(3_600_000);
+    stage.events.note(TASK, { ...REFUSED, message: "an hour later" });
+    await stage.called(22);
+  });
+
+  test("is given up after five tries, and tried again when it happens again", async () => {
+    await using stage = await startEvents();
+    stage.state.fails = true;
+    stage.events.note(TASK, REFUSED);
+    for (let tries = 1; tries <= 5; tries += 1) {
+      await stage.called(tries);
+      stage.clock.skip(30_000);
+    }
+    await new Promise((turn) => setImmediate(turn));
+    assert.equal(stage.calls.length, 5);
+    stage.state.fails = false;
+    stage.events.note(TASK, REFUSED);
+    stage.clock.skip(30_000);
+    await stage.called(6);
+    assert.equal(stage.calls.at(-1), "create u1 BuildRefused pipeline check x2");
+  });
+
+  test("holds no control characters and is at most a thousand characters long", async () => {
+    await using stage = await startEvents();
+    stage.events.note(TASK, { ...REFUSED, message: `a\u001b[31m\n${"x".repeat(5000)}` });
+    await stage.called(1);
+    assert.match(stage.calls[0] ?? "", /^create u1 BuildRefused a\?\[31m\?x+\.\.\. x1$/);
+    assert.ok((stage.calls[0] ?? "").length < 1050);
+  });
+});

@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  CHECKOUT_EXIT_CODES,
+  type CheckoutFault,
+  type CheckoutPlan,
+  checkoutFault,
+  isRefName,
+  planCheckout,
+  projectDirectory,
+} from "../../../../src/core/checkout/plan.ts";
+import { parseParameters } from "../../../../src/core/zuul/parameters.ts";
+import { cleanResultText } from "../../../../src/core/zuul/result-text.ts";
+
+const REF = `refs/zuul/master/Z${"0123456789abcdef".repeat(2)}`;
+const COMMIT = "0123456789abcdef0123456789abcdef01234567";
+const ZERO = "0".repeat(40);
+const CHANGE = {
+  ZUUL_URL: "http://merger.example/p",
+  ZUUL_PROJECT: "org/project",
+  ZUUL_BRANCH: "master",
+  ZUUL_REF: REF,
+  ZUUL_COMMIT: COMMIT,
+};
+
+function plan(values: object, allowedUrls: string[] = []) {
+  const parsed = parseParameters(Buffer.from(JSON.stringify(values)));
+  assert.ok(parsed.ok);
+  return planCheckout(parsed.parameters, allowedUrls);
+}
+
+const PLANNED: [what: string, values: object, expected: Partial<CheckoutPlan>][] = [
+  [
+    "a change",
+    CHANGE,
+    {
+      project: "org/project",
+      url: "http://merger.example/p/org/project",
+      publicUrl: "http://merger.example/p/org/project",
+      host: "merger.example",
+      ref: REF,
+      commit: COMMIT,
+    },
+  ],
+  ["a URL that ends with slashes", { ...CHANGE, ZUUL_URL: "http://merger.example/p//" }, { url: "http://merger.example/p/org/project" }],
+  [
+    "a URL with credentials",
+    { ...CHANGE, ZUUL_URL: "https://jo:s3cret@h" },
+    { url: "https://jo:s3cret@h/org/project", publicUrl: "https://h/org/project" },
+  ],
+  [
+    "an updated branch by its short name",
+    { ...CHANGE, ZUUL_REF: "stable/x", ZUUL_COMMIT: COMMIT, ZUUL_NEWREV: COMMIT },
+    { ref: "refs/heads/stable/x" },
+  ],
+  ["a pushed tag", { ...CHANGE, ZUUL_REF: "refs/tags/1.0" }, { ref: "refs/tags/1.0" }],
+  ["a ref update without ZUUL_COMMIT", { ...CHANGE, ZUUL_COMMIT: null, ZUUL_NEWREV: COMMIT }, { commit: COMMIT }],
+  ["a timer with a branch", { ...CHANGE, ZUUL_REF: undefined, ZUUL_COMMIT: undefined }, { ref: "refs/heads/master" }],
+  ["a timer", { ZUUL_URL: "git://h", ZUUL_PROJECT: "p" }, { ref: "HEAD", url: "git://h/p" }],
+  ["null and empty values as unset", { ...CHANGE, ZUUL_REF: "", ZUUL_BRANCH: null, ZUUL_COMMIT: "" }, { ref: "HEAD" }],
+  ["capitals in the commit", { ...CHANGE, ZUUL_COMMIT: COMMIT.toUpperCase() }, { commit: COMMIT }],
+  ["a SHA-256 commit", { ...CHANGE, ZUUL_COMMIT: "a".repeat(64) }, { commit: "a".repeat(64) }],
+];
+
+for (const [what, values, expected] of PLANNED) {
+  test(`plans ${what}`, () => {
+    const planned = plan(values);
+    assert.ok(planned.ok, JSON.stringify(planned));
+    assert.deepEqual({ ...planned.plan, ...expected }, planned.plan);
+  });
+}
+
+test("plans no commit when none is given", () => {
+  const planned = plan({ ZUUL_URL: "git://h", ZUUL_PROJECT: "p" });
+  assert.ok(planned.ok && !("commit" in planned.plan));
+});
+
+const REFUSED: [what: string, values: object, fault: CheckoutFault, message: RegExp][] = [
+  ["no ZUUL_URL", { ...CHANGE, ZUUL_URL: undefined }, "configuration", /ZUUL_URL is missing - set zuul_url/],
+  ["a null ZUUL_URL", { ...CHANGE, ZUUL_URL: null }, "configuration", /ZUUL_URL is missing/],
+  ["a ZUUL_URL that is a list", { ...CHANGE, ZUUL_URL: ["http://h"] }, "configuration", /ZUUL_URL is no text/],
+  ["a file URL", { ...CHANGE, ZUUL_URL: "file:///srv" }, "configuration", /ZUUL_URL has the scheme 'file'/],
+  ["an ext URL", { ...CHANGE, ZUUL_URL: "ext::sh -c id" }, "configuration", /ZUUL_URL is no URL/],
+  ["a host that is an option", { ...CHANGE, ZUUL_URL: "ssh://-oProxyCommand=id/" }, "configuration", /ZUUL_URL has no valid host/],
+  ["no project", { ...CHANGE, ZUUL_PROJECT: undefined }, "configuration", /ZUUL_PROJECT is missing/],
+  ["a project that is a number", { ...CHANGE, ZUUL_PROJECT: 7 }, "configuration", /ZUUL_PROJECT is no text/],
+  ["a project outside the workspace", { ...CHANGE, ZUUL_PROJECT: "../etc" }, "configuration", /ZUUL_PROJECT is '..\/etc'/],
+  ["a ref with a colon", { ...CHANGE, ZUUL_REF: "refs/heads/a:refs/heads/b" }, "configuration", /ZUUL_REF is 'refs\/heads\/a:refs/],
+  ["a ref that is an option", { ...CHANGE, ZUUL_REF: "--upload-pack=touch x" }, "configuration", /ZUUL_REF/],
+  ["a ref that is an object", { ...CHANGE, ZUUL_REF: {} }, "configuration", /ZUUL_REF is no text/],
+  ["a branch with a blank", { ...CHANGE, ZUUL_REF: null, ZUUL_BRANCH: "a b" }, "configuration", /ZUUL_BRANCH is 'a b'/],
+  ["a commit that is a branch", { ...CHANGE, ZUUL_COMMIT: "master" }, "configuration", /ZUUL_COMMIT is 'master' - not the full id/],
+  ["a short commit", { ...CHANGE, ZUUL_COMMIT: COMMIT.slice(0, 12) }, "configuration", /ZUUL_COMMIT/],
+  ["a commit with an option behind it", { ...CHANGE, ZUUL_COMMIT: `${COMMIT}\n--x` }, "configuration", /ZUUL_COMMIT/],
+  [
+    "a deleted branch",
+    { ...CHANGE, ZUUL_REF: "refs/heads/x", ZUUL_COMMIT: ZERO, ZUUL_NEWREV: ZERO },
+    "ref",
+    /^refs\/heads\/x was deleted - .*ignore-deletes/,
+  ],
+];
+
+for (const [what, values, fault, message] of REFUSED) {
+  test(`refuses ${what}`, () => {
+    const planned = plan(values);
+    assert.ok(!planned.ok, JSON.stringify(planned));
+    assert.equal(planned.problem.fault, fault);
+    assert.match(planned.problem.message, message);
+    assert.ok(!cleanResultText(planned.problem.message).endsWith("..."), "the sentence fits a result text");
+  });
+}
+
+test("fetches only from below an allowed URL, project included", () => {
+  assert.ok(plan(CHANGE, ["https://other.example/", "http://merger.example/p/org/"]).ok);
+  for (const allowed of ["http://merger.example/p/or", "https://merger.example/", "http://merger.example.evil/"]) {
+    const planned = plan(CHANGE, [allowed]);
+    assert.ok(!planned.ok && planned.problem.fault === "configuration");
+    assert.match(planned.problem.message, /merger\.example is not allowed for checkouts - see checkout\.allowedUrls/);
+  }
+});
+
+test("names an allowed URL that is none", () => {
+  const planned = plan(CHANGE, ["merger.example/p"]);
+  assert.ok(!planned.ok && planned.problem.fault === "configuration");
+  assert.match(planned.problem.message, /checkout\.allowedUrls .* 'merger\.example\/p' is no URL/);
+});
+
+for (const project of ["p", "openstack/nova", ".github", "a/b/c.git", "All-Projects", "a+b~c@d=e,f"]) {
+  test(`keeps the project ${project} at its own name`, () => assert.equal(projectDirectory(project), project));
+}
+
+const HOSTILE_PROJECTS = [
+  ..."|.|..|../x|a/../../x|a/..|/etc|a//b|a/|-x|a/-x|.git|a/.GIT/hooks|a b|a\\b|a\nb|a\0b|a:b|$(id)|`id`|a%2e%2e|ü|*|~/x/".split("|"),
+  "a".repeat(256),
+];
+for (const project of HOSTILE_PROJECTS) {
+  test(`has no directory for the project ${JSON.stringify(project.slice(0, 20))}`, () =>
+    assert.equal(projectDirectory(project), undefined));
+}
+
+for (const ref of [
+  "refs/heads/master",
+  REF,
+  "refs/changes/01/1/2",
+  "refs/heads/-x",
+  "refs/heads/ümläut",
+  "refs/heads/a./b",
+  "refs/heads/a@b",
+]) {
+  test(`takes the ref ${ref}`, () => assert.ok(isRefName(ref)));
+}
+
+const BAD_REFS = [
+  ..."|master|refs/|refs//a|refs/a/|refs/.a|refs/a.lock|refs/a.lock/b|refs/a..b|refs/a.|refs/a@{1}|refs/a^|refs/a~1|refs/a:b|refs/a?|refs/a*|refs/[a".split(
+    "|",
+  ),
+  "refs/a\\b",
+  "refs/a b",
+  "refs/a\n",
+  "refs/a\0",
+  "refs/\ud800",
+  `refs/${"a".repeat(2000)}`,
+];
+for (const ref of BAD_REFS) {
+  test(`refuses the ref ${JSON.stringify(ref.slice(0, 20))}`, () => assert.ok(!isRefName(ref)));
+}
+
+test("tells from an exit code whose fault it was", () => {
+  assert.deepEqual(CHECKOUT_EXIT_CODES, { ok: 0, network: 69, ref: 65, configuration: 78, stopped: 143 });
+  assert.equal(checkoutFault(69), "network");
+  assert.equal(checkoutFault(65), "ref");
+  assert.equal(checkoutFault(78), "configuration");
+  for (const code of [0, 1, 137, 143]) assert.equal(checkoutFault(code), undefined);
+});

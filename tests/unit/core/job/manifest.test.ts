@@ -1,0 +1,205 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { parse, stringify } from "yaml";
+import { type ManifestInput, renderJob } from "../../../../src/core/job/manifest.ts";
+import { parseTestTask, type TestTask } from "../../../../src/core/test-task/test-task.ts";
+import { parseParameters } from "../../../../src/core/zuul/parameters.ts";
+
+const GOLDEN = new URL("../../../golden/job-manifest/", import.meta.url);
+
+function makeTask(spec: object): TestTask {
+  const parsed = parseTestTask({
+    apiVersion: "turbo-hipster.io/v1alpha1",
+    kind: "TestTask",
+    metadata: { name: "unit", namespace: "ci" },
+    spec,
+  });
+  assert.ok(parsed.ok, JSON.stringify(parsed));
+  return parsed.task;
+}
+
+function makeInput(spec: object, parameters: Record<string, unknown> = {}, functionName = "build:unit"): ManifestInput {
+  const parsed = parseParameters(Buffer.from(JSON.stringify(parameters)));
+  assert.ok(parsed.ok);
+  return {
+    task: makeTask(spec),
+    functionName,
+    parameters: parsed.parameters,
+    request: {
+      server: "gearman:4730",
+      unique: "f00",
+      number: "unit-0123456789abcdef",
+      logPath: "1/2",
+      replica: "replica-1",
+      since: "2026-01-01T00:00:00.000Z",
+    },
+    settings: { installation: "test", image: "turbo-hipster:0.1.0", checkout: { allowedUrls: ["https://git.example.org/"] } },
+  };
+}
+
+function testContainer(input: ManifestInput) {
+  const [container] = renderJob(input).spec?.template.spec.containers ?? [];
+  assert.ok(container);
+  return container;
+}
+
+describe("renderJob", () => {
+  const golden: Record<string, ManifestInput> = {
+    script: makeInput({ image: "python:3.12", script: "tox -e py312\n" }, { ZUUL_UUID: "f00", ZUUL_PROJECT: "org/project" }),
+    checkout: makeInput(
+      { checkout: { enabled: true }, image: "python:3.12", script: "make test", timeouts: { run: "10m", pull: "1m" } },
+      { ZUUL_PROJECT: "org/project", ZUUL_URL: "https://git.example.org", ZUUL_REF: "refs/zuul/master/Z1", ZUUL_COMMIT: "a".repeat(40) },
+    ),
+    template: makeInput(
+      {
+        nodeLabels: [{ name: "bionic", image: "ubuntu:18.04", nodeSelector: { os: "bionic" }, tolerations: [{ operator: "Exists" }] }],
+        template: {
+          metadata: { labels: { team: "nova" }, annotations: { "karpenter.sh/do-not-disrupt": "false" } },
+          spec: {
+            automountServiceAccountToken: true,
+            nodeSelector: { disk: "ssd" },
+            securityContext: { runAsUser: 2000 },
+            containers: [
+              { name: "web", image: "nginx" },
+              { name: "test", image: "ubuntu:24.04", command: ["run"], env: [{ name: "BASE", value: "$(ZUUL_UUID)" }] },
+            ],
+          },
+        },
+      },
+      { ZUUL_UUID: "f00", BASE: "overridden" },
+      "build:unit:bionic",
+    ),
+    services: makeInput(
+      {
+        checkout: { path: "/src" },
+        image: "python:3.12",
+        script: "tox -e functional",
+        services: [
+          {
+            name: "mysql",
+            image: "mysql:8",
+            args: ["--skip-log-bin"],
+            env: [{ name: "MYSQL_ROOT_PASSWORD", valueFrom: { secretKeyRef: { name: "database", key: "root" } } }],
+            ports: [{ containerPort: 3306 }],
+            resources: { limits: { memory: "1Gi" } },
+            ready: { exec: { command: ["mysqladmin", "ping"] }, timeoutSeconds: 10 },
+          },
+          { name: "cache", image: "memcached" },
+        ],
+        template: { spec: { initContainers: [{ name: "migrate", image: "migrate:1" }], containers: [{ name: "test" }] } },
+      },
+      { ZUUL_PROJECT: "org/project", ZUUL_URL: "https://git.example.org", ZUUL_REF: "refs/zuul/master/Z1" },
+    ),
+    everything: makeInput(
+      {
+        nodeLabels: [{ name: "large", resources: { limits: { memory: "16Gi" } } }],
+        image: "debian:12",
+        env: [{ name: "TOKEN", valueFrom: { configMapKeyRef: { name: "settings", key: "token", optional: true } } }],
+        envFrom: [{ prefix: "DB_", secretRef: { name: "database" } }],
+        resources: { limits: { memory: "1Gi" } },
+        serviceAccountName: "tester",
+        priorityClassName: "low",
+        securityContext: { runAsUser: 0, runAsGroup: 0, capabilities: { add: ["CHOWN"], drop: ["ALL"] } },
+        labels: { "kueue.x-k8s.io/queue-name": "ci", team: "nova" },
+        annotations: { "cluster-autoscaler.kubernetes.io/safe-to-evict": "true", "example.com/cost": "4711" },
+        timeouts: { schedule: "2h", pull: "5m", run: "90m", collect: "3m" },
+        template: {
+          metadata: { labels: { team: "neutron", tier: "ci" } },
+          spec: {
+            serviceAccountName: "other",
+            containers: [
+              { name: "test", image: "other", envFrom: [{ configMapRef: { name: "base" } }], securityContext: { runAsUser: 2000 } },
+              { name: "helper", image: "helper:1" },
+            ],
+          },
+        },
+      },
+      {},
+      "build:unit:large",
+    ),
+  };
+  for (const [name, input] of Object.entries(golden)) {
+    test(`renders ${name} as recorded (UPDATE=1 records anew)`, () => {
+      const file = new URL(`${name}.yaml`, GOLDEN);
+      const rendered = stringify(renderJob(input), { lineWidth: 0, aliasDuplicateObjects: false });
+      if (process.env.UPDATE) writeFileSync(file, rendered);
+      assert.deepEqual(parse(rendered), parse(readFileSync(file, "utf8")));
+    });
+  }
+
+  test("escapes every dollar of parameters and script, and none of the template's", () => {
+    const container = testContainer(
+      makeInput({ image: "i", script: "echo $HOME $(id)", env: [{ name: "OWN", value: "$(A)" }] }, { A: "$(SECRET) $$" }),
+    );
+    assert.deepEqual(container.command?.slice(0, 3), ["/bin/sh", "-e", "-c"]);
+    assert.match(container.command?.[3] ?? "", /; echo \$\$HOME \$\$\(id\)$/);
+    assert.doesNotMatch(container.command?.[3] ?? "", /(?<!\$)(\$\$)*\$(?!\$)/);
+    assert.equal(container.env?.find(({ name }) => name === "A")?.value, "$$(SECRET) $$$$");
+    assert.equal(container.env?.find(({ name }) => name === "OWN")?.value, "$(A)");
+  });
+
+  test("names each variable once, the task's before the request's", () => {
+    const container = testContainer(makeInput({ image: "i", env: [{ name: "A", value: "task" }] }, { A: "request", B: "b" }));
+    const names = container.env?.map(({ name }) => name) ?? [];
+    assert.equal(new Set(names).size, names.length);
+    assert.equal(container.env?.find(({ name }) => name === "A")?.value, "task");
+  });
+
+  test("tells the test which parameters are only in the file", () => {
+    const container = testContainer(makeInput({ image: "i" }, { PATH: "/evil", "a-b": "x" }));
+    assert.equal(container.env?.find(({ name }) => name === "TH_OMITTED_PARAMETERS")?.value, '["PATH","a-b"]');
+    assert.equal(
+      container.env?.some(({ name }) => name === "PATH"),
+      false,
+    );
+  });
+
+  test("works in the project's folder, and never in one that leaves the workspace", () => {
+    const url = { ZUUL_URL: "https://git.example.org", ZUUL_REF: "refs/zuul/master/Z1" };
+    const spec = { image: "i", checkout: { enabled: true } };
+    assert.equal(testContainer(makeInput(spec, { ...url, ZUUL_PROJECT: "org/project" })).workingDir, "/workspace/org/project");
+    assert.equal(testContainer(makeInput(spec, { ...url, ZUUL_PROJECT: "../../etc" })).workingDir, "/workspace");
+    assert.equal(testContainer(makeInput({ image: "i" }, { ...url, ZUUL_PROJECT: "org/project" })).workingDir, "/workspace");
+  });
+
+  test("counts a script's lines as they were written, whatever it begins with", async () => {
+    for (const [script, output] of [
+      ["echo one; cd /nowhere", ""],
+      ["#!/bin/bash\necho two", "two\n"],
+      ["\n\necho three", "three\n"],
+      ["# comment\nset -u; echo four", "four\n"],
+    ] as const) {
+      const [shell = "", ...args] = testContainer(makeInput({ image: "i", script })).command ?? [];
+      const unescaped = args.map((arg) => arg.replaceAll("$$", "$"));
+      const run = spawnSync(shell, unescaped, { encoding: "utf8", env: { HOME: "/home/x", PATH: "/usr/bin:/bin" } });
+      if (output === "") assert.match(run.stderr, /: 1: cd: /);
+      else assert.equal(run.stdout, output, run.stderr);
+    }
+  });
+
+  test("finds programs below HOME first, and the working directory never", () => {
+    const [shell = "", ...args] = testContainer(makeInput({ image: "i", script: "echo $PATH" })).command ?? [];
+    const run = (env: Record<string, string>) =>
+      spawnSync(
+        shell,
+        args.map((arg) => arg.replaceAll("$$", "$")),
+        { encoding: "utf8", env },
+      ).stdout.trim();
+    assert.equal(run({ HOME: "/workspace", PATH: "/usr/local/bin:/bin" }), "/workspace/.local/bin:/usr/local/bin:/bin");
+    assert.equal(run({ HOME: "/workspace", PATH: "" }), "/workspace/.local/bin");
+  });
+
+  test("lets a template be privileged, which forbids to forbid escalation", () => {
+    const container = testContainer(
+      makeInput({ template: { spec: { containers: [{ name: "test", image: "i", securityContext: { privileged: true } }] } } }),
+    );
+    assert.deepEqual(container.securityContext, { capabilities: { drop: ["ALL"] }, privileged: true });
+  });
+
+  test("gives the pod a deadline beyond all limits of the build", () => {
+    const { activeDeadlineSeconds } = renderJob(makeInput({ image: "i", timeouts: { pull: "10m", run: "1h" } })).spec?.template.spec ?? {};
+    assert.equal(activeDeadlineSeconds, (10 + 10 + 60 + 10) * 60);
+  });
+});

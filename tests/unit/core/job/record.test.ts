@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { isSameBuild, readJobRecord } from "../../../../src/core/job/record.ts";
+import type { Job } from "../../../../src/core/kubernetes/objects.ts";
+
+const REQUEST = { server: "zuul:4730", unique: "ab", number: "unit-1", logPath: null, replica: "host", since: "2026-01-01T00:00:00Z" };
+const ANNOTATIONS = {
+  "turbo-hipster.io/function": "build:unit",
+  "turbo-hipster.io/request": JSON.stringify(REQUEST),
+  "turbo-hipster.io/timeouts": '{"pull":"10m","run":"1h"}',
+};
+const LABELS = { "turbo-hipster.io/installation": "a", "turbo-hipster.io/task": "unit" };
+
+function job(annotations: Record<string, string | undefined> = {}, changes: Partial<Job["metadata"]> = {}, parameters = "{}"): Job {
+  const all = Object.entries({ ...ANNOTATIONS, ...annotations }).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return {
+    metadata: { name: "unit-1", namespace: "ci", labels: LABELS, annotations: Object.fromEntries(all), ...changes },
+    spec: { template: { metadata: { annotations: { "turbo-hipster.io/parameters": parameters } }, spec: { containers: [] } } },
+  };
+}
+
+function verdict(value: unknown) {
+  return readJobRecord(job({ "turbo-hipster.io/verdict": typeof value === "string" ? value : JSON.stringify(value) }))?.verdict;
+}
+
+describe("readJobRecord", () => {
+  test("reads all that an operator needs to go on", () => {
+    const record = readJobRecord(job({ "turbo-hipster.io/relaunch": "key" }));
+    assert.deepEqual(record, {
+      namespace: "ci",
+      jobName: "unit-1",
+      task: "unit",
+      functionName: "build:unit",
+      number: "unit-1",
+      server: "zuul:4730",
+      unique: "ab",
+      timeouts: { pull: "10m", run: "1h" },
+      relaunchKey: "key",
+      isCancelled: false,
+      isDelivered: false,
+      verdict: undefined,
+    });
+  });
+
+  test("tells a stop, a delivery and a verdict", () => {
+    const record = readJobRecord(
+      job({
+        "turbo-hipster.io/cancelled": "2026-01-01T00:00:00Z",
+        "turbo-hipster.io/delivered": "2026-01-01T00:00:01Z",
+        "turbo-hipster.io/verdict": '{"result":"ABORTED","class":"cancelled","rule":"stopped","message":"Zuul asked to stop it"}',
+      }),
+    );
+    assert.deepEqual([record?.isCancelled, record?.isDelivered, record?.verdict?.result], [true, true, "ABORTED"]);
+  });
+
+  const strangers: [string, Job][] = [
+    ["a Job without annotations", { metadata: { name: "x", namespace: "ci" } }],
+    ["no function", job({ "turbo-hipster.io/function": undefined })],
+    ["no request", job({ "turbo-hipster.io/request": undefined })],
+    ["a request that is no JSON", job({ "turbo-hipster.io/request": "{" })],
+    ["a request that is null", job({ "turbo-hipster.io/request": "null" })],
+    ["a request without a number", job({ "turbo-hipster.io/request": JSON.stringify({ ...REQUEST, number: undefined }) })],
+    ["a request whose number is a path", job({ "turbo-hipster.io/request": JSON.stringify({ ...REQUEST, number: "../x" }) })],
+    ["no timeouts", job({ "turbo-hipster.io/timeouts": undefined })],
+    ["timeouts that are no durations", job({ "turbo-hipster.io/timeouts": '{"pull":"soon","run":"1h"}' })],
+    ["no task", job({}, { labels: {} })],
+  ];
+  for (const [name, stranger] of strangers) {
+    test(`is none of a Job with ${name}`, () => assert.equal(readJobRecord(stranger), undefined));
+  }
+
+  const success = { result: "SUCCESS", class: "success", rule: "exit-0", message: "the test ended with exit code 0" };
+  const verdicts: [string, unknown, unknown][] = [
+    ["a success", success, success],
+    ["what is no JSON", "SUCCESS", undefined],
+    ["a class that is none", { ...success, class: "great" }, undefined],
+    ["a failure that calls itself SUCCESS", { ...success, class: "failure" }, undefined],
+    ["a success that calls itself otherwise", { ...success, result: "FINE" }, undefined],
+    ["a success without a result", { ...success, result: null }, undefined],
+    ["an infrastructure failure with a result", { ...success, class: "infrastructure" }, undefined],
+    ["a failure with a result that Zuul could not take", { ...success, class: "failure", result: "a:b|c\nd" }, undefined],
+    ["a failure without a result", { ...success, class: "failure", result: null }, undefined],
+  ];
+  for (const [name, written, read] of verdicts) {
+    test(`believes no verdict that this program would not write: ${name}`, () => assert.deepEqual(verdict(written), read));
+  }
+});
+
+describe("isSameBuild", () => {
+  test("is true for the same request, whatever was noted since", () => {
+    assert.equal(isSameBuild(job({ "turbo-hipster.io/cancelled": "now" }, { uid: "1" }), job()), true);
+  });
+
+  const request = (changes: object) => job({ "turbo-hipster.io/request": JSON.stringify({ ...REQUEST, ...changes }) });
+  const others: [string, Job][] = [
+    ["another server", request({ server: "zuul:4731" })],
+    ["another unique", request({ unique: "cd" })],
+    ["another function", job({ "turbo-hipster.io/function": "build:other" })],
+    ["other parameters", job({}, {}, '{"A":"1"}')],
+    ["another installation", job({}, { labels: { ...LABELS, "turbo-hipster.io/installation": "b" } })],
+    ["one that is being deleted", job({}, { deletionTimestamp: "2026-01-01T00:00:00Z" })],
+    ["no build at all", { metadata: { name: "unit-1", namespace: "ci" } }],
+  ];
+  for (const [name, other] of others) test(`is false for ${name}`, () => assert.equal(isSameBuild(other, job()), false));
+});

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { refuseBuild } from "../../../../src/core/job/refusal.ts";
+import { parseTestTask } from "../../../../src/core/test-task/test-task.ts";
+import { configuration } from "../../../../src/core/verdict/rules.ts";
+import { parseParameters } from "../../../../src/core/zuul/parameters.ts";
+
+/** What Zuul gets for a build of a task with this spec; undefined when it is taken. */
+function refusalOf(spec: object, parameters: object = {}): string | null | undefined {
+  const task = parseTestTask({
+    apiVersion: "turbo-hipster.io/v1alpha1",
+    kind: "TestTask",
+    metadata: { name: "unit" },
+    spec: { image: "i", ...spec },
+  });
+  const parsed = parseParameters(Buffer.from(JSON.stringify(parameters)));
+  assert.ok(task.ok && parsed.ok);
+  const refusal = refuseBuild(task.task, parsed.parameters);
+  return refusal && configuration(refusal.rule, refusal.why).result;
+}
+
+describe("a build", () => {
+  test("is taken from any pipeline where the task names none", () => {
+    assert.equal(refusalOf({}, { ZUUL_PIPELINE: "check" }), undefined);
+    assert.equal(refusalOf({}), undefined);
+  });
+
+  test("is taken from the pipelines that the task names", () => {
+    assert.equal(refusalOf({ pipelines: ["gate", "post"] }, { ZUUL_PIPELINE: "post" }), undefined);
+  });
+
+  test("of another pipeline is refused with its name", () => {
+    assert.equal(
+      refusalOf({ pipelines: ["gate"] }, { ZUUL_PIPELINE: "check" }),
+      "CONFIG_ERROR - pipeline check is none of those that TestTask unit takes builds of",
+    );
+  });
+
+  test("is refused when its pipeline only resembles one that is taken", () => {
+    for (const ZUUL_PIPELINE of ["Gate", "gate ", "gate\0", ["gate"], { gate: 1 }, null, "", 1]) {
+      assert.match(refusalOf({ pipelines: ["gate"] }, { ZUUL_PIPELINE }) ?? "", /^CONFIG_ERROR - /, JSON.stringify(ZUUL_PIPELINE));
+    }
+  });
+
+  test("that names no pipeline is refused where the task names some", () => {
+    assert.match(refusalOf({ pipelines: ["gate"] }) ?? "", /^CONFIG_ERROR - TestTask unit takes builds of certain pipelines only/);
+  });
+
+  test("with a pipeline of any length and content gets a result that Zuul can take", () => {
+    const result = refusalOf({ pipelines: ["gate"] }, { ZUUL_PIPELINE: `a|b:c@\n${"x".repeat(5000)}` }) ?? "";
+    assert.match(result, /^CONFIG_ERROR - pipeline a/);
+    assert.ok(result.length <= 120 && !/[:|@\n]/.test(result), result);
+  });
+
+  const unsupported: [object, string][] = [
+    [{ checks: [{ name: "a", pattern: { regex: "x" } }] }, "checks"],
+    [{ datasets: [{ name: "a", image: "b" }], artifacts: { paths: ["a"] } }, "artifacts, datasets"],
+    [{ checkout: { projects: ["a"], submodules: true } }, "checkout.projects, checkout.submodules"],
+  ];
+  for (const [spec, fields] of unsupported) {
+    test(`of a task with ${fields} is refused, because this version would leave it out`, () => {
+      assert.equal(refusalOf(spec), `CONFIG_ERROR - TestTask unit uses ${fields} - not carried out by this version`);
+    });
+  }
+
+  test("is taken when what would be left out is switched off", () => {
+    assert.equal(refusalOf({ checkout: { enabled: false, projects: ["a"] } }), undefined);
+    assert.equal(refusalOf({ checkout: { submodules: false, path: "/src" } }), undefined);
+  });
+});

@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { readReadiness, renderTestTaskStatus, type StatusFacts } from "../../../../src/core/task-status/conditions.ts";
+import type { TestTaskStatus } from "../../../../src/core/test-task/schema/status.ts";
+import { parseTestTask, type TestTask } from "../../../../src/core/test-task/test-task.ts";
+
+const NOW = new Date("2026-01-02T03:04:05.678Z");
+
+function makeTask(spec: object = {}): TestTask {
+  const parsed = parseTestTask({
+    apiVersion: "turbo-hipster.io/v1alpha1",
+    kind: "TestTask",
+    metadata: { name: "unit", namespace: "ci" },
+    spec: { image: "i", ...spec },
+  });
+  assert.ok(parsed.ok);
+  return parsed.task;
+}
+
+function statusOf(facts: Partial<StatusFacts> = {}, now = NOW): TestTaskStatus {
+  return renderTestTaskStatus(
+    {
+      generation: 3,
+      task: makeTask(),
+      functions: { functions: ["build:unit"], conflicts: [] },
+      review: { kind: "accepted", warnings: [] },
+      servers: [{ server: "gearman:4730", isRegistered: true }],
+      active: 0,
+      lastBuild: undefined,
+      previous: undefined,
+      ...facts,
+    },
+    now,
+  );
+}
+
+function conditionOf(status: TestTaskStatus, type: string) {
+  const { status: value, reason, message } = status.conditions?.find((each) => each.type === type) ?? {};
+  return [value, reason, message];
+}
+
+describe("Ready", () => {
+  test("is true when the task serves its functions, the API server takes its Job and Gearman knows of it", () => {
+    assert.deepEqual(conditionOf(statusOf(), "Ready"), ["True", "Serving", "serves build:unit"]);
+  });
+
+  const notReady: [string, Partial<StatusFacts>, string, RegExp][] = [
+    ["the spec is invalid", { task: { problems: ["spec.image is required"] } }, "Invalid", /^spec\.image is required$/],
+    [
+      "another task has its function, also of another namespace",
+      { functions: { functions: [], conflicts: [{ function: "build:unit", heldBy: "other/older" }] } },
+      "FunctionConflict",
+      /build:unit \(held by the older TestTask other\/older\)/,
+    ],
+    [
+      "it uses what is not carried out",
+      { task: makeTask({ checks: [{ name: "a", pattern: { regex: "a" } }] }) },
+      "Unsupported",
+      /does not carry out spec\.checks; remove them/,
+    ],
+    [
+      "the API server refuses its pod",
+      { review: { kind: "refused", message: "its Pod: violates PodSecurity", warnings: [] } },
+      "TemplateRefused",
+      /^the API server refuses its Pod: violates PodSecurity$/,
+    ],
+    ["it is suspended", { task: makeTask({ suspend: true }) }, "Suspended", /spec\.suspend/],
+    [
+      "no Gearman server is there",
+      { servers: [{ server: "a:1", isRegistered: false }] },
+      "NoServer",
+      /no Gearman server is connected: a:1/,
+    ],
+  ];
+  for (const [name, facts, reason, message] of notReady) {
+    test(`is false when ${name}, and says so`, () => {
+      const [status, why, text] = conditionOf(statusOf(facts), "Ready");
+      assert.deepEqual([status, why], ["False", reason]);
+      assert.match(String(text), message);
+    });
+  }
+
+  test("does not wait for an API server that does not say", () => {
+    assert.equal(conditionOf(statusOf({ review: { kind: "unknown", message: "timeout" } }), "Ready")[0], "True");
+    assert.equal(conditionOf(statusOf({ review: undefined }), "Ready")[0], "True");
+  });
+});
+
+describe("TemplateValid", () => {
+  test("holds the API server's warnings", () => {
+    assert.deepEqual(conditionOf(statusOf({ review: { kind: "accepted", warnings: ['unknown field "spec.volumez"'] } }), "TemplateValid"), [
+      "True",
+      "AcceptedWithWarnings",
+      'the API server takes its Job and pod, but warns: unknown field "spec.volumez"',
+    ]);
+  });
+
+  test("is unknown before the API server was asked, when it did not say, and for a spec that cannot be rendered", () => {
+    const found = [undefined, { kind: "unknown", message: "timeout" } as const].map((review) =>
+      conditionOf(statusOf({ review }), "TemplateValid").slice(0, 2),
+    );
+    assert.deepEqual(found, [
+      ["Unknown", "ReviewPending"],
+      ["Unknown", "ReviewFailed"],
+    ]);
+    assert.equal(conditionOf(statusOf({ task: { problems: ["a"] } }), "TemplateValid")[0], "Unknown");
+  });
+
+  test("stands as it was found for this generation while the API server is asked anew, and not for another one", () => {
+    const previous = statusOf({ review: { kind: "refused", message: "its Pod: no", warnings: [] } });
+    assert.equal(conditionOf(statusOf({ review: undefined, previous }), "TemplateValid")[0], "False");
+    assert.equal(conditionOf(statusOf({ review: { kind: "unknown", message: "x" }, previous }), "TemplateValid")[0], "False");
+    assert.equal(conditionOf(statusOf({ review: undefined, previous, generation: 4 }), "TemplateValid")[0], "Unknown");
+  });
+});
+
+describe("Degraded", () => {
+  test("says how a task is taken whose builds could not be carried out, and is false for any other", () => {
+    assert.deepEqual(conditionOf(statusOf(), "Degraded"), ["False", "Healthy", "takes as many builds at once as it may"]);
+    const degraded = { failures: 4, message: "the pod's images were not there in time", holdUntil: new Date("2026-01-02T03:05:00.123Z") };
+    assert.deepEqual(conditionOf(statusOf({ degraded }), "Degraded"), [
+      "True",
+      "BuildsLost",
+      "takes one build at a time, the next not before 2026-01-02T03:05:00Z: 4 builds in a row could not be carried out, the last because the pod's images were not there in time",
+    ]);
+  });
+});
+
+describe("a status", () => {
+  test("is equal for equal facts, whenever: a transition time moves with its condition's status only", () => {
+    const first = statusOf();
+    const later = new Date("2027-01-01T00:00:00Z");
+    assert.deepEqual(statusOf({ previous: first }, later), first);
+    const suspended = statusOf({ previous: first, task: makeTask({ suspend: true }) }, later);
+    const times = suspended.conditions?.map(({ type, lastTransitionTime }) => [type, lastTransitionTime]);
+    assert.deepEqual(times, [
+      ["Ready", "2027-01-01T00:00:00Z"],
+      ["Registered", "2026-01-02T03:04:05Z"],
+      ["TemplateValid", "2026-01-02T03:04:05Z"],
+      ["Degraded", "2026-01-02T03:04:05Z"],
+    ]);
+  });
+
+  test("keeps the last build over a restart", () => {
+    const lastBuild = { number: "unit-1", result: null, finishedAt: "2026-01-01T00:00:00Z" };
+    assert.deepEqual(statusOf({ previous: { lastBuild } }).lastBuild, lastBuild);
+  });
+
+  test("stays short, whatever the API server says", () => {
+    const { conditions = [] } = statusOf({ review: { kind: "refused", message: "x".repeat(100_000), warnings: ["y".repeat(100_000)] } });
+    for (const { message } of conditions) assert.ok(message.length <= 4096);
+  });
+});
+
+describe("the readiness of a TestTask", () => {
+  const read = (status: unknown) => readReadiness({ metadata: { name: "a" }, status } as never);
+
+  test("is what its status says, and unknown where that says nothing", () => {
+    assert.equal(
+      read({
+        conditions: [
+          { type: "Registered", status: "True" },
+          { type: "Ready", status: "False" },
+        ],
+      }),
+      "False",
+    );
+    for (const status of [
+      undefined,
+      null,
+      {},
+      { conditions: null },
+      { conditions: "Ready" },
+      { conditions: [null, { type: "Ready", status: 1 }] },
+    ])
+      assert.equal(read(status), undefined);
+  });
+});

@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { type Degradation, decideDegradation, noteBuildEnd } from "../../../../src/core/task-status/degradation.ts";
+import { configuration, endedBeforeStart, infrastructure, type Verdict } from "../../../../src/core/verdict/rules.ts";
+
+const START = Date.parse("2026-01-01T00:00:00Z");
+const at = (seconds: number) => new Date(START + seconds * 1000);
+const lost = infrastructure("pull-timeout", "no registry");
+const passed: Verdict = { result: "SUCCESS", class: "success", rule: "exit-0", message: "" };
+const failed: Verdict = { result: "FAILURE", class: "failure", rule: "exit-code", message: "" };
+
+/** One end a second. */
+function after(...verdicts: Verdict[]): Degradation | undefined {
+  return verdicts.reduce<Degradation | undefined>((known, verdict, index) => noteBuildEnd(known, verdict, at(index)), undefined);
+}
+
+/** Seconds that no build is taken, from the last end on; undefined for a task that is taken as always. */
+function holdAfter(...verdicts: Verdict[]): number | undefined {
+  const known = after(...verdicts);
+  const decided = decideDegradation(known, at(verdicts.length - 1));
+  return decided && known && (decided.holdUntil.getTime() - known.at.getTime()) / 1000;
+}
+
+describe("a task", () => {
+  test("is taken slowly after three builds in a row that could not be carried out, slower after each more", () => {
+    assert.equal(holdAfter(lost, lost), undefined);
+    const holds = [3, 4, 5, 6, 7, 8, 9, 1000].map((count) => holdAfter(...Array.from({ length: count }, () => lost)));
+    assert.deepEqual(holds, [30, 60, 120, 240, 480, 600, 600, 600]);
+  });
+
+  test("is taken as always once a test has run, whatever came of it", () => {
+    for (const ran of [passed, failed]) {
+      assert.equal(holdAfter(lost, lost, lost, ran), undefined);
+      assert.equal(holdAfter(lost, lost, ran, lost, lost), undefined, "it counts anew");
+    }
+  });
+
+  test("is not judged by what says nothing of its next build", () => {
+    const chances = [
+      infrastructure("drained", ""),
+      infrastructure("pod-deleted", ""),
+      infrastructure("unclaimed", ""),
+      endedBeforeStart("stop"),
+      configuration("pod-refused", ""),
+    ];
+    for (const chance of chances) {
+      assert.equal(holdAfter(chance, chance, chance, chance), undefined, chance.rule);
+      assert.equal(holdAfter(lost, lost, chance, lost), 30, chance.rule);
+    }
+  });
+
+  test("is taken as always after an hour in which nothing more was lost", () => {
+    const known = after(lost, lost, lost);
+    assert.ok(decideDegradation(known, at(2 + 3599)));
+    assert.equal(decideDegradation(known, at(2 + 3600)), undefined);
+    assert.equal(noteBuildEnd(known, lost, at(2 + 3600))?.failures, 1);
+  });
+});

@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+import fc from "fast-check";
+import { decideServedFunctions } from "../../../../src/core/test-task/served-functions.ts";
+import { parseTestTask, TEST_TASK_API_VERSION, type TestTask } from "../../../../src/core/test-task/test-task.ts";
+
+function makeTask(name: string, spec: object, metadata: object = {}): TestTask {
+  const parsed = parseTestTask({
+    apiVersion: TEST_TASK_API_VERSION,
+    kind: "TestTask",
+    metadata: { name, namespace: "ci", ...metadata },
+    spec: { image: "python:3.12", ...spec },
+  });
+  assert.ok(parsed.ok);
+  return parsed.task;
+}
+
+const older = { creationTimestamp: "2026-01-01T00:00:00Z" };
+const newer = { creationTimestamp: "2026-01-01T00:00:01Z" };
+
+test("a task serves each of its jobs, plain and with each node label", () => {
+  const { byFunction, byTask } = decideServedFunctions([makeTask("nova", { jobs: ["unit", "gate"], nodeLabels: [{ name: "bionic" }] })]);
+  assert.deepEqual(byTask.get("ci/nova")?.functions, ["build:unit", "build:unit:bionic", "build:gate", "build:gate:bionic"]);
+  assert.deepEqual(byFunction.get("build:gate:bionic"), { task: "ci/nova", job: "gate", nodeLabel: "bionic" });
+  assert.deepEqual(byFunction.get("build:gate"), { task: "ci/nova", job: "gate" });
+});
+
+test("a task without jobs serves the job of its own name", () => {
+  assert.deepEqual(decideServedFunctions([makeTask("nova", {})]).byTask.get("ci/nova")?.functions, ["build:nova"]);
+});
+
+test("of two tasks with the same function the older holds it and the newer keeps its others", () => {
+  const { byFunction, byTask } = decideServedFunctions([
+    makeTask("a", { jobs: ["shared", "mine"] }, newer),
+    makeTask("b", { jobs: ["shared"] }, older),
+  ]);
+  assert.equal(byFunction.get("build:shared")?.task, "ci/b");
+  assert.deepEqual(byTask.get("ci/a"), { functions: ["build:mine"], conflicts: [{ function: "build:shared", heldBy: "ci/b" }] });
+  assert.deepEqual(byTask.get("ci/b"), { functions: ["build:shared"], conflicts: [] });
+});
+
+test("tasks of the same age are told apart by namespace and name", () => {
+  const first = makeTask("z", { jobs: ["shared"] }, { ...older, namespace: "a" });
+  const second = makeTask("a", { jobs: ["shared"] }, { ...older, namespace: "b" });
+  assert.equal(decideServedFunctions([second, first]).byFunction.get("build:shared")?.task, "a/z");
+});
+
+test("a task that has no creationTimestamp counts as the newest", () => {
+  const { byFunction } = decideServedFunctions([makeTask("a", { jobs: ["shared"] }), makeTask("b", { jobs: ["shared"] }, newer)]);
+  assert.equal(byFunction.get("build:shared")?.task, "ci/b");
+});
+
+test("who serves what does not depend on the order of the tasks, and every function has one holder", () => {
+  const jobs = fc.uniqueArray(fc.constantFrom("a", "b", "c", "d"), { minLength: 1 });
+  const specs = fc.array(fc.record({ jobs, second: fc.nat(2) }), { minLength: 1, maxLength: 6 });
+  fc.assert(
+    fc.property(specs, (list) => {
+      const tasks = list.map((entry, index) =>
+        makeTask(`t${index}`, { jobs: entry.jobs }, { creationTimestamp: `2026-01-01T00:00:0${entry.second}Z` }),
+      );
+      const forward = decideServedFunctions(tasks);
+      const backward = decideServedFunctions([...tasks].reverse());
+      assert.deepEqual(forward.byFunction, backward.byFunction);
+      const held = [...forward.byTask.values()].flatMap(({ functions }) => functions);
+      assert.equal(new Set(held).size, held.length);
+      assert.equal(held.length, forward.byFunction.size);
+    }),
+  );
+});

@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Job, Pod } from "../../../../src/core/kubernetes/objects.ts";
+import { observeBuild, suspendedAfterStart } from "../../../../src/core/observation/build-state.ts";
+import { type BuildAction, type BuildFacts, decideBuild, mustEndPod } from "../../../../src/core/verdict/build-decision.ts";
+import type { Verdict } from "../../../../src/core/verdict/rules.ts";
+import { makeJob, makePod, running, service, terminated, waiting } from "../../../support/objects/build-objects.ts";
+
+const LIMITS = { podMs: 600_000, scheduleMs: undefined, pullMs: 1_200_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };
+const NOW = new Date("2026-01-01T12:00:00Z");
+const DELETED = { deletionTimestamp: "2026-01-01T00:00:20Z" };
+const ENDING = { containers: [{ name: "test" }], nodeName: "node-1", activeDeadlineSeconds: 1 };
+
+function decide(pods: Pod[], facts: Partial<BuildFacts> & { job?: Job } = {}): BuildAction {
+  const { job = makeJob(), ...rest } = facts;
+  return decideBuild({ state: observeBuild(job, pods), requested: undefined, since: NOW, limits: LIMITS, ...rest }, NOW);
+}
+
+function verdictOf(action: BuildAction): Verdict {
+  assert.equal(action.kind, "finish");
+  return (action as Extract<BuildAction, { kind: "finish" }>).verdict;
+}
+
+describe("a build that is to end", () => {
+  test("gets its running pod ended, once", () => {
+    assert.deepEqual(decide([makePod()], { requested: "stop" }), { kind: "end-pod", pod: makePod().metadata.name, end: "stop" });
+    assert.equal(decide([makePod({ spec: ENDING })], { requested: "stop" }).kind, "wait");
+  });
+
+  test("is finished and its Job deleted when no kubelet has its pod", () => {
+    const pending = makePod({
+      spec: { containers: [{ name: "test" }], nodeName: undefined as never },
+      status: { phase: "Pending", startTime: undefined as never, containerStatuses: [] },
+    });
+    for (const pods of [[], [pending]]) {
+      const action = decide(pods, { requested: "stop" });
+      assert.equal(verdictOf(action).result, "ABORTED");
+      assert.equal(action.kind === "finish" && action.deleteJob, true);
+    }
+  });
+
+  test("is ABORTED by any exit code but 0", () => {
+    const pod = makePod({ spec: ENDING, status: { containerStatuses: [terminated("test", 143)] } });
+    assert.equal(verdictOf(decide([pod], { requested: "stop" })).result, "ABORTED");
+  });
+
+  test("with exit code 0 waits for the pod to tell which came first", () => {
+    const exited = [terminated("test", 0)];
+    assert.equal(decide([makePod({ spec: ENDING, status: { containerStatuses: exited } })], { requested: "stop" }).kind, "wait");
+    const deadline = makePod({ spec: ENDING, status: { phase: "Failed", reason: "DeadlineExceeded", containerStatuses: exited } });
+    assert.equal(verdictOf(decide([deadline], { requested: "stop" })).result, "ABORTED");
+    const succeeded = makePod({ spec: ENDING, status: { phase: "Succeeded", containerStatuses: exited } });
+    assert.equal(verdictOf(decide([succeeded], { requested: "stop" })).result, "SUCCESS");
+  });
+
+  test("is not left waiting when its pod is deleted meanwhile", () => {
+    const pod = makePod({ metadata: DELETED, spec: ENDING, status: { containerStatuses: [terminated("test", 0)] } });
+    assert.equal(verdictOf(decide([pod], { requested: "stop" })).result, "ABORTED");
+  });
+
+  test("that nobody asks for gives no result", () => {
+    const pod = makePod({ spec: ENDING, status: { phase: "Failed", containerStatuses: [terminated("test", 143)] } });
+    assert.equal(verdictOf(decide([pod], { requested: "unclaimed" })).result, null);
+  });
+});
+
+describe("limits", () => {
+  const ago = (ms: number) => new Date(NOW.getTime() - ms);
+
+  test("a running test is looked at again when its time is up, and ended then", () => {
+    assert.deepEqual(decide([makePod()], { since: ago(3_599_000) }), { kind: "wait", recheckInMs: 1000 });
+    assert.equal(decide([makePod()], { since: ago(3_600_000) }).kind, "end-pod");
+  });
+
+  test("a test ended for its time is TIMED_OUT, whatever process judges it", () => {
+    const pod = makePod({ spec: ENDING, status: { containerStatuses: [terminated("test", 143, { finishedAt: "2026-01-01T01:00:01Z" })] } });
+    assert.equal(verdictOf(decide([pod])).result, "TIMED_OUT");
+  });
+
+  test("a test ended for its time whose end the kubelet lost is TIMED_OUT for who ended it, and nobody's fault for others", () => {
+    const unknown = terminated("test", 137, { reason: "ContainerStatusUnknown", startedAt: null, finishedAt: null });
+    const pod = makePod({ spec: ENDING, status: { phase: "Failed", reason: "DeadlineExceeded", containerStatuses: [unknown] } });
+    assert.equal(verdictOf(decide([pod], { ending: "run-timeout" })).result, "TIMED_OUT");
+    assert.equal(verdictOf(decide([pod])).rule, "ended-early");
+  });
+
+  test("a test that handled TERM at its time and exited 0 is TIMED_OUT", () => {
+    const ended = [terminated("test", 0, { finishedAt: "2026-01-01T01:00:02Z" })];
+    assert.equal(decide([makePod({ spec: ENDING, status: { containerStatuses: ended } })]).kind, "wait");
+    const pod = makePod({ spec: ENDING, status: { phase: "Failed", reason: "DeadlineExceeded", containerStatuses: ended } });
+    assert.equal(verdictOf(decide([pod])).result, "TIMED_OUT");
+  });
+
+  test("preparing has its own limit and gives no result", () => {
+    const pod = makePod({ status: { phase: "Pending", containerStatuses: [waiting("test", "ImagePullBackOff")] } });
+    assert.equal(decide([pod], { since: ago(1_199_000) }).kind, "wait");
+    assert.equal(decide([pod], { since: ago(1_200_000) }).kind, "end-pod");
+    const ended = makePod({ spec: ENDING, status: { phase: "Failed", reason: "DeadlineExceeded", containerStatuses: [] } });
+    assert.deepEqual(verdictOf(decide([ended])).rule, "pull-timeout");
+  });
+
+  test("preparing tells whether a service or an image was waited for", () => {
+    const prepare = (started: boolean) =>
+      makePod({
+        spec: { containers: [{ name: "test" }], initContainers: [{ name: "db", restartPolicy: "Always" }] },
+        status: {
+          phase: "Pending",
+          containerStatuses: [waiting("test", "PodInitializing")],
+          initContainerStatuses: [service("db", { started })],
+        },
+      });
+    const ends = [true, false].map((started) => decide([prepare(started)], { since: ago(1_200_000) }));
+    assert.deepEqual(
+      ends.map((action) => action.kind === "end-pod" && action.end),
+      ["pull-timeout", "service-not-ready"],
+    );
+  });
+
+  test("waiting for a node has no limit unless the task sets one", () => {
+    const pod = makePod({
+      spec: { containers: [{ name: "test" }], nodeName: undefined as never },
+      status: { phase: "Pending", startTime: undefined as never, containerStatuses: [] },
+    });
+    assert.deepEqual(decide([pod], { since: ago(86_400_000) }), { kind: "wait" });
+    const limited = decide([pod], { since: ago(60_000), limits: { ...LIMITS, scheduleMs: 60_000 } });
+    assert.equal(verdictOf(limited).rule, "schedule-timeout");
+  });
+
+  test("a Job that gets no pod is given up, a suspended one is not", () => {
+    assert.equal(verdictOf(decide([], { since: ago(600_000) })).rule, "no-pod");
+    assert.equal(decide([], { since: ago(600_000), job: makeJob({ spec: { suspend: true } }) }).kind, "wait");
+  });
+});
+
+describe("what waits for what may not come", () => {
+  const ago = (ms: number) => new Date(NOW.getTime() - ms);
+  const seen = (rule: "image-not-found" | "quota-full" | "pod-refused", finalAfterMs: number | undefined, ms: number) => ({
+    trouble: { rule, key: rule, finalAfterMs, sentence: "why", evidence: {} },
+    since: ago(ms),
+  });
+  const pulling = makePod({ status: { phase: "Pending", containerStatuses: [waiting("test", "ErrImagePull")] } });
+
+  test("is looked at again when that is final, and not counted from any earlier trouble", () => {
+    const facts = { since: ago(600_000), trouble: seen("image-not-found", 60_000, 59_000) };
+    assert.deepEqual(decide([pulling], facts), { kind: "wait", recheckInMs: 1000 });
+    const action = decide([pulling], { ...facts, trouble: seen("image-not-found", 60_000, 60_000) });
+    assert.equal(verdictOf(action).rule, "image-not-found");
+    assert.equal(action.kind === "finish" && action.deleteJob, false, "its pod is ended, and the Job kept");
+  });
+
+  test("takes its Job with it when that has no pod, which would come one day", () => {
+    const action = decide([], { trouble: seen("pod-refused", 0, 0) });
+    assert.deepEqual([verdictOf(action).rule, action.kind === "finish" && action.deleteJob], ["pod-refused", true]);
+  });
+
+  test("is only a full quota: it waits without an end, or as long as the task waits for a node", () => {
+    const facts = { since: ago(86_400_000), trouble: seen("quota-full", undefined, 86_400_000) };
+    assert.deepEqual(decide([], facts), { kind: "wait" });
+    assert.equal(verdictOf(decide([], { ...facts, limits: { ...LIMITS, scheduleMs: 60_000 } })).rule, "schedule-timeout");
+  });
+
+  test("is asked about when the objects tell nothing: a Job without a pod after 5 s, a silent pod after 20 s", () => {
+    assert.deepEqual(decide([], { since: ago(1000) }), { kind: "wait", recheckInMs: 4000 });
+    const silent = makePod({ status: { phase: "Pending", containerStatuses: [waiting("test", "ContainerCreating")] } });
+    assert.deepEqual(decide([silent], { since: ago(1000) }), { kind: "wait", recheckInMs: 19_000 });
+    assert.deepEqual(decide([pulling], { since: ago(1000) }), { kind: "wait", recheckInMs: 1_199_000 });
+  });
+
+  test("gives way to a stop", () => {
+    assert.equal(decide([pulling], { requested: "stop", trouble: seen("image-not-found", 60_000, 60_000) }).kind, "end-pod");
+  });
+});
+
+describe("what is left of an answered build", () => {
+  test("is ended: containers beside the test, and a pod that still prepares", () => {
+    const beside = makePod({ status: { containerStatuses: [running("web"), terminated("test", 0)] } });
+    const preparing = makePod({ status: { phase: "Pending", containerStatuses: [waiting("test", "InvalidImageName")] } });
+    assert.deepEqual(
+      [beside, preparing].map((pod) => mustEndPod(observeBuild(makeJob(), [pod]))),
+      [true, true],
+    );
+    const alone = makePod({ status: { containerStatuses: [terminated("test", 0)] } });
+    const ending = { ...beside, spec: ENDING };
+    assert.deepEqual(
+      [alone, ending].map((pod) => mustEndPod(observeBuild(makeJob(), [pod]))),
+      [false, false],
+    );
+  });
+
+  test("is a Job that must not begin again after Kueue took its room away", () => {
+    const action = decide([makePod({ metadata: DELETED })], { job: makeJob({ spec: { suspend: true } }) });
+    assert.deepEqual([verdictOf(action).rule, action.kind === "finish" && action.deleteJob], ["job-suspended", true]);
+    const gone = suspendedAfterStart(undefined);
+    assert.equal(verdictOf(decideBuild({ state: gone, requested: undefined, since: NOW, limits: LIMITS }, NOW)).rule, "job-suspended");
+  });
+});
+
+describe("an exit by a signal", () => {
+  test("is judged when the pod ends, or three seconds later", () => {
+    const killed = makePod({ status: { containerStatuses: [terminated("test", 137)] } });
+    assert.deepEqual(decide([killed]), { kind: "wait", recheckInMs: 3000 });
+    assert.equal(verdictOf(decide([killed], { since: new Date(NOW.getTime() - 3000) })).rule, "exit-code");
+  });
+});

@@ -1,0 +1,822 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import type { Job, KubeEvent, Pod } from "../../../../src/core/kubernetes/objects.ts";
+import { observeBuild } from "../../../../src/core/observation/build-state.ts";
+import { observeTrouble } from "../../../../src/core/observation/waiting-trouble.ts";
+import { renderVerdictPage } from "../../../../src/core/verdict/page.ts";
+import { judge, type RuleId, renderResult, VERDICT_RULES } from "../../../../src/core/verdict/rules.ts";
+import type { EndRequest } from "../../../../src/core/verdict/sighting.ts";
+import {
+  disrupted,
+  makeEvent,
+  makeJob,
+  makePod,
+  running,
+  service,
+  terminated,
+  UNSCHEDULED,
+  waiting,
+} from "../../../support/objects/build-objects.ts";
+
+const LIMITS = { run: "1h", runMs: 3_600_000 };
+const MINUTES = 60_000;
+const DELETED = { deletionTimestamp: "2026-01-01T00:00:20Z" };
+const MEMORY = { resources: { limits: { memory: "2Gi" } } };
+const ENDED_BY_US = {
+  phase: "Failed",
+  reason: "DeadlineExceeded",
+  message: "Pod was active on the node longer than the specified deadline",
+};
+
+interface Row {
+  seen: string;
+  rule: RuleId | undefined;
+  result?: string | null;
+  job?: Parameters<typeof makeJob>[0];
+  /** undefined: the Job has none. */
+  pod?: Parameters<typeof makePod>[0];
+  events?: KubeEvent[];
+  /** The kubelet's Killing event. */
+  kill?: string;
+  end?: EndRequest;
+  /** How long state and trouble have stood. */
+  ms?: number;
+}
+
+const pending = (reason: string, message = "") => ({
+  status: { phase: "Pending", containerStatuses: [waiting("test", reason, message)] },
+});
+const failed = (exitCode: number, more: object = {}, status: object = {}) => ({
+  status: { phase: "Failed", containerStatuses: [terminated("test", exitCode, more)], ...status },
+});
+const initFailed = (container: string, exitCode: number, more: object = {}) => ({
+  spec: { initContainers: [{ name: container }] },
+  status: {
+    phase: "Failed",
+    initContainerStatuses: [terminated(container, exitCode, more)],
+    containerStatuses: [waiting("test", "PodInitializing")],
+  },
+});
+const withService = (end: object, exitCode = 1, limits: object = {}) => ({
+  spec: { containers: [{ name: "test" }], initContainers: [{ name: "db", restartPolicy: "Always", ...limits }] },
+  status: { phase: "Running", containerStatuses: [terminated("test", exitCode)], initContainerStatuses: [service("db", end)] },
+});
+const rejected = (reason: string, message: string) => ({
+  status: { phase: "Failed", reason, message, containerStatuses: [] },
+});
+const failedCreate = (message: string) => [makeEvent("FailedCreate", `Error creating: ${message}`)];
+
+/** Messages and reasons as Kubernetes 1.36 and containerd 1.6 wrote them. */
+const ROWS: Row[] = [
+  { seen: "exit code 0", rule: "exit-0", result: "SUCCESS", pod: { status: { containerStatuses: [terminated("test", 0)] } } },
+  {
+    seen: "exit code 0 while another container still runs",
+    rule: "exit-0",
+    result: "SUCCESS",
+    pod: { status: { containerStatuses: [running("web"), terminated("test", 0)] } },
+  },
+  {
+    seen: "exit code 0, and a sentence that sounds otherwise",
+    rule: "exit-0",
+    result: "SUCCESS",
+    pod: { status: { containerStatuses: [terminated("test", 0, { message: "12 tests failed" })] } },
+  },
+  {
+    seen: "exit code 0 in a pod that another container failed",
+    rule: "exit-0",
+    result: "SUCCESS",
+    pod: { status: { phase: "Failed", containerStatuses: [terminated("web", 1), terminated("test", 0)] } },
+  },
+  {
+    seen: "exit code 0 beside a service that ended before",
+    rule: "exit-0",
+    result: "SUCCESS",
+    pod: withService({ lastState: { terminated: { exitCode: 1 } } }, 0),
+  },
+  {
+    seen: "exit code 0 first, the request to end second",
+    rule: "exit-0",
+    result: "SUCCESS",
+    end: "stop",
+    pod: { status: { phase: "Succeeded", containerStatuses: [terminated("test", 0)] } },
+  },
+
+  { seen: "another exit code", rule: "exit-code", result: "FAILURE", pod: { status: { containerStatuses: [terminated("test", 3)] } } },
+  {
+    seen: "the test's own sentence",
+    rule: "exit-code",
+    result: "Migration 205->206 took too long",
+    pod: failed(1, { message: "Migration 205->206 took too long\nmore\n" }),
+  },
+  { seen: "a failing test that says SUCCESS", rule: "exit-code", result: "FAILURE", pod: failed(1, { message: "  success: \n" }) },
+  { seen: "a failing test that says NOT_REGISTERED", rule: "exit-code", result: "FAILURE", pod: failed(1, { message: "not_registered" }) },
+  { seen: "a segmentation fault", rule: "exit-code", result: "FAILURE", pod: { status: { containerStatuses: [terminated("test", 139)] } } },
+  { seen: "a KILL of which the pod's end gives no reason", rule: "exit-code", result: "FAILURE", pod: failed(137) },
+  { seen: "a KILL whose reason may still come", rule: undefined, pod: { status: { containerStatuses: [terminated("test", 137)] } } },
+  { seen: "a TERM whose reason may still come", rule: undefined, pod: { status: { containerStatuses: [terminated("test", 143)] } } },
+  {
+    seen: "a KILL for which no reason came",
+    rule: "exit-code",
+    result: "FAILURE",
+    ms: 3000,
+    pod: { status: { containerStatuses: [terminated("test", 137)] } },
+  },
+  {
+    seen: "a failed liveness probe",
+    rule: "exit-code",
+    result: "FAILURE",
+    kill: "Container test failed liveness probe, will be restarted",
+    pod: failed(143),
+  },
+
+  {
+    seen: "a stop, and exit code 143",
+    rule: "stopped",
+    result: "ABORTED",
+    end: "stop",
+    pod: { status: { containerStatuses: [terminated("test", 143)] } },
+  },
+  {
+    seen: "a stop, and exit code 0 that may be older",
+    rule: undefined,
+    end: "stop",
+    pod: { status: { containerStatuses: [terminated("test", 0)] } },
+  },
+  { seen: "a stop, and exit code 0 after TERM", rule: "stopped", result: "ABORTED", end: "stop", pod: failed(0, {}, ENDED_BY_US) },
+  {
+    seen: "a stop, exit code 0 and no end of the pod for ten minutes",
+    rule: "stopped",
+    result: "ABORTED",
+    end: "stop",
+    ms: 10 * MINUTES,
+    pod: { status: { containerStatuses: [terminated("test", 0)] } },
+  },
+  {
+    seen: "a stop, exit code 0 and the kubelet's word that it ended the test",
+    rule: "stopped",
+    result: "ABORTED",
+    end: "stop",
+    kill: "Stopping container test",
+    pod: { status: { phase: "Succeeded", containerStatuses: [terminated("test", 0)] } },
+  },
+  { seen: "a stop of a pod that was then deleted", rule: "stopped", result: "ABORTED", end: "stop", pod: { metadata: DELETED } },
+  { seen: "a stop during the checkout", rule: "stopped", result: "ABORTED", end: "stop", pod: initFailed("checkout", 143) },
+  {
+    seen: "a test over its run limit",
+    rule: "run-timeout",
+    result: "TIMED_OUT",
+    end: "run-timeout",
+    pod: { status: { containerStatuses: [terminated("test", 143)] } },
+  },
+  {
+    seen: "a test over its run limit that handled TERM and exited 0",
+    rule: "run-timeout",
+    result: "TIMED_OUT",
+    end: "run-timeout",
+    pod: failed(0, {}, ENDED_BY_US),
+  },
+  {
+    seen: "the pod's own deadline after the run limit",
+    rule: "run-timeout",
+    result: "TIMED_OUT",
+    pod: failed(137, { finishedAt: "2026-01-01T01:00:02Z" }, ENDED_BY_US),
+  },
+  { seen: "the pod's own deadline before the run limit", rule: "pod-deadline", result: null, pod: failed(137, {}, ENDED_BY_US) },
+  { seen: "the pod's own deadline and exit code 0", rule: "pod-deadline", result: null, pod: failed(0, {}, ENDED_BY_US) },
+  {
+    seen: "images that did not come in time",
+    rule: "pull-timeout",
+    result: null,
+    end: "pull-timeout",
+    pod: rejected("DeadlineExceeded", ""),
+  },
+  {
+    seen: "a service that never got ready",
+    rule: "service-not-ready",
+    result: "CONFIG_ERROR - service db does not get ready - exit code 1",
+    end: "pull-timeout",
+    pod: {
+      spec: { initContainers: [{ name: "db", restartPolicy: "Always" }] },
+      status: {
+        ...ENDED_BY_US,
+        containerStatuses: [waiting("test", "PodInitializing")],
+        initContainerStatuses: [service("db", { lastState: { terminated: { exitCode: 1, reason: "Error" } } })],
+      },
+    },
+  },
+  {
+    seen: "a service whose probe never passed",
+    rule: "service-not-ready",
+    result: "CONFIG_ERROR - service db does not get ready - its probe does not pass",
+    end: "service-not-ready",
+    pod: {
+      spec: { initContainers: [{ name: "db", restartPolicy: "Always" }] },
+      status: {
+        ...ENDED_BY_US,
+        containerStatuses: [waiting("test", "PodInitializing")],
+        initContainerStatuses: [
+          service("db", { started: false, state: { terminated: { exitCode: 143, finishedAt: "2026-01-01T00:20:00Z" } } }),
+        ],
+      },
+    },
+  },
+  {
+    seen: "a healthy service beside an image that did not come",
+    rule: "pull-timeout",
+    result: null,
+    end: "pull-timeout",
+    pod: {
+      spec: { initContainers: [{ name: "db", restartPolicy: "Always" }] },
+      status: {
+        ...ENDED_BY_US,
+        containerStatuses: [waiting("test", "ImagePullBackOff")],
+        initContainerStatuses: [service("db", { state: { terminated: { exitCode: 143, finishedAt: "2026-01-01T00:20:00Z" } } })],
+      },
+    },
+  },
+  { seen: "a pod that no node took in time", rule: "schedule-timeout", result: null, end: "schedule-timeout", pod: { metadata: DELETED } },
+  { seen: "a pod that never came and was deleted", rule: "no-pod", result: null, end: "no-pod", pod: { metadata: DELETED } },
+  { seen: "a build that nobody asks for", rule: "unclaimed", result: null, end: "unclaimed", pod: failed(143) },
+  { seen: "a deadline that somebody else lowered", rule: "ended-early", result: null, end: "unknown", pod: failed(143) },
+
+  {
+    seen: "an overrun ephemeral-storage limit of the pod",
+    rule: "out-of-disk",
+    result: "FAILURE - out of disk (limit 10Gi)",
+    pod: failed(137, {}, { reason: "Evicted", message: "Pod ephemeral local storage usage exceeds the total limit of containers 10Gi. " }),
+  },
+  {
+    seen: "an overrun ephemeral-storage limit of the container",
+    rule: "out-of-disk",
+    result: "FAILURE - out of disk (limit 20Mi)",
+    pod: failed(1, {}, { reason: "Evicted", message: 'Container test exceeded its local ephemeral storage limit "20Mi". ' }),
+  },
+  {
+    seen: "an overrun emptyDir whose container the kubelet lost sight of",
+    rule: "out-of-disk",
+    result: "FAILURE - out of disk (limit 20Mi)",
+    pod: failed(
+      137,
+      { reason: "ContainerStatusUnknown", startedAt: null, finishedAt: null },
+      { reason: "Evicted", message: 'Usage of EmptyDir volume "d" exceeds the limit "20Mi". ' },
+    ),
+  },
+  {
+    seen: "an eviction for the node's memory",
+    rule: "evicted",
+    result: null,
+    pod: failed(
+      137,
+      {},
+      {
+        reason: "Evicted",
+        message:
+          "The node was low on resource: memory. Threshold quantity: 50Mi, available: 1Mi. Container test was using 1Gi, request is 0, has larger consumption of memory. ",
+        conditions: [disrupted("TerminationByKubelet", "The node was low on resource: memory.")],
+      },
+    ),
+  },
+  {
+    seen: "an eviction whose message says nothing of a limit",
+    rule: "evicted",
+    result: null,
+    pod: failed(1, {}, { reason: "Evicted", message: "The node had condition: [DiskPressure]. " }),
+  },
+  {
+    seen: "an eviction of a pod that had not begun its test",
+    rule: "evicted",
+    result: null,
+    pod: { status: { phase: "Failed", reason: "Evicted", message: "The node had condition: [MemoryPressure]. ", containerStatuses: [] } },
+  },
+  {
+    seen: "preemption by the scheduler",
+    rule: "preempted",
+    result: null,
+    pod: {
+      metadata: DELETED,
+      status: { conditions: [disrupted("PreemptionByScheduler", "preempting to accommodate a higher priority pod")] },
+    },
+  },
+  {
+    seen: "preemption by the kubelet",
+    rule: "preempted",
+    result: null,
+    pod: failed(
+      137,
+      {},
+      { reason: "Preempting", message: "Preempted in order to admit critical pod", conditions: [disrupted("TerminationByKubelet")] },
+    ),
+  },
+  {
+    seen: "a drain",
+    rule: "drained",
+    result: null,
+    pod: {
+      metadata: DELETED,
+      status: { conditions: [disrupted("EvictionByEvictionAPI", "Eviction API: evicting")], containerStatuses: [terminated("test", 143)] },
+    },
+  },
+  {
+    seen: "a drain, and exit code 0 after TERM",
+    rule: "drained",
+    result: null,
+    pod: {
+      metadata: DELETED,
+      status: { phase: "Succeeded", conditions: [disrupted("EvictionByEvictionAPI")], containerStatuses: [terminated("test", 0)] },
+    },
+  },
+  {
+    seen: "a node that does not answer any more",
+    rule: "node-lost",
+    result: null,
+    pod: {
+      metadata: DELETED,
+      status: { conditions: [disrupted("DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint")] },
+    },
+  },
+  {
+    seen: "a node that is gone",
+    rule: "node-lost",
+    result: null,
+    pod: { metadata: DELETED, status: { phase: "Failed", conditions: [disrupted("DeletionByPodGC", "PodGC: node no longer exists")] } },
+  },
+  { seen: "phase Unknown", rule: "node-lost", result: null, pod: { status: { phase: "Unknown" } } },
+  {
+    seen: "a node that shuts down",
+    rule: "disrupted",
+    result: null,
+    pod: failed(
+      143,
+      {},
+      {
+        reason: "Terminated",
+        message: "Pod was terminated in response to imminent node shutdown.",
+        conditions: [disrupted("TerminationByKubelet")],
+      },
+    ),
+  },
+  {
+    seen: "a Job suspended while its test ran",
+    rule: "job-suspended",
+    result: null,
+    job: { spec: { suspend: true } },
+    pod: { metadata: DELETED },
+  },
+  {
+    seen: "a Job suspended while its test ran, and exit code 0 after TERM",
+    rule: "job-suspended",
+    result: null,
+    job: { spec: { suspend: true } },
+    pod: { metadata: DELETED, status: { containerStatuses: [terminated("test", 0)] } },
+  },
+  {
+    seen: "a Job suspended while its test ran, its pod not deleted yet",
+    rule: "job-suspended",
+    result: null,
+    job: { spec: { suspend: true } },
+    pod: {},
+  },
+  {
+    seen: "a Job suspended after its test had failed",
+    rule: "exit-code",
+    result: "FAILURE",
+    job: { spec: { suspend: true } },
+    pod: { status: { containerStatuses: [terminated("test", 1)] } },
+  },
+  { seen: "a suspended Job", rule: undefined, job: { spec: { suspend: true } } },
+  { seen: "a Job suspended while its pod prepares", rule: undefined, job: { spec: { suspend: true } }, pod: pending("ImagePullBackOff") },
+  { seen: "a deleted Job", rule: "job-deleted", result: null, job: { metadata: DELETED } },
+  { seen: "a deleted Job and its pod", rule: "job-deleted", result: null, job: { metadata: DELETED }, pod: { metadata: DELETED } },
+  { seen: "a deleted Job whose pod still runs", rule: "job-deleted", result: null, job: { metadata: DELETED }, pod: {} },
+  { seen: "a deleted Job whose test has failed", rule: "exit-code", result: "FAILURE", job: { metadata: DELETED }, pod: failed(1) },
+  { seen: "a deleted pod", rule: "pod-deleted", result: null, pod: { metadata: DELETED } },
+  {
+    seen: "exit code 0 in a deleted pod",
+    rule: "pod-deleted",
+    result: null,
+    pod: { metadata: DELETED, status: { containerStatuses: [terminated("test", 0)] } },
+  },
+  {
+    seen: "exit code 1 in a deleted pod",
+    rule: "pod-deleted",
+    result: null,
+    pod: { metadata: DELETED, status: { containerStatuses: [terminated("test", 1)] } },
+  },
+  {
+    seen: "exit code 0 after the kubelet ended the test (an evicted pod ends like this)",
+    rule: "killed",
+    result: null,
+    kill: "Stopping container test",
+    pod: { status: { phase: "Succeeded", containerStatuses: [terminated("test", 0)] } },
+  },
+  {
+    seen: "exit code 0 after the kubelet ended the test for its own limit of disk",
+    rule: "out-of-disk",
+    result: "FAILURE - out of disk (limit 20Mi)",
+    kill: "Stopping container test",
+    pod: { status: { phase: "Succeeded", containerStatuses: [terminated("test", 0)] } },
+    events: [makeEvent("Evicted", "Pod ephemeral local storage usage exceeds the total limit of containers 20Mi. ")],
+  },
+  {
+    seen: "exit code 0 after the kubelet ended the test, whose pod may still say why",
+    rule: undefined,
+    kill: "Stopping container test",
+    pod: { status: { containerStatuses: [terminated("test", 0)] } },
+  },
+  {
+    seen: "an exit after the kubelet ended the test, and no end of the pod for ten minutes",
+    rule: "killed",
+    result: null,
+    kill: "Stopping container test",
+    ms: 10 * MINUTES,
+    pod: { status: { containerStatuses: [terminated("test", 1)] } },
+  },
+
+  {
+    seen: "a sysctl that the node forbids",
+    rule: "node-unfit",
+    result: 'CONFIG_ERROR - the node refuses the pod - forbidden sysctl - "net.core.somaxconn" not allowlisted',
+    pod: rejected("SysctlForbidden", 'Pod was rejected: forbidden sysctl: "net.core.somaxconn" not allowlisted'),
+  },
+  {
+    seen: "a full node",
+    rule: "node-refused",
+    result: null,
+    pod: rejected("OutOfpods", "Pod was rejected: Node didn't have enough resource: pods"),
+  },
+  {
+    seen: "a node without cpu",
+    rule: "node-refused",
+    result: null,
+    pod: rejected("OutOfcpu", "Pod was rejected: Node didn't have enough resource: cpu"),
+  },
+  {
+    seen: "a device plugin's refusal",
+    rule: "node-refused",
+    result: null,
+    pod: rejected("UnexpectedAdmissionError", "Pod was rejected: Allocate failed"),
+  },
+  {
+    seen: "changed labels of a node",
+    rule: "node-refused",
+    result: null,
+    pod: rejected("NodeAffinity", "Pod was rejected: Predicate NodeAffinity failed"),
+  },
+
+  {
+    seen: "a checkout that is set up wrong",
+    rule: "checkout-configuration",
+    result: "CONFIG_ERROR - ZUUL_URL has no scheme",
+    pod: initFailed("checkout", 78, { message: "ZUUL_URL has no scheme" }),
+  },
+  {
+    seen: "a ref that is gone",
+    rule: "checkout-ref",
+    result: "FAILURE - refs/zuul/master/Z0 does not exist in nova at git.example.org",
+    pod: initFailed("checkout", 65, { message: "refs/zuul/master/Z0 does not exist in nova at git.example.org" }),
+  },
+  { seen: "a checkout without network", rule: "checkout-failed", result: null, pod: initFailed("checkout", 69, { message: "no route" }) },
+  { seen: "a checkout that crashed", rule: "checkout-failed", result: null, pod: initFailed("checkout", 1) },
+  { seen: "a checkout without memory", rule: "checkout-failed", result: null, pod: initFailed("checkout", 137, { reason: "OOMKilled" }) },
+
+  {
+    seen: "a command that is not there",
+    rule: "not-runnable",
+    result: 'CONFIG_ERROR - cannot start test - exec - "nope" - executable file not found in $PATH',
+    pod: failed(128, {
+      reason: "StartError",
+      message:
+        'failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "nope": executable file not found in $PATH: unknown',
+    }),
+  },
+  {
+    seen: "an init container's command that may not be executed",
+    rule: "not-runnable",
+    result: 'CONFIG_ERROR - cannot start setup - exec - "/x" - permission denied',
+    pod: initFailed("setup", 128, {
+      reason: "StartError",
+      message:
+        'OCI runtime create failed: runc create failed: unable to start container process: error during container init: exec: "/x": permission denied: unknown',
+    }),
+  },
+  {
+    seen: "a runtime that cannot start it",
+    rule: "start-failed",
+    result: null,
+    pod: failed(128, { reason: "StartError", message: "failed to create shim task: context deadline exceeded: unknown" }),
+  },
+  { seen: "a runtime that gives no reason", rule: "start-failed", result: null, pod: failed(128, { reason: "ContainerCannotRun" }) },
+  {
+    seen: "OOMKilled at its own limit",
+    rule: "out-of-memory",
+    result: "FAILURE - out of memory (limit 2Gi)",
+    pod: {
+      spec: { containers: [{ name: "test", ...MEMORY }] },
+      status: { containerStatuses: [terminated("test", 137, { reason: "OOMKilled" })] },
+    },
+  },
+  {
+    seen: "OOMKilled without a limit",
+    rule: "node-out-of-memory",
+    result: null,
+    pod: { status: { containerStatuses: [terminated("test", 137, { reason: "OOMKilled" })] } },
+  },
+  {
+    seen: "an init container OOMKilled at its own limit",
+    rule: "out-of-memory",
+    result: "FAILURE - setup out of memory (limit 2Gi)",
+    pod: { ...initFailed("setup", 137, { reason: "OOMKilled" }), spec: { initContainers: [{ name: "setup", ...MEMORY }] } },
+  },
+  {
+    seen: "an init container OOMKilled without a limit",
+    rule: "node-out-of-memory",
+    result: null,
+    pod: initFailed("setup", 137, { reason: "OOMKilled" }),
+  },
+  {
+    seen: "a failed test whose service was OOMKilled at its own limit",
+    rule: "out-of-memory",
+    result: "FAILURE - db out of memory (limit 2Gi)",
+    pod: withService({ lastState: { terminated: { exitCode: 137, reason: "OOMKilled" } } }, 1, MEMORY),
+  },
+  {
+    seen: "a failed test whose service was OOMKilled without a limit",
+    rule: "node-out-of-memory",
+    result: null,
+    pod: withService({ lastState: { terminated: { exitCode: 137, reason: "OOMKilled" } } }),
+  },
+  {
+    seen: "a failed test whose service had ended",
+    rule: "service-failed",
+    result: "FAILURE - service db - exit code 1",
+    pod: withService({ lastState: { terminated: { exitCode: 1, finishedAt: "2026-01-01T00:00:05Z" } } }),
+  },
+  {
+    seen: "a failed test whose service the kubelet ended after it",
+    rule: "exit-code",
+    result: "FAILURE",
+    pod: withService({ state: { terminated: { exitCode: 143, finishedAt: "2026-01-01T00:00:12Z" } } }),
+  },
+  {
+    seen: "an init container's exit code",
+    rule: "init-failed",
+    result: "FAILURE - init container setup - exit code 3",
+    pod: initFailed("setup", 3),
+  },
+  {
+    seen: "an init container's sentence",
+    rule: "init-failed",
+    result: "no such schema",
+    pod: initFailed("setup", 3, { message: "no such schema" }),
+  },
+
+  {
+    seen: "an image name that is none",
+    rule: "invalid-image-name",
+    result: 'CONFIG_ERROR - invalid image name - couldn\'t parse image name "Bad" - invalid reference format',
+    ms: 0,
+    pod: pending("InvalidImageName", 'Failed to apply default image tag "Bad": couldn\'t parse image name "Bad": invalid reference format'),
+  },
+  {
+    seen: "an image that is not there, for a minute",
+    rule: "image-not-found",
+    result: "CONFIG_ERROR - image not found - registry.example.org/unit-3",
+    ms: 60_000,
+    pod: pending(
+      "ErrImagePull",
+      'rpc error: code = NotFound desc = failed to pull and unpack image "registry.example.org/unit:3": failed to resolve reference "registry.example.org/unit:3": registry.example.org/unit:3: not found',
+    ),
+  },
+  {
+    seen: "an image that is not there, backing off",
+    rule: "image-not-found",
+    result: "CONFIG_ERROR - image not found - unit-3",
+    ms: 60_000,
+    pod: pending("ImagePullBackOff", 'Back-off pulling image "unit:3": ErrImagePull: manifest unknown'),
+  },
+  {
+    seen: "an image that may not be pulled and is not there",
+    rule: "image-not-found",
+    result: 'CONFIG_ERROR - image not found - Container image "unit-3" is not present with pull policy of Never',
+    ms: 60_000,
+    pod: pending("ErrImageNeverPull", 'Container image "unit:3" is not present with pull policy of Never'),
+  },
+  { seen: "an image that is not there, for less", rule: undefined, ms: 59_000, pod: pending("ImagePullBackOff", "manifest unknown") },
+  {
+    seen: "a registry that does not answer",
+    rule: undefined,
+    ms: 10 * MINUTES,
+    pod: pending("ErrImagePull", 'failed to do request: Head "https://registry.example.org/v2/": dial tcp: i/o timeout'),
+  },
+  {
+    seen: "a registry whose name is not found",
+    rule: undefined,
+    ms: 10 * MINUTES,
+    pod: pending("ErrImagePull", "dial tcp: lookup registry.example.org on 10.96.0.10:53: no such host"),
+  },
+  {
+    seen: "a missing Secret, for half a minute",
+    rule: "container-config",
+    result: 'CONFIG_ERROR - secret "db" not found',
+    ms: 30_000,
+    pod: pending("CreateContainerConfigError", 'secret "db" not found'),
+  },
+  {
+    seen: "a missing key of a ConfigMap",
+    rule: "container-config",
+    result: "CONFIG_ERROR - couldn't find key url in ConfigMap ci/settings",
+    ms: 30_000,
+    pod: pending("CreateContainerConfigError", "couldn't find key url in ConfigMap ci/settings"),
+  },
+  {
+    seen: "an image without any command",
+    rule: "container-config",
+    result: "CONFIG_ERROR - container test has no command, and its image has none",
+    ms: 30_000,
+    pod: pending("CreateContainerError", "failed to generate container spec: no command specified"),
+  },
+  { seen: "a missing Secret, for less", rule: undefined, ms: 29_000, pod: pending("CreateContainerConfigError", 'secret "db" not found') },
+  {
+    seen: "a Secret that the kubelet could not ask for",
+    rule: undefined,
+    ms: 10 * MINUTES,
+    pod: pending("CreateContainerConfigError", "failed to sync secret cache: timed out waiting for the condition"),
+  },
+  {
+    seen: "a volume of a ConfigMap that is not there",
+    rule: "volume-not-found",
+    result: 'CONFIG_ERROR - configmap "settings" not found',
+    ms: 30_000,
+    pod: pending("ContainerCreating"),
+    events: [makeEvent("FailedMount", 'MountVolume.SetUp failed for volume "settings" : configmap "settings" not found')],
+  },
+  {
+    seen: "a volume that cannot be mounted yet",
+    rule: undefined,
+    ms: 10 * MINUTES,
+    pod: pending("ContainerCreating"),
+    events: [makeEvent("FailedMount", 'MountVolume.SetUp failed for volume "nfs" : mount failed: exit status 32')],
+  },
+  {
+    seen: "a claim that is not there",
+    rule: "volume-not-found",
+    result: 'CONFIG_ERROR - persistentvolumeclaim "data" not found',
+    ms: 30_000,
+    pod: {
+      ...UNSCHEDULED,
+      status: {
+        ...UNSCHEDULED.status,
+        conditions: [
+          {
+            type: "PodScheduled",
+            status: "False",
+            reason: "Unschedulable",
+            message: '0/1 nodes are available: persistentvolumeclaim "data" not found. not found',
+          },
+        ],
+      },
+    },
+  },
+  { seen: "a pod that no node has room for", rule: undefined, ms: 24 * 60 * MINUTES, pod: UNSCHEDULED },
+  {
+    seen: "a pod behind a scheduling gate",
+    rule: undefined,
+    ms: 24 * 60 * MINUTES,
+    pod: {
+      ...UNSCHEDULED,
+      status: {
+        ...UNSCHEDULED.status,
+        conditions: [{ type: "PodScheduled", status: "False", reason: "SchedulingGated", message: "Scheduling is blocked" }],
+      },
+    },
+  },
+  {
+    seen: "a pod that Pod Security refuses",
+    rule: "pod-refused",
+    result: 'CONFIG_ERROR - violates PodSecurity "restricted-latest" - privileged (container "test" must not set securityContext.p...',
+    events: failedCreate(
+      'pods "unit-1-abcde" is forbidden: violates PodSecurity "restricted:latest": privileged (container "test" must not set securityContext.privileged=true)',
+    ),
+  },
+  {
+    seen: "a pod beyond a LimitRange",
+    rule: "pod-refused",
+    result: "CONFIG_ERROR - maximum memory usage per Container is 100Mi, but limit is 1Gi",
+    events: failedCreate('pods "unit-1-abcde" is forbidden: maximum memory usage per Container is 100Mi, but limit is 1Gi'),
+  },
+  {
+    seen: "a pod that needs more than the quota has",
+    rule: "pod-refused",
+    events: failedCreate(
+      'pods "unit-1-abcde" is forbidden: exceeded quota: small, requested: requests.memory=2Gi, used: requests.memory=0, limited: requests.memory=1Gi',
+    ),
+    result: "CONFIG_ERROR - exceeded quota - small, requested - requests.memory=2Gi, used - requests.memory=0, limited - requests....",
+  },
+  {
+    seen: "a pod whose service account is not there",
+    rule: "pod-refused",
+    result: 'CONFIG_ERROR - error looking up service account ci/robot - serviceaccount "robot" not found',
+    events: failedCreate('pods "unit-1-abcde" is forbidden: error looking up service account ci/robot: serviceaccount "robot" not found'),
+  },
+  {
+    seen: "a full quota",
+    rule: undefined,
+    ms: 24 * 60 * MINUTES,
+    events: failedCreate('pods "unit-1-abcde" is forbidden: exceeded quota: small, requested: pods=1, used: pods=5, limited: pods=5'),
+  },
+  {
+    seen: "a webhook that does not answer",
+    rule: undefined,
+    ms: 9 * MINUTES,
+    events: failedCreate(
+      'Internal error occurred: failed calling webhook "x.example.org": failed to call webhook: context deadline exceeded',
+    ),
+  },
+  {
+    seen: "a namespace that is being deleted",
+    rule: "namespace-terminating",
+    result: null,
+    events: failedCreate('pods "unit-1-abcde" is forbidden: unable to create new content in namespace ci because it is being terminated'),
+  },
+
+  { seen: "a status that the kubelet lost", rule: "pod-lost", result: null, pod: failed(137, { reason: "ContainerStatusUnknown" }) },
+  {
+    seen: "a pod that Succeeded without its test's exit code",
+    rule: "pod-lost",
+    result: null,
+    pod: { status: { phase: "Succeeded", containerStatuses: [] } },
+  },
+  {
+    seen: "a Job that ended, its pod gone",
+    rule: "pod-lost",
+    result: null,
+    job: { status: { conditions: [{ type: "Failed", status: "True", message: "the pod is gone" }] } },
+  },
+];
+
+function judgeRow(row: Row) {
+  const job: Job = makeJob(row.job);
+  const pods: Pod[] = row.pod ? [makePod(row.pod)] : [];
+  const state = observeBuild(job, pods, () => row.kill);
+  const trouble = observeTrouble(state, row.events ?? []);
+  const ms = row.ms ?? 1000;
+  return judge({ state, end: row.end, limits: LIMITS, stateMs: ms, trouble: trouble && { trouble, standsMs: ms } });
+}
+
+describe("the verdict of", () => {
+  for (const row of ROWS) {
+    test(row.rule ? `${row.seen}: ${row.rule}` : `${row.seen} waits`, () => {
+      const verdict = judgeRow(row);
+      assert.deepEqual({ rule: verdict?.rule, result: verdict?.result }, { rule: row.rule, result: row.result });
+    });
+  }
+});
+
+describe("the table of verdicts", () => {
+  const judged = ROWS.flatMap((row) => judgeRow(row) ?? []);
+
+  test("has an example for every rule that looks at Job and pod", () => {
+    const rules = VERDICT_RULES.flatMap((rule) => ("find" in rule ? [rule.id] : []));
+    assert.deepEqual(new Set(judged.map(({ rule }) => rule)), new Set<string>(rules));
+  });
+
+  test("gives no result but SUCCESS from success, and none from infrastructure", () => {
+    for (const verdict of judged) {
+      const style = verdict.class === "infrastructure" ? null : { success: "SUCCESS", cancelled: "ABORTED" }[verdict.class as "success"];
+      if (style !== undefined) assert.equal(verdict.result, style, verdict.rule);
+      else assert.match(verdict.result ?? "", /^(?!SUCCESS$).+/, verdict.rule);
+      assert.equal(renderResult(verdict, "token") === "SUCCESS", verdict.class === "success");
+    }
+  });
+
+  test("documents results as they are given", () => {
+    for (const { id, result, class: kind } of VERDICT_RULES) {
+      assert.equal(result === null, kind === "infrastructure", id);
+      assert.equal(result?.startsWith("CONFIG_ERROR - ") ?? false, kind === "configuration", id);
+    }
+  });
+
+  test("keeps evidence of every verdict that has a pod", () => {
+    for (const row of ROWS) {
+      const verdict = row.pod && judgeRow(row);
+      if (verdict) assert.equal(verdict.evidence?.pod, makePod().metadata.name, row.seen);
+    }
+  });
+});
+
+describe("the documentation's page of verdicts", () => {
+  const page = renderVerdictPage();
+
+  test("has a row for every rule, of six cells", () => {
+    for (const { id } of VERDICT_RULES) {
+      const row = page.split("\n").filter((line) => line.startsWith(`| \`${id}\` |`));
+      assert.equal(row.length, 1, id);
+      assert.equal(row[0]?.split(/(?<!\\)\|/).length, 8, id);
+    }
+  });
+
+  test("is the committed one: npm run generate", () => {
+    assert.equal(readFileSync(new URL("../../../../docs/verdicts.md", import.meta.url), "utf8"), page);
+  });
+});

@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { makeMetrics } from "../../../../src/metrics/metrics.ts";
+import { makeInternalPages } from "../../../../src/web/pages/internal-pages.ts";
+
+function makePages(failure?: string) {
+  const readiness = () => ({ status: 503, body: "waits\n" });
+  return makeInternalPages({ failure: () => failure, readiness, metrics: makeMetrics({ version: "1" }) });
+}
+
+describe("the internal pages", () => {
+  test("are healthy though nothing is ready, and not when the work has ended for good", async () => {
+    assert.deepEqual(await makePages()("/healthz"), { status: 200, body: "ok\n" });
+    assert.deepEqual(await makePages()("/readyz"), { status: 503, body: "waits\n" });
+    assert.deepEqual(await makePages("could not begin")("/healthz"), { status: 503, body: "could not begin\n" });
+  });
+
+  test("have the metrics in Prometheus' text format, and nothing else", async () => {
+    const pages = makePages();
+    const answer = await pages("/metrics");
+    assert.equal(answer?.status, 200);
+    assert.equal(answer?.contentType, "text/plain; version=0.0.4; charset=utf-8");
+    assert.match(answer?.body ?? "", /^# HELP turbo_hipster_builds_total .+\n# TYPE turbo_hipster_builds_total counter\n/);
+    for (const path of ["/", "/metrics/", "/healthz/x", "/loglevel"]) assert.equal(await pages(path), undefined);
+  });
+});

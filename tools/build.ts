@@ -1,0 +1,19 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { runCommand } from "../deploy/local/machine/run-command.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+
+/** Compiles src/ to plain JavaScript in `directory`, which is emptied first. Throws CommandError with the compiler's messages. */
+export async function buildSources(directory: string): Promise<void> {
+  rmSync(directory, { recursive: true, force: true });
+  const compiler = join(ROOT, "node_modules", "typescript", "bin", "tsc");
+  await runCommand(process.execPath, [compiler, "--project", join(ROOT, "tsconfig.build.json"), "--outDir", directory]);
+}
+
+if (import.meta.main) {
+  await buildSources(join(ROOT, "dist")).catch((error) => {
+    console.error(error.message);
+    process.exitCode = 1;
+  });
+}

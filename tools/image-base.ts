@@ -1,0 +1,51 @@
+import { createHash } from "node:crypto";
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { cacheDirectory } from "../deploy/local/machine/cache-directory.ts";
+import { runCommand } from "../deploy/local/machine/run-command.ts";
+
+/** The name the Dockerfile builds on. */
+export const BASE_IMAGE = "docker.io/library/node:24-bookworm-slim";
+
+/** What Debian's slim images leave out. */
+const LEFT_OUT = ["man", "doc", "info", "locale", "groff", "lintian", "linda", "bug"].map((name) => `/usr/share/${name}/*`);
+
+/** Images and layers of ours alone, apart from what the user of this machine has in buildah's or podman's storage. */
+export type Buildah = (...args: string[]) => Promise<string>;
+
+/**
+ * Makes, once, an image that stands in for node:24-bookworm-slim where no registry with it can be reached: Debian 12 and the Node this
+ * checkout runs on, at the same place and with the same user `node`; git and certificates are there already. Gives a buildah that has it
+ * under the real one's name. The caller holds the image lock.
+ */
+export async function ensureBaseImage(log: (line: string) => void): Promise<Buildah> {
+  const directory = cacheDirectory("image", `base-${baseKey()}`);
+  mkdirSync(directory, { recursive: true });
+  const buildah: Buildah = (...args) =>
+    runCommand("buildah", ["--root", join(directory, "storage"), "--runroot", join(directory, "run"), ...args]);
+  // Containers of a build that was killed; nobody else uses this storage now.
+  await buildah("rm", "--all");
+  if ((await buildah("images", "--quiet", "--filter", `reference=${BASE_IMAGE}`)).trim() !== "") return buildah;
+  log("making the image's base (Debian and Node), once; this takes about half a minute");
+  const archive = join(directory, "debian.tar");
+  await runCommand("mmdebstrap", [
+    ...["--variant=minbase", "--include=git,ca-certificates", "--quiet"],
+    ...LEFT_OUT.map((path) => `--dpkgopt=path-exclude=${path}`),
+    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+    '--customize-hook=chroot "$1" useradd --uid 1000 --user-group --create-home --shell /bin/bash node',
+    ...["bookworm", archive],
+  ]);
+  const container = (await buildah("from", "scratch")).trim();
+  await buildah("add", container, archive, "/");
+  rmSync(archive);
+  await buildah("copy", "--chmod", "0755", container, process.execPath, "/usr/local/bin/node");
+  await buildah("config", "--cmd", "node", "--env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", container);
+  await buildah("commit", "--rm", "--quiet", container, BASE_IMAGE);
+  return buildah;
+}
+
+/** Changes with the recipe and with Node. */
+function baseKey(): string {
+  const recipe = [BASE_IMAGE, ...LEFT_OUT, process.version, process.arch, "1"];
+  return createHash("sha256").update(recipe.join("\0")).digest("hex").slice(0, 16);
+}

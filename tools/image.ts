@@ -1,0 +1,150 @@
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { join, resolve } from "node:path";
+import { Command } from "commander";
+import { cacheDirectory } from "../deploy/local/machine/cache-directory.ts";
+import { ensureDebianPackages } from "../deploy/local/machine/debian-packages.ts";
+import { withFileLock } from "../deploy/local/machine/file-lock.ts";
+import { coerceError, InputError, TurboHipsterError } from "../src/runtime/errors.ts";
+import { ensureBaseImage } from "./image-base.ts";
+import { qualifyImageName } from "./image-name.ts";
+import { stageModules, stageProgram } from "./stage-package.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const DEFAULT_TAG = "turbo-hipster:dev";
+/** All that an image depends on; folders with everything below them. */
+const INPUTS = ["package.json", "package-lock.json", "tsconfig.json", "tsconfig.build.json", "src", "bin", "crds", "deploy/Dockerfile"];
+const MODULES_RECIPE = "tools/stage-package.ts";
+const RECIPES = [MODULES_RECIPE, "tools/build.ts", "tools/image-base.ts", "tools/image.ts"];
+/** Archives that stay in the cache: of the newest checkouts, for going back and forth between them. */
+const KEPT_ARCHIVES = 3;
+
+/**
+ * The image of this checkout as an archive (OCI's format, which docker load, kind and ctr read), from the cache unless something it is made of has changed.
+ * `tag` is the name pods write. Needs root and Debian's buildah and mmdebstrap, which it installs; throws InputError where that can't be.
+ */
+export async function ensureImage({
+  log,
+  tag = DEFAULT_TAG,
+}: {
+  log: (line: string) => void;
+  tag?: string;
+}): Promise<{ archive: string; tag: string }> {
+  const reference = qualifyImageName(tag);
+  const archive = cacheDirectory("image", `${imageKey(reference)}.tar`);
+  if (!existsSync(archive)) {
+    if (process.platform !== "linux" || process.getuid?.() !== 0) {
+      throw new InputError("npm run image needs Linux and root; elsewhere: docker build -f deploy/Dockerfile -t turbo-hipster:dev .");
+    }
+    await ensureDebianPackages(["buildah", "mmdebstrap", "util-linux"], log);
+    const lock = cacheDirectory("image", "lock");
+    await withFileLock(
+      lock,
+      () => log("waiting for another build of the image to end"),
+      async () => {
+        if (!existsSync(archive)) await buildImage(reference, archive, log);
+      },
+    );
+  }
+  // The age of an archive in the cache is the time since its last use.
+  utimesSync(archive, new Date(), new Date());
+  return { archive, tag };
+}
+
+async function buildImage(reference: string, archive: string, log: (line: string) => void): Promise<void> {
+  const started = performance.now();
+  const buildah = await ensureBaseImage(log);
+  log(`building the image ${reference}`);
+  const staging = cacheDirectory("image", "staging");
+  await stage(staging);
+  await buildah(
+    ...["bud", "--layers", "--isolation", "chroot", "--pull-never", "--quiet", "--file", join(ROOT, "deploy", "Dockerfile")],
+    ...["--tag", reference, "--build-context", `package=${join(staging, "package")}`, join(staging, "context")],
+  );
+  rmSync(`${archive}.unfinished`, { force: true });
+  // buildah compresses the layers of such an archive, which takes a while; containerd then loads it in half the time.
+  await buildah("push", "--quiet", reference, `oci-archive:${archive}.unfinished:${reference}`);
+  renameSync(`${archive}.unfinished`, archive);
+  // The layers that the next build can use again stay: they belong to the newest image.
+  await buildah("rmi", "--prune");
+  for (const old of listArchives().slice(KEPT_ARCHIVES)) rmSync(old);
+  log(`built it in ${((performance.now() - started) / 1000).toFixed(1)} s, ${Math.round(statSync(archive).size / 1e6)} MB`);
+}
+
+/** Fills what the Dockerfile's stage `package` would make; the modules are copied again only when the lock file has changed. */
+async function stage(directory: string): Promise<void> {
+  const modules = join(directory, "package", "modules");
+  const keyFile = join(directory, "modules-key");
+  const key = createHash("sha256")
+    .update(readFileSync(join(ROOT, "package-lock.json")))
+    .update(readFileSync(join(ROOT, MODULES_RECIPE)))
+    .digest("hex");
+  if (!existsSync(keyFile) || readFileSync(keyFile, "utf8") !== key) {
+    rmSync(directory, { recursive: true, force: true });
+    stageModules(modules);
+    writeFileSync(keyFile, key);
+  }
+  rmSync(join(directory, "package", "program"), { recursive: true, force: true });
+  await stageProgram(join(directory, "package", "program"));
+  mkdirSync(join(directory, "context"), { recursive: true });
+}
+
+/** The archives in the cache, the last used first. */
+function listArchives(): string[] {
+  const directory = cacheDirectory("image");
+  const archives = readdirSync(directory).filter((entry) => entry.endsWith(".tar"));
+  return archives.map((entry) => join(directory, entry)).sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs);
+}
+
+function imageKey(reference: string): string {
+  const hash = createHash("sha256").update(`${reference}\0${process.version}\0${process.arch}\0`);
+  for (const file of [...INPUTS, ...RECIPES].flatMap((input) => listFiles(join(ROOT, input)))) {
+    hash
+      .update(`${file.slice(ROOT.length)}\0`)
+      .update(readFileSync(file))
+      .update("\0");
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+function listFiles(path: string): string[] {
+  if (!existsSync(path)) return [];
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path)
+    .sort()
+    .flatMap((entry) => listFiles(join(path, entry)));
+}
+
+async function main(): Promise<void> {
+  const { output, tag } = new Command("npm run image --")
+    .description(
+      "Builds the image of this checkout, deploy/Dockerfile, as an archive for npm run cluster -- load, kind load image-archive or ctr.",
+    )
+    .option("--output <file>", "write the archive here as well")
+    .option("--tag <name>", "the image's name", DEFAULT_TAG)
+    .parse()
+    .opts<{ output?: string; tag: string }>();
+  const image = await ensureImage({ log: (line) => console.error(line), tag });
+  const archive = output === undefined ? image.archive : resolve(output);
+  if (archive !== image.archive) copyFileSync(image.archive, archive);
+  console.log(`${image.tag} is in ${archive}; load it with\n  npm run cluster -- load ${archive}`);
+}
+
+if (import.meta.main) {
+  await main().catch((thrown) => {
+    const error = coerceError(thrown);
+    console.error(error instanceof TurboHipsterError ? error.message : error);
+    process.exitCode = 1;
+  });
+}
