@@ -6,11 +6,11 @@ import { KeptJobs } from "./controllers/builds/kept-jobs.ts";
 import { Replicas } from "./controllers/replicas/replicas.ts";
 import { TaskEvents } from "./controllers/test-tasks/task-events.ts";
 import { TemplateReviews } from "./controllers/test-tasks/template-reviews.ts";
-import { type Lane, TestTasks } from "./controllers/test-tasks/test-tasks.ts";
+import { type TaskLane, TestTasks } from "./controllers/test-tasks/test-tasks.ts";
 import { parseDurationMs } from "./core/kubernetes/duration.ts";
-import { managerName } from "./core/kubernetes/labels.ts";
 import { readReadiness } from "./core/task-status/conditions.ts";
 import { MAX_PARAMETERS_BYTES } from "./core/zuul/parameters.ts";
+import { managerName } from "./core/zuul/stop-request.ts";
 import type { WorkerIdentity } from "./core/zuul/work-data.ts";
 import { makeGearmanLink } from "./gearman/worker/gearman-link.ts";
 import { makeSlotPool, type SlotPool } from "./gearman/worker/slot-pool.ts";
@@ -90,7 +90,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     ips: localAddresses(),
   };
   const pool: SlotPool = makeSlotPool({ capacity: config.maxBuilds });
-  let lanes: readonly Lane<SlotPool>[] = [];
+  let lanes: readonly TaskLane<SlotPool>[] = [];
 
   const served = new ServedNamespaces({ namespaces, logger });
   // Before buildObjects tells of its Jobs: they count against its tasks' limits.
@@ -122,6 +122,7 @@ export function makeOperator(options: OperatorOptions): Operator {
   /** Of this replica as the holder; undefined while it is none. */
   let term: { isInformed: boolean } | undefined;
   const roles = {
+    name: replica,
     get isHolder() {
       return replicas.isHolder && term?.isInformed === true;
     },
@@ -130,15 +131,13 @@ export function makeOperator(options: OperatorOptions): Operator {
   const settings = { installation, image: config.image, checkout: config.checkout };
   const builds = new Builds({
     cluster: buildObjects,
-    isServerUp: (address) => link.servers.find(({ server }) => server === address)?.isRegistered ?? true,
+    servers: link,
     findTask: (functionName) => testTasks.find(functionName),
     occupySlot: (taskKey) => testTasks.occupy(taskKey),
     hasRoom: (taskKey) => testTasks.hasRoom(taskKey),
-    handsOutAgain: (address) => link.servers.find(({ server }) => server === address)?.kind !== "geard",
     worker,
     settings,
     buildUrl: (number) => `${publicUrl()}/builds/${number}`,
-    replica,
     replicas: roles,
     resultStyle: config.results,
     keepJobSeconds: Math.ceil(parseDurationMs(config.keepJobs) / 1000),

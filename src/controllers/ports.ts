@@ -1,35 +1,12 @@
 import type { ReviewedObject, TemplateReview } from "../core/job/template-review.ts";
 import type { Job, KubeEvent, Pod } from "../core/kubernetes/objects.ts";
 import type { TestTaskEvent } from "../core/task-status/events.ts";
-
-/** A place in a bounded number of builds; releasing it twice is releasing it once. */
-export interface Slot {
-  release(): void;
-}
-
-/** One Gearman request that a server has assigned to us, as `gearman/` hands it over. */
-export interface Assignment {
-  readonly server: string;
-  readonly functionName: string;
-  readonly unique: string;
-  readonly payload: Uint8Array;
-  /** Its length on the wire; larger than the payload's when that was cut. */
-  readonly payloadBytes: number;
-  /** Reserved before the request was grabbed; the receiver releases it. */
-  readonly slot: Slot;
-  /** Aborts when the link that it came over is gone; whatever is sent after that goes nowhere. */
-  readonly lost: AbortSignal;
-  /** Aborts when nobody has waited for this build for a while, though the link is there. */
-  readonly clientGone: AbortSignal;
-  sendData(json: string): void;
-  sendStatus(numerator: number, denominator: number): void;
-  /** Resolves once the server is known to have read it, or the link was lost before that was known, or nobody waited for it any more. */
-  complete(json: string): Promise<"delivered" | "lost">;
-  fail(): Promise<"delivered" | "lost">;
-}
+import type { TestTask } from "../core/test-task/test-task.ts";
+import type { Verdict } from "../core/verdict/verdict.ts";
+import type { Slot } from "../runtime/slot.ts";
 
 /** How creating a Job went. Anything that may go better later is thrown instead, as an error with `retryable`. */
-export type JobCreation = { kind: "created"; job: Job } | { kind: "exists" } | { kind: "refused"; message: string };
+export type JobCreated = { kind: "created"; job: Job } | { kind: "exists" } | { kind: "refused"; message: string };
 
 export interface AnnotateOptions {
   /** What the Job's `request` annotation must be for the write to take place. */
@@ -37,8 +14,32 @@ export interface AnnotateOptions {
   ttlSecondsAfterFinished?: number;
 }
 
+/** What builds need of the TestTasks. A `taskKey` is `namespace/name`. */
+export interface Tasks {
+  /** The TestTask that serves a function now. */
+  find(functionName: string): TestTask | undefined;
+  /** Counts a build of this TestTask that runs already against its limits. */
+  occupy(taskKey: string): Slot;
+  /** Whether one more request for this TestTask could be taken. */
+  hasRoom(taskKey: string): boolean;
+  /** A build of this TestTask ended as CONFIG_ERROR; `why` is a sentence for whoever keeps the task. */
+  noteRefusal(taskKey: string, why: string): void;
+  /** A build of this TestTask has its verdict. */
+  noteVerdict(taskKey: string, verdict: Verdict): void;
+}
+
+/** What builds need to know of the Gearman servers, each "host:port". */
+export interface Servers {
+  /** Whether we are connected to it; true for one that is configured no more. */
+  isUp(server: string): boolean;
+  /** Whether it hands a request out again whose link was lost; another one fails it, and Zuul asks anew. */
+  handsOutAgain(server: string): boolean;
+}
+
 /** Whose word counts among the replicas of an installation. */
 export interface ReplicaRoles {
+  /** This one's name. */
+  readonly name: string;
   /** Whether this one is the holder: it takes builds, and carries out those that no other replica answers for. */
   readonly isHolder: boolean;
   isAlive(replica: string): boolean;
@@ -49,7 +50,7 @@ export interface ReplicaRoles {
  * Objects that are gone are no error for `annotate`, `delete` and `end`.
  */
 export interface BuildCluster {
-  createJob(job: Job): Promise<JobCreation>;
+  createJob(job: Job): Promise<JobCreated>;
   getJob(namespace: string, name: string): Promise<Job | undefined>;
   /** Past the cache. */
   readPods(namespace: string, jobName: string): Promise<Pod[]>;

@@ -9,7 +9,7 @@ import { type Resource, TEST_TASKS } from "../../src/kube/client/resource.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 import { ensureImage } from "../../tools/image.ts";
-import type { BenchWorld } from "./bench.ts";
+import type { BenchWorld } from "./bench-world.ts";
 
 const NAMESPACES: Resource = { group: "", version: "v1", plural: "namespaces" };
 const CRDS: Resource = { group: "apiextensions.k8s.io", version: "v1", plural: "customresourcedefinitions" };

@@ -1,35 +1,11 @@
 // `npm run bench`: measures this program. Each bench has a file of its own and a line in BENCHES.
 import { Command } from "commander";
 import { coerceError, TurboHipsterError } from "../../src/runtime/errors.ts";
+import type { Bench } from "./bench-world.ts";
 import { gearmanBench } from "./gearman/gearman.ts";
 import { idleBench } from "./idle.ts";
 import { overheadBench } from "./overhead/overhead.ts";
 import { scaleBench } from "./scale/scale.ts";
-
-export interface BenchWorld {
-  /** Aborts when the run is interrupted; a bench then rejects soon, with everything that it started taken down. */
-  signal: AbortSignal;
-  /** Progress, for people. */
-  log(line: string): void;
-}
-
-export interface Bench {
-  name: string;
-  description: string;
-  /** Adds the bench's own options. */
-  configure(command: Command): void;
-  /** `flags` are what commander made of the options. Resolves when everything that it started is gone. */
-  run(flags: Record<string, unknown>, world: BenchWorld): Promise<BenchReport>;
-}
-
-export interface BenchReport {
-  /** What `--json` prints. */
-  json: object;
-  /** The same for people, lines without a final newline. */
-  text: string;
-  /** The figures are out of what is promised: they are printed all the same, and the exit code is 1. */
-  isFailed?: boolean;
-}
 
 const BENCHES: readonly Bench[] = [overheadBench, idleBench, gearmanBench, scaleBench];
 

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { type Child, startChild } from "../support/child-process.ts";
 import { startGearmand } from "../support/gearman/gearmand.ts";
-import type { Bench, BenchReport, BenchWorld } from "./bench.ts";
 import { type ClusterFlags, configureCluster, openBenchCluster } from "./bench-cluster.ts";
+import type { Bench, BenchReport, BenchWorld } from "./bench-world.ts";
 import { readProcessUsage } from "./process-usage.ts";
 import { type PublishedProgram, stagePublishedProgram, startPublishedOperator } from "./published-operator.ts";
 

@@ -1,6 +1,6 @@
-import { parseFunctionName } from "../../core/kubernetes/labels.ts";
 import { decideServedFunctions } from "../../core/test-task/served-functions.ts";
 import { type TestTask, testTaskKey } from "../../core/test-task/test-task.ts";
+import { parseFunctionName } from "../../core/zuul/function-name.ts";
 import type { FunctionLine, WorkerLine } from "../../gearman/client/gearman-admin.ts";
 
 /** The TestTasks of a cluster, or why nothing is known of them. */

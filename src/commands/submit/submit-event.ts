@@ -1,4 +1,4 @@
-import { STEPS } from "../../core/zuul/work-data.ts";
+import { STEPS } from "../../core/observation/steps.ts";
 
 /** Why there is no result; `retry`, `hang` and `unregistered` are what Zuul would do next. */
 export type NoResultReason =

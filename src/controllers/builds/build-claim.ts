@@ -1,7 +1,7 @@
-import { STEPS } from "../../core/zuul/work-data.ts";
+import { STEPS } from "../../core/observation/steps.ts";
+import type { Assignment } from "../../core/zuul/assignment.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import type { Assignment } from "../ports.ts";
 
 /** A build that nobody asks for any more is given up after this long; a requeue or a relaunch comes within seconds. */
 const UNCLAIMED_MS = 120_000;

@@ -1,5 +1,5 @@
-import type { Verdict } from "../../core/verdict/rules.ts";
-import { STEPS } from "../../core/zuul/work-data.ts";
+import { STEPS } from "../../core/observation/steps.ts";
+import type { Verdict } from "../../core/verdict/verdict.ts";
 import type { Clock } from "../../runtime/clock.ts";
 
 /**

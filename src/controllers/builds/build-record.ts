@@ -1,8 +1,8 @@
-import type { RequestRecord } from "../../core/job/manifest.ts";
+import type { RequestRecord } from "../../core/job/record.ts";
 import { type JobRecord, readJobRecord, readRequestRecord } from "../../core/job/record.ts";
 import { CANCELLED_ANNOTATION, DELIVERED_ANNOTATION, REQUEST_ANNOTATION, VERDICT_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
-import type { Verdict } from "../../core/verdict/rules.ts";
+import type { Verdict } from "../../core/verdict/verdict.ts";
 import type { BuildCluster } from "../ports.ts";
 
 /** Tries at a write while the Job's request changes under it. */

@@ -1,7 +1,8 @@
-import type { RequestRecord } from "../../core/job/manifest.ts";
+import type { RequestRecord } from "../../core/job/record.ts";
 import { readJobRecord } from "../../core/job/record.ts";
 import { isAnswer } from "../../core/job/relaunch.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
+import type { BuildLimits } from "../../core/observation/build-limits.ts";
 import {
   type BuildState,
   hasEnded,
@@ -11,22 +12,19 @@ import {
   observeBuild,
   suspendedAfterStart,
 } from "../../core/observation/build-state.ts";
-import { type BuildLimits, decideBuild, mustEndPod } from "../../core/verdict/build-decision.ts";
-import {
-  type EndRequest,
-  endedBeforeStart,
-  infrastructure,
-  type ResultStyle,
-  renderResult,
-  type Verdict,
-} from "../../core/verdict/rules.ts";
-import { renderFinalWorkData, STEPS, stepsDone, type WorkData } from "../../core/zuul/work-data.ts";
+import { STEPS, stepsDone } from "../../core/observation/steps.ts";
+import { decideBuild, mustEndPod } from "../../core/verdict/build-decision.ts";
+import type { EndRequest } from "../../core/verdict/sighting.ts";
+import { endedBeforeStart, infrastructure, type ResultStyle, renderResult, type Verdict } from "../../core/verdict/verdict.ts";
+import type { Assignment } from "../../core/zuul/assignment.ts";
+import { renderFinalWorkData, type WorkData } from "../../core/zuul/work-data.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import type { Slot } from "../../runtime/slot.ts";
 import { earliest, Wakeup } from "../../runtime/wakeup.ts";
-import type { Assignment, BuildCluster, ReplicaRoles, Slot } from "../ports.ts";
+import type { BuildCluster, ReplicaRoles } from "../ports.ts";
 import { BuildClaim } from "./build-claim.ts";
 import { type BuildObserver, PhaseTimer } from "./build-observer.ts";
 import { BuildRecord } from "./build-record.ts";

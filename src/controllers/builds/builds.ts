@@ -1,33 +1,30 @@
 import { randomUUID } from "node:crypto";
 import { type ManifestSettings, renderJob } from "../../core/job/manifest.ts";
+import { buildNumber, isUsableUnique, type RequestIdentity } from "../../core/job/name.ts";
 import { type JobRecord, readJobRecord } from "../../core/job/record.ts";
 import { refuseBuild } from "../../core/job/refusal.ts";
 import { isAnswer, relaunchKey } from "../../core/job/relaunch.ts";
-import {
-  buildNumber,
-  CANCELLED_ANNOTATION,
-  DELIVERED_ANNOTATION,
-  isUsableUnique,
-  parseFunctionName,
-  RELAUNCH_ANNOTATION,
-  type RequestIdentity,
-} from "../../core/kubernetes/labels.ts";
+import { CANCELLED_ANNOTATION, DELIVERED_ANNOTATION, RELAUNCH_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { buildLimits } from "../../core/observation/build-limits.ts";
 import { observeBuild } from "../../core/observation/build-state.ts";
+import { STEPS, stepsDone } from "../../core/observation/steps.ts";
 import { type TestTask, testTaskKey } from "../../core/test-task/test-task.ts";
-import { configuration, type ResultStyle, renderResult, type Verdict } from "../../core/verdict/rules.ts";
+import { configuration, type ResultStyle, renderResult, type Verdict } from "../../core/verdict/verdict.ts";
+import type { Assignment } from "../../core/zuul/assignment.ts";
+import { parseFunctionName } from "../../core/zuul/function-name.ts";
 import { parseParameters, textParameter } from "../../core/zuul/parameters.ts";
 import { parseStopRequest } from "../../core/zuul/stop-request.ts";
-import { renderFinalWorkData, renderWorkData, STEPS, stepsDone, type WorkerIdentity } from "../../core/zuul/work-data.ts";
+import { renderFinalWorkData, renderWorkData, type WorkerIdentity } from "../../core/zuul/work-data.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Service } from "../../runtime/service.ts";
 import { sha256Hex } from "../../runtime/sha256.ts";
+import type { Slot } from "../../runtime/slot.ts";
 import { Wakeup } from "../../runtime/wakeup.ts";
-import type { Assignment, BuildCluster, ReplicaRoles, Slot } from "../ports.ts";
+import type { BuildCluster, ReplicaRoles, Servers } from "../ports.ts";
 import { Build, type BuildReport } from "./build.ts";
 import type { BuildObserver } from "./build-observer.ts";
 import { EarlyStops } from "./early-stops.ts";
@@ -40,22 +37,17 @@ const CACHE_LAG_MS = 60_000;
 
 export interface BuildsOptions {
   cluster: BuildCluster;
-  /** Whether we are connected to this Gearman server ("host:port"); true for one that is configured no more. */
-  isServerUp(server: string): boolean;
+  servers: Servers;
   /** The TestTask that serves a function now. */
   findTask(functionName: string): TestTask | undefined;
   /** Counts a build of this TestTask (`namespace/name`) that runs already against its limits. */
   occupySlot(taskKey: string): Slot;
   /** Whether one more request for this TestTask (`namespace/name`) could be taken. */
   hasRoom(taskKey: string): boolean;
-  /** Whether this Gearman server ("host:port") hands a request out again whose link was lost; another one fails it, and Zuul asks anew. */
-  handsOutAgain(server: string): boolean;
   worker: WorkerIdentity;
   settings: ManifestSettings;
   /** Where people can look at a build. */
   buildUrl(number: string): string;
-  /** This one's name. */
-  replica: string;
   replicas: ReplicaRoles;
   resultStyle: ResultStyle;
   keepJobSeconds: number;
@@ -276,14 +268,14 @@ export class Builds implements Service {
 
   #assign(assignment: Assignment): void {
     const { functionName, server, payload } = assignment;
-    const { findTask, settings, replica, clock, logger } = this.#options;
+    const { findTask, settings, replicas, clock, logger } = this.#options;
     const unique = isUsableUnique(assignment.unique) ? assignment.unique : randomUUID();
     const task = findTask(functionName);
     const number = buildNumber(task?.metadata.name ?? "refused", { server, functionName, unique }, sha256Hex);
 
     const parsed = parseParameters(payload, assignment.payloadBytes);
     const logPath = (parsed.ok && textParameter(parsed.parameters, "LOG_PATH")) || null;
-    const request = { server, unique, number, logPath, replica, since: clock.now().toISOString() };
+    const request = { server, unique, number, logPath, replica: replicas.name, since: clock.now().toISOString() };
 
     const known = this.#byRequest.get(requestKey({ server, functionName, unique }));
     if (known) {
@@ -396,7 +388,7 @@ export class Builds implements Service {
     claim?: (build: Build) => void,
   ): Build {
     const isAdopted = claim === undefined;
-    const { cluster, observer, clock, logger, resultStyle, keepJobSeconds, hasRoom, handsOutAgain } = this.#options;
+    const { cluster, observer, clock, logger, resultStyle, keepJobSeconds, hasRoom, servers } = this.#options;
     const key = job.metadata.annotations?.[RELAUNCH_ANNOTATION];
     const onPlaced = () => this.#countPending(-1);
     this.#countPending(1);
@@ -404,9 +396,9 @@ export class Builds implements Service {
     const nodeLabel = parseFunctionName(functionName)?.nodeLabel;
     const nodeLabels = nodeLabel === undefined ? [] : [nodeLabel];
     const build = new Build({
-      isServerUp: this.#options.isServerUp,
-      mayBeAskedLater: (server) => !hasRoom(taskKey) && (key !== undefined || handsOutAgain(server)),
-      replica: this.#options.replica,
+      isServerUp: servers.isUp,
+      mayBeAskedLater: (server) => !hasRoom(taskKey) && (key !== undefined || servers.handsOutAgain(server)),
+      replica: this.#options.replicas.name,
       replicas: this.#options.replicas,
       rush: this.#rush,
       job,

@@ -1,6 +1,6 @@
 import { isSameBuild } from "../../core/job/record.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
-import { configuration, infrastructure, type Verdict } from "../../core/verdict/rules.ts";
+import { configuration, infrastructure, type Verdict } from "../../core/verdict/verdict.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import { coerceError, TurboHipsterError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";

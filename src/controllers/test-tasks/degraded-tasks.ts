@@ -1,5 +1,5 @@
 import { type Degradation, decideDegradation, noteBuildEnd } from "../../core/task-status/degradation.ts";
-import type { Verdict } from "../../core/verdict/rules.ts";
+import type { Verdict } from "../../core/verdict/verdict.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 

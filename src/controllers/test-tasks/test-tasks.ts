@@ -1,17 +1,18 @@
 import type { TemplateReview } from "../../core/job/template-review.ts";
 import type { KubeObject } from "../../core/kubernetes/objects.ts";
-import { renderTestTaskStatus, type ServerState } from "../../core/task-status/conditions.ts";
+import { renderTestTaskStatus, type ServerRegistration } from "../../core/task-status/conditions.ts";
 import type { TestTaskEvent } from "../../core/task-status/events.ts";
 import type { TestTaskStatus } from "../../core/test-task/schema/status.ts";
 import { decideServedFunctions, type ServedFunctions } from "../../core/test-task/served-functions.ts";
 import { parseTestTask, type TestTask, type TestTaskParseResult, testTaskKey } from "../../core/test-task/test-task.ts";
-import type { Verdict } from "../../core/verdict/rules.ts";
+import type { Verdict } from "../../core/verdict/verdict.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Service } from "../../runtime/service.ts";
+import type { Slot } from "../../runtime/slot.ts";
 import { earliest, Wakeup } from "../../runtime/wakeup.ts";
-import type { EventTarget, Slot } from "../ports.ts";
+import type { EventTarget } from "../ports.ts";
 import { DegradedTasks } from "./degraded-tasks.ts";
 import { KeptNames, type NameStore } from "./kept-names.ts";
 import { STATUS_INTERVAL_MS, TestTaskStatuses } from "./test-task-statuses.ts";
@@ -34,7 +35,7 @@ export interface Pool {
   setPaused(isPaused: boolean): void;
 }
 
-export interface Lane<P extends Pool> {
+export interface TaskLane<P extends Pool> {
   name: string;
   functions: readonly string[];
   slots: P;
@@ -60,8 +61,8 @@ export interface TestTasksOptions<P extends Pool> {
   pool: P;
   makePool(capacity: number, parent?: P): P;
   /** Called with all that Gearman must know whenever that has changed. */
-  onRegistrations(registrations: { functions: string[]; lanes: Lane<P>[] }): void;
-  servers(): readonly ServerState[];
+  onRegistrations(registrations: { functions: string[]; lanes: TaskLane<P>[] }): void;
+  servers(): readonly ServerRegistration[];
   /** Whether this replica takes builds and tells of the tasks; any other only keeps their functions registered. */
   isHolder(): boolean;
   builds: {
@@ -233,10 +234,10 @@ export class TestTasks<P extends Pool> implements Service {
    * nobody takes their builds. Functions that lost their TestTask are answered with a sentence, once all namespaces are known to have none for
    * them.
    */
-  #lanes(): Lane<P>[] {
+  #lanes(): TaskLane<P>[] {
     const { pool, namespaces } = this.#options;
     const shared: string[] = [];
-    const lanes: Lane<P>[] = [];
+    const lanes: TaskLane<P>[] = [];
     for (const [key, task] of this.#tasks) {
       const functions = this.#served.byTask.get(key)?.functions ?? [];
       const { maxConcurrent, suspend } = task.spec;

@@ -5,7 +5,6 @@ import {
   MANAGED_BY,
   MANAGED_BY_LABEL,
   PARAMETERS_ANNOTATION,
-  parseFunctionName,
   RELAUNCH_ANNOTATION,
   REQUEST_ANNOTATION,
   TASK_LABEL,
@@ -15,20 +14,11 @@ import type { Container, EnvVar, Job, PodSpec, PodTemplate, VolumeMount } from "
 import { buildLimits, CHECKOUT_TIMEOUT } from "../observation/build-limits.ts";
 import { judgedContainer } from "../observation/pod-facts.ts";
 import type { TestTask, TestTaskNodeLabel, TestTaskSpec } from "../test-task/test-task.ts";
+import { parseFunctionName } from "../zuul/function-name.ts";
 import { escapeExpansion, type Parameters, parameterEnvironment } from "../zuul/parameters.ts";
 import { renderPodSecurity, withContainerSecurity } from "./pod-security.ts";
+import type { RequestRecord } from "./record.ts";
 import { renderService } from "./service-container.ts";
-
-/** Whose request a Job answers; on the Job as the `request` annotation. */
-export interface RequestRecord {
-  server: string;
-  unique: string;
-  number: string;
-  logPath: string | null;
-  /** The replica that answers, and since when (RFC 3339); null when it gave that up. */
-  replica: string | null;
-  since: string;
-}
 
 /** What the manifest needs of the configuration. */
 export interface ManifestSettings {

@@ -13,9 +13,19 @@ import {
   VERDICT_ANNOTATION,
 } from "../kubernetes/labels.ts";
 import type { Job } from "../kubernetes/objects.ts";
-import type { Verdict } from "../verdict/rules.ts";
+import type { Verdict } from "../verdict/verdict.ts";
 import { failureText } from "../zuul/result-text.ts";
-import type { RequestRecord } from "./manifest.ts";
+
+/** Whose request a Job answers; on the Job as the `request` annotation. */
+export interface RequestRecord {
+  server: string;
+  unique: string;
+  number: string;
+  logPath: string | null;
+  /** The replica that answers, and since when (RFC 3339); null when it gave that up. */
+  replica: string | null;
+  since: string;
+}
 
 /** What a Job of ours says about its build: all that an operator needs to go on with it. Anyone with access may have edited it. */
 export interface JobRecord {

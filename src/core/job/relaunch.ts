@@ -1,5 +1,5 @@
 import type { TestTask } from "../test-task/test-task.ts";
-import type { Verdict } from "../verdict/rules.ts";
+import type { Verdict } from "../verdict/verdict.ts";
 import { type Parameters, textParameter } from "../zuul/parameters.ts";
 
 /**

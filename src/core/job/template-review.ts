@@ -1,6 +1,6 @@
 import type { Job, Pod } from "../kubernetes/objects.ts";
-import { compareQuantities } from "../kubernetes/quantity.ts";
 import type { TestTask } from "../test-task/test-task.ts";
+import { renderFunctionName } from "../zuul/function-name.ts";
 import { parseParameters } from "../zuul/parameters.ts";
 import { type ManifestSettings, renderJob } from "./manifest.ts";
 
@@ -20,8 +20,11 @@ export type ReviewedObject = { kind: "Job"; object: Job; of: string } | { kind: 
  */
 export function renderReviewedObjects(task: TestTask, settings: ManifestSettings): ReviewedObject[] {
   const [job = ""] = task.spec.jobs;
-  const plain = renderExample(task, settings, `build:${job}`);
-  const labels = (task.spec.nodeLabels ?? []).map(({ name }) => ({ name, job: renderExample(task, settings, `build:${job}:${name}`) }));
+  const plain = renderExample(task, settings, renderFunctionName(job));
+  const labels = (task.spec.nodeLabels ?? []).map(({ name }) => ({
+    name,
+    job: renderExample(task, settings, renderFunctionName(job, name)),
+  }));
   return [
     { kind: "Job", object: plain, of: "" },
     { kind: "Pod", object: podOf(plain), of: "" },
@@ -45,25 +48,4 @@ function podOf({ metadata, spec }: Job): Pod {
     metadata: { name: metadata.name, ...(metadata.namespace ? { namespace: metadata.namespace } : {}), ...spec?.template.metadata },
     ...(spec ? { spec: spec.template.spec } : {}),
   };
-}
-
-/**
- * True for a refusal by a quota that is merely used up; false for one that no emptying of the namespace would help: more is requested
- * than the quota's limit. The words are those of the API server's ResourceQuota plugin.
- */
-export function isQuotaFull(message: string): boolean {
-  const match = /exceeded quota: [^,]+, requested: ([^ ]*), used: ([^ ]*), limited: ([^ ]*)/.exec(message);
-  if (!match) return false;
-  const requested = parseAmounts(match[1] ?? "");
-  const limited = parseAmounts(match[3] ?? "");
-  return [...requested].every(([resource, amount]) => compareQuantities(amount, limited.get(resource) ?? amount) <= 0);
-}
-
-function parseAmounts(text: string): Map<string, string> {
-  return new Map(
-    text.split(",").flatMap((entry) => {
-      const separator = entry.lastIndexOf("=");
-      return separator < 0 ? [] : [[entry.slice(0, separator), entry.slice(separator + 1)] as const];
-    }),
-  );
 }

@@ -1,4 +1,4 @@
-/** Labels and annotations of the objects the operator makes, and how a build gets its number. */
+/** Labels and annotations of the objects the operator makes, and what selects them. */
 
 const PREFIX = "turbo-hipster.io";
 
@@ -42,46 +42,4 @@ export function unrecordedSelectors(now: Date): string[] {
 /** Selects what an installation made. */
 export function installationSelector(installation: string): string {
   return `${MANAGED_BY_LABEL}=${MANAGED_BY},${INSTALLATION_LABEL}=${installation}`;
-}
-
-/** The manager name that Zuul sends `stop:` to; it belongs to the installation, so that any replica may answer. */
-export function managerName(installation: string): string {
-  return `turbo-hipster-${installation}`;
-}
-
-const FUNCTION_PREFIX = "build:";
-
-/** `build:<job>` or `build:<job>:<node label>` (Zuul's `zuul/launcher/gearman.py`) taken apart; undefined for any other function. */
-export function parseFunctionName(functionName: string): { jobName: string; nodeLabel?: string } | undefined {
-  if (!functionName.startsWith(FUNCTION_PREFIX)) return undefined;
-  const [jobName = "", ...rest] = functionName.slice(FUNCTION_PREFIX.length).split(":");
-  if (jobName === "") return undefined;
-  return rest.length === 0 ? { jobName } : { jobName, nodeLabel: rest.join(":") };
-}
-
-/** What makes a Gearman request the one it is. A server that loses its worker hands the same three out again. */
-export interface RequestIdentity {
-  server: string;
-  functionName: string;
-  unique: string;
-}
-
-/**
- * A build's number, which is its Job's name: the TestTask's name and 64 bits of hash over the request's identity. Equal requests get
- * equal numbers, so that the API server refuses to run one twice.
- */
-export function buildNumber(
-  taskName: string,
-  { server, functionName, unique }: RequestIdentity,
-  sha256Hex: (text: string) => string,
-): string {
-  return `${taskName}-${sha256Hex(JSON.stringify([server, functionName, unique])).slice(0, 16)}`;
-}
-
-/** gearmand cuts a unique at 64 bytes; longer ones, and those that servers treat as "none", do not tell requests apart. */
-const MAX_UNIQUE_LENGTH = 64;
-
-/** True when `unique` names one request; else the build gets an id of ours (gearmand coalesces `-` by payload and never ""). */
-export function isUsableUnique(unique: string): boolean {
-  return unique !== "" && unique !== "-" && unique.length <= MAX_UNIQUE_LENGTH && /^[\x21-\x7e]+$/.test(unique);
 }

@@ -1,6 +1,6 @@
-import { isQuotaFull } from "../job/template-review.ts";
 import { ownDiskLimit } from "../kubernetes/disk-limit.ts";
 import type { KubeEvent } from "../kubernetes/objects.ts";
+import { isQuotaFull } from "../kubernetes/quota.ts";
 import type { BuildState, WaitingContainer } from "./build-state.ts";
 
 /** Why a build waits, where that is more than a matter of time. */

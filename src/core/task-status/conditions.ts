@@ -26,7 +26,7 @@ export const REASONS = {
 } as const;
 
 /** What a Gearman server says of us. */
-export interface ServerState {
+export interface ServerRegistration {
   server: string;
   isRegistered: boolean;
 }
@@ -38,7 +38,7 @@ export interface StatusFacts {
   functions: TaskFunctions;
   /** What the API server said of this generation's Job and pods; undefined before it did. */
   review: TemplateReview | undefined;
-  servers: readonly ServerState[];
+  servers: readonly ServerRegistration[];
   active: number;
   lastBuild: TestTaskStatus["lastBuild"];
   /** Set while the task is taken slowly: how many builds in a row could not be carried out, and why the last one. */

@@ -1,4 +1,5 @@
-import { findRule, type Verdict } from "../verdict/rules.ts";
+import { findRule } from "../verdict/rules.ts";
+import type { Verdict } from "../verdict/verdict.ts";
 
 /** Builds of one task that could not be carried out, one after another, for reasons that the next one would meet as well. */
 export interface Degradation {

@@ -1,3 +1,4 @@
+import { renderFunctionName } from "../zuul/function-name.ts";
 import { type TestTask, testTaskKey } from "./test-task.ts";
 
 /** What answers a Gearman function. */
@@ -46,8 +47,8 @@ export function decideServedFunctions(tasks: readonly TestTask[]): ServedFunctio
 /** All functions that a task names: `build:<job>` and `build:<job>:<node label>`. Never two alike: job names have no colon. */
 export function namedFunctions({ spec }: TestTask): { name: string; served: Omit<ServedFunction, "task"> }[] {
   return spec.jobs.flatMap((job) => [
-    { name: `build:${job}`, served: { job } },
-    ...(spec.nodeLabels ?? []).map((label) => ({ name: `build:${job}:${label.name}`, served: { job, nodeLabel: label.name } })),
+    { name: renderFunctionName(job), served: { job } },
+    ...(spec.nodeLabels ?? []).map((label) => ({ name: renderFunctionName(job, label.name), served: { job, nodeLabel: label.name } })),
   ]);
 }
 

@@ -1,22 +1,9 @@
+import type { BuildLimits } from "../observation/build-limits.ts";
 import { type BuildState, hasStarted } from "../observation/build-state.ts";
 import { eventsWanted, type WaitingTrouble } from "../observation/waiting-trouble.ts";
-import { findRule, judge, type Verdict } from "./rules.ts";
+import { findRule } from "./rules.ts";
 import { type EndRequest, recheckMs, type Sighting } from "./sighting.ts";
-
-/** Limits of one build, in milliseconds; undefined is no limit. */
-export interface BuildLimits {
-  /** From the Job's creation until it has a pod. */
-  podMs: number;
-  /** From the pod's creation until a node has it. */
-  scheduleMs: number | undefined;
-  /** From when the kubelet took the pod until the test's container runs: pulling and init containers. */
-  pullMs: number;
-  /** What the checkout may take beside that, where there is one. */
-  checkoutMs: number;
-  runMs: number;
-  /** The run limit as the task wrote it, for people. */
-  run: string;
-}
+import { judge, type Verdict } from "./verdict.ts";
 
 export interface BuildFacts {
   state: BuildState;

@@ -3,13 +3,10 @@ import { ownDiskLimit } from "../kubernetes/disk-limit.ts";
 import { startFailure } from "../kubernetes/start-failure.ts";
 import { cleanResultText, failureText } from "../zuul/result-text.ts";
 import {
-  type Evidence,
   endOf,
   exitEvidence,
   type Finding,
   isUntouched,
-  mayTellMore,
-  podEvidence,
   ranMs,
   type Sighting,
   whenCheckoutFailed,
@@ -22,32 +19,19 @@ import {
   whenPod,
   whenRefusedByNode,
   whenTroubled,
-  withEvidence,
 } from "./sighting.ts";
-
-export type { EndRequest } from "./sighting.ts";
 
 export type VerdictClass = "success" | "failure" | "cancelled" | "infrastructure" | "configuration";
 
-/**
- * What a finished build means. `result` is what Zuul gets; null tells it "not the change's fault, run it again" (up to the job's
- * `attempts`). `rule` names the row that decided, `message` says it in a sentence, `evidence` holds what was seen.
- */
-export interface Verdict {
-  result: string | null;
-  class: VerdictClass;
-  rule: string;
-  message: string;
-  evidence?: Evidence;
-}
-
-interface VerdictRule {
+export interface VerdictRule {
   id: string;
   class: VerdictClass;
   /** What was seen, for the documentation. */
   seen: string;
   /** The result text as it is, or looks; null: none. */
   result: string | null;
+  /** The result is this word, whatever was found. */
+  token?: string;
   /** What is kept in the Job's annotation beside rule and sentence. */
   keeps: string;
   /** Told by what is seen of Job and pod; rules without it are told by whoever refuses or gives up a build before there is any. */
@@ -92,6 +76,7 @@ export const VERDICT_RULES = [
     class: "failure",
     seen: "The test ran longer than `timeouts.run`; waiting, pulling and checkout do not count.",
     result: "TIMED_OUT",
+    token: "TIMED_OUT",
     keeps: POD,
     find: (sighting) =>
       whenEndedBy("run-timeout", ({ limits }) => `the test ran longer than ${limits.run}`)(sighting) ??
@@ -559,79 +544,11 @@ export const VERDICT_RULES = [
 
 export type RuleId = (typeof VERDICT_RULES)[number]["id"];
 
-/**
- * Judges a build by what is seen of it, the only place where results come from. Returns undefined while nothing can be said yet, and for a
- * build whose Job is not there at all.
- */
-export function judge(sighting: Sighting): Verdict | undefined {
-  if (mayTellMore(sighting)) return undefined;
-  for (const rule of VERDICT_RULES as readonly VerdictRule[]) {
-    const finding = rule.find?.(sighting);
-    if (finding) return makeVerdict(rule, { ...finding, ...withEvidence({ ...podEvidence(sighting), ...finding.evidence }) });
-  }
-  return undefined;
-}
-
-/** A build that never had a Job, because its request or its task does not allow one. */
-export function configuration(rule: RuleId, why: string): Verdict {
-  return makeVerdict(ruleOf(rule), { sentence: why });
-}
-
-/** Not the change's fault: Zuul runs it again. */
-export function infrastructure(rule: RuleId, message: string): Verdict {
-  return makeVerdict(ruleOf(rule), { sentence: message });
-}
-
-/** Its end was asked for before there was anything to end. */
-export function endedBeforeStart(end: "stop" | "unclaimed"): Verdict {
-  return end === "stop"
-    ? makeVerdict(ruleOf("stopped"), { sentence: "Zuul asked to stop it" })
-    : infrastructure("unclaimed", "no Gearman server asked for it any more");
-}
-
 /** The row of the table; rules of verdicts that another version wrote may be unknown. */
 export function findRule(id: string): VerdictRule | undefined {
   return VERDICT_RULES.find((rule) => rule.id === id);
 }
 
-function ruleOf(id: RuleId): VerdictRule {
+export function ruleOf(id: RuleId): VerdictRule {
   return findRule(id) as VerdictRule;
-}
-
-function makeVerdict(rule: VerdictRule, { sentence, result, evidence }: Finding): Verdict {
-  return { result: resultOf(rule, result ?? sentence), class: rule.class, rule: rule.id, message: sentence, ...withEvidence(evidence) };
-}
-
-function resultOf(rule: VerdictRule, text: string): string | null {
-  switch (rule.class) {
-    case "infrastructure":
-      return null;
-    case "configuration":
-      return failureText(`CONFIG_ERROR - ${text}`);
-    case "success":
-    case "cancelled":
-      return rule.result;
-    case "failure":
-      return rule.id === "run-timeout" ? rule.result : failureText(text);
-  }
-}
-
-/** `text` sends the sentences, `token` one word of ours for each. */
-export type ResultStyle = "text" | "token";
-
-/** The `result` for Zuul in the style that the configuration asks for. */
-export function renderResult(verdict: Verdict, style: ResultStyle): string | null {
-  if (verdict.result === null || style === "text") return verdict.result;
-  switch (verdict.class) {
-    case "success":
-      return "SUCCESS";
-    case "cancelled":
-      return "ABORTED";
-    case "configuration":
-      return "CONFIG_ERROR";
-    case "failure":
-      return verdict.rule === "run-timeout" ? "TIMED_OUT" : "FAILURE";
-    case "infrastructure":
-      return null;
-  }
 }

@@ -1,3 +1,5 @@
+import { renderFunctionName } from "./function-name.ts";
+
 /** What a build is for; Zuul sends other parameters for each (`zuul/launcher/gearman.py` of Zuul 2.6, `launch`). */
 export type ZuulItem =
   /** A change under review. `ref` is the whole name, `refs/zuul/<branch>/Z<32 hex digits>`; a commit that Zuul's merger never named is null. */
@@ -84,7 +86,7 @@ function baseLogPath(item: ZuulItem): string {
 /** The Gearman function that Zuul asks for: a parameter-function that sets ZUUL_NODE chooses the node label. */
 export function zuulFunctionName(jobName: string, parameters: Readonly<Record<string, unknown>>): string {
   const node = Object.hasOwn(parameters, "ZUUL_NODE") ? parameters.ZUUL_NODE : undefined;
-  return node === undefined ? `build:${jobName}` : `build:${jobName}:${node}`;
+  return renderFunctionName(jobName, node === undefined ? undefined : String(node));
 }
 
 /** JSON as Python's `json.dumps` writes it: ASCII alone, so that its length on the wire is Zuul's. */

@@ -1,3 +1,8 @@
+/** The manager name that Zuul sends `stop:` to; it belongs to the installation, so that any replica may answer. */
+export function managerName(installation: string): string {
+  return `turbo-hipster-${installation}`;
+}
+
 const MAX_NUMBER_LENGTH = 253;
 
 /**

@@ -1,5 +1,3 @@
-import type { BuildState } from "../observation/build-state.ts";
-
 /** Who answers, as Zuul shows it beside a build (`worker_*`). */
 export interface WorkerIdentity {
   manager: string;
@@ -61,27 +59,4 @@ export function renderFinalWorkData(
     ...(end.node === undefined ? {} : { node_name: end.node }),
     node_labels: end.nodeLabels,
   };
-}
-
-/** WORK_STATUS counts the steps of a build's life. */
-export const STEPS = ["accepted", "created", "scheduled", "preparing", "running", "ended"] as const;
-
-/** How many of `STEPS` lie behind a build in this state. */
-export function stepsDone(state: BuildState): number {
-  switch (state.kind) {
-    case "absent":
-      return 0;
-    case "suspended":
-    case "queued":
-    case "unscheduled":
-      return 1;
-    case "preparing":
-      return state.pod.isStarted ? 3 : 2;
-    case "running":
-      return 4;
-    case "exited":
-    case "not-started":
-    case "lost":
-      return 5;
-  }
 }

@@ -1,44 +1,9 @@
+import type { Assignment, Delivery } from "../../core/zuul/assignment.ts";
+import type { Slot } from "../../runtime/slot.ts";
 import { decodeText, encodePacket } from "../wire/codec.ts";
 import type { OpenConnection } from "../wire/connection.ts";
 import { protocolViolation } from "../wire/gearman-error.ts";
 import { PACKET, type PacketType, renderPacketName } from "../wire/packet.ts";
-import type { Slot } from "./slot-pool.ts";
-
-export type Delivery = "delivered" | "lost";
-
-/** One Gearman request that a server has assigned to us. */
-export interface Assignment {
-  /** "host:port" as configured. */
-  readonly server: string;
-  /** For log lines only: it means nothing once `lost` has aborted, and another server or a restarted one uses it again. */
-  readonly handle: string;
-  /** e.g. `build:gate-nova`. */
-  readonly functionName: string;
-  /** As received, UTF-8 where it is UTF-8, else one character per byte. May be empty, "-" or very long. */
-  readonly unique: string;
-  /** As received; only the beginning of it when it was above the link's limit. */
-  readonly payload: Buffer;
-  /** The payload's length on the wire; larger than `payload.length` when the payload was cut. */
-  readonly payloadBytes: number;
-  /** Reserved before the server was asked; the receiver owns it and must release it. */
-  readonly slot: Slot;
-  /** Aborts when the link it came over is gone, or has been told so already: nothing can be sent any more. */
-  readonly lost: AbortSignal;
-  /** Aborts when the link lives and nobody has waited for this build for `clientGoneAfterMs`, as far as the server tells. */
-  readonly clientGone: AbortSignal;
-  /** WORK_DATA. Nothing happens after the end or when lost. Leaves before the event loop goes on. */
-  sendData(json: string): void;
-  /** WORK_STATUS; likewise. */
-  sendStatus(numerator: number, denominator: number): void;
-  /**
-   * WORK_COMPLETE, then a question on the same stream: "delivered" when its answer has come back, which proves that the server has read the
-   * end; "lost" when the link went first, and then the server may or may not have it. Never rejects. The first end counts: a second call
-   * sends nothing and gives the first one's outcome.
-   */
-  complete(json: string): Promise<Delivery>;
-  /** WORK_FAIL, with the same proof. */
-  fail(): Promise<Delivery>;
-}
 
 /** The fields of JOB_ASSIGN_UNIQ and JOB_ASSIGN. */
 export interface AssignedJob {

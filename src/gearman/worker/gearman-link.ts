@@ -1,3 +1,4 @@
+import type { Assignment } from "../../core/zuul/assignment.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError, InputError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
@@ -5,23 +6,9 @@ import type { Service } from "../../runtime/service.ts";
 import type { ConnectionTimes } from "../wire/connection.ts";
 import { GearmanError } from "../wire/gearman-error.ts";
 import { parseServerAddress } from "../wire/server-address.ts";
-import type { Assignment } from "./assignment.ts";
 import type { ServerKind } from "./registrar.ts";
+import type { Registrations } from "./registrations.ts";
 import { ServerLink } from "./server-link.ts";
-import type { SlotPool } from "./slot-pool.ts";
-
-/** One connection's worth of functions, on every server; `slots` is shared by its connections to all servers. */
-export interface LaneSpec {
-  readonly name: string;
-  readonly functions: readonly string[];
-  readonly slots: SlotPool;
-}
-
-export interface Registrations {
-  /** All that must be in `status`, with or without a lane that serves it. Functions of lanes are added to it. */
-  readonly functions: readonly string[];
-  readonly lanes: readonly LaneSpec[];
-}
 
 export interface GearmanLinkOptions {
   /** "host:port", at least one, each once. */
@@ -71,6 +58,10 @@ export interface GearmanLink extends Service {
   /** For draining, for good: stays connected and registered, keeps answering `stop:`, asks for no more builds. */
   stopGrabbing(): void;
   readonly servers: readonly ServerState[];
+  /** Whether this server ("host:port") knows all functions; true for one that is configured no more. */
+  isUp(server: string): boolean;
+  /** Whether this server hands a request out again whose link was lost; geard fails it, and Zuul asks anew. */
+  handsOutAgain(server: string): boolean;
   /** Called when something in `servers` has changed. Returns what unsubscribes. */
   onChange(listener: () => void): () => void;
 }
@@ -111,6 +102,8 @@ export function makeGearmanLink(options: GearmanLinkOptions): GearmanLink {
     get servers() {
       return links.map(describeState);
     },
+    isUp: (address) => links.find(({ server }) => server === address)?.isRegistered ?? true,
+    handsOutAgain: (address) => links.find(({ server }) => server === address)?.kind !== "geard",
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

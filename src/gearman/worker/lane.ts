@@ -1,14 +1,16 @@
+import type { Assignment } from "../../core/zuul/assignment.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import type { Slot } from "../../runtime/slot.ts";
 import { decodeText, encodePacket, splitFields } from "../wire/codec.ts";
 import type { OpenConnection } from "../wire/connection.ts";
 import { GearmanError, protocolViolation } from "../wire/gearman-error.ts";
 import { PACKET, type PacketType } from "../wire/packet.ts";
-import { type AssignedJob, type Assignment, LiveAssignment, parseAssignedJob, type SendEnd } from "./assignment.ts";
+import { type AssignedJob, LiveAssignment, parseAssignedJob, type SendEnd } from "./assignment.ts";
 import { ClientWatch } from "./client-watch.ts";
 import type { Role } from "./connector.ts";
-import type { Slot, SlotPool } from "./slot-pool.ts";
+import type { SlotPool } from "./slot-pool.ts";
 
 const GRAB = encodePacket(PACKET.GRAB_JOB_UNIQ);
 const PRE_SLEEP = encodePacket(PACKET.PRE_SLEEP);

@@ -1,14 +1,14 @@
+import type { Assignment } from "../../core/zuul/assignment.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { ConnectionTimes } from "../wire/connection.ts";
 import type { GearmanError } from "../wire/gearman-error.ts";
-import type { Assignment } from "./assignment.ts";
 import { Connector, type Role } from "./connector.ts";
-import type { LaneSpec } from "./gearman-link.ts";
 import { Lane } from "./lane.ts";
 import { Registrar, type ServerKind } from "./registrar.ts";
-import { Manager } from "./stop-listener.ts";
+import type { LaneSpec } from "./registrations.ts";
+import { StopListener } from "./stop-listener.ts";
 
 export interface ServerLinkOptions {
   readonly server: string;
@@ -54,7 +54,7 @@ export class ServerLink {
     });
     this.#registrar = new Registrar({ clientId: `${clientId}/registrar`, onChange: () => this.#takeRegistrarChange() });
     this.#connector.add(this.#registrar);
-    this.#connector.add(new Manager({ server, clientId: `${clientId}/manager`, managerName, logger, onStop }));
+    this.#connector.add(new StopListener({ server, clientId: `${clientId}/manager`, managerName, logger, onStop }));
   }
 
   get isConnected(): boolean {

@@ -1,8 +1,4 @@
-/** The right to have one build; whoever holds it must release it once. */
-export interface Slot {
-  /** Idempotent. */
-  release(): void;
-}
+import type { Slot } from "../../runtime/slot.ts";
 
 /** Counts how many builds there may be, for one TestTask or for the whole installation. In memory only, everything synchronous. */
 export interface SlotPool {

@@ -10,7 +10,7 @@ import type { Role } from "./connector.ts";
 const GRAB = encodePacket(PACKET.GRAB_JOB_UNIQ);
 const PRE_SLEEP = encodePacket(PACKET.PRE_SLEEP);
 
-export interface ManagerOptions {
+export interface StopListenerOptions {
   readonly server: string;
   readonly clientId: string;
   /** `stop:<managerName>` is what Zuul asks for. */
@@ -23,17 +23,17 @@ export interface ManagerOptions {
  * The connection that takes Zuul's `stop:` requests. It is always asking for one: a GRAB cannot name a function, so on a lane a stop would
  * wait behind builds until there is a free slot.
  */
-export class Manager implements Role {
+export class StopListener implements Role {
   readonly name = "manager";
   readonly wantsConnection = true;
   readonly payloadLimitBytes = 64 * 1024;
-  readonly #options: ManagerOptions;
+  readonly #options: StopListenerOptions;
   readonly #functionName: string;
   #connection: OpenConnection | undefined;
   #isGrabbing: boolean = false;
   #isAsleep: boolean = false;
 
-  constructor(options: ManagerOptions) {
+  constructor(options: StopListenerOptions) {
     this.#options = options;
     this.#functionName = `stop:${options.managerName}`;
   }

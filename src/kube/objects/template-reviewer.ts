@@ -1,4 +1,5 @@
-import { isQuotaFull, type ReviewedObject, type TemplateReview } from "../../core/job/template-review.ts";
+import type { ReviewedObject, TemplateReview } from "../../core/job/template-review.ts";
+import { isQuotaFull } from "../../core/kubernetes/quota.ts";
 import type { KubeClient } from "../client/kube-client.ts";
 import { isAlreadyExists } from "../client/kube-error.ts";
 import { isObjectRefused, renderRefusal } from "../client/refusal.ts";

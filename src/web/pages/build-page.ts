@@ -1,4 +1,4 @@
-import type { Verdict } from "../../core/verdict/rules.ts";
+import type { Verdict } from "../../core/verdict/verdict.ts";
 import type { Answer } from "../server.ts";
 
 export interface BuildView {

@@ -1,5 +1,5 @@
 import type { GearmanServerKind } from "../../support/gearman/gearman-server.ts";
-import type { Bench, BenchReport, BenchWorld } from "../bench.ts";
+import type { Bench, BenchReport, BenchWorld } from "../bench-world.ts";
 import { quantile } from "../overhead/overhead-summary.ts";
 import { openBuildsBench } from "./gearman-builds.ts";
 import { type CodecRates, measureCodec } from "./gearman-codec.ts";

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { RECORDED_LABEL } from "../../../src/core/kubernetes/labels.ts";
 import type { Job, Pod, PodTemplate } from "../../../src/core/kubernetes/objects.ts";
+import { STEPS } from "../../../src/core/observation/steps.ts";
 import { renderZuulParameters, renderZuulPayload } from "../../../src/core/zuul/launch-parameters.ts";
-import { STEPS } from "../../../src/core/zuul/work-data.ts";
 import type { GearmanClient } from "../../../src/gearman/client/gearman-client.ts";
 import type { KubeClient } from "../../../src/kube/client/kube-client.ts";
 import { isNotFound } from "../../../src/kube/client/kube-error.ts";

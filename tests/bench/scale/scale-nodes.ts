@@ -8,7 +8,7 @@ import type { Condition, KubeObject } from "../../../src/core/kubernetes/objects
 import type { KubeClient } from "../../../src/kube/client/kube-client.ts";
 import type { Resource } from "../../../src/kube/client/resource.ts";
 import { startChild } from "../../support/child-process.ts";
-import type { BenchWorld } from "../bench.ts";
+import type { BenchWorld } from "../bench-world.ts";
 
 const NODES: Resource = { group: "", version: "v1", plural: "nodes" };
 const READY_LIMIT_MS = 60_000;

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 import { systemClock } from "../../../src/runtime/clock.ts";
-import type { Bench, BenchReport, BenchWorld } from "../bench.ts";
+import type { Bench, BenchReport, BenchWorld } from "../bench-world.ts";
 import { clearRecordedJobs, runBareJobs, runBuilds, runHeldBuilds, streamBuilds } from "./scale-load.ts";
 import { subtractTimes } from "./scale-processes.ts";
 import { openScaleRig, type ScaleRig } from "./scale-rig.ts";

@@ -48,7 +48,7 @@ for (const [kind, startServer] of [
       const payload = Buffer.alloc(300_000, "0123456789");
       const first = submitBuild(client, "build:a", "1", payload);
       const assignment = await harness.assignments.next();
-      assert.ok(assignment.payload.equals(payload));
+      assert.ok(Buffer.from(assignment.payload).equals(payload));
       assert.equal(await assignment.complete("{}"), "delivered");
       assignment.slot.release();
       assert.equal((await first.end()).kind, "complete");

@@ -6,7 +6,7 @@ import { after, before, describe, test } from "node:test";
 import { parse } from "yaml";
 import { renderCommand } from "../../../src/commands/render.ts";
 import { renderJob } from "../../../src/core/job/manifest.ts";
-import { buildNumber } from "../../../src/core/kubernetes/labels.ts";
+import { buildNumber } from "../../../src/core/job/name.ts";
 import { parseTestTask } from "../../../src/core/test-task/test-task.ts";
 import { parseParameters } from "../../../src/core/zuul/parameters.ts";
 import { InputError } from "../../../src/runtime/errors.ts";

@@ -3,16 +3,16 @@ import { describe, type TestContext, test } from "node:test";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
+import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
 import { encodePacket, makeWorkerLimits, PacketDecoder, type PacketLimits, splitFields } from "../../../../src/gearman/wire/codec.ts";
 import { Connection } from "../../../../src/gearman/wire/connection.ts";
 import type { GearmanError } from "../../../../src/gearman/wire/gearman-error.ts";
 import { fieldCountOf, PACKET, type PacketType } from "../../../../src/gearman/wire/packet.ts";
-import type { Assignment } from "../../../../src/gearman/worker/assignment.ts";
 import type { Role } from "../../../../src/gearman/worker/connector.ts";
 import { Lane } from "../../../../src/gearman/worker/lane.ts";
 import { Registrar } from "../../../../src/gearman/worker/registrar.ts";
 import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
-import { Manager } from "../../../../src/gearman/worker/stop-listener.ts";
+import { StopListener } from "../../../../src/gearman/worker/stop-listener.ts";
 import { type Logger, silentLogger } from "../../../../src/runtime/logger.ts";
 import { fuzzParameters } from "../../../support/fuzz.ts";
 import { makeManualClock } from "../../../unit/gearman/support/manual-clock.ts";
@@ -122,7 +122,7 @@ async function play({ role: roleName, moves, end }: Session): Promise<void> {
       registrar.setFunctions(new Set(["build:a", "build:b"]));
       return registrar;
     }
-    if (roleName === "manager") return new Manager({ ...common, managerName: "m", onStop: () => (stops += 1) });
+    if (roleName === "manager") return new StopListener({ ...common, managerName: "m", onStop: () => (stops += 1) });
     return new Lane({
       ...common,
       name: "x",

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import fc from "fast-check";
+import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
 import { PACKET } from "../../../../src/gearman/wire/packet.ts";
-import type { Assignment } from "../../../../src/gearman/worker/assignment.ts";
 import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
 import { fuzzParameters } from "../../../support/fuzz.ts";
 import { startGearmand } from "../../../support/gearman/gearmand.ts";

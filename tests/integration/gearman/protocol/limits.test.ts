@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { describe } from "node:test";
+import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
 import { PACKET } from "../../../../src/gearman/wire/packet.ts";
-import type { Assignment } from "../../../../src/gearman/worker/assignment.ts";
 import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
 import { connectTestClient, Inbox, startTestLink, submitBuild, untilStatus } from "../worker/link-harness.ts";
 import { protocolArea, SERVERS } from "./protocol-area.ts";
@@ -76,7 +76,7 @@ for (const { kind, start } of SERVERS) {
       const assignment = await harness.assignments.next();
       await assignment.complete('{"a":"\u{1f600}"}');
       const end = await build.end();
-      return `${assignment.payload.equals(payload) ? "byte for byte" : "changed"}; ${"payload" in end ? end.payload : end.kind}`;
+      return `${Buffer.from(assignment.payload).equals(payload) ? "byte for byte" : "changed"}; ${"payload" in end ? end.payload : end.kind}`;
     });
 
     const largeMb = kind === "gearmand" ? 16 : 4;
@@ -92,7 +92,7 @@ for (const { kind, start } of SERVERS) {
       let whole = false;
       for (let count = 0; count < 21; count += 1) {
         const assignment = await harness.assignments.next();
-        if (assignment.unique === "large") whole = assignment.payload.equals(payload);
+        if (assignment.unique === "large") whole = Buffer.from(assignment.payload).equals(payload);
         await assignment.complete("{}");
         assignment.slot.release();
       }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe } from "node:test";
+import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
 import { PacketDecoder, type PacketLimits } from "../../../../src/gearman/wire/codec.ts";
 import { PACKET, renderPacketName } from "../../../../src/gearman/wire/packet.ts";
-import type { Assignment } from "../../../../src/gearman/worker/assignment.ts";
 import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
 import { adminStatus, type GearmanServer } from "../../../support/gearman/gearman-server.ts";
 import { startGearmand } from "../../../support/gearman/gearmand.ts";

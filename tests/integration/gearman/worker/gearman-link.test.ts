@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Assignment } from "../../../../src/gearman/worker/assignment.ts";
+import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
 import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
 import { startGeard } from "../../../support/gearman/geard.ts";
 import type { GearmanServer } from "../../../support/gearman/gearman-server.ts";
@@ -50,7 +50,7 @@ for (const [kind, startServer] of [
       const build = submitBuild(client, "build:a", "unique-1", payload);
       const assignment = await harness.assignments.next();
       assert.deepEqual(
-        { ...pick(assignment), payload: assignment.payload.toString("latin1") },
+        { ...pick(assignment), payload: Buffer.from(assignment.payload).toString("latin1") },
         { server: server.address, functionName: "build:a", unique: "unique-1", payloadBytes: 10, payload: payload.toString("latin1") },
       );
       assert.equal(assignment.handle, await build.handle);

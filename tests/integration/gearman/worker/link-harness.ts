@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
 import { connectGearmanClient, type GearmanClient, type SubmissionEvent } from "../../../../src/gearman/client/gearman-client.ts";
-import type { Assignment } from "../../../../src/gearman/worker/assignment.ts";
 import {
   type GearmanLink,
   type GearmanLinkOptions,

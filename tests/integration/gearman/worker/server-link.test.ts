@@ -115,7 +115,7 @@ describe("the link to one server", () => {
     const small = Array.from({ length: 20 }, (_, index) => submitBuild(other, "build:small", `${index}`));
     for (let count = 0; count < 21; count += 1) {
       const assignment = await harness.assignments.next();
-      if (assignment.functionName === "build:large") assert.ok(assignment.payload.equals(payload));
+      if (assignment.functionName === "build:large") assert.ok(Buffer.from(assignment.payload).equals(payload));
       await assignment.complete("{}");
       assignment.slot.release();
     }

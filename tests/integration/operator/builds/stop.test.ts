@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { buildNumber } from "../../../../src/core/kubernetes/labels.ts";
+import { buildNumber } from "../../../../src/core/job/name.ts";
 import { JOBS, PODS } from "../../../../src/kube/client/resource.ts";
 import { sha256Hex } from "../../../../src/runtime/sha256.ts";
 import { startGeard } from "../../../support/gearman/geard.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { buildNumber, CANCELLED_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
+import { buildNumber } from "../../../../src/core/job/name.ts";
+import { CANCELLED_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
 import { sha256Hex } from "../../../../src/runtime/sha256.ts";
 import { answerOf, recordOf, type Stage, type StagedReplica, startStage } from "../stage.ts";
 import { CHANGE, gearmand, handOver, startTwo } from "./replica-stage.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { buildNumber, DELIVERED_ANNOTATION, VERDICT_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
+import { buildNumber } from "../../../../src/core/job/name.ts";
+import { DELIVERED_ANNOTATION, VERDICT_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
 import { JOBS, PODS } from "../../../../src/kube/client/resource.ts";
 import { sha256Hex } from "../../../../src/runtime/sha256.ts";
 import { startGeard } from "../../../support/gearman/geard.ts";

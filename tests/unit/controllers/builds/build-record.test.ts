@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { BuildRecord } from "../../../../src/controllers/builds/build-record.ts";
 import type { AnnotateOptions, BuildCluster } from "../../../../src/controllers/ports.ts";
-import type { RequestRecord } from "../../../../src/core/job/manifest.ts";
+import type { RequestRecord } from "../../../../src/core/job/record.ts";
 import {
   CANCELLED_ANNOTATION,
   DELIVERED_ANNOTATION,
@@ -10,7 +10,7 @@ import {
   VERDICT_ANNOTATION,
 } from "../../../../src/core/kubernetes/labels.ts";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
-import type { Verdict } from "../../../../src/core/verdict/rules.ts";
+import type { Verdict } from "../../../../src/core/verdict/verdict.ts";
 import { makeJob } from "../../../support/objects/build-objects.ts";
 
 const VERDICT = { result: "SUCCESS", class: "success", rule: "exit-zero", message: "it passed" } as Verdict;

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { setImmediate as immediate } from "node:timers/promises";
 import { Build } from "../../../../src/controllers/builds/build.ts";
 import { Rush } from "../../../../src/controllers/builds/rush.ts";
-import type { Assignment, BuildCluster } from "../../../../src/controllers/ports.ts";
+import type { BuildCluster } from "../../../../src/controllers/ports.ts";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
+import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
 import { silentLogger } from "../../../../src/runtime/logger.ts";
 import { makeJob } from "../../../support/objects/build-objects.ts";
 import type { Shown } from "../../../support/objects/pod-histories.ts";
@@ -66,7 +67,7 @@ export function stageBuild(): StagedBuild {
   };
   let lastData = "";
   const makeAssignment = (): Assignment => ({
-    ...{ server: "s", functionName: "build:unit", unique: "u", payload: new Uint8Array(), payloadBytes: 0 },
+    ...{ server: "s", handle: "H:s:1", functionName: "build:unit", unique: "u", payload: new Uint8Array(), payloadBytes: 0 },
     slot: { release() {} },
     lost: new AbortController().signal,
     clientGone: new AbortController().signal,
@@ -89,7 +90,7 @@ export function stageBuild(): StagedBuild {
     isServerUp: () => true,
     mayBeAskedLater: () => false,
     replica: "one",
-    replicas: { isHolder: true, isAlive: () => false },
+    replicas: { name: "one", isHolder: true, isAlive: () => false },
     ...{ rush, job, limits: LIMITS, nodeLabels: [], taskKey: "ci/unit", cluster, clock, logger: silentLogger },
     workData: { number: "unit-0123456789abcdef", name: "unit" } as never,
     observer: { noteVerdict() {}, notePhase() {}, noteAnswer() {} } as never,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { refuseBuild } from "../../../../src/core/job/refusal.ts";
 import { parseTestTask } from "../../../../src/core/test-task/test-task.ts";
-import { configuration } from "../../../../src/core/verdict/rules.ts";
+import { configuration } from "../../../../src/core/verdict/verdict.ts";
 import { parseParameters } from "../../../../src/core/zuul/parameters.ts";
 
 /** What Zuul gets for a build of a task with this spec; undefined when it is taken. */

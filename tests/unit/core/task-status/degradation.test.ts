@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Degradation, decideDegradation, noteBuildEnd } from "../../../../src/core/task-status/degradation.ts";
-import { configuration, endedBeforeStart, infrastructure, type Verdict } from "../../../../src/core/verdict/rules.ts";
+import { configuration, endedBeforeStart, infrastructure, type Verdict } from "../../../../src/core/verdict/verdict.ts";
 
 const START = Date.parse("2026-01-01T00:00:00Z");
 const at = (seconds: number) => new Date(START + seconds * 1000);

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import type { Job, Pod } from "../../../../src/core/kubernetes/objects.ts";
 import { observeBuild, suspendedAfterStart } from "../../../../src/core/observation/build-state.ts";
 import { type BuildAction, type BuildFacts, decideBuild, mustEndPod } from "../../../../src/core/verdict/build-decision.ts";
-import type { Verdict } from "../../../../src/core/verdict/rules.ts";
+import type { Verdict } from "../../../../src/core/verdict/verdict.ts";
 import { makeJob, makePod, running, service, terminated, waiting } from "../../../support/objects/build-objects.ts";
 
 const LIMITS = { podMs: 600_000, scheduleMs: undefined, pullMs: 1_200_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };

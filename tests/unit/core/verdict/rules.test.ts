@@ -5,8 +5,9 @@ import type { Job, KubeEvent, Pod } from "../../../../src/core/kubernetes/object
 import { observeBuild } from "../../../../src/core/observation/build-state.ts";
 import { observeTrouble } from "../../../../src/core/observation/waiting-trouble.ts";
 import { renderVerdictPage } from "../../../../src/core/verdict/page.ts";
-import { judge, type RuleId, renderResult, VERDICT_RULES } from "../../../../src/core/verdict/rules.ts";
+import { type RuleId, VERDICT_RULES } from "../../../../src/core/verdict/rules.ts";
 import type { EndRequest } from "../../../../src/core/verdict/sighting.ts";
+import { judge, renderResult } from "../../../../src/core/verdict/verdict.ts";
 import {
   disrupted,
   makeEvent,

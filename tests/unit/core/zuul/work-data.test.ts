@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { observeBuild } from "../../../../src/core/observation/build-state.ts";
-import { renderFinalWorkData, renderWorkData, STEPS, stepsDone } from "../../../../src/core/zuul/work-data.ts";
-import { makeJob, makePod, terminated, waiting } from "../../../support/objects/build-objects.ts";
+import { renderFinalWorkData, renderWorkData } from "../../../../src/core/zuul/work-data.ts";
 
 const WORKER = {
   manager: "turbo-hipster-a",
@@ -45,24 +43,4 @@ describe("work data", () => {
     const data = renderFinalWorkData(started, { result: null, node: undefined, nodeLabels: [] });
     assert.deepEqual(data, { ...started, node_labels: [] });
   });
-});
-
-describe("stepsDone", () => {
-  const unscheduled = makePod({ spec: { containers: [{ name: "test" }] }, status: { phase: "Pending", containerStatuses: [] } });
-  delete unscheduled.spec?.nodeName;
-  delete unscheduled.status?.startTime;
-  const pulling = makePod({ status: { phase: "Pending", containerStatuses: [waiting("test", "ContainerCreating")] } });
-  const rows: [string, number, ReturnType<typeof observeBuild>][] = [
-    ["no Job yet", 0, observeBuild(undefined, [])],
-    ["a Job without a pod", 1, observeBuild(makeJob(), [])],
-    ["a suspended Job", 1, observeBuild(makeJob({ spec: { suspend: true } }), [])],
-    ["a pod without a node", 1, observeBuild(makeJob(), [unscheduled])],
-    ["a pod whose image is pulled", 3, observeBuild(makeJob(), [pulling])],
-    ["a running test", 4, observeBuild(makeJob(), [makePod()])],
-    ["an ended test", 5, observeBuild(makeJob(), [makePod({ status: { containerStatuses: [terminated("test", 0)] } })])],
-    ["a lost pod", 5, observeBuild(makeJob(), [makePod({ metadata: { deletionTimestamp: "2026-01-01T00:00:00Z" } })])],
-  ];
-  for (const [name, steps, state] of rows) {
-    test(`is ${steps} of ${STEPS.length} for ${name}`, () => assert.equal(stepsDone(state), steps));
-  }
 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
+import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
 import { GearmanError } from "../../../../src/gearman/wire/gearman-error.ts";
 import { PACKET } from "../../../../src/gearman/wire/packet.ts";
-import type { Assignment } from "../../../../src/gearman/worker/assignment.ts";
 import { Lane } from "../../../../src/gearman/worker/lane.ts";
 import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
 import { silentLogger } from "../../../../src/runtime/logger.ts";

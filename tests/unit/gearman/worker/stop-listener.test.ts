@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { GearmanError } from "../../../../src/gearman/wire/gearman-error.ts";
 import { PACKET } from "../../../../src/gearman/wire/packet.ts";
-import { Manager } from "../../../../src/gearman/worker/stop-listener.ts";
+import { StopListener } from "../../../../src/gearman/worker/stop-listener.ts";
 import { silentLogger } from "../../../../src/runtime/logger.ts";
 import { makeFakeConnection } from "../support/fake-connection.ts";
 
 function makeBench(onStop: (payload: Buffer, server: string) => void = () => undefined) {
-  const manager = new Manager({ server: "s:1", clientId: "id/manager", managerName: "m", logger: silentLogger, onStop });
+  const manager = new StopListener({ server: "s:1", clientId: "id/manager", managerName: "m", logger: silentLogger, onStop });
   const connection = makeFakeConnection();
   manager.onOpen(connection);
   const assign = (functionName: string, payload = "{}") => {
@@ -18,7 +18,7 @@ function makeBench(onStop: (payload: Buffer, server: string) => void = () => und
   return { manager, connection, assign, receive };
 }
 
-describe("Manager", () => {
+describe("StopListener", () => {
   test("serves stop:<manager> alone and always asks for the next one", () => {
     const { connection, receive } = makeBench();
     assert.deepEqual(connection.takeSent(), ["SET_CLIENT_ID id/manager", "CAN_DO stop:m", "GRAB_JOB_UNIQ"]);

@@ -1,0 +1,83 @@
+import { failureText } from "../zuul/result-text.ts";
+import { findRule, type RuleId, ruleOf, VERDICT_RULES, type VerdictClass, type VerdictRule } from "./rules.ts";
+import { type Evidence, type Finding, mayTellMore, podEvidence, type Sighting, withEvidence } from "./sighting.ts";
+
+/**
+ * What a finished build means. `result` is what Zuul gets; null tells it "not the change's fault, run it again" (up to the job's
+ * `attempts`). `rule` names the row that decided, `message` says it in a sentence, `evidence` holds what was seen.
+ */
+export interface Verdict {
+  result: string | null;
+  class: VerdictClass;
+  rule: string;
+  message: string;
+  evidence?: Evidence;
+}
+
+/**
+ * Judges a build by what is seen of it, the only place where results come from. Returns undefined while nothing can be said yet, and for a
+ * build whose Job is not there at all.
+ */
+export function judge(sighting: Sighting): Verdict | undefined {
+  if (mayTellMore(sighting)) return undefined;
+  for (const rule of VERDICT_RULES as readonly VerdictRule[]) {
+    const finding = rule.find?.(sighting);
+    if (finding) return makeVerdict(rule, { ...finding, ...withEvidence({ ...podEvidence(sighting), ...finding.evidence }) });
+  }
+  return undefined;
+}
+
+/** A build that never had a Job, because its request or its task does not allow one. */
+export function configuration(rule: RuleId, why: string): Verdict {
+  return makeVerdict(ruleOf(rule), { sentence: why });
+}
+
+/** Not the change's fault: Zuul runs it again. */
+export function infrastructure(rule: RuleId, message: string): Verdict {
+  return makeVerdict(ruleOf(rule), { sentence: message });
+}
+
+/** Its end was asked for before there was anything to end. */
+export function endedBeforeStart(end: "stop" | "unclaimed"): Verdict {
+  return end === "stop"
+    ? makeVerdict(ruleOf("stopped"), { sentence: "Zuul asked to stop it" })
+    : infrastructure("unclaimed", "no Gearman server asked for it any more");
+}
+
+function makeVerdict(rule: VerdictRule, { sentence, result, evidence }: Finding): Verdict {
+  return { result: resultOf(rule, result ?? sentence), class: rule.class, rule: rule.id, message: sentence, ...withEvidence(evidence) };
+}
+
+function resultOf(rule: VerdictRule, text: string): string | null {
+  switch (rule.class) {
+    case "infrastructure":
+      return null;
+    case "configuration":
+      return failureText(`CONFIG_ERROR - ${text}`);
+    case "success":
+    case "cancelled":
+      return rule.result;
+    case "failure":
+      return rule.token ?? failureText(text);
+  }
+}
+
+/** `text` sends the sentences, `token` one word of ours for each. */
+export type ResultStyle = "text" | "token";
+
+/** The `result` for Zuul in the style that the configuration asks for. */
+export function renderResult(verdict: Verdict, style: ResultStyle): string | null {
+  if (verdict.result === null || style === "text") return verdict.result;
+  switch (verdict.class) {
+    case "success":
+      return "SUCCESS";
+    case "cancelled":
+      return "ABORTED";
+    case "configuration":
+      return "CONFIG_ERROR";
+    case "failure":
+      return findRule(verdict.rule)?.token ?? "FAILURE";
+    case "infrastructure":
+      return null;
+  }
+}
