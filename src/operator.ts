@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import type { Config } from "./config.ts";
 import { Builds } from "./controllers/builds/builds.ts";
 import { KeptJobs } from "./controllers/builds/kept-jobs.ts";
+import { Tallies } from "./controllers/builds/tallies.ts";
 import { Replicas } from "./controllers/replicas/replicas.ts";
 import { TaskEvents } from "./controllers/test-tasks/task-events.ts";
 import { TemplateReviews } from "./controllers/test-tasks/template-reviews.ts";
@@ -129,28 +130,12 @@ export function makeOperator(options: OperatorOptions): Operator {
     isAlive: (other: string) => replicas.isAlive(other),
   };
   const settings = { installation, image: config.image, checkout: config.checkout };
-  const builds = new Builds({
-    cluster: buildObjects,
-    servers: link,
-    findTask: (functionName) => testTasks.find(functionName),
-    occupySlot: (taskKey) => testTasks.occupy(taskKey),
-    hasRoom: (taskKey) => testTasks.hasRoom(taskKey),
-    worker,
-    settings,
-    buildUrl: (number) => `${publicUrl()}/builds/${number}`,
-    replicas: roles,
-    resultStyle: config.results,
-    keepJobSeconds: Math.ceil(parseDurationMs(config.keepJobs) / 1000),
-    observer: metrics,
-    clock,
-    logger,
-    onTaskActivity: () => {
+  const tallies = new Tallies({
+    onActivity: () => {
       testTasks.wake();
       keptJobs.wake();
     },
-    onRefused: (taskKey, why) => testTasks.noteRefusal(taskKey, why),
-    onJudged: (taskKey, verdict) => testTasks.noteVerdict(taskKey, verdict),
-    onPendingChange: (count) => pool.setPaused(count >= (config.maxPending ?? Number.POSITIVE_INFINITY)),
+    onPending: (count) => pool.setPaused(count >= (config.maxPending ?? Number.POSITIVE_INFINITY)),
   });
   const keptJobs = new KeptJobs({ cluster: buildObjects, isHolder: () => roles.isHolder, maxKept: config.maxKeptJobs, clock, logger });
   const events = new TaskEvents({ writer: new TaskEventObjects({ client }), clock, logger });
@@ -175,7 +160,25 @@ export function makeOperator(options: OperatorOptions): Operator {
     },
     servers: () => link.servers,
     isHolder: () => roles.isHolder,
-    builds,
+    builds: tallies,
+    clock,
+    logger,
+  });
+
+  const builds = new Builds({
+    cluster: buildObjects,
+    tasks: testTasks,
+    servers: link,
+    replicas: roles,
+    tallies,
+    observer: metrics,
+    settings: {
+      manifest: settings,
+      worker,
+      buildUrl: (number) => `${publicUrl()}/builds/${number}`,
+      resultStyle: config.results,
+      keepJobSeconds: Math.ceil(parseDurationMs(config.keepJobs) / 1000),
+    },
     clock,
     logger,
   });
@@ -194,8 +197,8 @@ export function makeOperator(options: OperatorOptions): Operator {
 
   metrics.connect({
     isHolder: () => replicas.isHolder,
-    activeBuilds: () => builds.active,
-    pendingBuilds: () => builds.pending,
+    activeBuilds: () => tallies.active,
+    pendingBuilds: () => tallies.pending,
     undeliveredBuilds: () => builds.undelivered,
     pools: () => {
       // The lane of tasks without a limit of their own takes from the installation's.

@@ -38,7 +38,8 @@ function render(file: string, flags: RenderFlags): object {
   const task = chooseTask(file, flags.task);
   const functions = namedFunctions(task).map(({ name }) => name);
   const functionName = flags.function ?? functions[0] ?? "";
-  if (!parseFunctionName(functionName) || !functions.includes(functionName)) {
+  const asked = parseFunctionName(functionName);
+  if (!asked || !functions.includes(functionName)) {
     throw new InputError(`--function ${functionName}: ${testTaskKey(task)} serves ${functions.join(", ")}`);
   }
   const parsed = parseParameters(flags.params === undefined ? Buffer.from("{}") : readBytes(flags.params));
@@ -48,7 +49,7 @@ function render(file: string, flags: RenderFlags): object {
   const server = config?.gearman.servers[0] ?? "gearman:4730";
   return renderJob({
     task,
-    functionName,
+    function: asked,
     parameters: parsed.parameters,
     request: {
       server,

@@ -69,6 +69,20 @@ export interface BuildCluster {
   readEvents(namespace: string, uid: string): Promise<readonly KubeEvent[]>;
 }
 
+/**
+ * What a build spends its time with: `pending` until a kubelet has taken its pod, `preparing` until its test runs, `running` until that has
+ * ended, `answer` from the verdict until its Gearman server has read the answer.
+ */
+export type BuildPhase = "pending" | "preparing" | "running" | "answer";
+
+/** Told what becomes of builds, for those who count. No method may throw. */
+export interface BuildObserver {
+  noteVerdict(taskKey: string | undefined, verdictClass: Verdict["class"]): void;
+  notePhase(phase: BuildPhase, ms: number): void;
+  /** false: nobody asked for it any more. */
+  noteAnswer(isDelivered: boolean): void;
+}
+
 /** What would become of objects, asked by dry runs. Throws where the API server did not say. */
 export interface TemplateReviewer {
   review(objects: readonly ReviewedObject[], signal: AbortSignal): Promise<TemplateReview>;

@@ -25,3 +25,8 @@ export class InputError extends TurboHipsterError {
 export function coerceError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(typeof thrown === "string" ? thrown : `thrown: ${JSON.stringify(thrown)}`);
 }
+
+/** Whether the same call may succeed later without anyone changing anything. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof TurboHipsterError && error.retryable;
+}

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { readJobRecord } from "../../core/job/record.ts";
+import { isRecorded, readJobRecord } from "../../core/job/record.ts";
 import { MANAGED_BY, MANAGED_BY_LABEL } from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { isJobOver } from "../../core/observation/build-state.ts";
@@ -149,12 +149,11 @@ export class KeptJobs implements Service {
   }
 }
 
-/** Ours, over, and its build is recorded: the answer was read, or nobody is to ask for it any more. */
+/** Ours, over, and its build is recorded. */
 function isDone(job: Job): boolean {
   const { labels = {}, deletionTimestamp } = job.metadata;
-  if (labels[MANAGED_BY_LABEL] !== MANAGED_BY || deletionTimestamp !== undefined || !isJobOver(job)) return false;
-  const record = readJobRecord(job);
-  return record !== undefined && record.verdict !== undefined && (record.isDelivered || job.spec?.ttlSecondsAfterFinished !== undefined);
+  const isOurs = labels[MANAGED_BY_LABEL] === MANAGED_BY && deletionTimestamp === undefined && readJobRecord(job) !== undefined;
+  return isOurs && isJobOver(job) && isRecorded(job);
 }
 
 function endOf({ metadata, status }: Job): number | undefined {

@@ -14,7 +14,7 @@ import type { Container, EnvVar, Job, PodSpec, PodTemplate, VolumeMount } from "
 import { buildLimits, CHECKOUT_TIMEOUT } from "../observation/build-limits.ts";
 import { judgedContainer } from "../observation/pod-facts.ts";
 import type { TestTask, TestTaskNodeLabel, TestTaskSpec } from "../test-task/test-task.ts";
-import { parseFunctionName } from "../zuul/function-name.ts";
+import type { BuildFunction } from "../zuul/function-name.ts";
 import { escapeExpansion, type Parameters, parameterEnvironment } from "../zuul/parameters.ts";
 import { renderPodSecurity, withContainerSecurity } from "./pod-security.ts";
 import type { RequestRecord } from "./record.ts";
@@ -30,7 +30,7 @@ export interface ManifestSettings {
 
 export interface ManifestInput {
   task: TestTask;
-  functionName: string;
+  function: BuildFunction;
   parameters: Parameters;
   request: RequestRecord;
   /** See `relaunchKey`. */
@@ -74,7 +74,7 @@ export function renderJob(input: ManifestInput): Job {
       labels,
       annotations: {
         ...task.spec.annotations,
-        [FUNCTION_ANNOTATION]: input.functionName,
+        [FUNCTION_ANNOTATION]: input.function.name,
         [REQUEST_ANNOTATION]: JSON.stringify(request),
         [TIMEOUTS_ANNOTATION]: JSON.stringify(task.spec.timeouts),
         ...(input.relaunchKey === undefined ? {} : { [RELAUNCH_ANNOTATION]: input.relaunchKey }),
@@ -90,12 +90,12 @@ export function renderJob(input: ManifestInput): Job {
 }
 
 function renderPodTemplate(input: ManifestInput, labels: Record<string, string>): PodTemplate {
-  const { task, functionName, parameters } = input;
+  const { task, parameters } = input;
   const { spec } = task;
   const base: PodTemplate = spec.template
     ? structuredClone(spec.template as unknown as PodTemplate)
     : { spec: { containers: [{ name: "test" }] } };
-  const nodeLabel = spec.nodeLabels?.find(({ name }) => name === parseFunctionName(functionName)?.nodeLabel);
+  const nodeLabel = spec.nodeLabels?.find(({ name }) => name === input.function.nodeLabel);
   const test = judgedContainer(base.spec) ?? { name: "test" };
   const others = base.spec.containers.filter((container) => container !== test);
   const limits = buildLimits(spec.timeouts);
@@ -168,10 +168,10 @@ function renderScript(script: string): string[] {
 }
 
 /** Later entries win in a container, but the API server warns of doubles: what the task sets replaces a parameter of that name. */
-function renderEnvironment(template: readonly EnvVar[], { task, functionName, parameters, request }: ManifestInput): EnvVar[] {
+function renderEnvironment(template: readonly EnvVar[], { task, function: { jobName }, parameters, request }: ManifestInput): EnvVar[] {
   const { variables, omitted } = parameterEnvironment(parameters);
   const own: EnvVar[] = [
-    { name: "TH_JOB_NAME", value: parseFunctionName(functionName)?.jobName ?? functionName },
+    { name: "TH_JOB_NAME", value: jobName },
     { name: "TH_BUILD_ID", value: request.number },
     { name: "TH_PARAMETERS_FILE", value: `${PARAMETERS_DIRECTORY}/${PARAMETERS_FILE}` },
     { name: "TH_ARTIFACTS_DIR", value: ARTIFACTS_DIRECTORY },

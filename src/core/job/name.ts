@@ -8,7 +8,7 @@ export interface RequestIdentity {
 }
 
 /**
- * A build's number, which is its Job's name: the TestTask's name and 64 bits of hash over the request's identity. Equal requests get
+ * A build's number, which is its Job's name too (see `jobName`): the TestTask's name and 64 bits of hash over the request's identity. Equal requests get
  * equal numbers, so that the API server refuses to run one twice.
  */
 export function buildNumber(
@@ -25,4 +25,9 @@ const MAX_UNIQUE_LENGTH = 64;
 /** True when `unique` names one request; else the build gets an id of ours (gearmand coalesces `-` by payload and never ""). */
 export function isUsableUnique(unique: string): boolean {
   return unique !== "" && unique !== "-" && unique.length <= MAX_UNIQUE_LENGTH && /^[\x21-\x7e]+$/.test(unique);
+}
+
+/** The name of the Job of a build where Jobs of so many others hold the names that it would have had; its own number where none does. */
+export function jobName(number: string, heldByOthers: number): string {
+  return heldByOthers === 0 ? number : `${number}-r${heldByOthers}`;
 }

@@ -13,6 +13,7 @@ import {
   VERDICT_ANNOTATION,
 } from "../kubernetes/labels.ts";
 import type { Job } from "../kubernetes/objects.ts";
+import type { TestTask } from "../test-task/test-task.ts";
 import type { Verdict } from "../verdict/verdict.ts";
 import { failureText } from "../zuul/result-text.ts";
 
@@ -33,9 +34,7 @@ export interface JobRecord {
   jobName: string;
   task: string;
   functionName: string;
-  number: string;
-  server: string;
-  unique: string;
+  request: RequestRecord;
   timeouts: { pull: string; run: string; schedule?: string | undefined };
   relaunchKey: string | undefined;
   isCancelled: boolean;
@@ -81,15 +80,41 @@ export function readJobRecord(job: Job): JobRecord | undefined {
     jobName: name,
     task,
     functionName,
-    number: request.number,
-    server: request.server,
-    unique: request.unique,
+    request,
     timeouts,
     relaunchKey: annotations[RELAUNCH_ANNOTATION],
     isCancelled: annotations[CANCELLED_ANNOTATION] !== undefined,
     isDelivered: annotations[DELIVERED_ANNOTATION] !== undefined,
     verdict: parseAnnotation(verdictSchema, annotations[VERDICT_ANNOTATION]),
   };
+}
+
+/** What `readJobRecord` would read of a Job that has just been rendered, without reading it. */
+export function makeJobRecord(
+  { metadata: { namespace, name }, spec: { timeouts } }: TestTask,
+  made: { functionName: string; request: RequestRecord; relaunchKey: string | undefined },
+): JobRecord {
+  const { functionName, request, relaunchKey } = made;
+  const nothingYet = { isCancelled: false, isDelivered: false, verdict: undefined };
+  return { namespace, jobName: request.number, task: name, functionName, request, timeouts, relaunchKey, ...nothingYet };
+}
+
+/** The Job of the build with this number, among Jobs that may be others'. */
+export function findJob(jobs: Iterable<Job>, number: string): { job: Job; record: JobRecord } | undefined {
+  for (const job of jobs) {
+    const record = job.metadata.name.startsWith(number) ? readJobRecord(job) : undefined;
+    if (record?.request.number === number) return { job, record };
+  }
+  return undefined;
+}
+
+/**
+ * Whether its build is over and that is written down: it has its verdict, and either the answer was read or nobody is to ask for it any more,
+ * so that the Job may go. A verdict alone is not the end: a Job that was to be deleted has one, too. Reads no more of the Job than it must.
+ */
+export function isRecorded({ metadata: { annotations = {} }, spec }: Job): boolean {
+  const mayGo = annotations[DELIVERED_ANNOTATION] !== undefined || spec?.ttlSecondsAfterFinished !== undefined;
+  return mayGo && parseAnnotation(verdictSchema, annotations[VERDICT_ANNOTATION]) !== undefined;
 }
 
 /** True when `existing` carries out the very request that `wanted` was rendered for. */
@@ -100,9 +125,9 @@ export function isSameBuild(existing: Job, wanted: Job): boolean {
     a !== undefined &&
     b !== undefined &&
     existing.metadata.labels?.[INSTALLATION_LABEL] === wanted.metadata.labels?.[INSTALLATION_LABEL] &&
-    a.server === b.server &&
+    a.request.server === b.request.server &&
     a.functionName === b.functionName &&
-    a.unique === b.unique &&
+    a.request.unique === b.request.unique &&
     parametersOf(existing) === parametersOf(wanted)
   );
 }

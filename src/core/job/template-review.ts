@@ -1,6 +1,6 @@
 import type { Job, Pod } from "../kubernetes/objects.ts";
 import type { TestTask } from "../test-task/test-task.ts";
-import { renderFunctionName } from "../zuul/function-name.ts";
+import { type BuildFunction, readBuildFunction, renderFunctionName } from "../zuul/function-name.ts";
 import { parseParameters } from "../zuul/parameters.ts";
 import { type ManifestSettings, renderJob } from "./manifest.ts";
 
@@ -20,11 +20,9 @@ export type ReviewedObject = { kind: "Job"; object: Job; of: string } | { kind: 
  */
 export function renderReviewedObjects(task: TestTask, settings: ManifestSettings): ReviewedObject[] {
   const [job = ""] = task.spec.jobs;
-  const plain = renderExample(task, settings, renderFunctionName(job));
-  const labels = (task.spec.nodeLabels ?? []).map(({ name }) => ({
-    name,
-    job: renderExample(task, settings, renderFunctionName(job, name)),
-  }));
+  const example = (nodeLabel?: string) => renderExample(task, settings, readBuildFunction(renderFunctionName(job, nodeLabel)));
+  const plain = example();
+  const labels = (task.spec.nodeLabels ?? []).map(({ name }) => ({ name, job: example(name) }));
   return [
     { kind: "Job", object: plain, of: "" },
     { kind: "Pod", object: podOf(plain), of: "" },
@@ -33,12 +31,12 @@ export function renderReviewedObjects(task: TestTask, settings: ManifestSettings
 }
 
 /** As for a request without parameters, under a name that no build has. */
-function renderExample(task: TestTask, settings: ManifestSettings, functionName: string): Job {
+function renderExample(task: TestTask, settings: ManifestSettings, buildFunction: BuildFunction): Job {
   const parsed = parseParameters(new TextEncoder().encode("{}"));
   if (!parsed.ok) throw new Error("an empty object is no parameters");
   const number = `${task.metadata.name}-template-review`;
   const request = { server: "", unique: "", number, logPath: null, replica: "", since: "1970-01-01T00:00:00.000Z" };
-  return renderJob({ task, functionName, parameters: parsed.parameters, request, settings });
+  return renderJob({ task, function: buildFunction, parameters: parsed.parameters, request, settings });
 }
 
 function podOf({ metadata, spec }: Job): Pod {

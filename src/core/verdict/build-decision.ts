@@ -2,13 +2,12 @@ import type { BuildLimits } from "../observation/build-limits.ts";
 import { type BuildState, hasStarted } from "../observation/build-state.ts";
 import { eventsWanted, type WaitingTrouble } from "../observation/waiting-trouble.ts";
 import { findRule } from "./rules.ts";
-import { type EndRequest, recheckMs, type Sighting } from "./sighting.ts";
+import { type EndRequest, recheckMs, type Sighting, type Withdrawal } from "./sighting.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
 export interface BuildFacts {
   state: BuildState;
-  /** Set once Zuul asked for the build's end, or nobody asks for its result any more. */
-  requested: "stop" | "unclaimed" | undefined;
+  withdrawn: Withdrawal | undefined;
   /**
    * When the present kind of state began: as this process saw it, so that no other machine's clock counts; for a build that was already
    * there when the process started, what the objects say.
@@ -36,7 +35,7 @@ const ENDING_RECHECK_MS = 30_000;
 export function decideBuild(facts: BuildFacts, now: Date): BuildAction {
   const { state, limits, trouble } = facts;
   const overrun = observeOverrun(facts, now);
-  const end: EndRequest | undefined = facts.requested ?? overrun.end;
+  const end: EndRequest | undefined = facts.withdrawn ?? overrun.end;
   const sighting: Sighting = {
     ...{ state, end, limits },
     stateMs: now.getTime() - facts.since.getTime(),

@@ -6,16 +6,11 @@ import { cleanResultText } from "../zuul/result-text.ts";
 
 export type Evidence = Record<string, string | number>;
 
+/** Nobody wants the build any more: Zuul asked to stop it, or no Gearman server asks for it. */
+export type Withdrawal = "stop" | "unclaimed";
+
 /** Why the operator ended a build itself. */
-export type EndRequest =
-  | "stop"
-  | "run-timeout"
-  | "pull-timeout"
-  | "service-not-ready"
-  | "schedule-timeout"
-  | "no-pod"
-  | "unclaimed"
-  | "unknown";
+export type EndRequest = Withdrawal | "run-timeout" | "pull-timeout" | "service-not-ready" | "schedule-timeout" | "no-pod" | "unknown";
 
 /** All that a verdict is made of. */
 export interface Sighting {

@@ -1,6 +1,6 @@
 import { failureText } from "../zuul/result-text.ts";
 import { findRule, type RuleId, ruleOf, VERDICT_RULES, type VerdictClass, type VerdictRule } from "./rules.ts";
-import { type Evidence, type Finding, mayTellMore, podEvidence, type Sighting, withEvidence } from "./sighting.ts";
+import { type Evidence, type Finding, mayTellMore, podEvidence, type Sighting, type Withdrawal, withEvidence } from "./sighting.ts";
 
 /**
  * What a finished build means. `result` is what Zuul gets; null tells it "not the change's fault, run it again" (up to the job's
@@ -38,7 +38,7 @@ export function infrastructure(rule: RuleId, message: string): Verdict {
 }
 
 /** Its end was asked for before there was anything to end. */
-export function endedBeforeStart(end: "stop" | "unclaimed"): Verdict {
+export function endedBeforeStart(end: Withdrawal): Verdict {
   return end === "stop"
     ? makeVerdict(ruleOf("stopped"), { sentence: "Zuul asked to stop it" })
     : infrastructure("unclaimed", "no Gearman server asked for it any more");

@@ -7,7 +7,7 @@ export interface BuildView {
   jobName: string;
   step: string;
   pod: string | undefined;
-  requested: string | undefined;
+  withdrawn: string | undefined;
   verdict: Verdict | undefined;
 }
 
@@ -25,7 +25,7 @@ export function renderBuildPage(path: string, find: (number: string) => BuildVie
     `Job        ${build.jobName}`,
     `Pod        ${build.pod ?? "none yet"}`,
     `Step       ${build.step}`,
-    ...(build.requested ? [`Ending     ${build.requested}`] : []),
+    ...(build.withdrawn ? [`Ending     ${build.withdrawn}`] : []),
     ...(build.verdict ? [`Result     ${build.verdict.result ?? "none, Zuul runs it again"}`, `Because    ${build.verdict.message}`] : []),
     "",
     `Log: kubectl --namespace ${build.namespace} logs job/${build.jobName} --follow`,

@@ -4,6 +4,7 @@ import { clusterPaths } from "../../../deploy/local/cluster-paths.ts";
 import { renderJob } from "../../../src/core/job/manifest.ts";
 import type { PodTemplate } from "../../../src/core/kubernetes/objects.ts";
 import { parseTestTask, TEST_TASK_API_VERSION, TEST_TASK_KIND, type TestTaskSpecAsWritten } from "../../../src/core/test-task/test-task.ts";
+import { readBuildFunction } from "../../../src/core/zuul/function-name.ts";
 import { parseParameters } from "../../../src/core/zuul/parameters.ts";
 import { connectGearmanClient, type GearmanClient } from "../../../src/gearman/client/gearman-client.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
@@ -112,6 +113,6 @@ function renderTemplate(namespace: string): PodTemplate {
   if (!parsed.ok || !read.ok) throw new Error("the bench's own TestTask or request is not valid");
   const request = { server: "", unique, number: `bench-${"0".repeat(16)}`, logPath: null, replica: "", since: "" };
   const settings = { installation: INSTALLATION, image: IMAGE, checkout: { allowedUrls: [] } };
-  const input = { task: parsed.task, functionName: "build:bench", parameters: read.parameters, request, settings };
+  const input = { task: parsed.task, function: readBuildFunction("build:bench"), parameters: read.parameters, request, settings };
   return renderJob(input).spec?.template as PodTemplate;
 }

@@ -8,6 +8,7 @@ import { renderCommand } from "../../../src/commands/render.ts";
 import { renderJob } from "../../../src/core/job/manifest.ts";
 import { buildNumber } from "../../../src/core/job/name.ts";
 import { parseTestTask } from "../../../src/core/test-task/test-task.ts";
+import { readBuildFunction } from "../../../src/core/zuul/function-name.ts";
 import { parseParameters } from "../../../src/core/zuul/parameters.ts";
 import { InputError } from "../../../src/runtime/errors.ts";
 import { sha256Hex } from "../../../src/runtime/sha256.ts";
@@ -59,7 +60,7 @@ describe("turbo-hipster render", () => {
     const number = buildNumber("unit", identity, sha256Hex);
     const job = renderJob({
       task: parsed.task,
-      functionName: "build:b:bionic",
+      function: readBuildFunction("build:b:bionic"),
       parameters: parameters.parameters,
       request: {
         server: identity.server,

@@ -5,6 +5,7 @@ import { describe, test } from "node:test";
 import { parse, stringify } from "yaml";
 import { type ManifestInput, renderJob } from "../../../../src/core/job/manifest.ts";
 import { parseTestTask, type TestTask } from "../../../../src/core/test-task/test-task.ts";
+import { readBuildFunction } from "../../../../src/core/zuul/function-name.ts";
 import { parseParameters } from "../../../../src/core/zuul/parameters.ts";
 
 const GOLDEN = new URL("../../../golden/job-manifest/", import.meta.url);
@@ -25,7 +26,7 @@ function makeInput(spec: object, parameters: Record<string, unknown> = {}, funct
   assert.ok(parsed.ok);
   return {
     task: makeTask(spec),
-    functionName,
+    function: readBuildFunction(functionName),
     parameters: parsed.parameters,
     request: {
       server: "gearman:4730",

@@ -13,7 +13,7 @@ const ENDING = { containers: [{ name: "test" }], nodeName: "node-1", activeDeadl
 
 function decide(pods: Pod[], facts: Partial<BuildFacts> & { job?: Job } = {}): BuildAction {
   const { job = makeJob(), ...rest } = facts;
-  return decideBuild({ state: observeBuild(job, pods), requested: undefined, since: NOW, limits: LIMITS, ...rest }, NOW);
+  return decideBuild({ state: observeBuild(job, pods), withdrawn: undefined, since: NOW, limits: LIMITS, ...rest }, NOW);
 }
 
 function verdictOf(action: BuildAction): Verdict {
@@ -23,8 +23,8 @@ function verdictOf(action: BuildAction): Verdict {
 
 describe("a build that is to end", () => {
   test("gets its running pod ended, once", () => {
-    assert.deepEqual(decide([makePod()], { requested: "stop" }), { kind: "end-pod", pod: makePod().metadata.name, end: "stop" });
-    assert.equal(decide([makePod({ spec: ENDING })], { requested: "stop" }).kind, "wait");
+    assert.deepEqual(decide([makePod()], { withdrawn: "stop" }), { kind: "end-pod", pod: makePod().metadata.name, end: "stop" });
+    assert.equal(decide([makePod({ spec: ENDING })], { withdrawn: "stop" }).kind, "wait");
   });
 
   test("is finished and its Job deleted when no kubelet has its pod", () => {
@@ -33,7 +33,7 @@ describe("a build that is to end", () => {
       status: { phase: "Pending", startTime: undefined as never, containerStatuses: [] },
     });
     for (const pods of [[], [pending]]) {
-      const action = decide(pods, { requested: "stop" });
+      const action = decide(pods, { withdrawn: "stop" });
       assert.equal(verdictOf(action).result, "ABORTED");
       assert.equal(action.kind === "finish" && action.deleteJob, true);
     }
@@ -41,26 +41,26 @@ describe("a build that is to end", () => {
 
   test("is ABORTED by any exit code but 0", () => {
     const pod = makePod({ spec: ENDING, status: { containerStatuses: [terminated("test", 143)] } });
-    assert.equal(verdictOf(decide([pod], { requested: "stop" })).result, "ABORTED");
+    assert.equal(verdictOf(decide([pod], { withdrawn: "stop" })).result, "ABORTED");
   });
 
   test("with exit code 0 waits for the pod to tell which came first", () => {
     const exited = [terminated("test", 0)];
-    assert.equal(decide([makePod({ spec: ENDING, status: { containerStatuses: exited } })], { requested: "stop" }).kind, "wait");
+    assert.equal(decide([makePod({ spec: ENDING, status: { containerStatuses: exited } })], { withdrawn: "stop" }).kind, "wait");
     const deadline = makePod({ spec: ENDING, status: { phase: "Failed", reason: "DeadlineExceeded", containerStatuses: exited } });
-    assert.equal(verdictOf(decide([deadline], { requested: "stop" })).result, "ABORTED");
+    assert.equal(verdictOf(decide([deadline], { withdrawn: "stop" })).result, "ABORTED");
     const succeeded = makePod({ spec: ENDING, status: { phase: "Succeeded", containerStatuses: exited } });
-    assert.equal(verdictOf(decide([succeeded], { requested: "stop" })).result, "SUCCESS");
+    assert.equal(verdictOf(decide([succeeded], { withdrawn: "stop" })).result, "SUCCESS");
   });
 
   test("is not left waiting when its pod is deleted meanwhile", () => {
     const pod = makePod({ metadata: DELETED, spec: ENDING, status: { containerStatuses: [terminated("test", 0)] } });
-    assert.equal(verdictOf(decide([pod], { requested: "stop" })).result, "ABORTED");
+    assert.equal(verdictOf(decide([pod], { withdrawn: "stop" })).result, "ABORTED");
   });
 
   test("that nobody asks for gives no result", () => {
     const pod = makePod({ spec: ENDING, status: { phase: "Failed", containerStatuses: [terminated("test", 143)] } });
-    assert.equal(verdictOf(decide([pod], { requested: "unclaimed" })).result, null);
+    assert.equal(verdictOf(decide([pod], { withdrawn: "unclaimed" })).result, null);
   });
 });
 
@@ -167,7 +167,7 @@ describe("what waits for what may not come", () => {
   });
 
   test("gives way to a stop", () => {
-    assert.equal(decide([pulling], { requested: "stop", trouble: seen("image-not-found", 60_000, 60_000) }).kind, "end-pod");
+    assert.equal(decide([pulling], { withdrawn: "stop", trouble: seen("image-not-found", 60_000, 60_000) }).kind, "end-pod");
   });
 });
 
@@ -191,7 +191,7 @@ describe("what is left of an answered build", () => {
     const action = decide([makePod({ metadata: DELETED })], { job: makeJob({ spec: { suspend: true } }) });
     assert.deepEqual([verdictOf(action).rule, action.kind === "finish" && action.deleteJob], ["job-suspended", true]);
     const gone = suspendedAfterStart(undefined);
-    assert.equal(verdictOf(decideBuild({ state: gone, requested: undefined, since: NOW, limits: LIMITS }, NOW)).rule, "job-suspended");
+    assert.equal(verdictOf(decideBuild({ state: gone, withdrawn: undefined, since: NOW, limits: LIMITS }, NOW)).rule, "job-suspended");
   });
 });
 

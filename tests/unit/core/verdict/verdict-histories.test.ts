@@ -11,12 +11,12 @@ const LIMITS = { podMs: 600_000, scheduleMs: 3_600_000, pullMs: 600_000, checkou
 const START = Date.parse("2026-01-01T00:00:00Z");
 const RULES = new Set<string>(VERDICT_RULES.map(({ id }) => id));
 
-function factsOf(shown: Shown, requested: BuildFacts["requested"], sinceMs: number): BuildFacts {
+function factsOf(shown: Shown, withdrawn: BuildFacts["withdrawn"], sinceMs: number): BuildFacts {
   const observed = observeBuild(shown.job, shown.pods, () => shown.kill);
   const state = observed.kind === "absent" ? suspendedAfterStart(undefined) : observed;
   const trouble = observeTrouble(state, shown.events ?? []);
   const since = new Date(sinceMs);
-  return { state, requested, since, trouble: trouble && { trouble, since }, limits: LIMITS };
+  return { state, withdrawn, since, trouble: trouble && { trouble, since }, limits: LIMITS };
 }
 
 describe("2,000 generated histories of a pod, observed, decided and judged", () => {
@@ -24,10 +24,10 @@ describe("2,000 generated histories of a pod, observed, decided and judged", () 
     fc.assert(
       fc.property(histories, (steps) => {
         let nowMs = START;
-        let requested: BuildFacts["requested"];
+        let withdrawn: BuildFacts["withdrawn"];
         for (const { shown, passMs, isStop } of steps) {
-          if (isStop) requested = "stop";
-          const facts = factsOf(shown, requested, nowMs);
+          if (isStop) withdrawn = "stop";
+          const facts = factsOf(shown, withdrawn, nowMs);
           for (const ms of [0, passMs]) {
             const action = decideBuild(facts, new Date(nowMs + ms));
             assert.deepEqual(decideBuild(facts, new Date(nowMs + ms)), action);
@@ -47,15 +47,15 @@ describe("2,000 generated histories of a pod, observed, decided and judged", () 
 });
 
 describe("whatever is seen of a build", () => {
-  for (const requested of [undefined, "stop", "unclaimed"] as const) {
-    test(`it is judged, ended or looked at again in time${requested ? `, asked for ${requested}` : ""}`, () => {
+  for (const withdrawn of [undefined, "stop", "unclaimed"] as const) {
+    test(`it is judged, ended or looked at again in time${withdrawn ? `, asked for ${withdrawn}` : ""}`, () => {
       for (const shown of MOMENTS) {
-        const facts = factsOf(shown, requested, START);
+        const facts = factsOf(shown, withdrawn, START);
         const action = decideBuild(facts, new Date(START + 24 * 3_600_000));
         const waits = facts.state.kind === "suspended" || facts.trouble?.trouble.rule === "quota-full";
         if (action.kind !== "wait") continue;
         const isEnding = "pod" in facts.state && facts.state.pod?.isEnding;
-        assert.ok(isEnding || (waits && !requested), `${shown.name} waits after a day`);
+        assert.ok(isEnding || (waits && !withdrawn), `${shown.name} waits after a day`);
       }
     });
   }

@@ -8,7 +8,7 @@ const BUILD: BuildView = {
   jobName: "unit-0123456789abcdef-r1",
   step: "running",
   pod: "unit-0123456789abcdef-r1-abcde",
-  requested: undefined,
+  withdrawn: undefined,
   verdict: undefined,
 };
 
@@ -28,7 +28,7 @@ describe("renderBuildPage", () => {
 
   test("shows the result and why, and a null result in words", () => {
     const verdict = { result: null, class: "infrastructure", rule: "pod-lost", message: "the pod was lost" } as const;
-    const answer = page(`/builds/${BUILD.number}`, { verdict, requested: "stop", pod: undefined });
+    const answer = page(`/builds/${BUILD.number}`, { verdict, withdrawn: "stop", pod: undefined });
     assert.match(
       answer?.body ?? "",
       /Pod {8}none yet\n[\s\S]*Ending {5}stop\nResult {5}none, Zuul runs it again\nBecause {4}the pod was lost/,

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { BuildRecord } from "../../../../src/controllers/builds/build-record.ts";
+import { BuildRecord } from "../../../../src/controllers/build/build-record.ts";
 import type { AnnotateOptions, BuildCluster } from "../../../../src/controllers/ports.ts";
-import type { RequestRecord } from "../../../../src/core/job/record.ts";
+import { type RequestRecord, readJobRecord } from "../../../../src/core/job/record.ts";
 import {
   CANCELLED_ANNOTATION,
   DELIVERED_ANNOTATION,
@@ -41,7 +41,7 @@ function makeStage(stored: RequestRecord) {
       return true;
     },
   } as unknown as BuildCluster;
-  const record = new BuildRecord({ cluster, replica: "self", job: structuredClone(job) });
+  const record = new BuildRecord({ cluster, replica: "self", job: structuredClone(job), record: readJobRecord(job) });
   return {
     record,
     writes,

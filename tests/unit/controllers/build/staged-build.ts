@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
 import { setImmediate as immediate } from "node:timers/promises";
-import { Build } from "../../../../src/controllers/builds/build.ts";
-import { Rush } from "../../../../src/controllers/builds/rush.ts";
+import { Build } from "../../../../src/controllers/build/build.ts";
+import type { BuildPlan } from "../../../../src/controllers/build/build-context.ts";
+import { Rush } from "../../../../src/controllers/build/rush.ts";
+import { Tallies } from "../../../../src/controllers/builds/tallies.ts";
 import type { BuildCluster } from "../../../../src/controllers/ports.ts";
+import { readJobRecord } from "../../../../src/core/job/record.ts";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
 import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
+import { renderWorkData } from "../../../../src/core/zuul/work-data.ts";
 import { silentLogger } from "../../../../src/runtime/logger.ts";
 import { makeJob } from "../../../support/objects/build-objects.ts";
 import type { Shown } from "../../../support/objects/pod-histories.ts";
@@ -12,6 +16,7 @@ import { makeManualClock } from "../../gearman/support/manual-clock.ts";
 
 const LIMITS = { podMs: 600_000, scheduleMs: undefined, pullMs: 600_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };
 const REQUEST = { server: "s", unique: "u", number: "unit-0123456789abcdef", logPath: null, replica: "one", since: "2026-11-01T00:00:00Z" };
+const WORKER = { manager: "m", name: "w", hostname: "h", fqdn: "h", program: "p", version: "1", ips: [] };
 const ANNOTATIONS = {
   "turbo-hipster.io/request": JSON.stringify(REQUEST),
   "turbo-hipster.io/timeouts": JSON.stringify({ pull: "10m", run: "1h" }),
@@ -86,20 +91,26 @@ export function stageBuild(): StagedBuild {
     },
   });
   const job: Job = makeJob({ metadata: { annotations: ANNOTATIONS, labels: { "turbo-hipster.io/task": "unit" } } });
-  const build = new Build({
-    isServerUp: () => true,
-    mayBeAskedLater: () => false,
-    replica: "one",
+  const record = readJobRecord(job);
+  assert.ok(record);
+  const plan: BuildPlan = {
+    ...{ taskKey: "ci/unit", job, record, limits: LIMITS, nodeLabels: [] },
+    workData: renderWorkData({ jobName: "unit", number: REQUEST.number, url: "http://b/1" }, WORKER),
+    origin: { kind: "request", assignment: makeAssignment() },
+  };
+  const build = new Build(plan, {
+    ...{ cluster, clock, logger: silentLogger },
+    servers: { isUp: () => true, handsOutAgain: () => true },
+    tasks: { hasRoom: () => true, noteVerdict() {} },
     replicas: { name: "one", isHolder: true, isAlive: () => false },
-    ...{ rush, job, limits: LIMITS, nodeLabels: [], taskKey: "ci/unit", cluster, clock, logger: silentLogger },
-    workData: { number: "unit-0123456789abcdef", name: "unit" } as never,
-    observer: { noteVerdict() {}, notePhase() {}, noteAnswer() {} } as never,
-    ...{ resultStyle: "text", keepJobSeconds: 60, isAdopted: false, slot: undefined },
-    onPlaced() {},
-    onJudged() {},
+    counts: {
+      tallies: new Tallies({ onActivity() {}, onPending() {} }),
+      observer: { noteVerdict() {}, notePhase() {}, noteAnswer() {} },
+      rush,
+    },
+    policy: { resultStyle: "text", keepJobSeconds: 60 },
   });
   const askAgain = () => build.attach(makeAssignment(), REQUEST);
-  askAgain();
   let isOver = false;
   const stopping = new AbortController();
   const run = build.run(stopping.signal).then(() => {

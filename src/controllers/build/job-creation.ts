@@ -1,14 +1,12 @@
+import { jobName } from "../../core/job/name.ts";
 import { isSameBuild } from "../../core/job/record.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { configuration, infrastructure, type Verdict } from "../../core/verdict/verdict.ts";
-import { backoffMs } from "../../runtime/backoff.ts";
-import { coerceError, TurboHipsterError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import { retry } from "../../runtime/retry.ts";
 import type { Wakeup } from "../../runtime/wakeup.ts";
 import type { BuildCluster } from "../ports.ts";
 
-/** Tries at a call that the API server refuses for good before it is given up. */
-export const MAX_REFUSED_TRIES = 8;
 /** Names to try when a Job of another build holds the wanted one. */
 const MAX_NAMES = 5;
 
@@ -16,7 +14,7 @@ export type CreationOutcome =
   | { kind: "created" | "found"; job: Job }
   /** There can be none. */
   | { kind: "impossible"; verdict: Verdict }
-  /** `mayGoOn` said no, and there is none. */
+  /** The build was given up, and there is none. */
   | { kind: "given-up" }
   | { kind: "stopped" };
 
@@ -26,8 +24,6 @@ export interface JobCreationOptions {
   job: Job;
   logger: Logger;
   wakeup: Wakeup;
-  /** Asked before each try: undefined to go on, a verdict to end it, false to give it up. */
-  mayGoOn(): Verdict | undefined | false;
 }
 
 /** Creates the Job of one build, once: over answers that were lost, names that others hold, and an API server that is away. */
@@ -35,7 +31,6 @@ export class JobCreation {
   readonly #options: JobCreationOptions;
   #name: string;
   #otherBuilds = 0;
-  #refusals = 0;
   #mayExist = false;
 
   constructor(options: JobCreationOptions) {
@@ -48,32 +43,44 @@ export class JobCreation {
     return this.#mayExist;
   }
 
-  async run(stopping: AbortSignal): Promise<CreationOutcome> {
-    const { logger, wakeup, mayGoOn } = this.#options;
-    for (let attempt = 0; !stopping.aborted; attempt++) {
-      try {
-        const word = mayGoOn();
-        if (word) return { kind: "impossible", verdict: word };
-        const outcome = word === false ? await this.#giveUp() : await this.#try();
-        if (outcome) return outcome;
-      } catch (error) {
-        this.#mayExist = true;
-        if (!isRetryable(error)) this.#refusals += 1;
-        if (this.#refusals >= MAX_REFUSED_TRIES) {
-          const why = `the Job could not be created - ${coerceError(error).message}`;
-          return { kind: "impossible", verdict: infrastructure("job-not-created", why) };
-        }
-        logger.warn({ err: coerceError(error), attempt, job: this.#name }, "retries to create the Job");
-        await wakeup.wait(backoffMs(attempt, 250, 15_000), stopping);
-      }
+  /** `mayGoOn` is asked before each try: undefined to go on, a verdict to end it, false to give it up. */
+  async run(mayGoOn: () => Verdict | undefined | false, stopping: AbortSignal): Promise<CreationOutcome> {
+    const { logger, wakeup } = this.#options;
+    const made = await retry(
+      () => this.#tryNames(mayGoOn, stopping),
+      { what: "create the Job", firstMs: 250, maxMs: 15_000, wakeup, logger },
+      stopping,
+    );
+    switch (made.kind) {
+      case "done":
+        return made.value;
+      case "given-up":
+        return { kind: "impossible", verdict: infrastructure("job-not-created", `the Job could not be created - ${made.error.message}`) };
+      case "stopped":
+        return { kind: "stopped" };
     }
-    return { kind: "stopped" };
   }
 
   /** Deletes the Job of a create that seemed to fail, after the build was answered without it. */
   async deleteUnseen(): Promise<void> {
     const found = await this.#find();
     if (found) await this.#options.cluster.deleteJob(found.metadata.namespace ?? "", found.metadata.name);
+  }
+
+  /** Until one of the names is the Job's, or there is none left to try. */
+  async #tryNames(mayGoOn: () => Verdict | undefined | false, stopping: AbortSignal): Promise<CreationOutcome> {
+    try {
+      while (!stopping.aborted) {
+        const word = mayGoOn();
+        if (word) return { kind: "impossible", verdict: word };
+        const outcome = word === false ? await this.#giveUp() : await this.#try();
+        if (outcome) return outcome;
+      }
+      return { kind: "stopped" };
+    } catch (error) {
+      this.#mayExist = true;
+      throw error;
+    }
   }
 
   async #try(): Promise<CreationOutcome | undefined> {
@@ -91,7 +98,7 @@ export class JobCreation {
     if (this.#otherBuilds >= MAX_NAMES) {
       return { kind: "impossible", verdict: infrastructure("name-taken", "Jobs of other builds hold its names") };
     }
-    this.#name = `${this.#options.job.metadata.name}-r${this.#otherBuilds}`;
+    this.#name = jobName(this.#options.job.metadata.name, this.#otherBuilds);
     return undefined;
   }
 
@@ -114,8 +121,4 @@ export class JobCreation {
     const { job } = this.#options;
     return { ...job, metadata: { ...job.metadata, name: this.#name } };
   }
-}
-
-export function isRetryable(error: unknown): boolean {
-  return error instanceof TurboHipsterError && error.retryable;
 }

@@ -1,20 +1,6 @@
 import { STEPS } from "../../core/observation/steps.ts";
-import type { Verdict } from "../../core/verdict/verdict.ts";
 import type { Clock } from "../../runtime/clock.ts";
-
-/**
- * What a build spends its time with: `pending` until a kubelet has taken its pod, `preparing` until its test runs, `running` until that has
- * ended, `answer` from the verdict until its Gearman server has read the answer.
- */
-export type BuildPhase = "pending" | "preparing" | "running" | "answer";
-
-/** Told what becomes of builds, for those who count. No method may throw. */
-export interface BuildObserver {
-  noteVerdict(taskKey: string | undefined, verdictClass: Verdict["class"]): void;
-  notePhase(phase: BuildPhase, ms: number): void;
-  /** false: nobody asked for it any more. */
-  noteAnswer(isDelivered: boolean): void;
-}
+import type { BuildObserver, BuildPhase } from "../ports.ts";
 
 const ENDED = STEPS.indexOf("ended");
 

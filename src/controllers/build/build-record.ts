@@ -14,6 +14,8 @@ export interface BuildRecordOptions {
   replica: string;
   /** As rendered, or as found. */
   job: Job;
+  /** What the Job says of the build; undefined where it says too little. */
+  record: JobRecord | undefined;
 }
 
 /**
@@ -40,8 +42,9 @@ export class BuildRecord {
   constructor(options: BuildRecordOptions) {
     this.#options = options;
     this.#jobName = options.job.metadata.name;
-    this.#setText(options.job.metadata.annotations?.[REQUEST_ANNOTATION]);
-    this.#job = readJobRecord(options.job);
+    this.#text = options.job.metadata.annotations?.[REQUEST_ANNOTATION];
+    this.#stored = options.record?.request;
+    this.#job = options.record;
   }
 
   /** Where the Job of the wanted name is another build's. */

@@ -1,0 +1,52 @@
+import type { JobRecord } from "../../core/job/record.ts";
+import type { Job } from "../../core/kubernetes/objects.ts";
+import type { BuildLimits } from "../../core/observation/build-limits.ts";
+import type { ResultStyle } from "../../core/verdict/verdict.ts";
+import type { Assignment } from "../../core/zuul/assignment.ts";
+import type { WorkData } from "../../core/zuul/work-data.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import type { Slot } from "../../runtime/slot.ts";
+import type { Tallies } from "../builds/tallies.ts";
+import type { BuildCluster, BuildObserver, ReplicaRoles, Servers, Tasks } from "../ports.ts";
+import type { Rush } from "./rush.ts";
+
+/** What all builds of a replica share. */
+export interface BuildContext {
+  cluster: BuildCluster;
+  servers: Servers;
+  tasks: Pick<Tasks, "hasRoom" | "noteVerdict">;
+  replicas: ReplicaRoles;
+  /** Who counts. */
+  counts: { tallies: Tallies; observer: BuildObserver; rush: Rush };
+  policy: BuildPolicy;
+  clock: Clock;
+  logger: Logger;
+}
+
+export interface BuildPolicy {
+  resultStyle: ResultStyle;
+  /** How long a finished Job is kept. */
+  keepJobSeconds: number;
+}
+
+/** One build as it begins here. */
+export interface BuildPlan {
+  /** Its TestTask, `namespace/name`. */
+  taskKey: string;
+  /** As rendered, or as found; its name is the build's number. */
+  job: Job;
+  /** What the Job says of the build. */
+  record: JobRecord;
+  limits: BuildLimits;
+  /** The first WORK_DATA; every later one is built on it. */
+  workData: WorkData;
+  nodeLabels: string[];
+  origin: BuildOrigin;
+}
+
+export type BuildOrigin =
+  /** Zuul asks for it; its Job is still to be made. */
+  | { kind: "request"; assignment: Assignment }
+  /** Its Job is there, from before this process or this replica's role; it counts among the builds at once. */
+  | { kind: "found"; slot: Slot };

@@ -1,0 +1,108 @@
+import { isAnswer } from "../../core/job/relaunch.ts";
+import type { Verdict } from "../../core/verdict/verdict.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import { type RetryOptions, retry } from "../../runtime/retry.ts";
+import type { Wakeup } from "../../runtime/wakeup.ts";
+import type { BuildCluster } from "../ports.ts";
+import type { BuildRecord } from "./build-record.ts";
+import type { JobFollower } from "./job-follower.ts";
+import type { Rush } from "./rush.ts";
+
+/** How long a build that has been answered stays unrecorded for the sake of others. */
+const MAX_GIVE_WAY_MS = 30_000;
+
+export interface BuildEndOptions {
+  cluster: BuildCluster;
+  namespace: string;
+  life: JobFollower;
+  record: BuildRecord;
+  rush: Rush;
+  keepJobSeconds: number;
+  wakeup: Wakeup;
+  clock: Clock;
+}
+
+/**
+ * "written": the Job says how the build ended, or there is none that could, or the API server refuses it for good. "yielded": the Job answers
+ * another replica's request by now.
+ */
+export type Written = "written" | "yielded" | "stopped";
+
+/** Writes down how a build ended, and ends what is left of it. */
+export class BuildEnd {
+  readonly #options: BuildEndOptions;
+
+  constructor(options: BuildEndOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Of a build whose pod has not started, so that no deadline reaches it and there is no log to keep: writes the verdict down, should this
+   * process end in between, and deletes the Job.
+   */
+  async discard(verdict: Verdict, logger: Logger, stopping: AbortSignal): Promise<Written> {
+    const { cluster, namespace, life, record } = this.#options;
+    const discarded = await retry(
+      async () => {
+        if (!(await record.conclude(verdict, undefined))) return "yielded";
+        await cluster.deleteJob(namespace, life.jobName);
+        return "written";
+      },
+      this.#retrying("delete the Job", 250, 15_000, logger),
+      stopping,
+    );
+    if (discarded.kind === "given-up") logger.error({ err: discarded.error }, "leaves a Job behind, the API server refuses to delete it");
+    return written(discarded);
+  }
+
+  /** The one patch after delivery: the verdict and when the Job may go. Also ends containers that outlive the judged one. */
+  async write(verdict: Verdict, deliveredAt: Date | undefined, logger: Logger, stopping: AbortSignal): Promise<Written> {
+    const { cluster, namespace, life, record, keepJobSeconds } = this.#options;
+    if (!life.made && !life.mayExist) return "written";
+    const { pod, mustEndPod } = life;
+    const recorded = await retry(
+      async () => {
+        if (!life.made) await life.deleteUnseen();
+        else if (!(await record.conclude(verdict, deliveredAt, keepJobSeconds))) return "yielded";
+        if (pod && mustEndPod) await cluster.endPod(namespace, pod.name);
+        logger.info({ delivered: deliveredAt !== undefined, pod: pod?.name }, "recorded the build");
+        return "written";
+      },
+      this.#retrying("record the build", 500, 30_000, logger),
+      stopping,
+    );
+    if (recorded.kind === "given-up") logger.error({ err: recorded.error }, "leaves the build unrecorded, the API server refuses it");
+    return written(recorded);
+  }
+
+  /**
+   * Lets other builds go first while there are many, as long as `isWaitedFor` says no. Zuul asks for no result again that it has, so nobody
+   * waits for the record of a build that it has an answer of; but nothing is to run longer for that.
+   */
+  async giveWay(verdict: Verdict, isWaitedFor: () => boolean, stopping: AbortSignal): Promise<void> {
+    const { life, rush, wakeup, clock } = this.#options;
+    if ((!life.made && !life.mayExist) || !isAnswer(verdict) || life.mustEndPod) return;
+    const untilMs = clock.monotonicMs() + MAX_GIVE_WAY_MS;
+    while (!isWaitedFor() && !stopping.aborted) {
+      const leftMs = Math.min(rush.leftMs, untilMs - clock.monotonicMs());
+      if (leftMs <= 0) return;
+      await wakeup.wait(leftMs, stopping);
+    }
+  }
+
+  #retrying(what: string, firstMs: number, maxMs: number, logger: Logger): RetryOptions {
+    return { what, firstMs, maxMs, wakeup: this.#options.wakeup, logger };
+  }
+}
+
+function written(retried: { kind: "done"; value: "written" | "yielded" } | { kind: "given-up" } | { kind: "stopped" }): Written {
+  switch (retried.kind) {
+    case "done":
+      return retried.value;
+    case "given-up":
+      return "written";
+    case "stopped":
+      return "stopped";
+  }
+}

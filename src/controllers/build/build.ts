@@ -1,0 +1,396 @@
+import type { RequestRecord } from "../../core/job/record.ts";
+import { isAnswer } from "../../core/job/relaunch.ts";
+import type { BuildState } from "../../core/observation/build-state.ts";
+import { stepsDone } from "../../core/observation/steps.ts";
+import type { Withdrawal } from "../../core/verdict/sighting.ts";
+import { endedBeforeStart, infrastructure, type Verdict } from "../../core/verdict/verdict.ts";
+import type { Assignment } from "../../core/zuul/assignment.ts";
+import { backoffMs } from "../../runtime/backoff.ts";
+import { coerceError } from "../../runtime/errors.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import type { Slot } from "../../runtime/slot.ts";
+import { earliest, Wakeup } from "../../runtime/wakeup.ts";
+import type { BuildContext, BuildPlan } from "./build-context.ts";
+import { BuildEnd } from "./build-end.ts";
+import { BuildRecord } from "./build-record.ts";
+import { Conversation } from "./conversation.ts";
+import { JobFollower } from "./job-follower.ts";
+import { PhaseTimer } from "./phase-timer.ts";
+
+/** How often a build that nobody claims is looked at: there may be room for its request by now, or no more. */
+const CLAIM_LOOK_MS = 10_000;
+/** How often a build that another replica carries out is looked at when nothing of it changes. */
+const LOOK_MS = 30_000;
+
+export interface BuildReport {
+  number: string;
+  namespace: string;
+  jobName: string;
+  step: string;
+  pod: string | undefined;
+  withdrawn: Withdrawal | undefined;
+  verdict: Verdict | undefined;
+}
+
+/**
+ * One build, from the request to the delivered answer, in three parts: the conversation with Zuul, the life of its Job, and the record that
+ * the Job keeps of it. This goes through the phases in order (create, follow, judge, deliver, record) and knows whose the build is. It holds
+ * no state that it could not read again from the Job, besides whose request it answers. A build that another replica carries out is only
+ * watched by the holder, until that replica gives it up or is gone; any other replica forgets it.
+ */
+export class Build {
+  readonly #plan: BuildPlan;
+  readonly #context: BuildContext;
+  readonly #wakeup: Wakeup;
+  readonly #phases: PhaseTimer;
+  readonly #conversation: Conversation;
+  readonly #life: JobFollower;
+  readonly #record: BuildRecord;
+  readonly #end: BuildEnd;
+  readonly #created = Promise.withResolvers<void>();
+  #logger: Logger;
+  #slot: Slot | undefined;
+  #wasOurs = true;
+  #isPlaced = false;
+  #withdrawn: Withdrawal | undefined;
+  #verdict: Verdict | undefined;
+
+  constructor(plan: BuildPlan, context: BuildContext) {
+    this.#plan = plan;
+    this.#context = context;
+    const { taskKey, job, record, limits, workData, nodeLabels, origin } = plan;
+    const { cluster, servers, tasks, replicas, counts, policy, clock } = context;
+    const isFound = origin.kind === "found";
+    const wakeup = new Wakeup(clock);
+    const logger = () => this.#logger;
+    this.#wakeup = wakeup;
+    this.#logger = this.#makeLogger(job.metadata.name);
+    this.#phases = new PhaseTimer({ observer: counts.observer, clock, isAdopted: isFound });
+    this.#conversation = new Conversation({
+      ...{ workData, nodeLabels, clock, logger, resultStyle: policy.resultStyle, server: record.request.server },
+      isServerUp: servers.isUp,
+      mayBeAskedLater: (server) => !tasks.hasRoom(taskKey) && (record.relaunchKey !== undefined || servers.handsOutAgain(server)),
+      onChange: () => this.wake(),
+    });
+    this.#life = new JobFollower({ ...{ cluster, job, isFound, limits, wakeup, clock, logger }, onState: () => counts.rush.noteStep() });
+    this.#record = new BuildRecord({ cluster, replica: replicas.name, job, record });
+    const parts = { life: this.#life, record: this.#record, rush: counts.rush, keepJobSeconds: policy.keepJobSeconds };
+    this.#end = new BuildEnd({ ...{ cluster, namespace: this.namespace, wakeup, clock }, ...parts });
+    if (origin.kind === "request") this.attach(origin.assignment, record.request);
+    else {
+      this.#slot = origin.slot;
+      if (this.#record.isCancelled) this.#withdrawn = "stop";
+    }
+  }
+
+  get number(): string {
+    return this.#plan.workData.number;
+  }
+
+  get namespace(): string {
+    return this.#plan.job.metadata.namespace ?? "";
+  }
+
+  get jobName(): string {
+    return this.#life.jobName;
+  }
+
+  /** Resolves once its Job is there, or there is to be none. */
+  get created(): Promise<void> {
+    return this.#created.promise;
+  }
+
+  /** When its Job was made (RFC 3339), or, without one yet, after all that are there. */
+  get createdAt(): string {
+    return this.#life.made?.metadata.creationTimestamp ?? "9999";
+  }
+
+  get jobUid(): string | undefined {
+    return this.#life.made?.metadata.uid;
+  }
+
+  get verdict(): Verdict | undefined {
+    return this.#verdict;
+  }
+
+  report(): BuildReport {
+    const { number, namespace, jobName } = this;
+    const { step } = this.#conversation;
+    return { number, namespace, jobName, step, pod: this.#life.pod?.name, withdrawn: this.#withdrawn, verdict: this.#verdict };
+  }
+
+  /**
+   * Takes over a request for this build, with the identity that the Job then says is its own: the same one again, from the server, or
+   * Zuul's relaunch. An earlier one, if any, is given back to its server. Says at once where the build stands.
+   */
+  attach(assignment: Assignment, request: RequestRecord): void {
+    this.#record.claim(request);
+    if (this.#slot) assignment.slot.release();
+    else this.#slot = assignment.slot;
+    if (this.#withdrawn === "unclaimed" && !this.#verdict && !this.#life.pod?.isEnding) this.#withdrawn = undefined;
+    this.#conversation.take(assignment);
+  }
+
+  /** Zuul's `stop:`. The build ends ABORTED unless its test has ended already. */
+  requestStop(): void {
+    if (this.#withdrawn === "stop" || this.#verdict) return;
+    this.#withdrawn = "stop";
+    this.#record.cancel(this.#context.clock.now());
+    this.#logger.info({}, "stops the build as Zuul asked");
+    this.wake();
+  }
+
+  /** True while a relaunch by Zuul of the same build can be answered by this one: it neither ended in vain nor is it to end. */
+  get isAdoptable(): boolean {
+    // One that was adopted a moment ago may have ended while nobody looked.
+    const state = this.#isOurs && this.#life.state.kind !== "absent" ? this.#life.state : this.#life.glance();
+    if (this.#withdrawn === "stop" || ("pod" in state && state.pod?.isEnding)) return false;
+    const verdict = this.#verdict ?? this.#record.verdict ?? this.#life.foresee(state, this.#withdrawn);
+    return verdict === undefined || isAnswer(verdict);
+  }
+
+  /** True while a request for it is answered here. */
+  get isClaimed(): boolean {
+    return this.#conversation.isClaimed;
+  }
+
+  /** True from the verdict until a Gearman server has read the answer. */
+  get awaitsDelivery(): boolean {
+    return this.#phases.phase === "answer";
+  }
+
+  /** A Gearman server has come or gone. */
+  noteServer(): void {
+    this.#conversation.noteServer();
+  }
+
+  /** Something about its Job or pod has changed. */
+  wake(): void {
+    this.#wakeup.wake();
+  }
+
+  /**
+   * Carries the build to its end; resolves when nothing is left to do for it here, or soon after `stopping` aborts. Never rejects.
+   * "left": another replica carries it out, or is to.
+   */
+  async run(stopping: AbortSignal): Promise<"ended" | "left"> {
+    try {
+      const unmade = await this.#create(stopping);
+      this.#created.resolve();
+      const verdict = unmade ?? (await this.#follow(stopping));
+      if (verdict === "left" || stopping.aborted) return "left";
+      this.#conclude(verdict);
+      do {
+        const outcome = await this.#deliver(verdict, stopping);
+        if (outcome === "left" || stopping.aborted) return "left";
+        this.#context.counts.observer.noteAnswer(outcome === "delivered");
+        if (!(await this.#writeEnd(verdict, outcome === "delivered", stopping))) return "left";
+        // A server that took the build away just before the answer may have handed it out again meanwhile.
+      } while (this.isClaimed && !stopping.aborted);
+      return "ended";
+    } catch (error) {
+      // A defect of ours: the request must still be answered.
+      this.#logger.error({ err: coerceError(error) }, "fails the build after an unexpected error");
+      this.#conclude(infrastructure("operator-error", coerceError(error).message));
+      await this.#conversation.fail();
+      return "ended";
+    } finally {
+      this.#created.resolve();
+      this.#place();
+      this.#slot?.release();
+    }
+  }
+
+  /** Creates the Job, or adopts the one that is there. Returns a verdict when there can be none. */
+  async #create(stopping: AbortSignal): Promise<Verdict | "left" | undefined> {
+    if (this.#plan.origin.kind === "found") return undefined;
+    const outcome = await this.#life.create(() => this.#mayCreate(), stopping);
+    switch (outcome.kind) {
+      case "created":
+      case "found":
+        this.#record.setJobName(this.jobName);
+        this.#logger = this.#makeLogger(this.jobName);
+        if (outcome.kind === "found") this.#record.found(outcome.job, this.isClaimed);
+        return undefined;
+      case "impossible":
+        return outcome.verdict;
+      case "given-up":
+      case "stopped":
+        return "left";
+    }
+  }
+
+  #mayCreate(): Verdict | undefined | false {
+    if (!this.#isOurs) return false;
+    this.#checkClaim();
+    return this.#withdrawn && endedBeforeStart(this.#withdrawn);
+  }
+
+  /** Follows the Job until there is a verdict; "left" when `stopping` or another replica came first. */
+  async #follow(stopping: AbortSignal): Promise<Verdict | "left"> {
+    for (let failures = 0; !stopping.aborted; ) {
+      try {
+        if (!this.#look()) {
+          if (await this.#standBy(stopping)) return "left";
+          continue;
+        }
+        await this.#life.observe();
+        this.#noteProgress(this.#life.state);
+        const recorded = this.#record.verdict;
+        if (recorded) return this.#life.hasStarted ? recorded : await this.#discard(recorded, stopping);
+        const unclaimedInMs = this.#checkClaim();
+        await this.#life.observeTrouble();
+        const action = this.#life.decide(this.#withdrawn);
+        if (action.kind === "finish") return action.deleteJob ? await this.#discard(action.verdict, stopping) : action.verdict;
+        const nextLookMs = await this.#life.act(action);
+        if (!(await this.#record.write())) this.#yield();
+        if (await this.#life.isGone()) return infrastructure("job-gone", "the Job was deleted");
+        failures = 0;
+        await this.#wakeup.wait(earliest(nextLookMs, unclaimedInMs), stopping);
+      } catch (error) {
+        this.#logger.warn({ err: coerceError(error) }, "retries what the API server did not do");
+        await this.#wakeup.wait(backoffMs(failures++, 250, 15_000), stopping);
+      }
+    }
+    return "left";
+  }
+
+  /** Ends a build whose pod has not started, see `BuildEnd`. */
+  async #discard(verdict: Verdict, stopping: AbortSignal): Promise<Verdict | "left"> {
+    const written = await this.#end.discard(verdict, this.#logger, stopping);
+    if (written === "yielded") this.#yield();
+    return written === "stopped" ? "left" : verdict;
+  }
+
+  #conclude(verdict: Verdict): void {
+    const { counts, tasks } = this.#context;
+    this.#place();
+    this.#verdict = verdict;
+    this.#phases.conclude();
+    counts.observer.noteVerdict(this.#plan.taskKey, verdict.class);
+    this.#conversation.conclude();
+    tasks.noteVerdict(this.#plan.taskKey, verdict);
+    // The pod has ended or is ending: what it took is free for the next build.
+    this.#slot?.release();
+    this.#slot = undefined;
+    const { result, class: verdictClass, rule, message: text } = verdict;
+    this.#logger.info({ result, class: verdictClass, rule, text, pod: this.#life.pod?.name }, "judged the build");
+  }
+
+  /** Sends the answer to whoever asks for it, again after a lost link; "unclaimed" when nobody did in time. */
+  async #deliver(verdict: Verdict, stopping: AbortSignal): Promise<"delivered" | "unclaimed" | "left"> {
+    while (!stopping.aborted) {
+      if (await this.#conversation.answer(verdict, this.#life.pod?.node)) {
+        this.#phases.delivered();
+        return "delivered";
+      }
+      // A build without a Job leaves nothing to another replica.
+      if (this.#life.made && !this.#look()) {
+        if (await this.#standBy(stopping)) return "left";
+        continue;
+      }
+      const { leftMs } = this.#conversation;
+      if (leftMs === undefined) continue;
+      if (leftMs <= 0 || (!this.#life.made && !this.#isOurs)) return "unclaimed";
+      await this.#wakeup.wait(leftMs, stopping);
+    }
+    return "left";
+  }
+
+  /** Writes the end down, see `BuildEnd`. Returns false where it is another replica's to write. */
+  async #writeEnd(verdict: Verdict, isDelivered: boolean, stopping: AbortSignal): Promise<boolean> {
+    const deliveredAt = isDelivered ? this.#context.clock.now() : undefined;
+    if (isDelivered) await this.#end.giveWay(verdict, () => this.isClaimed, stopping);
+    const written = await this.#end.write(verdict, deliveredAt, this.#logger, stopping);
+    if (written === "yielded") this.#yield();
+    return written === "written";
+  }
+
+  /** Whether it is this replica's to carry out. */
+  get #isOurs(): boolean {
+    if (this.isClaimed) return true;
+    const { replicas } = this.#context;
+    if (!replicas.isHolder) return false;
+    const other = this.#record.replica;
+    return other === undefined || other === replicas.name || !replicas.isAlive(other);
+  }
+
+  /** Reads what the Job says of the build. Returns whether it is this replica's to carry out. */
+  #look(): boolean {
+    const job = this.#context.cluster.cachedJob(this.namespace, this.jobName);
+    if (job && !this.#record.observe(job)) this.#yield();
+    if (this.#record.isCancelled && !this.#withdrawn && !this.#verdict) {
+      this.#withdrawn = "stop";
+      this.#logger.info({}, "stops the build as Zuul asked another replica");
+    }
+    const isOurs = this.#isOurs;
+    // Whoever had it may just have gone: those who ask for it have the whole time from now on.
+    if (isOurs && !this.#wasOurs) this.#conversation.restart();
+    this.#wasOurs = isOurs;
+    return isOurs;
+  }
+
+  /** The Job answers another replica's request by now: whoever asked here asks no more. */
+  #yield(): void {
+    this.#logger.warn({ replica: this.#record.replica }, "leaves the build to the replica that answers for it now");
+    this.#conversation.giveUp();
+  }
+
+  /**
+   * For a build that is not this replica's to carry out: the holder watches it, since it counts, any other forgets it, but not before the
+   * Job says that nobody here answers for it. Returns true when nothing is left to do here.
+   */
+  async #standBy(stopping: AbortSignal): Promise<boolean> {
+    const { cluster, replicas } = this.#context;
+    try {
+      if (!replicas.isHolder) this.#record.release();
+      await this.#record.write();
+      if (!replicas.isHolder) return !this.isClaimed;
+    } catch (error) {
+      this.#logger.warn({ err: coerceError(error) }, "retries what the API server did not do");
+      await this.#wakeup.wait(5000, stopping);
+      return false;
+    }
+    if (!cluster.cachedJob(this.namespace, this.jobName) || this.#record.isDelivered) {
+      this.#verdict ??= this.#record.verdict;
+      this.#place();
+      return true;
+    }
+    this.#notePlaced(this.#life.glance());
+    await this.#wakeup.wait(LOOK_MS, stopping);
+    return false;
+  }
+
+  /** Ends a build that nobody claims; returns when to look again. */
+  #checkClaim(): number | undefined {
+    this.#conversation.noteRoom();
+    const { leftMs } = this.#conversation;
+    if (leftMs === undefined || this.#withdrawn) return undefined;
+    if (leftMs > 0) return Math.min(leftMs, CLAIM_LOOK_MS);
+    this.#logger.info({}, "gives up the build, nobody asks for it any more");
+    this.#withdrawn = "unclaimed";
+    return undefined;
+  }
+
+  #noteProgress(state: BuildState): void {
+    this.#notePlaced(state);
+    const step = stepsDone(state);
+    if (this.#conversation.reach(step)) this.#phases.reach(step);
+  }
+
+  #notePlaced(state: BuildState): void {
+    if ("pod" in state && (state.pod?.isStarted ?? true)) this.#place();
+  }
+
+  /** A kubelet has taken its pod, or it ended without one: it waits for room no longer. */
+  #place(): void {
+    if (this.#isPlaced) return;
+    this.#isPlaced = true;
+    this.#context.counts.tallies.notePlaced();
+  }
+
+  #makeLogger(jobName: string): Logger {
+    const { number, namespace } = this;
+    return this.#context.logger.child({ build: number, namespace, task: this.#plan.taskKey, job: jobName });
+  }
+}

@@ -1,0 +1,197 @@
+import { STEPS } from "../../core/observation/steps.ts";
+import { type ResultStyle, renderResult, type Verdict } from "../../core/verdict/verdict.ts";
+import type { Assignment } from "../../core/zuul/assignment.ts";
+import { renderFinalWorkData, type WorkData } from "../../core/zuul/work-data.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { Logger } from "../../runtime/logger.ts";
+
+/** A build that nobody asks for any more is given up after this long; a requeue or a relaunch comes within seconds. */
+const UNCLAIMED_MS = 120_000;
+/** Nobody can ask while the server is away: that time does not count, but there is an end to it. */
+const MAX_AWAY_MS = 15 * 60_000;
+
+export interface ConversationOptions {
+  /** The Gearman server ("host:port") that the build's request came from. */
+  server: string;
+  /** The first WORK_DATA; every later one is built on it. */
+  workData: WorkData;
+  nodeLabels: string[];
+  resultStyle: ResultStyle;
+  /** Whether we are connected to a server. */
+  isServerUp(server: string): boolean;
+  /** Whether a request for the build may be waiting at a server, because there is no room to take one. */
+  mayBeAskedLater(server: string): boolean;
+  clock: Clock;
+  logger(): Logger;
+  /** Somebody asks for the build, or does no more. */
+  onChange(): void;
+}
+
+/** Whether somebody asks for the build. Where nobody does, `#unclaimedSinceMs` tells since when. */
+type Claim =
+  | { kind: "claimed"; assignment: Assignment }
+  /** Nobody can ask: the server is away. */
+  | { kind: "away" }
+  /** Somebody could ask, and the time in which nobody has counts from then. */
+  | { kind: "counting"; fromMs: number }
+  /** The server still has the request, and nobody waits for its answer there. */
+  | { kind: "client-gone" };
+
+/**
+ * What is said of a build to Zuul, and who listens: at most one request at a time, none while its link is lost, and for how long none. Gives
+ * the request up in the end, but never the build.
+ */
+export class Conversation {
+  readonly #options: ConversationOptions;
+  #server: string;
+  #claim: Claim;
+  #unclaimedSinceMs: number;
+  /** How many of `STEPS` are done. */
+  #step = 0;
+
+  constructor(options: ConversationOptions) {
+    this.#options = options;
+    this.#server = options.server;
+    this.#unclaimedSinceMs = options.clock.monotonicMs();
+    this.#claim = this.#unclaimed();
+  }
+
+  get isClaimed(): boolean {
+    return this.#claim.kind === "claimed";
+  }
+
+  /** The name of the step that the build is at. */
+  get step(): string {
+    return STEPS[this.#step] ?? "ended";
+  }
+
+  /** Until an unclaimed build is given up: not positive when it is; undefined while somebody asks for it. */
+  get leftMs(): number | undefined {
+    const endMs = this.#givenUpAtMs();
+    return endMs === undefined ? undefined : endMs - this.#options.clock.monotonicMs();
+  }
+
+  /** A Gearman server has come or gone. */
+  noteServer(): void {
+    if (this.#claim.kind === "claimed") return;
+    const isUp = this.#options.isServerUp(this.#server);
+    if (isUp === (this.#claim.kind !== "away")) return;
+    this.#claim = isUp ? { kind: "counting", fromMs: this.#options.clock.monotonicMs() } : { kind: "away" };
+    this.#options.onChange();
+  }
+
+  /** While there is no room for the request that would claim the build, the time in which nobody does is not counted. */
+  noteRoom(): void {
+    if (this.#claim.kind !== "counting" || !this.#options.mayBeAskedLater(this.#server)) return;
+    this.#claim = { kind: "counting", fromMs: this.#options.clock.monotonicMs() };
+  }
+
+  /** Takes over a request; an earlier one, if any, is given back to its server. Says at once where the build stands. */
+  take(assignment: Assignment): void {
+    if (this.#claim.kind === "claimed") {
+      this.#options.logger().warn({ server: assignment.server }, "replaces the request of this build by a newer one");
+      void this.#claim.assignment.fail();
+    }
+    this.#claim = { kind: "claimed", assignment };
+    this.#server = assignment.server;
+    assignment.sendData(JSON.stringify(this.#options.workData));
+    assignment.sendStatus(this.#step, STEPS.length);
+    const onLost = () => this.#lose(assignment);
+    if (assignment.lost.aborted) onLost();
+    else assignment.lost.addEventListener("abort", onLost, { once: true });
+    assignment.clientGone.addEventListener("abort", () => this.#giveBack(assignment), { once: true });
+    this.#options.onChange();
+  }
+
+  /** Tells that so many of `STEPS` are done; false when that was known already. */
+  reach(step: number): boolean {
+    if (step <= this.#step) return false;
+    this.#step = step;
+    if (this.#claim.kind === "claimed") this.#claim.assignment.sendStatus(step, STEPS.length);
+    return true;
+  }
+
+  /** The build has its verdict: what is said of its steps from now on comes with the answer. */
+  conclude(): void {
+    this.#step = STEPS.length;
+  }
+
+  /**
+   * Sends the last packets: the whole as data, then WORK_COMPLETE, or WORK_FAIL where Zuul is to run the build again. Resolves with true once
+   * the server has read them, with false when nobody asks for the build or the link went first.
+   */
+  async answer(verdict: Verdict, node: string | undefined): Promise<boolean> {
+    if (this.#claim.kind !== "claimed") return false;
+    const { assignment } = this.#claim;
+    const { workData, nodeLabels, resultStyle } = this.#options;
+    const result = renderResult(verdict, resultStyle);
+    const json = JSON.stringify(renderFinalWorkData(workData, { result, node, nodeLabels }));
+    assignment.sendStatus(STEPS.length, STEPS.length);
+    assignment.sendData(json);
+    const outcome = result === null ? await assignment.fail() : await assignment.complete(json);
+    if (outcome === "lost") this.#lose(assignment);
+    else if (this.#holds(assignment)) this.#letGo();
+    return outcome === "delivered";
+  }
+
+  /** Those who may ask for it have the whole time again, from now on. */
+  restart(): void {
+    this.#unclaimedSinceMs = this.#options.clock.monotonicMs();
+    if (this.#claim.kind !== "claimed") this.#claim = this.#unclaimed();
+  }
+
+  /** Another replica answers the build: the request, if there is one still, is given back to its server. */
+  giveUp(): void {
+    const claim = this.#claim;
+    this.#letGo();
+    if (claim.kind === "claimed") void claim.assignment.fail();
+    this.#options.onChange();
+  }
+
+  /** After a defect of ours: the request must still be answered. */
+  async fail(): Promise<void> {
+    if (this.#claim.kind === "claimed") await this.#claim.assignment.fail();
+  }
+
+  #givenUpAtMs(): number | undefined {
+    switch (this.#claim.kind) {
+      case "claimed":
+        return undefined;
+      case "away":
+        return this.#unclaimedSinceMs + MAX_AWAY_MS;
+      case "counting":
+        return this.#claim.fromMs + UNCLAIMED_MS;
+      case "client-gone":
+        return Number.NEGATIVE_INFINITY;
+    }
+  }
+
+  #letGo(): void {
+    this.#unclaimedSinceMs = this.#options.clock.monotonicMs();
+    this.#claim = this.#unclaimed();
+  }
+
+  #unclaimed(): Claim {
+    return this.#options.isServerUp(this.#server) ? { kind: "counting", fromMs: this.#unclaimedSinceMs } : { kind: "away" };
+  }
+
+  #holds(assignment: Assignment): boolean {
+    return this.#claim.kind === "claimed" && this.#claim.assignment === assignment;
+  }
+
+  #lose(assignment: Assignment): void {
+    if (!this.#holds(assignment)) return;
+    this.#letGo();
+    this.#options.logger().warn({}, "lost the link to whoever asked for the build");
+    this.#options.onChange();
+  }
+
+  /** The server still has the request, but the client that waited for it has gone: it is given up without waiting again. */
+  #giveBack(assignment: Assignment): void {
+    if (!this.#holds(assignment)) return;
+    this.#claim = { kind: "client-gone" };
+    this.#options.logger().warn({}, "nobody waits for the build at the server any more");
+    void assignment.fail();
+    this.#options.onChange();
+  }
+}

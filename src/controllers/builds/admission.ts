@@ -1,0 +1,189 @@
+import { randomUUID } from "node:crypto";
+import { type ManifestSettings, renderJob } from "../../core/job/manifest.ts";
+import { buildNumber, isUsableUnique, type RequestIdentity } from "../../core/job/name.ts";
+import { type JobRecord, makeJobRecord, type RequestRecord, readJobRecord } from "../../core/job/record.ts";
+import { refuseBuild } from "../../core/job/refusal.ts";
+import { isAnswer, relaunchKey } from "../../core/job/relaunch.ts";
+import { RELAUNCH_ANNOTATION } from "../../core/kubernetes/labels.ts";
+import type { Job } from "../../core/kubernetes/objects.ts";
+import { buildLimits } from "../../core/observation/build-limits.ts";
+import { STEPS } from "../../core/observation/steps.ts";
+import { type TestTask, testTaskKey } from "../../core/test-task/test-task.ts";
+import { configuration, renderResult, type Verdict } from "../../core/verdict/verdict.ts";
+import type { Assignment } from "../../core/zuul/assignment.ts";
+import { type BuildFunction, readBuildFunction } from "../../core/zuul/function-name.ts";
+import { type Parameters, parseParameters, textParameter } from "../../core/zuul/parameters.ts";
+import { renderFinalWorkData, renderWorkData, type WorkData, type WorkerIdentity } from "../../core/zuul/work-data.ts";
+import { sha256Hex } from "../../runtime/sha256.ts";
+import type { Build } from "../build/build.ts";
+import type { BuildContext, BuildPlan } from "../build/build-context.ts";
+import type { Tasks } from "../ports.ts";
+import type { BuildIndex } from "./build-index.ts";
+import type { EndedLately } from "./ended-lately.ts";
+
+export interface AdmissionSettings {
+  manifest: ManifestSettings;
+  worker: WorkerIdentity;
+  /** Where people can look at a build. */
+  buildUrl(number: string): string;
+}
+
+export interface AdmissionOptions {
+  settings: AdmissionSettings;
+  tasks: Tasks;
+  context: BuildContext;
+  index: BuildIndex<Build>;
+  endedLately: EndedLately;
+  /** Carries a build out. */
+  begin(plan: BuildPlan): Build;
+  /** Goes on with the build of a Job that is there. */
+  adopt(job: Job, record: JobRecord): Build;
+}
+
+/** A request, read. */
+interface Asked {
+  assignment: Assignment;
+  task: TestTask | undefined;
+  parsed: ReturnType<typeof parseParameters>;
+  function: BuildFunction;
+  identity: RequestIdentity;
+  /** As the Job of its build would say it. */
+  request: RequestRecord;
+}
+
+/**
+ * Decides what becomes of a request: it belongs to a build that is under way, by its own identity or as Zuul's relaunch of it; it is refused; or
+ * a new build begins. Says at once who has it and under which number, before anything that may be slow.
+ */
+export class Admission {
+  readonly #options: AdmissionOptions;
+
+  constructor(options: AdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when nothing is left to do for the request itself; a build that has it is carried out by itself. May throw, before that. */
+  admit(assignment: Assignment): Promise<unknown> {
+    const { index, context } = this.#options;
+    const asked = this.#read(assignment);
+    const { task, parsed, identity, request } = asked;
+    const known = index.ofRequest(identity);
+    if (known) {
+      context.logger.info({ build: known.number, server: identity.server }, "attaches a request to the build that is under way");
+      known.attach(assignment, { ...request, number: known.number });
+      return Promise.resolve();
+    }
+    if (!task) return this.#refuse(asked, configuration("no-task", "no TestTask serves this job any more"));
+    if (!parsed.ok) return this.#refuse(asked, configuration("bad-request", parsed.problem));
+    const refusal = refuseBuild(task, parsed.parameters);
+    if (refusal) {
+      const answered = this.#refuse(asked, configuration(refusal.rule, refusal.why));
+      this.#options.tasks.noteRefusal(testTaskKey(task), `refuses a build of ${asked.function.jobName}: ${refusal.why}`);
+      return answered;
+    }
+    const key = relaunchKey(task, identity.functionName, parsed.parameters, sha256Hex);
+    const earlier = key === undefined ? undefined : this.#findEarlier(key);
+    if (earlier) {
+      const { server, unique } = identity;
+      context.logger.info({ build: earlier.number, server, unique }, "attaches Zuul's relaunch to the build that it is of");
+      index.addRequest(earlier, identity);
+      earlier.attach(assignment, { ...request, number: earlier.number });
+      return Promise.resolve();
+    }
+    this.#options.begin(this.#plan(asked, task, parsed.parameters, key));
+    return Promise.resolve();
+  }
+
+  /** The plan for a Job that is there already. */
+  planFound(job: Job, record: JobRecord): BuildPlan {
+    const taskKey = `${record.namespace}/${record.task}`;
+    const { number } = record.request;
+    const origin = { kind: "found", slot: this.#options.tasks.occupy(taskKey) } as const;
+    return { taskKey, job, record, origin, ...this.#common(readBuildFunction(record.functionName), number, record.timeouts) };
+  }
+
+  #plan(asked: Asked, task: TestTask, parameters: Parameters, key: string | undefined): BuildPlan {
+    const { assignment, identity, request } = asked;
+    const { functionName, server, unique } = identity;
+    const { settings, context } = this.#options;
+    const job = renderJob({ task, function: asked.function, parameters, request, relaunchKey: key, settings: settings.manifest });
+    const record = makeJobRecord(task, { functionName, request, relaunchKey: key });
+    const taskKey = testTaskKey(task);
+    context.logger.info({ build: request.number, function: functionName, server, unique, task: taskKey }, "accepts a build");
+    const origin = { kind: "request", assignment } as const;
+    return { taskKey, job, record, origin, ...this.#common(asked.function, request.number, task.spec.timeouts) };
+  }
+
+  #common({ jobName, nodeLabel }: BuildFunction, number: string, timeouts: JobRecord["timeouts"]) {
+    const workData = this.#workData(jobName, number);
+    return { limits: buildLimits(timeouts), workData, nodeLabels: nodeLabel === undefined ? [] : [nodeLabel] };
+  }
+
+  #workData(jobName: string, number: string): WorkData {
+    const { buildUrl, worker } = this.#options.settings;
+    return renderWorkData({ jobName, number, url: buildUrl(number) }, worker);
+  }
+
+  #read(assignment: Assignment): Asked {
+    const { functionName, server, payload, payloadBytes } = assignment;
+    const { tasks, context } = this.#options;
+    const unique = isUsableUnique(assignment.unique) ? assignment.unique : randomUUID();
+    const task = tasks.find(functionName);
+    const identity = { server, functionName, unique };
+    const number = buildNumber(task?.metadata.name ?? "refused", identity, sha256Hex);
+    const parsed = parseParameters(payload, payloadBytes);
+    const logPath = (parsed.ok && textParameter(parsed.parameters, "LOG_PATH")) || null;
+    const since = context.clock.now().toISOString();
+    const request = { server, unique, number, logPath, replica: context.replicas.name, since };
+    return { assignment, task, parsed, function: readBuildFunction(functionName), identity, request };
+  }
+
+  /** Answers a request that becomes no Job. */
+  #refuse({ assignment, task, request, function: { jobName } }: Asked, verdict: Verdict): Promise<unknown> {
+    const { logger, policy, counts } = this.#options.context;
+    const { rule, message: text } = verdict;
+    const taskKey = task && testTaskKey(task);
+    logger.warn({ build: request.number, task: taskKey, function: assignment.functionName, rule, text }, "refuses a request");
+    counts.observer.noteVerdict(taskKey, verdict.class);
+    const workData = this.#workData(jobName, request.number);
+    assignment.sendData(JSON.stringify(workData));
+    assignment.sendStatus(0, STEPS.length);
+    const result = renderResult(verdict, policy.resultStyle);
+    const json = JSON.stringify(renderFinalWorkData(workData, { result, node: undefined, nodeLabels: [] }));
+    assignment.sendData(json);
+    const answered = assignment.complete(json);
+    assignment.slot.release();
+    return answered;
+  }
+
+  /**
+   * The build that a relaunch by Zuul with this key can be answered by. One whose answer the server has read is among them: Zuul does not
+   * launch again what it has a result of, so the answer was lost between the server and Zuul.
+   */
+  #findEarlier(key: string): Build | undefined {
+    const { index, endedLately, adopt } = this.#options;
+    // Of several the newest: its Job was only made because all before it were in vain.
+    const running = [...index.ofRelaunchKey(key)].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+    const adoptable = running.find((build) => build.isAdoptable);
+    if (adoptable) return adoptable;
+    for (const job of this.#jobsOf(key)) {
+      const record = readJobRecord(job);
+      if (!record || record.isCancelled || index.ofNumber(record.request.number)) continue;
+      // The watch may not have shown yet what was written down last. One without a verdict was left when this replica's role went, or is
+      // another's: it may run still, or have an answer.
+      if (!(record.verdict ? isAnswer(record.verdict) : (endedLately.hadAnswer(job.metadata.uid) ?? true))) continue;
+      const build = adopt(job, record);
+      if (build.isAdoptable) return build;
+    }
+    return undefined;
+  }
+
+  /** The Jobs of this relaunch key, newest first. */
+  #jobsOf(key: string): Job[] {
+    const createdAt = (job: Job) => job.metadata.creationTimestamp ?? "";
+    return Iterator.from(this.#options.context.cluster.cachedJobs())
+      .filter(({ metadata }) => metadata.annotations?.[RELAUNCH_ANNOTATION] === key && !metadata.deletionTimestamp)
+      .toArray()
+      .sort((a, b) => (createdAt(a) < createdAt(b) ? 1 : -1));
+  }
+}

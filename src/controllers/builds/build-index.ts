@@ -1,0 +1,95 @@
+import type { RequestIdentity } from "../../core/job/name.ts";
+
+/** By what a build is looked for. */
+export interface IndexedBuild {
+  readonly number: string;
+  readonly namespace: string;
+  /** Its Job's. */
+  readonly jobName: string;
+}
+
+/** The builds of this replica, by all that somebody may know of them. */
+export class BuildIndex<B extends IndexedBuild> {
+  readonly #byNumber = new Map<string, B>();
+  /** Whatever became of its TestTask, a request that comes again finds its build. */
+  readonly #byRequest = new Map<string, B>();
+  readonly #byJob = new Map<string, B>();
+  /** By what a relaunch by Zuul shares with them. */
+  readonly #byRelaunchKey = new Map<string, Set<B>>();
+  /** What to take out again with each. */
+  readonly #entries = new Map<B, { requests: Set<string>; jobs: Set<string>; relaunchKey: string | undefined }>();
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  values(): IteratorObject<B> {
+    return this.#entries.keys();
+  }
+
+  ofNumber(number: string): B | undefined {
+    return this.#byNumber.get(number);
+  }
+
+  ofRequest(request: RequestIdentity): B | undefined {
+    return this.#byRequest.get(requestKey(request));
+  }
+
+  ofJob(namespace: string, jobName: string): B | undefined {
+    return this.#byJob.get(jobKey(namespace, jobName));
+  }
+
+  ofRelaunchKey(relaunchKey: string): Iterable<B> {
+    return this.#byRelaunchKey.get(relaunchKey) ?? [];
+  }
+
+  add(build: B, request: RequestIdentity, relaunchKey: string | undefined): void {
+    this.#entries.set(build, { requests: new Set(), jobs: new Set(), relaunchKey });
+    this.#byNumber.set(build.number, build);
+    this.addRequest(build, request);
+    this.addJob(build);
+    if (relaunchKey === undefined) return;
+    const alike = this.#byRelaunchKey.get(relaunchKey) ?? new Set();
+    this.#byRelaunchKey.set(relaunchKey, alike.add(build));
+  }
+
+  /** One more request that it answers. */
+  addRequest(build: B, request: RequestIdentity): void {
+    const key = requestKey(request);
+    this.#entries.get(build)?.requests.add(key);
+    this.#byRequest.set(key, build);
+  }
+
+  /** Its Job may have got another name than it was to have. */
+  addJob(build: B): void {
+    const key = jobKey(build.namespace, build.jobName);
+    this.#entries.get(build)?.jobs.add(key);
+    this.#byJob.set(key, build);
+  }
+
+  delete(build: B): void {
+    const entry = this.#entries.get(build);
+    if (!entry) return;
+    this.#entries.delete(build);
+    remove(this.#byNumber, [build.number], build);
+    remove(this.#byRequest, entry.requests, build);
+    remove(this.#byJob, entry.jobs, build);
+    if (entry.relaunchKey === undefined) return;
+    const alike = this.#byRelaunchKey.get(entry.relaunchKey);
+    alike?.delete(build);
+    if (alike?.size === 0) this.#byRelaunchKey.delete(entry.relaunchKey);
+  }
+}
+
+/** Only what is still its own: another build may have taken its place. */
+function remove<B>(map: Map<string, B>, keys: Iterable<string>, build: B): void {
+  for (const key of keys) if (map.get(key) === build) map.delete(key);
+}
+
+function requestKey({ server, functionName, unique }: RequestIdentity): string {
+  return JSON.stringify([server, functionName, unique]);
+}
+
+function jobKey(namespace: string, jobName: string): string {
+  return `${namespace}/${jobName}`;
+}

@@ -1,0 +1,71 @@
+/** The build of a TestTask that ended last. */
+export interface LastBuild {
+  number: string;
+  /** As Zuul got it; null when Zuul runs the build again. */
+  result: string | null;
+  url: string;
+  /** RFC 3339, whole seconds. */
+  finishedAt: string;
+}
+
+export interface TalliesOptions {
+  /** A build of some TestTask has begun or ended. */
+  onActivity(): void;
+  /** How many builds wait for room in the cluster has changed. */
+  onPending(count: number): void;
+}
+
+/** Counts the builds of this replica. Keys are `namespace/name` of TestTasks. */
+export class Tallies {
+  readonly #options: TalliesOptions;
+  readonly #active = new Map<string, number>();
+  readonly #last = new Map<string, LastBuild>();
+  #pending = 0;
+
+  constructor(options: TalliesOptions) {
+    this.#options = options;
+  }
+
+  /** How many are under way, by TestTask; those without any are left out. */
+  get active(): ReadonlyMap<string, number> {
+    return this.#active;
+  }
+
+  /** How many wait for room in the cluster. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  activeOf(taskKey: string): number {
+    return this.#active.get(taskKey) ?? 0;
+  }
+
+  lastOf(taskKey: string): LastBuild | undefined {
+    return this.#last.get(taskKey);
+  }
+
+  noteBegin(taskKey: string): void {
+    this.#countPending(1);
+    this.#active.set(taskKey, this.activeOf(taskKey) + 1);
+    this.#options.onActivity();
+  }
+
+  /** A build that has begun waits for room no longer. */
+  notePlaced(): void {
+    this.#countPending(-1);
+  }
+
+  /** `last`: how it ended; undefined for one that goes on elsewhere. */
+  noteEnd(taskKey: string, last: LastBuild | undefined): void {
+    if (last) this.#last.set(taskKey, last);
+    const left = this.activeOf(taskKey) - 1;
+    if (left > 0) this.#active.set(taskKey, left);
+    else this.#active.delete(taskKey);
+    this.#options.onActivity();
+  }
+
+  #countPending(change: number): void {
+    this.#pending += change;
+    this.#options.onPending(this.#pending);
+  }
+}

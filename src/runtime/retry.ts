@@ -1,0 +1,40 @@
+import { backoffMs } from "./backoff.ts";
+import { coerceError, isRetryable } from "./errors.ts";
+import type { Logger } from "./logger.ts";
+import type { Wakeup } from "./wakeup.ts";
+
+export interface RetryOptions {
+  /** In the log, after "retries to". */
+  what: string;
+  /** Pauses between two tries: the first, and the longest. */
+  firstMs: number;
+  maxMs: number;
+  /** Tries at all; default: as many as it takes, until `signal` aborts. */
+  maxTries?: number;
+  /** Waits between tries; a wake-up ends a pause. */
+  wakeup: Wakeup;
+  logger: Logger;
+}
+
+/** "given-up": `error` would come again, however often it is tried, or the tries are used up. "stopped": `signal` aborted. */
+export type Retried<T> = { kind: "done"; value: T } | { kind: "given-up"; error: Error } | { kind: "stopped" };
+
+/** Tries that may be refused for good, by an error without `retryable`, before a call is given up. Others never count. */
+export const MAX_REFUSALS = 8;
+
+/** Calls until it works, is refused too often, or `signal` aborts; a call that is under way then is waited for. Never rejects. */
+export async function retry<T>(call: () => Promise<T>, options: RetryOptions, signal: AbortSignal): Promise<Retried<T>> {
+  const { what, firstMs, maxMs, maxTries = Number.POSITIVE_INFINITY, wakeup, logger } = options;
+  for (let attempt = 0, refusals = 0; !signal.aborted; attempt += 1) {
+    try {
+      return { kind: "done", value: await call() };
+    } catch (thrown) {
+      const error = coerceError(thrown);
+      if (!isRetryable(error)) refusals += 1;
+      if (refusals >= MAX_REFUSALS || attempt + 1 >= maxTries) return { kind: "given-up", error };
+      logger.warn({ err: error, attempt }, `retries to ${what}`);
+      await wakeup.wait(backoffMs(attempt, firstMs, maxMs), signal);
+    }
+  }
+  return { kind: "stopped" };
+}
