@@ -15,7 +15,7 @@ import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
 import { StopListener } from "../../../../src/gearman/worker/stop-listener.ts";
 import { type Logger, silentLogger } from "../../../../src/runtime/logger.ts";
 import { fuzzParameters } from "../../../support/fuzz.ts";
-import { makeManualClock } from "../../../unit/gearman/support/manual-clock.ts";
+import { makeManualClock } from "../../../support/manual-clock.ts";
 import { MemorySocket } from "../../../unit/gearman/support/memory-socket.ts";
 import { cutStream, type HostileStep, hostileStep, renderStep } from "./hostile-packets.ts";
 

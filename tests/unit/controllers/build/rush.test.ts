@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Rush } from "../../../../src/controllers/build/rush.ts";
-import { makeManualClock } from "../../gearman/support/manual-clock.ts";
+import { makeManualClock } from "../../../support/manual-clock.ts";
 
 /** The fewest steps within two seconds that are a rush. */
 const MANY = 40;

@@ -10,9 +10,9 @@ import type { Job } from "../../../../src/core/kubernetes/objects.ts";
 import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
 import { renderWorkData } from "../../../../src/core/zuul/work-data.ts";
 import { silentLogger } from "../../../../src/runtime/logger.ts";
+import { makeManualClock } from "../../../support/manual-clock.ts";
 import { makeJob } from "../../../support/objects/build-objects.ts";
 import type { Shown } from "../../../support/objects/pod-histories.ts";
-import { makeManualClock } from "../../gearman/support/manual-clock.ts";
 
 const LIMITS = { podMs: 600_000, scheduleMs: undefined, pullMs: 600_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };
 const REQUEST = { server: "s", unique: "u", number: "unit-0123456789abcdef", logPath: null, replica: "one", since: "2026-11-01T00:00:00Z" };
@@ -39,6 +39,8 @@ export interface StagedBuild {
   show(next: Shown, passMs: number): Promise<void>;
   /** Its request once more. */
   askAgain(): void;
+  /** Its next writes fail with these, one after another. */
+  failWrites(errors: readonly Error[]): void;
   /** Lets it stop where it is. */
   stop(): Promise<void>;
 }
@@ -52,11 +54,14 @@ export function stageBuild(): StagedBuild {
   let shown: Shown = { name: "created", job: makeJob(), pods: [] };
   const seen: Shown[] = [shown];
   let isToldToEnd = false;
+  const failures: Error[] = [];
   const cluster: BuildCluster = {
     createJob: async (job) => ({ kind: "created", job }),
     getJob: async () => shown.job,
     readPods: async () => shown.pods,
     async annotateJob(_namespace, _name, annotations) {
+      const failure = failures.shift();
+      if (failure) throw failure;
       writes.push(annotations);
       return true;
     },
@@ -132,6 +137,7 @@ export function stageBuild(): StagedBuild {
       clock.skip(passMs);
       for (let turn = 0; turn < 3; turn += 1) await immediate();
     },
+    failWrites: (errors) => void failures.push(...errors),
     async stop() {
       stopping.abort();
       await run;

@@ -7,9 +7,8 @@ import { PACKET } from "../../../../src/gearman/wire/packet.ts";
 import { Lane } from "../../../../src/gearman/worker/lane.ts";
 import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
 import { silentLogger } from "../../../../src/runtime/logger.ts";
-
+import { makeManualClock } from "../../../support/manual-clock.ts";
 import { type FakeConnection, makeFakeConnection } from "../support/fake-connection.ts";
-import { makeManualClock } from "../support/manual-clock.ts";
 
 const isViolation = (error: unknown) => error instanceof GearmanError && error.code === "TH_GEARMAN_PROTOCOL";
 

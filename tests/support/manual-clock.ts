@@ -1,4 +1,4 @@
-import type { Clock } from "../../../../src/runtime/clock.ts";
+import type { Clock } from "../../src/runtime/clock.ts";
 
 export interface ManualClock extends Clock {
   /** Timers that have neither fired nor been cancelled. */

@@ -1,0 +1,158 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Conversation } from "../../../../src/controllers/build/conversation.ts";
+import { infrastructure, type Verdict } from "../../../../src/core/verdict/verdict.ts";
+import type { Assignment, Delivery } from "../../../../src/core/zuul/assignment.ts";
+import { renderWorkData } from "../../../../src/core/zuul/work-data.ts";
+import { silentLogger } from "../../../../src/runtime/logger.ts";
+import { makeManualClock } from "../../../support/manual-clock.ts";
+
+const WORKER = { manager: "m", name: "w", hostname: "h", fqdn: "h", program: "p", version: "1", ips: [] };
+const WORK_DATA = renderWorkData({ jobName: "unit", number: "unit-1", url: "http://b/1" }, WORKER);
+const PASSED: Verdict = { result: "SUCCESS", class: "success", rule: "exit-0", message: "ok" };
+const MINUTE = 60_000;
+
+function makeStage() {
+  const clock = makeManualClock();
+  const world = { isUp: true, mayBeAskedLater: false, changes: 0 };
+  const conversation = new Conversation({
+    ...{ server: "a:1", workData: WORK_DATA, nodeLabels: ["bionic"], resultStyle: "text", clock, logger: () => silentLogger },
+    isServerUp: () => world.isUp,
+    mayBeAskedLater: () => world.mayBeAskedLater,
+    onChange: () => (world.changes += 1),
+  });
+  /** A request whose link and client a test can take away, and what was sent for it. */
+  function makeRequest(outcome: Delivery = "delivered") {
+    const [lost, clientGone] = [new AbortController(), new AbortController()];
+    const sent: string[] = [];
+    const assignment: Assignment = {
+      ...{ server: "a:1", handle: "H:1", functionName: "build:unit", unique: "u", payload: new Uint8Array(), payloadBytes: 0 },
+      ...{ slot: { release() {} }, lost: lost.signal, clientGone: clientGone.signal },
+      sendData: (json) => void sent.push(`data ${JSON.parse(json).result ?? "-"}`),
+      sendStatus: (numerator, denominator) => void sent.push(`status ${numerator}/${denominator}`),
+      async complete(json) {
+        sent.push(`complete ${JSON.parse(json).result}`);
+        return outcome;
+      },
+      async fail() {
+        sent.push("fail");
+        return outcome;
+      },
+    };
+    return { assignment, sent, lose: () => lost.abort(), leave: () => clientGone.abort() };
+  }
+  return { clock, world, conversation, makeRequest };
+}
+
+describe("the conversation about a build", () => {
+  test("says at once where it stands, then each step once, then the answer with its result", async () => {
+    const { conversation, makeRequest } = makeStage();
+    const { assignment, sent } = makeRequest();
+    conversation.take(assignment);
+    assert.deepEqual(
+      [conversation.reach(2), conversation.reach(2), conversation.reach(1), conversation.step],
+      [true, false, false, "scheduled"],
+    );
+    assert.equal(await conversation.answer(PASSED, "node-1"), true);
+    assert.deepEqual(sent, ["data -", "status 0/6", "status 2/6", "status 6/6", "data SUCCESS", "complete SUCCESS"]);
+    assert.equal(conversation.isClaimed, false);
+  });
+
+  test("ends with WORK_FAIL and without a result where Zuul is to run the build again", async () => {
+    const { conversation, makeRequest } = makeStage();
+    const { assignment, sent } = makeRequest();
+    conversation.take(assignment);
+    assert.equal(await conversation.answer(infrastructure("job-gone", "gone"), undefined), true);
+    assert.deepEqual(sent.slice(-2), ["data -", "fail"]);
+  });
+
+  test("is not over when the link went before the answer was read: whoever asks next is answered", async () => {
+    const { conversation, makeRequest } = makeStage();
+    conversation.take(makeRequest("lost").assignment);
+    assert.deepEqual([await conversation.answer(PASSED, undefined), await conversation.answer(PASSED, undefined)], [false, false]);
+    conversation.take(makeRequest().assignment);
+    assert.equal(await conversation.answer(PASSED, undefined), true);
+  });
+
+  test("tells who asks next where the build stands by then, and gives an earlier request back", () => {
+    const { conversation, makeRequest } = makeStage();
+    const [first, second] = [makeRequest(), makeRequest()];
+    conversation.take(first.assignment);
+    conversation.reach(4);
+    conversation.take(second.assignment);
+    assert.deepEqual([first.sent.at(-1), second.sent], ["fail", ["data -", "status 4/6"]]);
+    first.lose();
+    assert.equal(conversation.isClaimed, true);
+  });
+});
+
+describe("a build that nobody asks for", () => {
+  test("has two minutes from the loss of the link", () => {
+    const { clock, conversation, makeRequest } = makeStage();
+    const { assignment, lose } = makeRequest();
+    conversation.take(assignment);
+    clock.skip(10 * MINUTE);
+    assert.equal(conversation.leftMs, undefined);
+    lose();
+    clock.skip(MINUTE);
+    assert.equal(conversation.leftMs, MINUTE);
+  });
+
+  test("has none of it counted while its server is away, but fifteen minutes in all", () => {
+    const { clock, world, conversation } = makeStage();
+    clock.skip(MINUTE);
+    world.isUp = false;
+    conversation.noteServer();
+    clock.skip(5 * MINUTE);
+    assert.equal(conversation.leftMs, 9 * MINUTE);
+    world.isUp = true;
+    conversation.noteServer();
+    assert.equal(conversation.leftMs, 2 * MINUTE);
+    clock.skip(MINUTE);
+    conversation.noteServer();
+    assert.deepEqual([conversation.leftMs, world.changes], [MINUTE, 2]);
+  });
+
+  test("has none of it counted while there is no room for the request that would claim it", () => {
+    const { clock, world, conversation } = makeStage();
+    world.mayBeAskedLater = true;
+    clock.skip(10 * MINUTE);
+    conversation.noteRoom();
+    assert.equal(conversation.leftMs, 2 * MINUTE);
+    world.mayBeAskedLater = false;
+    clock.skip(MINUTE);
+    conversation.noteRoom();
+    assert.equal(conversation.leftMs, MINUTE);
+  });
+
+  test("has no time left when its client has gone though the server is there, room or not", () => {
+    const { world, conversation, makeRequest } = makeStage();
+    const { assignment, sent, leave } = makeRequest();
+    conversation.take(assignment);
+    leave();
+    world.mayBeAskedLater = true;
+    conversation.noteRoom();
+    conversation.noteServer();
+    assert.deepEqual([conversation.leftMs, sent.at(-1)], [Number.NEGATIVE_INFINITY, "fail"]);
+    conversation.take(makeRequest().assignment);
+    assert.equal(conversation.leftMs, undefined);
+  });
+
+  test("begins anew when it comes back to this replica, without a word to who asks for it already", () => {
+    const { clock, conversation, makeRequest } = makeStage();
+    clock.skip(MINUTE);
+    conversation.restart();
+    assert.equal(conversation.leftMs, 2 * MINUTE);
+    conversation.take(makeRequest().assignment);
+    conversation.restart();
+    assert.equal(conversation.isClaimed, true);
+  });
+
+  test("is given back to its server when another replica answers for it", () => {
+    const { conversation, makeRequest } = makeStage();
+    const { assignment, sent } = makeRequest();
+    conversation.take(assignment);
+    conversation.giveUp();
+    assert.deepEqual([sent.at(-1), conversation.isClaimed, conversation.leftMs], ["fail", false, 2 * MINUTE]);
+  });
+});

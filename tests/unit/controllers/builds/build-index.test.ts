@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { BuildIndex } from "../../../../src/controllers/builds/build-index.ts";
+
+interface Indexed {
+  number: string;
+  namespace: string;
+  jobName: string;
+}
+
+function request(unique: string) {
+  return { server: "zuul:4730", functionName: "build:unit", unique };
+}
+
+function make(number: string, jobName = number): Indexed {
+  return { number, namespace: "ci", jobName };
+}
+
+describe("the index of builds", () => {
+  test("finds a build by its number, its requests, its Job and its relaunch key, and by nothing once it is deleted", () => {
+    const index = new BuildIndex<Indexed>();
+    const build = make("unit-1");
+    index.add(build, request("a"), "key");
+    index.addRequest(build, request("b"));
+    const found = () => [
+      index.ofNumber("unit-1"),
+      index.ofRequest(request("a")),
+      index.ofRequest(request("b")),
+      index.ofJob("ci", "unit-1"),
+      ...index.ofRelaunchKey("key"),
+      ...index.values(),
+    ];
+    assert.deepEqual(
+      found(),
+      Array.from({ length: 6 }, () => build),
+    );
+    assert.equal(index.size, 1);
+    index.delete(build);
+    assert.deepEqual(found(), [undefined, undefined, undefined, undefined]);
+    assert.equal(index.size, 0);
+    index.delete(build);
+  });
+
+  test("tells namespaces, servers and functions apart", () => {
+    const index = new BuildIndex<Indexed>();
+    index.add(make("unit-1"), request("a"), undefined);
+    assert.equal(index.ofJob("other", "unit-1"), undefined);
+    assert.equal(index.ofRequest({ ...request("a"), server: "zuul:4731" }), undefined);
+    assert.equal(index.ofRequest({ ...request("a"), functionName: "build:other" }), undefined);
+  });
+
+  test("finds a build whose Job got another name by both, and whoever holds the first name as well once that is known", () => {
+    const index = new BuildIndex<Indexed>();
+    const build = make("unit-1");
+    index.add(build, request("a"), undefined);
+    build.jobName = "unit-1-r1";
+    index.addJob(build);
+    assert.deepEqual([index.ofJob("ci", "unit-1"), index.ofJob("ci", "unit-1-r1")], [build, build]);
+    index.delete(build);
+    assert.deepEqual([index.ofJob("ci", "unit-1"), index.ofJob("ci", "unit-1-r1")], [undefined, undefined]);
+  });
+
+  test("keeps of two builds that share a key the one that came last, whichever goes", () => {
+    const index = new BuildIndex<Indexed>();
+    const [first, second] = [make("unit-1"), make("unit-2")];
+    index.add(first, request("a"), "key");
+    index.add(second, request("a"), "key");
+    assert.deepEqual([...index.ofRelaunchKey("key")], [first, second]);
+    index.delete(first);
+    assert.deepEqual([index.ofRequest(request("a")), ...index.ofRelaunchKey("key")], [second, second]);
+    index.delete(second);
+    assert.equal(index.ofRequest(request("a")), undefined);
+  });
+});

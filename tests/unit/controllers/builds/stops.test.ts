@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { Stops } from "../../../../src/controllers/builds/stops.ts";
+import type { Job } from "../../../../src/core/kubernetes/objects.ts";
+import { silentLogger } from "../../../../src/runtime/logger.ts";
+import { makeManualClock } from "../../../support/manual-clock.ts";
+import { makeJob } from "../../../support/objects/build-objects.ts";
+
+const NUMBER = "unit-0123456789abcdef";
+
+function stopOf(number: string): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify({ name: "unit", number }));
+}
+
+function jobOf(number: string, name = number): Job {
+  const annotations = {
+    "turbo-hipster.io/request": JSON.stringify({ server: "s", unique: "u", number, logPath: null, replica: "other", since: "" }),
+    "turbo-hipster.io/timeouts": '{"pull":"10m","run":"1h"}',
+    "turbo-hipster.io/function": "build:unit",
+  };
+  return makeJob({ metadata: { name, annotations, labels: { "turbo-hipster.io/task": "unit" } } });
+}
+
+function makeStops({ jobs = [] as Job[], here = [] as string[] } = {}) {
+  const clock = makeManualClock();
+  const stopped: string[] = [];
+  const annotated: string[] = [];
+  const stopping = new AbortController();
+  const stops = new Stops({
+    cluster: {
+      cachedJobs: () => jobs,
+      async annotateJob(_namespace, name) {
+        annotated.push(name);
+        return true;
+      },
+    },
+    find: (number) => (here.includes(number) ? { requestStop: () => void stopped.push(number) } : undefined),
+    clock,
+    logger: silentLogger,
+  });
+  return { stops, clock, stopped, annotated, request: (payload: Uint8Array) => stops.request(payload, stopping.signal) };
+}
+
+describe("a stop of Zuul's", () => {
+  test("for a build that is carried out here goes to it, and to nobody else", async () => {
+    const { stopped, annotated, request } = makeStops({ here: [NUMBER], jobs: [jobOf(NUMBER)] });
+    await request(stopOf(NUMBER));
+    assert.deepEqual([stopped, annotated], [[NUMBER], []]);
+  });
+
+  test("for a build of another replica is written onto its Job, whatever the Job's name", async () => {
+    const { annotated, request } = makeStops({ jobs: [jobOf(`${NUMBER}0`), jobOf(NUMBER, `${NUMBER}-r1`)] });
+    await request(stopOf(NUMBER));
+    assert.deepEqual(annotated, [`${NUMBER}-r1`]);
+  });
+
+  test("for a build not known yet is remembered for a minute, and told once", async () => {
+    const { stops, clock, request } = makeStops();
+    await request(stopOf(NUMBER));
+    assert.equal(stops.takeEarly("unit-other"), false);
+    clock.skip(60_000);
+    assert.deepEqual([stops.takeEarly(NUMBER), stops.takeEarly(NUMBER)], [true, false]);
+    await request(stopOf(NUMBER));
+    clock.skip(60_001);
+    assert.equal(stops.takeEarly(NUMBER), false);
+  });
+
+  test("is one of a thousand that are remembered at most: the oldest go", async () => {
+    const { stops, request } = makeStops();
+    for (let each = 0; each < 1001; each += 1) await request(stopOf(`unit-${each}`));
+    assert.deepEqual([stops.takeEarly("unit-0"), stops.takeEarly("unit-1"), stops.takeEarly("unit-1000")], [false, true, true]);
+  });
+
+  test("that names no build is ignored", async () => {
+    const { stopped, annotated, request } = makeStops({ here: [""], jobs: [jobOf(NUMBER)] });
+    for (const text of ["", "{}", "[]", '{"number":5}', "\u0000"]) await request(new TextEncoder().encode(text));
+    assert.deepEqual([stopped, annotated], [[], []]);
+  });
+});

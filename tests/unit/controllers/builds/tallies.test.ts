@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Tallies } from "../../../../src/controllers/builds/tallies.ts";
+
+test("builds are counted by TestTask while they are under way, as waiting until they are placed, and the last one is remembered", () => {
+  const pendings: number[] = [];
+  let activities = 0;
+  const tallies = new Tallies({ onActivity: () => (activities += 1), onPending: (count) => void pendings.push(count) });
+  tallies.noteBegin("ci/a");
+  tallies.noteBegin("ci/a");
+  tallies.noteBegin("ci/b");
+  assert.deepEqual(
+    [...tallies.active],
+    [
+      ["ci/a", 2],
+      ["ci/b", 1],
+    ],
+  );
+  tallies.notePlaced();
+  tallies.notePlaced();
+  const last = { number: "a-1", result: "SUCCESS", url: "http://b/1", finishedAt: "2026-11-01T00:00:00Z" };
+  tallies.noteEnd("ci/a", last);
+  tallies.noteEnd("ci/b", undefined);
+  assert.deepEqual([tallies.activeOf("ci/a"), tallies.activeOf("ci/b"), [...tallies.active]], [1, 0, [["ci/a", 1]]]);
+  assert.deepEqual([tallies.lastOf("ci/a"), tallies.lastOf("ci/b")], [last, undefined]);
+  assert.deepEqual([tallies.pending, pendings, activities], [1, [1, 2, 3, 2, 1], 5]);
+});

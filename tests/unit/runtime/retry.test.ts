@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { setImmediate as immediate } from "node:timers/promises";
+import { InputError, TurboHipsterError } from "../../../src/runtime/errors.ts";
+import { silentLogger } from "../../../src/runtime/logger.ts";
+import { MAX_REFUSALS, type Retried, retry } from "../../../src/runtime/retry.ts";
+import { Wakeup } from "../../../src/runtime/wakeup.ts";
+import { makeManualClock } from "../../support/manual-clock.ts";
+
+const TIMED_OUT = new TurboHipsterError("TH_TEST_TIMEOUT", "no answer", { retryable: true });
+const REFUSED = new InputError("you must not");
+const ONE_HOUR_MS = 3_600_000;
+
+/** Calls that fail with these errors, one after another, and then work; time passes by itself while it pauses. */
+async function play(errors: readonly unknown[], options: { maxTries?: number; stopAfter?: number } = {}) {
+  const clock = makeManualClock();
+  const stopping = new AbortController();
+  let calls = 0;
+  let outcome: Retried<string> | undefined;
+  const call = async () => {
+    const error = errors[calls];
+    calls += 1;
+    if (calls === options.stopAfter) stopping.abort();
+    if (error !== undefined) throw error;
+    return "worked";
+  };
+  const { maxTries } = options;
+  const limits = { firstMs: 100, maxMs: 1000, ...(maxTries === undefined ? {} : { maxTries }) };
+  const run = retry(call, { what: "try", ...limits, wakeup: new Wakeup(clock), logger: silentLogger }, stopping.signal);
+  const done = run.then((retried) => {
+    outcome = retried;
+  });
+  const pauses: number[] = [];
+  while (outcome === undefined) {
+    await immediate();
+    if (outcome !== undefined || clock.pending === 0) continue;
+    const fromMs = clock.monotonicMs();
+    while (clock.pending > 0) clock.skip(1);
+    pauses.push(clock.monotonicMs() - fromMs);
+    assert.ok(clock.monotonicMs() < ONE_HOUR_MS, "goes on for ever");
+  }
+  await done;
+  return { outcome, calls, pauses, pending: clock.pending };
+}
+
+describe("a call that is tried again", () => {
+  test("is made once where it works", async () => {
+    assert.deepEqual(await play([]), { outcome: { kind: "done", value: "worked" }, calls: 1, pauses: [], pending: 0 });
+  });
+
+  test("goes on however often there is no answer, with pauses that grow up to their limit", async () => {
+    const { outcome, calls, pauses } = await play(Array.from({ length: 50 }, () => TIMED_OUT));
+    assert.deepEqual([outcome, calls], [{ kind: "done", value: "worked" }, 51]);
+    assert.ok(pauses.every((ms) => ms <= 1001) && (pauses[0] ?? 0) <= 101 && pauses.slice(5).every((ms) => ms >= 500), `${pauses}`);
+  });
+
+  test("is not given up for one refusal after many time-outs", async () => {
+    const { outcome, calls } = await play([...Array.from({ length: MAX_REFUSALS }, () => TIMED_OUT), REFUSED]);
+    assert.deepEqual([outcome, calls], [{ kind: "done", value: "worked" }, MAX_REFUSALS + 2]);
+  });
+
+  test("is given up when it was refused too often, with or without time-outs in between", async () => {
+    const refusals = Array.from({ length: 100 }, () => REFUSED);
+    assert.deepEqual((await play(refusals)).calls, MAX_REFUSALS);
+    const { outcome, calls } = await play(refusals.flatMap((refusal) => [TIMED_OUT, refusal]));
+    assert.deepEqual([outcome, calls], [{ kind: "given-up", error: REFUSED }, 2 * MAX_REFUSALS]);
+  });
+
+  test("is given up after as many tries as it may have", async () => {
+    const { outcome, calls } = await play(
+      Array.from({ length: 100 }, () => TIMED_OUT),
+      { maxTries: 3 },
+    );
+    assert.deepEqual([outcome, calls], [{ kind: "given-up", error: TIMED_OUT }, 3]);
+  });
+
+  test("tells what was thrown as an Error, whatever it was", async () => {
+    const { outcome } = await play(["text"], { maxTries: 1 });
+    assert.ok(outcome?.kind === "given-up" && outcome.error.message === "text");
+  });
+
+  test("is tried no more, nor waited for, once it is to stop; one that has worked by then has worked", async () => {
+    const failed = await play([TIMED_OUT, TIMED_OUT, TIMED_OUT], { stopAfter: 2 });
+    assert.deepEqual([failed.outcome, failed.calls, failed.pending], [{ kind: "stopped" }, 2, 0]);
+    assert.deepEqual((await play([], { stopAfter: 1 })).outcome, { kind: "done", value: "worked" });
+  });
+});
