@@ -15,8 +15,8 @@ import { type BuildFunction, readBuildFunction } from "../../core/zuul/function-
 import { type Parameters, parseParameters, textParameter } from "../../core/zuul/parameters.ts";
 import { renderFinalWorkData, renderWorkData, type WorkData, type WorkerIdentity } from "../../core/zuul/work-data.ts";
 import { sha256Hex } from "../../runtime/sha256.ts";
-import type { Build } from "../build/build.ts";
-import type { BuildContext, BuildPlan } from "../build/build-context.ts";
+import type { Build } from "../build-life/build.ts";
+import type { BuildContext, BuildPlan } from "../build-life/build-context.ts";
 import type { Tasks } from "../ports.ts";
 import type { BuildIndex } from "./build-index.ts";
 import type { EndedLately } from "./ended-lately.ts";

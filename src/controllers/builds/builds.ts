@@ -9,9 +9,9 @@ import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Service } from "../../runtime/service.ts";
-import { Build, type BuildReport } from "../build/build.ts";
-import type { BuildContext, BuildPlan, BuildPolicy } from "../build/build-context.ts";
-import { Rush } from "../build/rush.ts";
+import { Build, type BuildReport } from "../build-life/build.ts";
+import type { BuildContext, BuildPlan, BuildPolicy } from "../build-life/build-context.ts";
+import { Rush } from "../build-life/rush.ts";
 import type { BuildCluster, BuildObserver, ReplicaRoles, Servers, Tasks } from "../ports.ts";
 import { Admission, type AdmissionSettings } from "./admission.ts";
 import { BuildIndex } from "./build-index.ts";
@@ -183,7 +183,7 @@ export class Builds implements Service {
 
   #begin(plan: BuildPlan): Build {
     const { taskKey, record, origin } = plan;
-    this.#context.counts.tallies.noteBegin(taskKey);
+    this.#options.tallies.noteBegin(taskKey);
     this.#context.counts.rush.noteStep();
     const build = new Build(plan, this.#context);
     const { server, unique } = record.request;

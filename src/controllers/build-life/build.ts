@@ -15,12 +15,11 @@ import { BuildEnd } from "./build-end.ts";
 import { BuildRecord } from "./build-record.ts";
 import { Conversation } from "./conversation.ts";
 import { JobFollower } from "./job-follower.ts";
+import { Ownership } from "./ownership.ts";
 import { PhaseTimer } from "./phase-timer.ts";
 
 /** How often a build that nobody claims is looked at: there may be room for its request by now, or no more. */
 const CLAIM_LOOK_MS = 10_000;
-/** How often a build that another replica carries out is looked at when nothing of it changes. */
-const LOOK_MS = 30_000;
 
 export interface BuildReport {
   number: string;
@@ -34,9 +33,8 @@ export interface BuildReport {
 
 /**
  * One build, from the request to the delivered answer, in three parts: the conversation with Zuul, the life of its Job, and the record that
- * the Job keeps of it. This goes through the phases in order (create, follow, judge, deliver, record) and knows whose the build is. It holds
- * no state that it could not read again from the Job, besides whose request it answers. A build that another replica carries out is only
- * watched by the holder, until that replica gives it up or is gone; any other replica forgets it.
+ * the Job keeps of it. This goes through the phases in order: create, follow, judge, deliver, record; as long as the build is this replica's. It
+ * holds no state that it could not read again from the Job, besides whose request it answers.
  */
 export class Build {
   readonly #plan: BuildPlan;
@@ -46,11 +44,11 @@ export class Build {
   readonly #conversation: Conversation;
   readonly #life: JobFollower;
   readonly #record: BuildRecord;
+  readonly #ownership: Ownership;
   readonly #end: BuildEnd;
   readonly #created = Promise.withResolvers<void>();
   #logger: Logger;
   #slot: Slot | undefined;
-  #wasOurs = true;
   #isPlaced = false;
   #withdrawn: Withdrawal | undefined;
   #verdict: Verdict | undefined;
@@ -74,6 +72,11 @@ export class Build {
     });
     this.#life = new JobFollower({ ...{ cluster, job, isFound, limits, wakeup, clock, logger }, onState: () => counts.rush.noteStep() });
     this.#record = new BuildRecord({ cluster, replica: replicas.name, job, record });
+    const place = () => ({ namespace: this.namespace, jobName: this.jobName });
+    this.#ownership = new Ownership({
+      ...{ cluster, replicas, conversation: this.#conversation, record: this.#record },
+      ...{ place, wakeup, logger },
+    });
     const parts = { life: this.#life, record: this.#record, rush: counts.rush, keepJobSeconds: policy.keepJobSeconds };
     this.#end = new BuildEnd({ ...{ cluster, namespace: this.namespace, wakeup, clock }, ...parts });
     if (origin.kind === "request") this.attach(origin.assignment, record.request);
@@ -143,7 +146,7 @@ export class Build {
   /** True while a relaunch by Zuul of the same build can be answered by this one: it neither ended in vain nor is it to end. */
   get isAdoptable(): boolean {
     // One that was adopted a moment ago may have ended while nobody looked.
-    const state = this.#isOurs && this.#life.state.kind !== "absent" ? this.#life.state : this.#life.glance();
+    const state = this.#ownership.isOurs && this.#life.state.kind !== "absent" ? this.#life.state : this.#life.glance();
     if (this.#withdrawn === "stop" || ("pod" in state && state.pod?.isEnding)) return false;
     const verdict = this.#verdict ?? this.#record.verdict ?? this.#life.foresee(state, this.#withdrawn);
     return verdict === undefined || isAnswer(verdict);
@@ -221,7 +224,7 @@ export class Build {
   }
 
   #mayCreate(): Verdict | undefined | false {
-    if (!this.#isOurs) return false;
+    if (!this.#ownership.isOurs) return false;
     this.#checkClaim();
     return this.#withdrawn && endedBeforeStart(this.#withdrawn);
   }
@@ -243,7 +246,7 @@ export class Build {
         const action = this.#life.decide(this.#withdrawn);
         if (action.kind === "finish") return action.deleteJob ? await this.#discard(action.verdict, stopping) : action.verdict;
         const nextLookMs = await this.#life.act(action);
-        if (!(await this.#record.write())) this.#yield();
+        if (!(await this.#record.write())) this.#ownership.yield();
         if (await this.#life.isGone()) return infrastructure("job-gone", "the Job was deleted");
         failures = 0;
         await this.#wakeup.wait(earliest(nextLookMs, unclaimedInMs), stopping);
@@ -258,7 +261,7 @@ export class Build {
   /** Ends a build whose pod has not started, see `BuildEnd`. */
   async #discard(verdict: Verdict, stopping: AbortSignal): Promise<Verdict | "left"> {
     const written = await this.#end.discard(verdict, this.#logger, stopping);
-    if (written === "yielded") this.#yield();
+    if (written === "yielded") this.#ownership.yield();
     return written === "stopped" ? "left" : verdict;
   }
 
@@ -291,7 +294,7 @@ export class Build {
       }
       const { leftMs } = this.#conversation;
       if (leftMs === undefined) continue;
-      if (leftMs <= 0 || (!this.#life.made && !this.#isOurs)) return "unclaimed";
+      if (leftMs <= 0 || (!this.#life.made && !this.#ownership.isOurs)) return "unclaimed";
       await this.#wakeup.wait(leftMs, stopping);
     }
     return "left";
@@ -302,63 +305,29 @@ export class Build {
     const deliveredAt = isDelivered ? this.#context.clock.now() : undefined;
     if (isDelivered) await this.#end.giveWay(verdict, () => this.isClaimed, stopping);
     const written = await this.#end.write(verdict, deliveredAt, this.#logger, stopping);
-    if (written === "yielded") this.#yield();
+    if (written === "yielded") this.#ownership.yield();
     return written === "written";
-  }
-
-  /** Whether it is this replica's to carry out. */
-  get #isOurs(): boolean {
-    if (this.isClaimed) return true;
-    const { replicas } = this.#context;
-    if (!replicas.isHolder) return false;
-    const other = this.#record.replica;
-    return other === undefined || other === replicas.name || !replicas.isAlive(other);
   }
 
   /** Reads what the Job says of the build. Returns whether it is this replica's to carry out. */
   #look(): boolean {
-    const job = this.#context.cluster.cachedJob(this.namespace, this.jobName);
-    if (job && !this.#record.observe(job)) this.#yield();
+    const isOurs = this.#ownership.look();
     if (this.#record.isCancelled && !this.#withdrawn && !this.#verdict) {
       this.#withdrawn = "stop";
       this.#logger.info({}, "stops the build as Zuul asked another replica");
     }
-    const isOurs = this.#isOurs;
-    // Whoever had it may just have gone: those who ask for it have the whole time from now on.
-    if (isOurs && !this.#wasOurs) this.#conversation.restart();
-    this.#wasOurs = isOurs;
     return isOurs;
   }
 
-  /** The Job answers another replica's request by now: whoever asked here asks no more. */
-  #yield(): void {
-    this.#logger.warn({ replica: this.#record.replica }, "leaves the build to the replica that answers for it now");
-    this.#conversation.giveUp();
-  }
-
-  /**
-   * For a build that is not this replica's to carry out: the holder watches it, since it counts, any other forgets it, but not before the
-   * Job says that nobody here answers for it. Returns true when nothing is left to do here.
-   */
+  /** For a build that is not this replica's to carry out. Returns true when nothing is left to do here. */
   async #standBy(stopping: AbortSignal): Promise<boolean> {
-    const { cluster, replicas } = this.#context;
-    try {
-      if (!replicas.isHolder) this.#record.release();
-      await this.#record.write();
-      if (!replicas.isHolder) return !this.isClaimed;
-    } catch (error) {
-      this.#logger.warn({ err: coerceError(error) }, "retries what the API server did not do");
-      await this.#wakeup.wait(5000, stopping);
-      return false;
-    }
-    if (!cluster.cachedJob(this.namespace, this.jobName) || this.#record.isDelivered) {
+    this.#notePlaced(this.#life.glance());
+    const outcome = await this.#ownership.standBy(stopping);
+    if (outcome === "over") {
       this.#verdict ??= this.#record.verdict;
       this.#place();
-      return true;
     }
-    this.#notePlaced(this.#life.glance());
-    await this.#wakeup.wait(LOOK_MS, stopping);
-    return false;
+    return outcome !== "watched";
   }
 
   /** Ends a build that nobody claims; returns when to look again. */

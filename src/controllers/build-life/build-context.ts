@@ -7,7 +7,6 @@ import type { WorkData } from "../../core/zuul/work-data.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Slot } from "../../runtime/slot.ts";
-import type { Tallies } from "../builds/tallies.ts";
 import type { BuildCluster, BuildObserver, ReplicaRoles, Servers, Tasks } from "../ports.ts";
 import type { Rush } from "./rush.ts";
 
@@ -18,7 +17,7 @@ export interface BuildContext {
   tasks: Pick<Tasks, "hasRoom" | "noteVerdict">;
   replicas: ReplicaRoles;
   /** Who counts. */
-  counts: { tallies: Tallies; observer: BuildObserver; rush: Rush };
+  counts: { tallies: { notePlaced(): void }; observer: BuildObserver; rush: Rush };
   policy: BuildPolicy;
   clock: Clock;
   logger: Logger;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Conversation } from "../../../../src/controllers/build/conversation.ts";
+import { Conversation } from "../../../../src/controllers/build-life/conversation.ts";
 import { infrastructure, type Verdict } from "../../../../src/core/verdict/verdict.ts";
 import type { Assignment, Delivery } from "../../../../src/core/zuul/assignment.ts";
 import { renderWorkData } from "../../../../src/core/zuul/work-data.ts";

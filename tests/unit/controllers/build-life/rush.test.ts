@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { Rush } from "../../../../src/controllers/build/rush.ts";
+import { Rush } from "../../../../src/controllers/build-life/rush.ts";
 import { makeManualClock } from "../../../support/manual-clock.ts";
 
 /** The fewest steps within two seconds that are a rush. */

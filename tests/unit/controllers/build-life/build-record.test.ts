@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { BuildRecord } from "../../../../src/controllers/build/build-record.ts";
+import { BuildRecord } from "../../../../src/controllers/build-life/build-record.ts";
 import type { AnnotateOptions, BuildCluster } from "../../../../src/controllers/ports.ts";
 import { type RequestRecord, readJobRecord } from "../../../../src/core/job/record.ts";
 import {

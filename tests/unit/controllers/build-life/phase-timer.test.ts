@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { PhaseTimer } from "../../../../src/controllers/build/phase-timer.ts";
+import { PhaseTimer } from "../../../../src/controllers/build-life/phase-timer.ts";
 import { systemClock } from "../../../../src/runtime/clock.ts";
 
 function makeTimer(isAdopted: boolean) {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { setImmediate as immediate } from "node:timers/promises";
-import { Build } from "../../../../src/controllers/build/build.ts";
-import type { BuildPlan } from "../../../../src/controllers/build/build-context.ts";
-import { Rush } from "../../../../src/controllers/build/rush.ts";
+import { Build } from "../../../../src/controllers/build-life/build.ts";
+import type { BuildPlan } from "../../../../src/controllers/build-life/build-context.ts";
+import { Rush } from "../../../../src/controllers/build-life/rush.ts";
 import { Tallies } from "../../../../src/controllers/builds/tallies.ts";
 import type { BuildCluster } from "../../../../src/controllers/ports.ts";
 import { readJobRecord } from "../../../../src/core/job/record.ts";
