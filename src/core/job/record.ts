@@ -91,10 +91,12 @@ export function readJobRecord(job: Job): JobRecord | undefined {
 
 /** What `readJobRecord` would read of a Job that has just been rendered, without reading it. */
 export function makeJobRecord(
-  { metadata: { namespace, name }, spec: { timeouts } }: TestTask,
+  { metadata: { namespace, name }, spec }: TestTask,
   made: { functionName: string; request: RequestRecord; relaunchKey: string | undefined },
 ): JobRecord {
   const { functionName, request, relaunchKey } = made;
+  const { pull, run, schedule } = spec.timeouts;
+  const timeouts = { pull, run, ...(schedule === undefined ? {} : { schedule }) };
   const nothingYet = { isCancelled: false, isDelivered: false, verdict: undefined };
   return { namespace, jobName: request.number, task: name, functionName, request, timeouts, relaunchKey, ...nothingYet };
 }

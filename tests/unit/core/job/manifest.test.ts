@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { parse, stringify } from "yaml";
 import { type ManifestInput, renderJob } from "../../../../src/core/job/manifest.ts";
+import { makeJobRecord, readJobRecord } from "../../../../src/core/job/record.ts";
 import { parseTestTask, type TestTask } from "../../../../src/core/test-task/test-task.ts";
 import { readBuildFunction } from "../../../../src/core/zuul/function-name.ts";
 import { parseParameters } from "../../../../src/core/zuul/parameters.ts";
@@ -45,6 +46,18 @@ function testContainer(input: ManifestInput) {
   assert.ok(container);
   return container;
 }
+
+describe("makeJobRecord", () => {
+  for (const spec of [{ image: "i" }, { image: "i", timeouts: { schedule: "1h", run: "10m", collect: "1m" } }]) {
+    for (const relaunchKey of [undefined, "key"]) {
+      test(`is what the rendered Job says, for ${JSON.stringify({ spec, relaunchKey })}`, () => {
+        const input = makeInput(spec, { ZUUL_PROJECT: "p" }, "build:unit:bionic");
+        const record = makeJobRecord(input.task, { functionName: input.function.name, request: input.request, relaunchKey });
+        assert.deepEqual(record, readJobRecord(renderJob({ ...input, relaunchKey })));
+      });
+    }
+  }
+});
 
 describe("renderJob", () => {
   const golden: Record<string, ManifestInput> = {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { buildNumber, isUsableUnique } from "../../../../src/core/job/name.ts";
+import { buildNumber, isUsableUnique, jobName } from "../../../../src/core/job/name.ts";
 import { sha256Hex } from "../../../../src/runtime/sha256.ts";
 
 describe("buildNumber", () => {
@@ -37,4 +37,8 @@ describe("isUsableUnique", () => {
   for (const unique of ["", "-", "x".repeat(65), "a b", "a\0b", "ü", "\x7f"]) {
     test(`takes no ${JSON.stringify(unique.slice(0, 10))}`, () => assert.equal(isUsableUnique(unique), false));
   }
+});
+
+test("a Job is called as its build's number, and by another name for each one that holds that", () => {
+  assert.deepEqual([jobName("unit-1", 0), jobName("unit-1", 1), jobName("unit-1", 4)], ["unit-1", "unit-1-r1", "unit-1-r4"]);
 });
