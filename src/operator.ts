@@ -111,8 +111,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     managerName: manager,
     onAssignment: (assignment) => builds.assign(assignment),
     // More than this is refused anyway: it need not be held.
-    payloadLimitBytes: MAX_PARAMETERS_BYTES,
-    clientGoneAfterMs: parseDurationMs(config.gearman.clientGoneAfter),
+    limits: { payloadBytes: MAX_PARAMETERS_BYTES, clientGoneAfterMs: parseDurationMs(config.gearman.clientGoneAfter) },
     onStop: (payload) => builds.requestStop(payload),
     logger,
     clock,
