@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import type { Config } from "./config.ts";
 import { Builds } from "./controllers/builds/builds.ts";
 import { KeptJobs } from "./controllers/builds/kept-jobs.ts";
+import { HolderTerm } from "./controllers/replicas/holder-term.ts";
 import { Replicas } from "./controllers/replicas/replicas.ts";
 import { TaskEvents } from "./controllers/test-tasks/task-events.ts";
 import { TemplateReviews } from "./controllers/test-tasks/template-reviews.ts";
@@ -31,6 +32,7 @@ import type { Service } from "./runtime/service.ts";
 import { VERSION } from "./version.ts";
 import { renderBuildPage } from "./web/pages/build-page.ts";
 import { makeInternalPages } from "./web/pages/internal-pages.ts";
+import { renderReadiness } from "./web/pages/readiness.ts";
 import { makeHttpServer } from "./web/server.ts";
 
 /** Of the two seconds in which another replica takes over: for Jobs that are being made, so that they are there to be counted. */
@@ -117,16 +119,18 @@ export function makeOperator(options: OperatorOptions): Operator {
     clock,
   });
   const leases = new LeaseObjects({ client, namespace: namespaces[0] ?? "default", installation, clock: leaseClock, logger });
-  const replicas = new Replicas({ leases, installation, replica, clock: leaseClock, logger, onChange: () => noteReplicas() });
-  /** Of this replica as the holder; undefined while it is none. */
-  let term: { isInformed: boolean } | undefined;
-  const roles = {
-    name: replica,
-    get isHolder() {
-      return replicas.isHolder && term?.isInformed === true;
+  const replicas = new Replicas({ leases, installation, replica, clock: leaseClock, logger, onChange: () => term.noteReplicas() });
+  const term = new HolderTerm({
+    replica,
+    replicas,
+    refresh: () => buildObjects.refresh(),
+    onChange() {
+      builds.noteReplicas();
+      testTasks.wake();
+      keptJobs.wake();
     },
-    isAlive: (other: string) => replicas.isAlive(other),
-  };
+    logger,
+  });
   const settings = { installation, image: config.image, checkout: config.checkout };
   const builds = new Builds({
     cluster: buildObjects,
@@ -137,7 +141,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     worker,
     settings,
     buildUrl: (number) => `${publicUrl()}/builds/${number}`,
-    replicas: roles,
+    replicas: term,
     resultStyle: config.results,
     keepJobSeconds: Math.ceil(parseDurationMs(config.keepJobs) / 1000),
     observer: metrics,
@@ -151,7 +155,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     onJudged: (taskKey, verdict) => testTasks.noteVerdict(taskKey, verdict),
     onPendingChange: (count) => pool.setPaused(count >= (config.maxPending ?? Number.POSITIVE_INFINITY)),
   });
-  const keptJobs = new KeptJobs({ cluster: buildObjects, isHolder: () => roles.isHolder, maxKept: config.maxKeptJobs, clock, logger });
+  const keptJobs = new KeptJobs({ cluster: buildObjects, isHolder: () => term.isHolder, maxKept: config.maxKeptJobs, clock, logger });
   const events = new TaskEvents({ writer: new TaskEventObjects({ client }), clock, logger });
   const reviews = new TemplateReviews({
     reviewer: new TemplateReviewer({ client }),
@@ -173,7 +177,7 @@ export function makeOperator(options: OperatorOptions): Operator {
       link.setRegistrations(registrations);
     },
     servers: () => link.servers,
-    isHolder: () => roles.isHolder,
+    isHolder: () => term.isHolder,
     builds,
     clock,
     logger,
@@ -186,7 +190,11 @@ export function makeOperator(options: OperatorOptions): Operator {
   });
   const internalServer = makeHttpServer({
     listen: config.http.internal,
-    handler: makeInternalPages({ failure: () => failure, readiness, metrics }),
+    handler: makeInternalPages({
+      failure: () => failure,
+      readiness: () => renderReadiness({ isReady, isHolder: replicas.isHolder, servers: link.servers, unserved: served.report() }),
+      metrics,
+    }),
     logger,
   });
   const publicUrl = () => config.publicUrl?.replace(/\/+$/, "") ?? `http://${host}:${publicServer.port}`;
@@ -210,47 +218,10 @@ export function makeOperator(options: OperatorOptions): Operator {
     testTaskReadiness: () => Iterator.from(taskObjects.cachedTestTasks()).map(readReadiness),
   });
 
-  /** Who holds the installation, or which replicas live, may have changed. */
-  function noteReplicas(): void {
-    if (replicas.isHolder && !term) void beginTerm();
-    if (!replicas.isHolder && term) {
-      term = undefined;
-      logger.info({ replica }, "takes no more builds");
-    }
-    builds.noteReplicas();
-    testTasks.wake();
-    keptJobs.wake();
-  }
-
-  /** What this replica's watches have missed of the holder's before it, must not be made once more. */
-  async function beginTerm(): Promise<void> {
-    const begun = { isInformed: false };
-    term = begun;
-    try {
-      await buildObjects.refresh();
-    } catch (error) {
-      if (!isStopping) logger.error({ err: coerceError(error) }, "could not list what there is");
-      return;
-    }
-    begun.isInformed = true;
-    if (term !== begun) return;
-    logger.info({ replica }, "takes builds");
-    noteReplicas();
-  }
-
   let isReady = false;
   let failure: string | undefined;
   const ready = Promise.withResolvers<void>();
   ready.promise.catch(() => {});
-
-  /** Once ready, always ready: an API server or a Gearman server that is down is no reason to take this replica out. */
-  function readiness() {
-    const servers = link.servers.map(({ server, isRegistered }) => `${server} ${isRegistered ? "registered" : "not connected"}`);
-    const role = replicas.isHolder ? "takes builds" : "stands by";
-    return isReady
-      ? { status: 200, body: `ok, ${role}\n${[...servers, ...served.report()].join("\n")}\n` }
-      : { status: 503, body: `waits for the first list of TestTasks, Jobs and pods\n${served.report().join("\n")}\n` };
-  }
 
   /** Builds are taken only when what is running already is known. */
   async function begin(): Promise<void> {
@@ -305,6 +276,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     /** First takes nothing more, then lets go of everything; Jobs that run are left to whoever comes next. */
     async stop() {
       isStopping = true;
+      term.noteStop();
       unsubscribe();
       link.stopGrabbing();
       const buildsEnded = builds.stop();
