@@ -29,6 +29,7 @@ import { coerceError } from "./runtime/errors.ts";
 import { localAddresses } from "./runtime/local-addresses.ts";
 import type { Logger } from "./runtime/logger.ts";
 import type { Service } from "./runtime/service.ts";
+import { within } from "./runtime/within.ts";
 import { VERSION } from "./version.ts";
 import { renderBuildPage } from "./web/pages/build-page.ts";
 import { makeInternalPages } from "./web/pages/internal-pages.ts";
@@ -290,12 +291,4 @@ export function makeOperator(options: OperatorOptions): Operator {
       await Promise.all([publicServer.stop(), internalServer.stop()]);
     },
   };
-}
-
-/** Resolves when `promise` does, but not later than after so long. */
-async function within(waitMs: number, promise: Promise<void>, clock: Clock): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.schedule(waitMs, resolve);
-  await Promise.race([promise, late]);
-  cancel();
 }
