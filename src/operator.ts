@@ -7,14 +7,14 @@ import { HolderTerm } from "./controllers/replicas/holder-term.ts";
 import { Replicas } from "./controllers/replicas/replicas.ts";
 import { TaskEvents } from "./controllers/test-tasks/task-events.ts";
 import { TemplateReviews } from "./controllers/test-tasks/template-reviews.ts";
-import { type TaskLane, TestTasks } from "./controllers/test-tasks/test-tasks.ts";
+import { TestTasks } from "./controllers/test-tasks/test-tasks.ts";
 import { parseDurationMs } from "./core/kubernetes/duration.ts";
 import { readReadiness } from "./core/task-status/conditions.ts";
 import { MAX_PARAMETERS_BYTES } from "./core/zuul/parameters.ts";
 import { managerName } from "./core/zuul/stop-request.ts";
 import type { WorkerIdentity } from "./core/zuul/work-data.ts";
 import { makeGearmanLink } from "./gearman/worker/gearman-link.ts";
-import { makeSlotPool, type SlotPool } from "./gearman/worker/slot-pool.ts";
+import { makeSlotPool } from "./gearman/worker/slot-pool.ts";
 import type { KubeClient } from "./kube/client/kube-client.ts";
 import { BuildObjects } from "./kube/objects/build-objects.ts";
 import { FunctionNames } from "./kube/objects/function-names.ts";
@@ -92,8 +92,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     version: VERSION,
     ips: localAddresses(),
   };
-  const pool: SlotPool = makeSlotPool({ capacity: config.maxBuilds });
-  let lanes: readonly TaskLane<SlotPool>[] = [];
+  const pool = makeSlotPool({ capacity: config.maxBuilds });
 
   const served = new ServedNamespaces({ namespaces, logger });
   // Before buildObjects tells of its Jobs: they count against its tasks' limits.
@@ -165,21 +164,20 @@ export function makeOperator(options: OperatorOptions): Operator {
     logger,
     onReviewed: () => testTasks.wake(),
   });
-  const testTasks = new TestTasks<SlotPool>({
-    cluster: { cachedTestTasks: () => taskObjects.cachedTestTasks(), writeStatus: taskObjects.writeStatus.bind(taskObjects) },
-    namespaces: served,
-    names: new FunctionNames({ client, namespace: namespaces[0] ?? "default", installation }),
+  const testTasks = new TestTasks({
+    cluster: {
+      tasks: taskObjects,
+      namespaces: served,
+      names: new FunctionNames({ client, namespace: namespaces[0] ?? "default", installation }),
+    },
+    gearman: {
+      link,
+      pools: { installation: pool, make: (capacity, parent) => makeSlotPool(parent ? { capacity, parent } : { capacity }) },
+    },
     reviews,
     events,
-    pool,
-    makePool: (capacity, parent) => makeSlotPool(parent ? { capacity, parent } : { capacity }),
-    onRegistrations: (registrations) => {
-      lanes = registrations.lanes;
-      link.setRegistrations(registrations);
-    },
-    servers: () => link.servers,
-    isHolder: () => term.isHolder,
     builds,
+    isHolder: () => term.isHolder,
     clock,
     logger,
   });
@@ -205,11 +203,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     activeBuilds: () => builds.active,
     pendingBuilds: () => builds.pending,
     undeliveredBuilds: () => builds.undelivered,
-    pools: () => {
-      // The lane of tasks without a limit of their own takes from the installation's.
-      const own = lanes.filter(({ slots }) => slots !== pool);
-      return [{ name: "installation", slots: pool }, ...own].map(({ name, slots: { used, capacity } }) => ({ name, used, capacity }));
-    },
+    pools: () => testTasks.pools,
     servers: () => link.servers,
     watchAgesMs: () => ({
       testtasks: taskObjects.lastHeardMsAgo(),
