@@ -74,15 +74,15 @@ describe("Loop", () => {
     assert.equal(clock.pending, 0, "no timer is left");
   });
 
-  test("stops after the call under way, which is told", async () => {
+  test("stops after the call under way, which is told at once", async () => {
     const { calls, loop, turn, end } = setUp();
     await loop.start();
     let isStopped = false;
     const stopped = loop.stop().then(() => {
       isStopped = true;
     });
-    await turn();
     assert.equal(calls[0]?.signal.aborted, true);
+    await turn();
     assert.equal(isStopped, false);
     await end(0);
     await stopped;

@@ -95,7 +95,7 @@ describe("the lanes of TestTasks", () => {
   });
 
   test("take a degraded task one at a time, and not at all while it is on hold", () => {
-    const { lanes, degraded, slotsOf, few } = setUp();
+    const { lanes, degraded, slotsOf, few, free } = setUp();
     const slots = slotsOf("ci/few");
     degraded.set("ci/few", { holdMs: 5 });
     lanes.noteDegraded("ci/few");
@@ -105,6 +105,9 @@ describe("the lanes of TestTasks", () => {
     assert.equal(slotsOf("ci/few"), slots);
     assert.ok(slots.tryReserve());
     assert.equal(slots.tryReserve(), undefined);
+    degraded.set("ci/free", { holdMs: 0 });
+    slotsOf("ci/free").tryReserve();
+    assert.equal(lanes.hasRoom("ci/free", free), false, "though the installation has room");
     degraded.delete("ci/few");
     slotsOf("ci/few");
     assert.ok(slots.tryReserve());
