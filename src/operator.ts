@@ -4,17 +4,18 @@ import type { Config } from "./config.ts";
 import { Builds } from "./controllers/builds/builds.ts";
 import { KeptJobs } from "./controllers/builds/kept-jobs.ts";
 import { Tallies } from "./controllers/builds/tallies.ts";
+import { HolderTerm } from "./controllers/replicas/holder-term.ts";
 import { Replicas } from "./controllers/replicas/replicas.ts";
 import { TaskEvents } from "./controllers/test-tasks/task-events.ts";
 import { TemplateReviews } from "./controllers/test-tasks/template-reviews.ts";
-import { type TaskLane, TestTasks } from "./controllers/test-tasks/test-tasks.ts";
+import { TestTasks } from "./controllers/test-tasks/test-tasks.ts";
 import { parseDurationMs } from "./core/kubernetes/duration.ts";
 import { readReadiness } from "./core/task-status/conditions.ts";
 import { MAX_PARAMETERS_BYTES } from "./core/zuul/parameters.ts";
 import { managerName } from "./core/zuul/stop-request.ts";
 import type { WorkerIdentity } from "./core/zuul/work-data.ts";
 import { makeGearmanLink } from "./gearman/worker/gearman-link.ts";
-import { makeSlotPool, type SlotPool } from "./gearman/worker/slot-pool.ts";
+import { makeSlotPool } from "./gearman/worker/slot-pool.ts";
 import type { KubeClient } from "./kube/client/kube-client.ts";
 import { BuildObjects } from "./kube/objects/build-objects.ts";
 import { FunctionNames } from "./kube/objects/function-names.ts";
@@ -29,9 +30,11 @@ import { coerceError } from "./runtime/errors.ts";
 import { localAddresses } from "./runtime/local-addresses.ts";
 import type { Logger } from "./runtime/logger.ts";
 import type { Service } from "./runtime/service.ts";
+import { within } from "./runtime/within.ts";
 import { VERSION } from "./version.ts";
 import { renderBuildPage } from "./web/pages/build-page.ts";
 import { makeInternalPages } from "./web/pages/internal-pages.ts";
+import { renderReadiness } from "./web/pages/readiness.ts";
 import { makeHttpServer } from "./web/server.ts";
 
 /** Of the two seconds in which another replica takes over: for Jobs that are being made, so that they are there to be counted. */
@@ -90,8 +93,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     version: VERSION,
     ips: localAddresses(),
   };
-  const pool: SlotPool = makeSlotPool({ capacity: config.maxBuilds });
-  let lanes: readonly TaskLane<SlotPool>[] = [];
+  const pool = makeSlotPool({ capacity: config.maxBuilds });
 
   const served = new ServedNamespaces({ namespaces, logger });
   // Before buildObjects tells of its Jobs: they count against its tasks' limits.
@@ -112,23 +114,24 @@ export function makeOperator(options: OperatorOptions): Operator {
     managerName: manager,
     onAssignment: (assignment) => builds.assign(assignment),
     // More than this is refused anyway: it need not be held.
-    payloadLimitBytes: MAX_PARAMETERS_BYTES,
-    clientGoneAfterMs: parseDurationMs(config.gearman.clientGoneAfter),
+    limits: { payloadBytes: MAX_PARAMETERS_BYTES, clientGoneAfterMs: parseDurationMs(config.gearman.clientGoneAfter) },
     onStop: (payload) => builds.requestStop(payload),
     logger,
     clock,
   });
   const leases = new LeaseObjects({ client, namespace: namespaces[0] ?? "default", installation, clock: leaseClock, logger });
-  const replicas = new Replicas({ leases, installation, replica, clock: leaseClock, logger, onChange: () => noteReplicas() });
-  /** Of this replica as the holder; undefined while it is none. */
-  let term: { isInformed: boolean } | undefined;
-  const roles = {
-    name: replica,
-    get isHolder() {
-      return replicas.isHolder && term?.isInformed === true;
+  const replicas = new Replicas({ leases, installation, replica, clock: leaseClock, logger, onChange: () => term.noteReplicas() });
+  const term = new HolderTerm({
+    replica,
+    replicas,
+    refresh: () => buildObjects.refresh(),
+    onChange() {
+      builds.noteReplicas();
+      testTasks.wake();
+      keptJobs.wake();
     },
-    isAlive: (other: string) => replicas.isAlive(other),
-  };
+    logger,
+  });
   const settings = { installation, image: config.image, checkout: config.checkout };
   const tallies = new Tallies({
     onActivity: () => {
@@ -137,7 +140,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     },
     onPending: (count) => pool.setPaused(count >= (config.maxPending ?? Number.POSITIVE_INFINITY)),
   });
-  const keptJobs = new KeptJobs({ cluster: buildObjects, isHolder: () => roles.isHolder, maxKept: config.maxKeptJobs, clock, logger });
+  const keptJobs = new KeptJobs({ cluster: buildObjects, isHolder: () => term.isHolder, maxKept: config.maxKeptJobs, clock, logger });
   const events = new TaskEvents({ writer: new TaskEventObjects({ client }), clock, logger });
   const reviews = new TemplateReviews({
     reviewer: new TemplateReviewer({ client }),
@@ -146,21 +149,20 @@ export function makeOperator(options: OperatorOptions): Operator {
     logger,
     onReviewed: () => testTasks.wake(),
   });
-  const testTasks = new TestTasks<SlotPool>({
-    cluster: { cachedTestTasks: () => taskObjects.cachedTestTasks(), writeStatus: taskObjects.writeStatus.bind(taskObjects) },
-    namespaces: served,
-    names: new FunctionNames({ client, namespace: namespaces[0] ?? "default", installation }),
+  const testTasks = new TestTasks({
+    cluster: {
+      tasks: taskObjects,
+      namespaces: served,
+      names: new FunctionNames({ client, namespace: namespaces[0] ?? "default", installation }),
+    },
+    gearman: {
+      link,
+      pools: { installation: pool, make: (capacity, parent) => makeSlotPool(parent ? { capacity, parent } : { capacity }) },
+    },
     reviews,
     events,
-    pool,
-    makePool: (capacity, parent) => makeSlotPool(parent ? { capacity, parent } : { capacity }),
-    onRegistrations: (registrations) => {
-      lanes = registrations.lanes;
-      link.setRegistrations(registrations);
-    },
-    servers: () => link.servers,
-    isHolder: () => roles.isHolder,
     builds: tallies,
+    isHolder: () => term.isHolder,
     clock,
     logger,
   });
@@ -169,7 +171,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     cluster: buildObjects,
     tasks: testTasks,
     servers: link,
-    replicas: roles,
+    replicas: term,
     tallies,
     observer: metrics,
     settings: {
@@ -190,7 +192,11 @@ export function makeOperator(options: OperatorOptions): Operator {
   });
   const internalServer = makeHttpServer({
     listen: config.http.internal,
-    handler: makeInternalPages({ failure: () => failure, readiness, metrics }),
+    handler: makeInternalPages({
+      failure: () => failure,
+      readiness: () => renderReadiness({ isReady, isHolder: replicas.isHolder, servers: link.servers, unserved: served.report() }),
+      metrics,
+    }),
     logger,
   });
   const publicUrl = () => config.publicUrl?.replace(/\/+$/, "") ?? `http://${host}:${publicServer.port}`;
@@ -200,11 +206,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     activeBuilds: () => tallies.active,
     pendingBuilds: () => tallies.pending,
     undeliveredBuilds: () => builds.undelivered,
-    pools: () => {
-      // The lane of tasks without a limit of their own takes from the installation's.
-      const own = lanes.filter(({ slots }) => slots !== pool);
-      return [{ name: "installation", slots: pool }, ...own].map(({ name, slots: { used, capacity } }) => ({ name, used, capacity }));
-    },
+    pools: () => testTasks.pools,
     servers: () => link.servers,
     watchAgesMs: () => ({
       testtasks: taskObjects.lastHeardMsAgo(),
@@ -214,47 +216,10 @@ export function makeOperator(options: OperatorOptions): Operator {
     testTaskReadiness: () => Iterator.from(taskObjects.cachedTestTasks()).map(readReadiness),
   });
 
-  /** Who holds the installation, or which replicas live, may have changed. */
-  function noteReplicas(): void {
-    if (replicas.isHolder && !term) void beginTerm();
-    if (!replicas.isHolder && term) {
-      term = undefined;
-      logger.info({ replica }, "takes no more builds");
-    }
-    builds.noteReplicas();
-    testTasks.wake();
-    keptJobs.wake();
-  }
-
-  /** What this replica's watches have missed of the holder's before it, must not be made once more. */
-  async function beginTerm(): Promise<void> {
-    const begun = { isInformed: false };
-    term = begun;
-    try {
-      await buildObjects.refresh();
-    } catch (error) {
-      if (!isStopping) logger.error({ err: coerceError(error) }, "could not list what there is");
-      return;
-    }
-    begun.isInformed = true;
-    if (term !== begun) return;
-    logger.info({ replica }, "takes builds");
-    noteReplicas();
-  }
-
   let isReady = false;
   let failure: string | undefined;
   const ready = Promise.withResolvers<void>();
   ready.promise.catch(() => {});
-
-  /** Once ready, always ready: an API server or a Gearman server that is down is no reason to take this replica out. */
-  function readiness() {
-    const servers = link.servers.map(({ server, isRegistered }) => `${server} ${isRegistered ? "registered" : "not connected"}`);
-    const role = replicas.isHolder ? "takes builds" : "stands by";
-    return isReady
-      ? { status: 200, body: `ok, ${role}\n${[...servers, ...served.report()].join("\n")}\n` }
-      : { status: 503, body: `waits for the first list of TestTasks, Jobs and pods\n${served.report().join("\n")}\n` };
-  }
 
   /** Builds are taken only when what is running already is known. */
   async function begin(): Promise<void> {
@@ -309,6 +274,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     /** First takes nothing more, then lets go of everything; Jobs that run are left to whoever comes next. */
     async stop() {
       isStopping = true;
+      term.noteStop();
       unsubscribe();
       link.stopGrabbing();
       const buildsEnded = builds.stop();
@@ -322,12 +288,4 @@ export function makeOperator(options: OperatorOptions): Operator {
       await Promise.all([publicServer.stop(), internalServer.stop()]);
     },
   };
-}
-
-/** Resolves when `promise` does, but not later than after so long. */
-async function within(waitMs: number, promise: Promise<void>, clock: Clock): Promise<void> {
-  const { promise: late, resolve } = Promise.withResolvers<void>();
-  const cancel = clock.schedule(waitMs, resolve);
-  await Promise.race([promise, late]);
-  cancel();
 }

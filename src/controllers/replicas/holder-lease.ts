@@ -17,7 +17,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { Wakeup } from "../../runtime/wakeup.ts";
-import { type ContactedLeases, isWorthTelling, type LeaseStore } from "./lease-store.ts";
+import { type ContactedLeases, isWorthTelling } from "./lease-store.ts";
 
 const RETRY_BASE_MS = 200;
 const RETRY_MAX_MS = 1_000;
@@ -26,8 +26,7 @@ const RELEASE_MS = 2_000;
 const MAX_TENURES = 10;
 
 export interface HolderLeaseOptions {
-  store: LeaseStore;
-  calls: ContactedLeases;
+  leases: ContactedLeases;
   installation: string;
   replica: string;
   clock: Clock;
@@ -109,7 +108,7 @@ export class HolderLease {
   }
 
   async #release(): Promise<void> {
-    const { clock, logger, calls } = this.#options;
+    const { clock, logger, leases } = this.#options;
     this.#resigning.abort();
     const late = new AbortController();
     const cancelTimer = clock.schedule(RELEASE_MS, () => late.abort());
@@ -118,16 +117,16 @@ export class HolderLease {
     try {
       await until(this.#loop, late.signal);
       for (let attempt = 0; !late.signal.aborted; attempt++) {
-        const lease = this.#options.store.cached(this.#name);
+        const lease = leases.cached(this.#name);
         const tenure = lease && this.#tenureOf(lease);
         // Who has never held it has nothing to give: another must wait for the Lease's end, as this one had to.
         if (!lease || !tenure || !(clock.monotonicMs() >= (tenure.holdsFromMs ?? Number.POSITIVE_INFINITY))) break;
         try {
-          if (await calls.update(lease, renderReleasedSpec(clock.now(), lease), late.signal)) {
+          if (await leases.update(lease, renderReleasedSpec(clock.now(), lease), late.signal)) {
             logger.info({ lease: this.#name }, "has given up the holder's Lease");
             break;
           }
-          await calls.get(this.#name, late.signal);
+          await leases.get(this.#name, late.signal);
         } catch (error) {
           if (!late.signal.aborted) logger.warn({ lease: this.#name, err: coerceError(error) }, "retries to give up the holder's Lease");
           await new Wakeup(clock).wait(backoffMs(attempt, RETRY_BASE_MS / 2, RETRY_MAX_MS), late.signal);
@@ -150,27 +149,27 @@ export class HolderLease {
   }
 
   #decide(): HolderAction {
-    const { clock, replica, calls, store } = this.#options;
+    const { clock, replica, leases } = this.#options;
     if (!this.#options.mayAsk()) return { kind: "wait", waitMs: RETRY_MAX_MS };
     const seen = this.#observe();
     if (this.#mustConfirm) return { kind: "confirm" };
     return decideHolder({
       nowMs: clock.monotonicMs(),
       replica,
-      lease: store.cached(this.#name),
+      lease: leases.cached(this.#name),
       seenAtMs: seen.atMs,
       confirmedAtMs: seen.confirmedAtMs,
       tenures: this.#tenures.map(({ began }) => began),
       renewedAtMs: this.#renewedAtMs,
       writtenAtMs: this.#writtenAtMs,
       mayBeHeld: this.#mayBeHeld(),
-      reachableSinceMs: calls.reachableSinceMs,
+      reachableSinceMs: leases.reachableSinceMs,
       jitterMs: seen.jitterMs,
     });
   }
 
   #mayBeHeld(): boolean {
-    return !this.#options.store.hasSynced || mayHaveHolder(this.#wasSeen, this.#options.ownLeasesOfOthers());
+    return !this.#options.leases.hasSynced || mayHaveHolder(this.#wasSeen, this.#options.ownLeasesOfOthers());
   }
 
   #tenureOf(lease: Lease): Tenure | undefined {
@@ -196,12 +195,12 @@ export class HolderLease {
 
   /** Returns false when the Lease was not as it was seen. */
   async #perform({ kind }: HolderAction): Promise<boolean> {
-    const { clock, calls, store } = this.#options;
-    const lease = store.cached(this.#name);
+    const { clock, leases } = this.#options;
+    const lease = leases.cached(this.#name);
     switch (kind) {
       case "confirm": {
         const askedAtMs = clock.monotonicMs();
-        await calls.get(this.#name, this.#stopping.signal);
+        await leases.get(this.#name, this.#stopping.signal);
         this.#mustConfirm = false;
         const key = this.#seen?.key;
         const seen = this.#observe();
@@ -218,17 +217,17 @@ export class HolderLease {
       case "create":
         return this.#write(
           this.#beginTenure(undefined),
-          (spec, signal) => calls.create(this.#name, spec, signal),
+          (spec, signal) => leases.create(this.#name, spec, signal),
           undefined,
           !this.#mayBeHeld(),
         );
       case "take":
         return lease
-          ? this.#write(this.#beginTenure(Number.NEGATIVE_INFINITY), (spec, signal) => calls.update(lease, spec, signal), lease)
+          ? this.#write(this.#beginTenure(Number.NEGATIVE_INFINITY), (spec, signal) => leases.update(lease, spec, signal), lease)
           : false;
       case "renew": {
         const tenure = lease && this.#tenureOf(lease);
-        return tenure ? this.#write(tenure, (spec, signal) => calls.update(lease, spec, signal), lease) : false;
+        return tenure ? this.#write(tenure, (spec, signal) => leases.update(lease, spec, signal), lease) : false;
       }
       case "wait":
         return true;
@@ -265,8 +264,8 @@ export class HolderLease {
   }
 
   #observe(): Seen {
-    const { store, clock } = this.#options;
-    const lease = store.cached(this.#name);
+    const { leases, clock } = this.#options;
+    const lease = leases.cached(this.#name);
     const key = lease ? versionOf(lease) : String(lease);
     if (this.#seen?.key !== key) {
       const jitterMs = Math.random() * MAX_JITTER_MS;

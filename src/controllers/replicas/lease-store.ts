@@ -23,8 +23,8 @@ export interface LeaseStore {
   onChange(listener: (name: string | undefined) => void): () => void;
 }
 
-/** The calls of a store, and since when each of them has been answered. */
-export interface ContactedLeases extends Pick<LeaseStore, "get" | "create" | "update" | "delete"> {
+/** A store, and since when each of its calls has been answered. */
+export interface ContactedLeases extends Omit<LeaseStore, "onChange"> {
   /** Infinity: the last one was not answered, or there was none. */
   readonly reachableSinceMs: number;
 }
@@ -51,6 +51,11 @@ export function makeContactedLeases(store: LeaseStore, clock: Clock, onReachable
     get reachableSinceMs() {
       return reachableSinceMs;
     },
+    get hasSynced() {
+      return store.hasSynced;
+    },
+    cached: (name) => store.cached(name),
+    cachedAll: () => store.cachedAll(),
     get: (name, signal) => note(store.get(name, signal), signal),
     create: (name, spec, signal) => note(store.create(name, spec, signal), signal),
     update: (lease, spec, signal) => note(store.update(lease, spec, signal), signal),

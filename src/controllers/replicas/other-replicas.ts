@@ -4,7 +4,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { earliest, Wakeup } from "../../runtime/wakeup.ts";
-import { type ContactedLeases, isWorthTelling, type LeaseStore } from "./lease-store.ts";
+import { type ContactedLeases, isWorthTelling } from "./lease-store.ts";
 
 const RETRY_BASE_MS = 500;
 const RETRY_MAX_MS = 3_000;
@@ -14,8 +14,7 @@ const MAX_STRANGERS = 1_000;
 const MAX_NAME_LENGTH = 300;
 
 export interface OtherReplicasOptions {
-  store: LeaseStore;
-  calls: ContactedLeases;
+  leases: ContactedLeases;
   installation: string;
   /** Name of this replica's own Lease. */
   ownName: string;
@@ -74,7 +73,7 @@ export class OtherReplicas {
   }
 
   *leases(): Iterable<Lease> {
-    for (const lease of this.#options.store.cachedAll()) if (this.#isOthers(lease.metadata.name)) yield lease;
+    for (const lease of this.#options.leases.cachedAll()) if (this.#isOthers(lease.metadata.name)) yield lease;
   }
 
   #isOthers(name: string): boolean {
@@ -84,8 +83,8 @@ export class OtherReplicas {
 
   /** Takes down what is seen of it now; `isAsked`: also if there is no Lease, and never was. */
   #observe(name: string, isAsked: boolean): Seen | undefined {
-    const { store, clock, onChange } = this.#options;
-    const lease = store.cached(name);
+    const { leases, clock, onChange } = this.#options;
+    const lease = leases.cached(name);
     const version = lease ? versionOf(lease) : undefined;
     const before = this.#seen.get(name);
     if (before?.version === version && before !== undefined) return before;
@@ -127,18 +126,18 @@ export class OtherReplicas {
 
   /** Does what is due; returns when something will be. */
   async #round(signal: AbortSignal): Promise<number | undefined> {
-    const { clock, calls, isHolder } = this.#options;
+    const { clock, leases, isHolder } = this.#options;
     let waitMs: number | undefined;
     for (const [name, { version, atMs, isDead }] of [...this.#seen]) {
       const nowMs = clock.monotonicMs();
       const view = { nowMs, isThere: version !== undefined, seenAtMs: atMs, isDead, isHolder: isHolder() };
-      const action = decideReplica({ ...view, reachableSinceMs: calls.reachableSinceMs });
+      const action = decideReplica({ ...view, reachableSinceMs: leases.reachableSinceMs });
       if (action.kind === "wait") {
         waitMs = earliest(waitMs, action.waitMs);
         continue;
       }
       waitMs = 0;
-      await calls.get(name, signal);
+      await leases.get(name, signal);
       // What the API server says may be news; then it is looked at in the next round.
       const seen = this.#observe(name, true);
       if (signal.aborted) return undefined;
@@ -158,15 +157,15 @@ export class OtherReplicas {
   }
 
   async #remove(name: string, signal: AbortSignal): Promise<void> {
-    const { calls, store, installation, logger } = this.#options;
-    const lease = store.cached(name);
+    const { leases, installation, logger } = this.#options;
+    const lease = leases.cached(name);
     if (!lease) return;
     const labels = lease.metadata.labels ?? {};
     if (Object.entries(leaseLabels(installation)).some(([label, value]) => labels[label] !== value)) {
       this.#seen.delete(name);
       return;
     }
-    await calls.delete(lease, signal);
+    await leases.delete(lease, signal);
     logger.info({ lease: name }, "has deleted the Lease of a replica that is dead");
     this.#observe(name, false);
   }

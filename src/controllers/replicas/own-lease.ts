@@ -4,14 +4,13 @@ import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { Wakeup } from "../../runtime/wakeup.ts";
-import { type ContactedLeases, isWorthTelling, type LeaseStore } from "./lease-store.ts";
+import { type ContactedLeases, isWorthTelling } from "./lease-store.ts";
 
 const RETRY_BASE_MS = 200;
 const RETRY_MAX_MS = 3_000;
 
 export interface OwnLeaseOptions {
-  store: LeaseStore;
-  calls: ContactedLeases;
+  leases: ContactedLeases;
   installation: string;
   replica: string;
   clock: Clock;
@@ -50,20 +49,20 @@ export class OwnLease {
 
   /** It was seen to change. */
   noteChange(): void {
-    if (this.#wasCreated && this.#options.store.cached(this.name) === null) this.#wakeup.wake();
+    if (this.#wasCreated && this.#options.leases.cached(this.name) === null) this.#wakeup.wake();
   }
 
   /** Deletes it, until `signal` aborts. */
   async stop(signal: AbortSignal): Promise<void> {
-    const { store, calls, clock, logger } = this.#options;
+    const { leases, clock, logger } = this.#options;
     this.#ending.abort();
     await this.#loop;
     if (this.#loop === undefined) return;
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
         // What a call that was broken off has made is not in the cache yet.
-        const lease = store.cached(this.name) ?? (await calls.get(this.name, signal));
-        if (lease) await calls.delete(lease, signal);
+        const lease = leases.cached(this.name) ?? (await leases.get(this.name, signal));
+        if (lease) await leases.delete(lease, signal);
         return;
       } catch (error) {
         if (signal.aborted) return;
@@ -83,15 +82,15 @@ export class OwnLease {
 
   /** Returns when to come again. */
   async #renew(signal: AbortSignal): Promise<number> {
-    const { store, clock, logger } = this.#options;
+    const { leases, clock, logger } = this.#options;
     const sentAtMs = clock.monotonicMs();
     try {
-      if (await this.#write(store.cached(this.name), signal)) {
+      if (await this.#write(leases.cached(this.name), signal)) {
         this.#failures = 0;
         this.#noteThere();
         return Math.max(0, sentAtMs + OWN_RENEWAL_MS - clock.monotonicMs());
       }
-      await this.#options.calls.get(this.name, signal);
+      await this.#options.leases.get(this.name, signal);
     } catch (error) {
       if (signal.aborted) return 0;
       const fields = { lease: this.name, failures: this.#failures + 1, err: coerceError(error) };
@@ -101,9 +100,9 @@ export class OwnLease {
   }
 
   #write(lease: Lease | null | undefined, signal: AbortSignal): Promise<Lease | undefined> {
-    const { calls, replica, clock } = this.#options;
+    const { leases, replica, clock } = this.#options;
     const spec = renderLeaseSpec(replica, this.#began, clock.now(), lease ?? undefined);
-    return lease ? calls.update(lease, spec, signal) : calls.create(this.name, spec, signal);
+    return lease ? leases.update(lease, spec, signal) : leases.create(this.name, spec, signal);
   }
 
   #noteThere(): void {

@@ -40,8 +40,8 @@ export class Replicas implements Service {
     const { leases: store, installation, replica, clock, logger: parent } = options;
     this.#options = options;
     const logger = parent.child({ replica });
-    const calls = makeContactedLeases(store, clock, () => this.#wake());
-    const shared = { store, calls, installation, replica, clock, logger };
+    const leases = makeContactedLeases(store, clock, () => this.#wake());
+    const shared = { leases, installation, replica, clock, logger };
     this.#own = new OwnLease({ ...shared, onCreated: () => this.#wake() });
     this.#others = new OtherReplicas({
       ...shared,

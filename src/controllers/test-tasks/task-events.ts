@@ -4,8 +4,8 @@ import { backoffMs } from "../../runtime/backoff.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import { Loop } from "../../runtime/loop.ts";
 import type { Service } from "../../runtime/service.ts";
-import { Wakeup } from "../../runtime/wakeup.ts";
 import type { EventTarget, EventTimes, EventWriter } from "../ports.ts";
 
 /** What happens again within this time is counted, and the count written once. */
@@ -41,23 +41,20 @@ interface Entry {
 export class TaskEvents implements Service {
   readonly #options: TaskEventsOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #wakeup: Wakeup;
-  readonly #stopping = new AbortController();
-  #loop: Promise<void> | undefined;
+  readonly #loop: Loop;
 
   constructor(options: TaskEventsOptions) {
     this.#options = options;
-    this.#wakeup = new Wakeup(options.clock);
+    this.#loop = new Loop(options.clock, (signal) => this.#round(signal));
   }
 
-  async start(): Promise<void> {
-    this.#loop ??= this.#run();
+  start(): Promise<void> {
+    return this.#loop.start();
   }
 
   /** What was not written by now is not told. */
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#loop;
+  stop(): Promise<void> {
+    return this.#loop.stop();
   }
 
   /** Says something of a task, soon. */
@@ -84,7 +81,7 @@ export class TaskEvents implements Service {
       const entry = { name: undefined, isWritten: false, tries: 0, lastMs: nowMs, dueMs: nowMs };
       this.#entries.set(key, { task, event: { ...event, message }, times, ...entry });
     }
-    this.#wakeup.wake();
+    this.#loop.wake();
   }
 
   #countOf(uid: string): number {
@@ -98,15 +95,14 @@ export class TaskEvents implements Service {
     }
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      const unwritten = [...this.#entries.values()].filter(({ isWritten }) => !isWritten);
-      const next = unwritten.reduce<Entry | undefined>((first, entry) => (first && first.dueMs <= entry.dueMs ? first : entry), undefined);
-      const waitMs = next === undefined ? undefined : next.dueMs - this.#options.clock.monotonicMs();
-      if (next && waitMs !== undefined && waitMs <= 0) await this.#write(next, signal);
-      else await this.#wakeup.wait(waitMs, signal);
-    }
+  /** Writes the next one that is due, or returns when it will be. */
+  async #round(signal: AbortSignal): Promise<number | undefined> {
+    const unwritten = [...this.#entries.values()].filter(({ isWritten }) => !isWritten);
+    const next = unwritten.reduce<Entry | undefined>((first, entry) => (first && first.dueMs <= entry.dueMs ? first : entry), undefined);
+    if (!next) return undefined;
+    const waitMs = next.dueMs - this.#options.clock.monotonicMs();
+    if (waitMs <= 0) await this.#write(next, signal);
+    return waitMs;
   }
 
   async #write(entry: Entry, signal: AbortSignal): Promise<void> {

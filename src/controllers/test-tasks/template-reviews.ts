@@ -5,8 +5,8 @@ import { backoffMs } from "../../runtime/backoff.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import { Loop } from "../../runtime/loop.ts";
 import type { Service } from "../../runtime/service.ts";
-import { Wakeup } from "../../runtime/wakeup.ts";
 import type { TemplateReviewer } from "../ports.ts";
 
 /** Quick tries at an API server that does not answer; after them, and for what it refuses, the last of the delays below counts. */
@@ -40,22 +40,19 @@ interface Entry {
 export class TemplateReviews implements Service {
   readonly #options: TemplateReviewsOptions;
   readonly #entries = new Map<string, Entry>();
-  readonly #wakeup: Wakeup;
-  readonly #stopping = new AbortController();
-  #loop: Promise<void> | undefined;
+  readonly #loop: Loop;
 
   constructor(options: TemplateReviewsOptions) {
     this.#options = options;
-    this.#wakeup = new Wakeup(options.clock);
+    this.#loop = new Loop(options.clock, (signal) => this.#round(signal));
   }
 
-  async start(): Promise<void> {
-    this.#loop ??= this.#run();
+  start(): Promise<void> {
+    return this.#loop.start();
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#loop;
+  stop(): Promise<void> {
+    return this.#loop.stop();
   }
 
   /** The tasks there are now: new ones and new generations are reviewed, those that are gone are forgotten. */
@@ -67,7 +64,7 @@ export class TemplateReviews implements Service {
       if (known && isSameGeneration(known.task, task)) known.task = task;
       else this.#entries.set(key, { task, result: undefined, tries: 0, sinceMs: nowMs, dueMs: nowMs });
     }
-    this.#wakeup.wake();
+    this.#loop.wake();
   }
 
   /** What was found for this very generation of the task; undefined before it was asked. */
@@ -83,14 +80,13 @@ export class TemplateReviews implements Service {
     return this.#options.clock.monotonicMs() - entry.sinceMs;
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping;
-    while (!signal.aborted) {
-      const next = this.#next();
-      const waitMs = next === undefined ? undefined : next.dueMs - this.#options.clock.monotonicMs();
-      if (next && waitMs !== undefined && waitMs <= 0) await this.#review(next, signal);
-      else await this.#wakeup.wait(waitMs, signal);
-    }
+  /** Asks about the next one that is due, or returns when it will be. */
+  async #round(signal: AbortSignal): Promise<number | undefined> {
+    const next = this.#next();
+    if (!next) return undefined;
+    const waitMs = next.dueMs - this.#options.clock.monotonicMs();
+    if (waitMs <= 0) await this.#review(next, signal);
+    return waitMs;
   }
 
   #next(): Entry | undefined {

@@ -3,12 +3,11 @@ import type { Clock } from "../../runtime/clock.ts";
 import { coerceError, InputError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Service } from "../../runtime/service.ts";
-import type { ConnectionTimes } from "../wire/connection.ts";
 import { GearmanError } from "../wire/gearman-error.ts";
 import { parseServerAddress } from "../wire/server-address.ts";
 import type { ServerKind } from "./registrar.ts";
 import type { Registrations } from "./registrations.ts";
-import { ServerLink } from "./server-link.ts";
+import { type LinkLimits, ServerLink } from "./server-link.ts";
 
 export interface GearmanLinkOptions {
   /** "host:port", at least one, each once. */
@@ -17,12 +16,7 @@ export interface GearmanLinkOptions {
   readonly clientId: string;
   /** Every server gets a connection that serves `stop:<managerName>`. */
   readonly managerName: string;
-  /** Payloads above this are cut, see `Assignment.payload`. Default 64 MiB. */
-  readonly payloadLimitBytes?: number;
-  /** Defaults: DEFAULT_CONNECTION_TIMES. */
-  readonly times?: Partial<ConnectionTimes>;
-  /** How long nobody may wait for a build before `Assignment.clientGone` aborts. Found out within 30 s more. Default 60 s. */
-  readonly clientGoneAfterMs?: number;
+  readonly limits?: LinkLimits;
   readonly logger: Logger;
   readonly clock: Clock;
   /** Called synchronously as the packet is read; what it sends leaves as soon as it returns. If it throws, the build gets WORK_FAIL. */
@@ -81,7 +75,7 @@ export function makeGearmanLink(options: GearmanLinkOptions): GearmanLink {
       }
     }
   };
-  const links = servers.map((server) => new ServerLink({ ...options, server, onChange: notify }));
+  const links = servers.map((server) => new ServerLink(server, { ...options, onChange: notify }));
   let isStopped = false;
   return {
     async start() {

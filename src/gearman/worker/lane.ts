@@ -6,14 +6,12 @@ import type { Slot } from "../../runtime/slot.ts";
 import { decodeText, encodePacket, splitFields } from "../wire/codec.ts";
 import type { OpenConnection } from "../wire/connection.ts";
 import { GearmanError, protocolViolation } from "../wire/gearman-error.ts";
+import { GRAB, PRE_SLEEP } from "../wire/grab.ts";
 import { PACKET, type PacketType } from "../wire/packet.ts";
 import { type AssignedJob, LiveAssignment, parseAssignedJob, type SendEnd } from "./assignment.ts";
 import { ClientWatch } from "./client-watch.ts";
 import type { Role } from "./connector.ts";
 import type { SlotPool } from "./slot-pool.ts";
-
-const GRAB = encodePacket(PACKET.GRAB_JOB_UNIQ);
-const PRE_SLEEP = encodePacket(PACKET.PRE_SLEEP);
 
 export interface LaneOptions {
   readonly server: string;

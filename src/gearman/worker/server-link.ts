@@ -10,13 +10,19 @@ import { Registrar, type ServerKind } from "./registrar.ts";
 import type { LaneSpec } from "./registrations.ts";
 import { StopListener } from "./stop-listener.ts";
 
+export interface LinkLimits {
+  /** Payloads above this are cut, see `Assignment.payload`. Default 64 MiB. */
+  readonly payloadBytes?: number;
+  /** How long nobody may wait for a build before `Assignment.clientGone` aborts. Found out within 30 s more. Default 60 s. */
+  readonly clientGoneAfterMs?: number;
+  /** Defaults: DEFAULT_CONNECTION_TIMES. */
+  readonly times?: Partial<ConnectionTimes>;
+}
+
 export interface ServerLinkOptions {
-  readonly server: string;
   readonly clientId: string;
   readonly managerName: string;
-  readonly payloadLimitBytes?: number;
-  readonly times?: Partial<ConnectionTimes>;
-  readonly clientGoneAfterMs?: number;
+  readonly limits?: LinkLimits;
   readonly logger: Logger;
   readonly clock: Clock;
   onAssignment(assignment: Assignment): void;
@@ -41,8 +47,9 @@ export class ServerLink {
   /** What was logged last, so that a state is logged once and not with every attempt. */
   #loggedState: "new" | "unreachable" | `registered ${ServerKind}` | "lost" = "new";
 
-  constructor(options: ServerLinkOptions) {
-    const { server, clientId, managerName, logger, clock, times, onStop } = options;
+  /** `server` is "host:port". */
+  constructor(server: string, options: ServerLinkOptions) {
+    const { clientId, managerName, limits: { times } = {}, logger, clock, onStop } = options;
     this.server = server;
     this.#options = options;
     this.#connector = new Connector({
@@ -104,12 +111,12 @@ export class ServerLink {
   }
 
   #addLane(spec: LaneSpec): void {
-    const { server, clientId, payloadLimitBytes, clientGoneAfterMs, logger, clock, onAssignment } = this.#options;
+    const { clientId, limits: { payloadBytes, clientGoneAfterMs } = {}, logger, clock, onAssignment } = this.#options;
     const lane = new Lane({
-      server,
+      server: this.server,
       ...spec,
       clientId: `${clientId}/lane/${spec.name}`,
-      ...(payloadLimitBytes === undefined ? {} : { payloadLimitBytes }),
+      ...(payloadBytes === undefined ? {} : { payloadLimitBytes: payloadBytes }),
       countsClients: () => this.kind === "gearmand",
       clientGoneAfterMs: clientGoneAfterMs ?? CLIENT_GONE_AFTER_MS,
       logger,
@@ -123,7 +130,8 @@ export class ServerLink {
   }
 
   #takeTrouble(role: Role, reason: GearmanError): void {
-    const { server, logger } = this.#options;
+    const { server } = this;
+    const { logger } = this.#options;
     const isNews = reason.message !== this.#lastError;
     this.#lastError = reason.message;
     const fields = { server, role: role.name, code: reason.code, reason: reason.message };
@@ -143,7 +151,8 @@ export class ServerLink {
   }
 
   #takeRegistrarChange(): void {
-    const { server, logger } = this.#options;
+    const { server } = this;
+    const { logger } = this.#options;
     const state = `registered ${this.kind}` as const;
     if (this.isRegistered && this.kind !== "unknown" && this.#loggedState !== state) {
       this.#lastError = undefined;

@@ -3,12 +3,10 @@ import type { Logger } from "../../runtime/logger.ts";
 import { encodePacket } from "../wire/codec.ts";
 import type { OpenConnection } from "../wire/connection.ts";
 import { protocolViolation } from "../wire/gearman-error.ts";
+import { GRAB, PRE_SLEEP } from "../wire/grab.ts";
 import { PACKET, type PacketType } from "../wire/packet.ts";
 import { parseAssignedJob } from "./assignment.ts";
 import type { Role } from "./connector.ts";
-
-const GRAB = encodePacket(PACKET.GRAB_JOB_UNIQ);
-const PRE_SLEEP = encodePacket(PACKET.PRE_SLEEP);
 
 export interface StopListenerOptions {
   readonly server: string;

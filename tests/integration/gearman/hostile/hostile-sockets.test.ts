@@ -85,7 +85,7 @@ test("a link to a hostile server keeps the other server's builds going, and serv
   };
   await using harness = await startTestLink([hostile.address, server.address], {
     clock,
-    payloadLimitBytes: 10_000,
+    limits: { payloadBytes: 10_000 },
     onAssignment: (assignment) => void finish(assignment),
   });
   harness.link.setRegistrations({ functions: [], lanes: [{ name: "x", functions: ["build:a"], slots }] });

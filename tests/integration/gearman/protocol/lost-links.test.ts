@@ -106,7 +106,7 @@ for (const { kind, start } of SERVERS) {
 
     area.row(kind, "the client goes while its build runs", async () => {
       await using server = await start();
-      await using harness = await startTestLink([server.address], { clientGoneAfterMs: 1000 });
+      await using harness = await startTestLink([server.address], { limits: { clientGoneAfterMs: 1000 } });
       harness.link.setRegistrations({ functions: [], lanes: lanes() });
       await harness.until((state) => state.kind !== "unknown");
       const client = await connectTestClient(server);
@@ -122,7 +122,9 @@ for (const { kind, start } of SERVERS) {
     area.row(kind, "the server's process stands still", async () => {
       await using server = await start();
       await using client = await connectTestClient(server);
-      await using harness = await startTestLink([server.address], { times: { heartbeatMs: 50, answerMs: 500, connectMs: 1000 } });
+      await using harness = await startTestLink([server.address], {
+        limits: { times: { heartbeatMs: 50, answerMs: 500, connectMs: 1000 } },
+      });
       harness.link.setRegistrations({ functions: [], lanes: lanes(1) });
       const build = submitBuild(client, "build:a", "1");
       const assignment = await harness.assignments.next();

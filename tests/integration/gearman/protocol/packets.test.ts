@@ -65,7 +65,7 @@ for (const { kind, start } of SERVERS) {
         if (from === "client") take(chunk);
       };
       await using client = await connectTestClient(server);
-      await using harness = await startTestLink([proxy.address], { times: { heartbeatMs: 20 } });
+      await using harness = await startTestLink([proxy.address], { limits: { times: { heartbeatMs: 20 } } });
       const slots = makeSlotPool({ capacity: 1 });
       const functions = ["build:a", "build:b"];
       harness.link.setRegistrations({ functions, lanes: [{ name: "x", functions, slots }] });

@@ -192,7 +192,9 @@ for (const [kind, startServer] of [
     test("finds a server that has stopped answering, and takes builds again when it answers", async () => {
       await using server = await startServer();
       await using client = await connectTestClient(server);
-      await using harness = await startTestLink([server.address], { times: { heartbeatMs: 50, answerMs: 1000, connectMs: 2000 } });
+      await using harness = await startTestLink([server.address], {
+        limits: { times: { heartbeatMs: 50, answerMs: 1000, connectMs: 2000 } },
+      });
       harness.link.setRegistrations({
         functions: [],
         lanes: [{ name: "x", functions: ["build:a"], slots: makeSlotPool({ capacity: 1 }) }],
@@ -335,7 +337,7 @@ for (const [kind, startServer] of [
     test("cuts a payload above its limit and lets the receiver answer", async () => {
       await using server = await startServer();
       await using client = await connectTestClient(server);
-      await using harness = await startTestLink([server.address], { payloadLimitBytes: 1000 });
+      await using harness = await startTestLink([server.address], { limits: { payloadBytes: 1000 } });
       harness.link.setRegistrations({
         functions: [],
         lanes: [{ name: "x", functions: ["build:a"], slots: makeSlotPool({ capacity: 1 }) }],

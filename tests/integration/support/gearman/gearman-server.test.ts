@@ -88,7 +88,7 @@ for (const start of [startGearmand, startGeard]) {
     });
 
     it("dies with the process that started it, even by SIGKILL", async () => {
-      const module = new URL(`../../support/${start === startGearmand ? "gearmand" : "geard"}.ts`, import.meta.url).href;
+      const module = new URL(`../../../support/gearman/${start === startGearmand ? "gearmand" : "geard"}.ts`, import.meta.url).href;
       const code = `const { ${start.name} } = await import("${module}"); console.log((await ${start.name}()).port);`;
       const parent = spawn(process.execPath, ["--input-type=module", "-e", code], { stdio: ["ignore", "pipe", "inherit"] });
       const [line] = (await once(createInterface({ input: parent.stdout }), "line")) as [string];

@@ -1,0 +1,102 @@
+import { type DecidedLane, decideLanes, type LaneFacts } from "../../core/test-task/lanes.ts";
+import type { TestTask } from "../../core/test-task/test-task.ts";
+import type { Slot } from "../../runtime/slot.ts";
+
+/** Builds at once that are told that no TestTask serves their job any more. */
+const RETIRED_SLOTS = 10;
+
+/** A bounded number of builds, as `gearman/` counts them: its lanes reserve and wait, the number is set here. */
+export interface Pool {
+  readonly capacity: number;
+  readonly used: number;
+  /** Whether one more could be taken. */
+  readonly hasRoom: boolean;
+  tryReserve(): Slot | undefined;
+  /** Counts a build that runs already, whether or not there is room for it. */
+  occupy(): Slot;
+  setCapacity(capacity: number): void;
+  /** A paused pool hands out nothing. */
+  setPaused(isPaused: boolean): void;
+  onFree(listener: () => void): () => void;
+}
+
+export interface TaskPools {
+  /** Slots of all tasks without a `maxConcurrent`; the others' pools are its children. */
+  installation: Pool;
+  make(capacity: number, parent?: Pool): Pool;
+}
+
+export interface TaskLane {
+  name: string;
+  functions: readonly string[];
+  slots: Pool;
+}
+
+/** The lanes that builds are taken by, and the pools that they are counted in. A task keeps its pool for as long as it is there. */
+export class TaskLanes {
+  readonly #pools: TaskPools;
+  readonly #degradedOf: LaneFacts["degradedOf"];
+  readonly #retired: Pool;
+  readonly #own = new Map<string, Pool>();
+  #lanes: readonly TaskLane[] = [];
+
+  constructor(pools: TaskPools, degradedOf: LaneFacts["degradedOf"]) {
+    this.#pools = pools;
+    this.#degradedOf = degradedOf;
+    this.#retired = pools.make(RETIRED_SLOTS);
+  }
+
+  /** The installation's, and those of the lanes there are now. */
+  get pools(): { name: string; used: number; capacity: number }[] {
+    const { installation } = this.#pools;
+    const own = this.#lanes.filter(({ slots }) => slots !== installation);
+    return [{ name: "installation", slots: installation }, ...own].map(({ name, slots: { used, capacity } }) => ({ name, used, capacity }));
+  }
+
+  /** The lanes as they should be now; none without `facts`, for a replica that takes no builds. */
+  decide(facts: Omit<LaneFacts, "degradedOf"> | undefined): readonly TaskLane[] {
+    const decided = facts ? decideLanes({ ...facts, degradedOf: this.#degradedOf }) : [];
+    this.#lanes = decided.map(({ name, functions, pool }) => ({ name, functions, slots: this.#slotsOf(name, pool) }));
+    return this.#lanes;
+  }
+
+  /** Counts a build that runs already; one of a task that is gone counts in the installation's pool alone. */
+  occupy(taskKey: string, task: TestTask | undefined): Slot {
+    return this.#poolOf(taskKey, task).occupy();
+  }
+
+  hasRoom(taskKey: string, task: TestTask | undefined): boolean {
+    return (this.#degradedOf(taskKey) ? this.#ownPool(taskKey, 1) : this.#poolOf(taskKey, task)).hasRoom;
+  }
+
+  /** A task is taken slowly from now on, or no longer: stops its own pool at once, or lets it go on. Its lane follows with `decide`. */
+  noteDegraded(taskKey: string): void {
+    this.#own.get(taskKey)?.setPaused((this.#degradedOf(taskKey)?.holdMs ?? 0) > 0);
+  }
+
+  /** Forgets the pools of tasks that are not there any more. */
+  keep(taskKeys: { has(taskKey: string): boolean }): void {
+    for (const key of this.#own.keys()) if (!taskKeys.has(key)) this.#own.delete(key);
+  }
+
+  #slotsOf(taskKey: string, pool: DecidedLane["pool"]): Pool {
+    if (pool === "installation") return this.#pools.installation;
+    if (pool === "retired") return this.#retired;
+    const own = this.#ownPool(taskKey, pool.capacity);
+    own.setPaused(pool.isPaused);
+    return own;
+  }
+
+  #poolOf(taskKey: string, task: TestTask | undefined): Pool {
+    const maxConcurrent = task?.spec.maxConcurrent;
+    return maxConcurrent === undefined ? this.#pools.installation : this.#ownPool(taskKey, maxConcurrent);
+  }
+
+  #ownPool(taskKey: string, capacity: number): Pool {
+    const { installation, make } = this.#pools;
+    const own = this.#own.get(taskKey) ?? make(capacity, installation);
+    own.setCapacity(capacity);
+    this.#own.set(taskKey, own);
+    return own;
+  }
+}

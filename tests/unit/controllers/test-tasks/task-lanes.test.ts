@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { TaskLanes } from "../../../../src/controllers/test-tasks/task-lanes.ts";
+import { decideServedFunctions } from "../../../../src/core/test-task/served-functions.ts";
+import { parseTestTask, type TestTask } from "../../../../src/core/test-task/test-task.ts";
+import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
+
+function makeTask(name: string, spec: object): TestTask {
+  const metadata = { name, namespace: "ci" };
+  const parsed = parseTestTask({ apiVersion: "turbo-hipster.io/v1alpha1", kind: "TestTask", metadata, spec: { image: "i", ...spec } });
+  assert.ok(parsed.ok);
+  return parsed.task;
+}
+
+function setUp(specs: Record<string, object> = { free: {}, few: { maxConcurrent: 2 } }) {
+  const installation = makeSlotPool({ capacity: 5 });
+  const degraded = new Map<string, { holdMs: number }>();
+  const lanes = new TaskLanes(
+    {
+      installation,
+      make: (capacity, parent) => makeSlotPool(parent ? { capacity, parent } : { capacity }),
+    },
+    (key) => degraded.get(key),
+  );
+  const tasks = new Map(Object.entries(specs).map(([name, spec]) => [`ci/${name}`, makeTask(name, spec)]));
+  const facts = (registered: string[] = []) => ({
+    tasks,
+    served: decideServedFunctions([...tasks.values()]),
+    registered,
+    namespaces: { isKnown: () => true, areAllKnown: true },
+  });
+  const slotsOf = (name: string) => {
+    const lane = lanes.decide(facts()).find((each) => each.name === name);
+    assert.ok(lane, `there is no lane ${name}`);
+    return lane.slots;
+  };
+  return { installation, degraded, lanes, tasks, facts, slotsOf, few: tasks.get("ci/few"), free: tasks.get("ci/free") };
+}
+
+describe("the lanes of TestTasks", () => {
+  test("take from the installation's pool, from the task's own within it, and the retired from neither", () => {
+    const { lanes, facts, installation } = setUp();
+    const [shared, few, retired] = lanes.decide(facts(["build:old"]));
+    assert.deepEqual([shared?.name, few?.name, retired?.name], ["shared", "ci/few", "retired"]);
+    assert.equal(shared?.slots, installation);
+    few?.slots.tryReserve();
+    retired?.slots.tryReserve();
+    assert.deepEqual([few?.slots.used, few?.slots.capacity], [1, 2]);
+    assert.deepEqual([retired?.slots.used, retired?.slots.capacity], [1, 10]);
+    assert.equal(installation.used, 1);
+  });
+
+  test("are none for a replica that takes no builds", () => {
+    const { lanes, facts } = setUp();
+    lanes.decide(facts(["build:old"]));
+    assert.deepEqual(lanes.decide(undefined), []);
+    assert.deepEqual(
+      lanes.pools.map(({ name }) => name),
+      ["installation"],
+    );
+  });
+
+  test("keep a task's pool with its builds through every change of its limit, until the task is gone", () => {
+    const { lanes, tasks, slotsOf, few } = setUp();
+    const slots = slotsOf("ci/few");
+    lanes.occupy("ci/few", few);
+    tasks.set("ci/few", makeTask("few", { maxConcurrent: 7 }));
+    lanes.keep(tasks);
+    assert.equal(slotsOf("ci/few"), slots);
+    assert.deepEqual([slots.used, slots.capacity], [1, 7]);
+    lanes.keep(new Set(["ci/free"]));
+    assert.notEqual(slotsOf("ci/few"), slots);
+  });
+
+  test("count a build that runs already in its task's pool, and one of a task that is gone in the installation's alone", () => {
+    const { lanes, installation, slotsOf, few } = setUp();
+    lanes.occupy("ci/few", few);
+    lanes.occupy("ci/gone", undefined);
+    assert.equal(slotsOf("ci/few").used, 1);
+    assert.equal(installation.used, 2);
+  });
+
+  test("have room for a task while it is within its own limit and the installation's", () => {
+    const { lanes, few, free } = setUp();
+    const rooms = () => [lanes.hasRoom("ci/few", few), lanes.hasRoom("ci/free", free)];
+    assert.deepEqual(rooms(), [true, true]);
+    const first = lanes.occupy("ci/few", few);
+    lanes.occupy("ci/few", few);
+    assert.deepEqual(rooms(), [false, true]);
+    for (let count = 0; count < 3; count += 1) lanes.occupy("ci/free", free);
+    first.release();
+    assert.deepEqual(rooms(), [true, true]);
+    lanes.occupy("ci/free", free);
+    assert.deepEqual(rooms(), [false, false]);
+  });
+
+  test("take a degraded task one at a time, and not at all while it is on hold", () => {
+    const { lanes, degraded, slotsOf, few, free } = setUp();
+    const slots = slotsOf("ci/few");
+    degraded.set("ci/few", { holdMs: 5 });
+    lanes.noteDegraded("ci/few");
+    assert.equal(slots.tryReserve(), undefined, "at once, before the lanes are decided anew");
+    assert.equal(lanes.hasRoom("ci/few", few), false);
+    degraded.set("ci/few", { holdMs: 0 });
+    assert.equal(slotsOf("ci/few"), slots);
+    assert.ok(slots.tryReserve());
+    assert.equal(slots.tryReserve(), undefined);
+    degraded.set("ci/free", { holdMs: 0 });
+    slotsOf("ci/free").tryReserve();
+    assert.equal(lanes.hasRoom("ci/free", free), false, "though the installation has room");
+    degraded.delete("ci/few");
+    slotsOf("ci/few");
+    assert.ok(slots.tryReserve());
+  });
+
+  test("tell of the installation's pool and of each that is another one", () => {
+    const { lanes, facts, few } = setUp();
+    lanes.decide(facts(["build:old"]));
+    lanes.occupy("ci/few", few);
+    assert.deepEqual(lanes.pools, [
+      { name: "installation", used: 1, capacity: 5 },
+      { name: "ci/few", used: 1, capacity: 2 },
+      { name: "retired", used: 0, capacity: 10 },
+    ]);
+  });
+});
