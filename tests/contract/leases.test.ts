@@ -5,7 +5,7 @@ import { isOurs, isReleased, leaseLabels, renderLeaseSpec, renderReleasedSpec } 
 import { LEASES } from "../../src/kube/client/resource.ts";
 import { LeaseObjects } from "../../src/kube/objects/lease-objects.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
-import { silentLogger } from "../../src/runtime/logger.ts";
+import { silentLogger } from "../support/silent-logger.ts";
 import { type ContractTarget, findRealKubeconfig, openFakeTarget, openRealTarget } from "./contract-target.ts";
 
 const realKubeconfig = await findRealKubeconfig();

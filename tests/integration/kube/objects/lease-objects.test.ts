@@ -5,8 +5,8 @@ import { leaseLabels } from "../../../../src/core/replicas/leadership.ts";
 import { type KubeClient, loadKubeClient } from "../../../../src/kube/client/kube-client.ts";
 import { LEASES } from "../../../../src/kube/client/resource.ts";
 import { LeaseObjects } from "../../../../src/kube/objects/lease-objects.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
 import { type FakeKube, startFakeKube } from "../../../support/fake-kube/fake-kube.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock, type SkippingClock } from "../../../support/skipping-clock.ts";
 
 const NEVER = new AbortController().signal;

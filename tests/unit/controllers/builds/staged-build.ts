@@ -5,9 +5,9 @@ import { Rush } from "../../../../src/controllers/builds/rush.ts";
 import type { BuildCluster } from "../../../../src/controllers/ports.ts";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
 import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
 import { makeJob } from "../../../support/objects/build-objects.ts";
 import type { Shown } from "../../../support/objects/pod-histories.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeManualClock } from "../../gearman/support/manual-clock.ts";
 
 const LIMITS = { podMs: 600_000, scheduleMs: undefined, pullMs: 600_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };

@@ -6,7 +6,7 @@ import { GearmanError } from "../../../../src/gearman/wire/gearman-error.ts";
 import { PACKET } from "../../../../src/gearman/wire/packet.ts";
 import { Lane } from "../../../../src/gearman/worker/lane.ts";
 import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 
 import { type FakeConnection, makeFakeConnection } from "../support/fake-connection.ts";
 import { makeManualClock } from "../support/manual-clock.ts";
