@@ -100,8 +100,6 @@ export interface KubeClient {
   watch<T>(resource: Resource, namespace: string | undefined, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
   /** Bytes as they come, to be iterated once; leaving the iteration closes the stream. An empty log for a pod that has no node yet. */
   podLog(namespace: string, pod: string, options: PodLogOptions): Promise<AsyncIterable<Buffer>>;
-  /** The API server's version, such as `v1.36.3`. */
-  serverVersion(options?: { signal?: AbortSignal }): Promise<string>;
   /** Breaks what still runs; every later call rejects. */
   close(): Promise<void>;
 }
@@ -179,10 +177,6 @@ export function makeKubeClient(transport: KubeTransport): KubeClient {
       const call = { verb: "get" as const, resource, namespace, name: pod, subresource: "log", query, signal, purpose: "log" as const };
       const stream = await transport.open(call, transport.deadlineMs);
       return stream.chunks(follow === true ? idleMs : transport.deadlineMs);
-    },
-    async serverVersion(options = {}) {
-      const version = (await transport.request({ verb: "get", path: "/version", signal: options.signal })) as { gitVersion?: unknown };
-      return typeof version.gitVersion === "string" ? version.gitVersion : "unknown";
     },
     close: () => transport.close(),
   };
