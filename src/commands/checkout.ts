@@ -16,7 +16,7 @@ interface CheckoutFlags {
 }
 
 /** The world that the command works in; the process's own unless a test says otherwise. */
-export interface CheckoutWorld {
+interface CheckoutWorld {
   environment: Readonly<Record<string, string | undefined>>;
   clock: Clock;
   /** Aborts when the container is to stop. */

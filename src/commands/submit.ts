@@ -12,7 +12,7 @@ interface Flags extends SubmitFlags {
 }
 
 /** The world that the command works in; the process's own unless a test says otherwise. */
-export interface SubmitCommandWorld {
+interface SubmitCommandWorld {
   clock: Clock;
   /** Aborts at the first interrupt: stop the build. */
   stop: AbortSignal;

@@ -7,14 +7,14 @@ import { readTestTaskDocuments, type TestTaskDocument } from "./test-task-docume
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 const STDIN_NAME = "<stdin>";
 
-export interface ValidateOptions {
+interface ValidateOptions {
   /** Paths; `-` is standard input. */
   files: readonly string[];
   json: boolean;
 }
 
 /** The world that the command works in; the process's own unless a test says otherwise. */
-export interface ValidateWorld {
+interface ValidateWorld {
   stdin: AsyncIterable<Buffer | string>;
   print(line: string): void;
   printError(line: string): void;

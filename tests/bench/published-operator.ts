@@ -35,7 +35,7 @@ export interface PublishedOperator extends AsyncDisposable {
   readonly lines: readonly Record<string, unknown>[];
 }
 
-export interface OperatorLaunch {
+interface OperatorLaunch {
   program: PublishedProgram;
   config: object;
   /** How it finds the cluster. */

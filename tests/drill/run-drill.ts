@@ -24,7 +24,7 @@ import { FaultMaker } from "./faults/fault-maker.ts";
 import { type FaultKind, planFaults } from "./faults/fault-plan.ts";
 import { Replica } from "./faults/replica.ts";
 
-export interface DrillOptions {
+interface DrillOptions {
   /** Length of the plan; those before `from` are left out. */
   faults: number;
   seed: number;

@@ -30,7 +30,7 @@ export interface CheckoutPlan {
   commit?: string;
 }
 
-export type PlannedCheckout = { ok: true; plan: CheckoutPlan } | { ok: false; problem: CheckoutProblem };
+type PlannedCheckout = { ok: true; plan: CheckoutPlan } | { ok: false; problem: CheckoutProblem };
 
 /** Text of a parameter: absent, null (Zuul's word for "unset") and "" are undefined. Throws PlanError for anything that is no text. */
 type ReadParameter = (name: string) => string | undefined;

@@ -21,7 +21,7 @@ export type BuildState =
   /** The pod is over, or being taken away, and its test's end was not seen. */
   | { kind: "lost"; pod: PodFacts | undefined; job: JobFacts; reason: string };
 
-export interface JobFacts {
+interface JobFacts {
   /** Deleted, perhaps not gone yet. */
   isDeleted: boolean;
   /** Suspended though its test had begun: the Job controller deletes the pod, and makes another one later. */

@@ -36,13 +36,13 @@ export interface PodFacts {
   othersRunning: boolean;
 }
 
-export interface ServiceEnd {
+interface ServiceEnd {
   name: string;
   terminated: TerminatedState;
 }
 
 /** The deadline that stands for "end now" (the smallest that the API takes); pods are created with hours. */
-export const ENDING_DEADLINE_SECONDS = 1;
+const ENDING_DEADLINE_SECONDS = 1;
 
 const TEST_CONTAINER = "test";
 

@@ -7,7 +7,7 @@ import { explainRefusedPatch, isNotFound, KubeError, parseStatus } from "./kube-
 import { type KubeCallObserver, type KubeTransport, makeKubeTransport, type Query } from "./kube-transport.ts";
 import type { KubeList, Resource } from "./resource.ts";
 
-export interface CreateOptions {
+interface CreateOptions {
   /** Goes through admission and validation, stores nothing. */
   readonly dryRun?: boolean;
   /** What the server does with unknown fields; its own default is Warn. */
@@ -28,13 +28,13 @@ export interface ListOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface PatchOptions {
+interface PatchOptions {
   readonly subresource?: "status";
   readonly dryRun?: boolean;
   readonly signal?: AbortSignal;
 }
 
-export interface DeleteOptions {
+interface DeleteOptions {
   readonly propagationPolicy: "Background" | "Foreground" | "Orphan";
   /** Delete only the object with this uid; another one under the name is a conflict. */
   readonly uid?: string | undefined;
@@ -58,7 +58,7 @@ export interface WatchEvent<T> {
   readonly object: T;
 }
 
-export interface PodLogOptions {
+interface PodLogOptions {
   readonly container: string;
   readonly follow?: boolean;
   readonly tailLines?: number;
@@ -123,7 +123,7 @@ export async function loadKubeClient(options: KubeClientOptions = {}): Promise<K
   return makeKubeClient(transport);
 }
 
-export function makeKubeClient(transport: KubeTransport): KubeClient {
+function makeKubeClient(transport: KubeTransport): KubeClient {
   return {
     async create<T>(resource: Resource, namespace: string | undefined, body: object, options: CreateOptions = {}) {
       const query = { dryRun: options.dryRun ? "All" : undefined, fieldValidation: options.fieldValidation };

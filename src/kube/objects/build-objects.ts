@@ -36,7 +36,7 @@ const RECORDS_AT_ONCE = 8;
 /** How long the first list of Events is waited for. */
 const KILLS_PATIENCE_MS = 5000;
 
-export interface BuildObjectsOptions {
+interface BuildObjectsOptions {
   client: KubeClient;
   namespaces: readonly string[];
   installation: string;

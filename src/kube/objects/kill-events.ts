@@ -13,7 +13,7 @@ const FIELD_PATH = /^spec\.(containers|initContainers)\{(.+)\}$/;
 /** The API server sends no bookmarks for Events: quiet watches are begun anew before they count as dead. */
 const TIMES = { watchSeconds: 120, idleMs: 240_000 };
 
-export interface KillEventsOptions {
+interface KillEventsOptions {
   client: KubeClient;
   namespaces: readonly string[];
   /** A kubelet has begun to end containers of this pod. */

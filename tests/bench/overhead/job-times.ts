@@ -5,7 +5,7 @@ import { makeListWatch } from "../../../src/kube/watch/list-watch.ts";
 import { makeLogger } from "../../../src/runtime/logger.ts";
 
 /** What happens to a Job, in this order. */
-export type JobMoment =
+type JobMoment =
   /** The Job's ADDED event. */
   | "added"
   /** The first event that shows a container of its pod terminated. */

@@ -8,7 +8,7 @@ import type { Fault } from "./fault-plan.ts";
 import { findNodeProgram, type NodeProgram, waitForCluster } from "./node-program.ts";
 import type { Replica } from "./replica.ts";
 
-export interface FaultMakerOptions {
+interface FaultMakerOptions {
   clusterName: string;
   kubectl: string;
   kubeconfig: string;

@@ -2,7 +2,7 @@ import type { GearmanServerKind } from "../../support/gearman/gearman-server.ts"
 import { between, makeRandom } from "../../support/random.ts";
 
 /** One thing that goes wrong. All times are milliseconds; `pick` in [0, 1) chooses among what is there at that moment. */
-export type FaultAction =
+type FaultAction =
   /** SIGKILL; started again after `downMs`. */
   | { readonly kind: "replica-killed"; readonly replica: number; readonly downMs: number }
   /** SIGTERM; another process takes its place after `downMs`, as in a Deployment whether or not this one has ended. */
@@ -62,7 +62,7 @@ const RECOVERY_MS = 6000;
 const LONGEST_PAUSE_MS = 25_000;
 const MAX_TRIES = 100;
 
-export interface FaultPlanOptions {
+interface FaultPlanOptions {
   readonly seed: number;
   readonly faults: number;
   readonly replicas: number;

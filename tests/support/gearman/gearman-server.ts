@@ -32,7 +32,7 @@ export interface GearmanServer extends AsyncDisposable {
 }
 
 /** What differs between the servers: the process, and the line it prints when its socket listens. */
-export interface GearmanServerCommand {
+interface GearmanServerCommand {
   kind: GearmanServerKind;
   child(host: string, port: number): ChildOptions;
   listeningLine(host: string, port: number): string;

@@ -14,7 +14,7 @@ import { securityContextSchema } from "./security.ts";
  * (`test-task-crd.ts`), so what holds in one holds in the other. Defaults here are the CRD's defaults as well, so that
  * `kubectl get -o yaml` shows what is in force. Lists, maps and texts all have limits: the API server prices CEL rules by them.
  */
-export const MAX_FUNCTIONS = 1000;
+const MAX_FUNCTIONS = 1000;
 const MAX_SCRIPT_BYTES = 65_536;
 
 /** Also safe as a path segment and in a Gearman function name, whose parts are separated by colons. */
