@@ -6,6 +6,8 @@ import {
   unrecordedSelectors,
 } from "../../core/kubernetes/labels.ts";
 import type { Condition, Container, ContainerStatus, Job, KubeEvent, KubeObject, Pod } from "../../core/kubernetes/objects.ts";
+import { isQuotaExceeded } from "../../core/kubernetes/quota.ts";
+import { ENDING_DEADLINE_SECONDS } from "../../core/observation/pod-facts.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { makeConcurrencyLimit } from "../../runtime/concurrency-limit.ts";
 import { coerceError } from "../../runtime/errors.ts";
@@ -24,9 +26,6 @@ import { WarningEvents } from "./warning-events.ts";
 
 /** Set by the Job controller on the pods it makes. https://kubernetes.io/docs/reference/labels-annotations-taints/ */
 const JOB_NAME_LABEL = "batch.kubernetes.io/job-name";
-
-/** The smallest that the API takes; see `core/build-state.ts`. */
-const ENDING_DEADLINE_SECONDS = 1;
 
 /** More at once make no API server quicker, only every answer later: of a thousand at once each took 4 s. */
 const CREATES_AT_ONCE = 32;
@@ -177,7 +176,7 @@ export class BuildObjects implements Service {
       if (isAlreadyExists(error)) return { kind: "exists" };
       if (!(error instanceof KubeError) || error.retryable) throw error;
       // A namespace's quota on Jobs empties by itself; a missing right is the installation's fault, not the task's.
-      if (error.code === "TH_KUBE_FORBIDDEN" && error.message.includes("exceeded quota")) {
+      if (error.code === "TH_KUBE_FORBIDDEN" && isQuotaExceeded(error.message)) {
         throw new KubeError("TH_KUBE_BUSY", error.message, { status: error.status, retryable: true, cause: error });
       }
       if (!isObjectRefused(error)) throw error;

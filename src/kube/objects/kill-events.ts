@@ -1,5 +1,6 @@
+import { judgedContainer } from "../../core/kubernetes/judged-container.ts";
 import type { KubeEvent, KubeObject, Pod } from "../../core/kubernetes/objects.ts";
-import { isSidecar, judgedContainer } from "../../core/observation/pod-facts.ts";
+import { isSidecar } from "../../core/observation/pod-facts.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Service } from "../../runtime/service.ts";
