@@ -1,3 +1,4 @@
+import { JOB_NAME_LABEL } from "../../../src/core/kubernetes/labels.ts";
 import type { Job, KubeObject, Pod } from "../../../src/core/kubernetes/objects.ts";
 import type { KubeClient } from "../../../src/kube/client/kube-client.ts";
 import { JOBS, PODS, type Resource } from "../../../src/kube/client/resource.ts";
@@ -18,8 +19,6 @@ export interface JobTimes extends AsyncDisposable {
   /** When it was seen, be that before the call or after. Rejects with the signal's reason. */
   seen(jobName: string, moment: JobMoment, signal: AbortSignal): Promise<number>;
 }
-
-const JOB_NAME_LABEL = "batch.kubernetes.io/job-name";
 
 /** Resolves when both watches have begun. */
 export async function watchJobTimes(client: KubeClient, namespace: string): Promise<JobTimes> {
