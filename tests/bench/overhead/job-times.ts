@@ -1,5 +1,6 @@
 import { JOB_NAME_LABEL } from "../../../src/core/kubernetes/labels.ts";
 import type { Job, KubeObject, Pod } from "../../../src/core/kubernetes/objects.ts";
+import { isJobOver } from "../../../src/core/observation/build-state.ts";
 import type { KubeClient } from "../../../src/kube/client/kube-client.ts";
 import { JOBS, PODS, type Resource } from "../../../src/kube/client/resource.ts";
 import { makeListWatch } from "../../../src/kube/watch/list-watch.ts";
@@ -40,10 +41,9 @@ export async function watchJobTimes(client: KubeClient, namespace: string): Prom
       logger: makeLogger("error"),
     });
   const watches = [
-    follow<Job>(JOBS, ({ metadata, status }) => {
-      note(metadata.name, "added");
-      if (status?.conditions?.some(({ type, status: value }) => (type === "Complete" || type === "Failed") && value === "True"))
-        note(metadata.name, "finished");
+    follow<Job>(JOBS, (job) => {
+      note(job.metadata.name, "added");
+      if (isJobOver(job)) note(job.metadata.name, "finished");
     }),
     follow<Pod>(PODS, ({ metadata, status }) => {
       const jobName = metadata.labels?.[JOB_NAME_LABEL];
