@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { type Child, startChild } from "../child-process.ts";
+import { type Child, startChild, untilReady } from "../child-process.ts";
 import { ensurePythonVenv } from "./python-venv.ts";
 
 /** What a build is for. `ref` of a change is the build set's (`Z` + 32 hex digits, a fresh one by default): ZUUL_REF becomes `refs/zuul/<branch>/<ref>`. */
@@ -133,21 +133,9 @@ export async function startZuulLauncher(options: { server: string; settle?: bool
   });
   const ended = child.exited.then(() => {
     const error = new Error(`Zuul's launcher has ended. Its log:\n${child.log()}`);
-    ready.reject(error);
     for (const build of builds.values()) build.fail(error);
   });
-  const timer = setTimeout(
-    () => ready.reject(new Error(`Zuul's launcher did not connect to ${options.server}:\n${child.log()}`)),
-    READY_TIMEOUT_MS,
-  );
-  try {
-    await ready.promise;
-  } catch (error) {
-    await child.stop();
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
+  await untilReady(child, ready.promise, { name: `Zuul's launcher for ${options.server}`, timeoutMs: READY_TIMEOUT_MS });
   const stop = async () => {
     await child.stop();
     await ended;
