@@ -9,6 +9,7 @@ import { makeGitEnvironment } from "../in-pod/checkout/git-environment.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 import { collect, parseTimeout } from "./option-parsers.ts";
+import { printable } from "./printable.ts";
 
 interface CheckoutFlags {
   path: string;
@@ -114,9 +115,4 @@ async function reportProblem(problem: CheckoutProblem, { environment, printError
     await writeFile(path, `${message}\n`).catch((thrown) => printError(`cannot write TH_TERMINATION_FILE: ${coerceError(thrown).message}`));
   }
   return CHECKOUT_EXIT_CODES[problem.fault];
-}
-
-/** Lines of git and of the server behind it, without what a terminal would obey. */
-function printable(line: string): string {
-  return line.replace(/\p{C}/gu, "?");
 }

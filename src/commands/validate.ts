@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { Command } from "commander";
 import { coerceError } from "../runtime/errors.ts";
+import { printable } from "./printable.ts";
 import { readTestTaskDocuments, type TestTaskDocument } from "./test-task-documents.ts";
 
 /** Far beyond any list of TestTasks; an object of the API has at most 1.5 MiB. */
@@ -121,9 +122,4 @@ function countStates(reports: readonly FileReport[]): Record<TestTaskDocument["s
   const counts = { valid: 0, invalid: 0, skipped: 0 };
   for (const { documents } of reports) for (const { state } of documents) counts[state]++;
   return counts;
-}
-
-/** Names and keys come from the file: no control character of theirs reaches the terminal. */
-function printable(line: string): string {
-  return line.replaceAll(/\p{C}/gu, "?");
 }
