@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { isDuration } from "./core/kubernetes/duration.ts";
+import { knownFields } from "./core/test-task/problem.ts";
 import { InputError } from "./runtime/errors.ts";
 import { LOG_LEVELS } from "./runtime/logger.ts";
 import { VERSION } from "./version.ts";
@@ -140,23 +141,10 @@ export function parseConfig(text: string, source: string): Config {
 function describeIssue(issue: z.core.$ZodIssue): string[] {
   const path = issue.path.map(String).join(".") || "(whole file)";
   if (issue.code === "unrecognized_keys") {
-    const known = knownFields(issue.path);
+    const known = knownFields(configSchema, issue.path.map(String));
     return issue.keys.map((key) => `${[...issue.path, key].map(String).join(".")}: unknown field; known here: ${known.join(", ")}`);
   }
   if (issue.code === "invalid_type" && issue.input === undefined)
     return [`${path}: is missing or has the wrong type; expected ${issue.expected}`];
   return [`${path}: ${issue.message}`];
-}
-
-/** Names of the fields that may stand at a path. */
-function knownFields(path: readonly PropertyKey[]): string[] {
-  let schema: unknown = configSchema;
-  for (const part of path) schema = unwrapped(schema).shape[String(part)];
-  return Object.keys(unwrapped(schema).shape);
-}
-
-function unwrapped(schema: unknown): z.ZodObject {
-  let inner = schema as { shape?: object; def: { innerType?: unknown; in?: unknown } };
-  while (!inner.shape) inner = (inner.def.innerType ?? inner.def.in) as typeof inner;
-  return inner as unknown as z.ZodObject;
 }

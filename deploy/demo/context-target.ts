@@ -8,7 +8,7 @@ import { waitUntil } from "../local/machine/wait-until.ts";
 import { buildParts } from "../local/parts.ts";
 import type { DemoTarget, Log } from "./demo-target.ts";
 
-export interface ContextChoice {
+interface ContextChoice {
   context: string;
   image: string;
   /** Address of this machine as pods reach it; found by itself where the API server is on another machine. */

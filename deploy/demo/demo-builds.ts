@@ -13,7 +13,7 @@ export interface PlannedBuild {
 }
 
 /** One after the other, each with what a person should know of it. */
-export interface Scene {
+interface Scene {
   title: string;
   build: PlannedBuild;
 }

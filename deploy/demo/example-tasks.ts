@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { coerceError, InputError } from "../../src/runtime/errors.ts";
 
-export interface ExampleTasks {
+interface ExampleTasks {
   files: string[];
   /** All of them as one text, for kubectl. */
   yaml: string;

@@ -18,7 +18,7 @@ const ROOT = join(import.meta.dirname, "../..");
 const CROWD_SIZE = 20;
 const LOG_LINES = 8;
 
-export interface ShowSettings {
+interface ShowSettings {
   options: DemoOptions;
   paths: DemoPaths;
   screen: Screen;

@@ -5,7 +5,7 @@ import { withFileLock } from "./machine/file-lock.ts";
 import { type ClusterAddresses, isForwarding, listRoutes, pickAddresses, setForwarding } from "./node/cluster-network.ts";
 
 /** What is written to `cluster.json` before anything of the cluster is started. */
-export interface ClusterState {
+interface ClusterState {
   addresses: ClusterAddresses;
   /** The host passed no packets on before its first cluster came; the last one to go restores that. */
   forwardingWasOff: boolean;

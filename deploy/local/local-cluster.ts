@@ -15,7 +15,7 @@ import { isClusterUp, startCluster } from "./start-cluster.ts";
 
 export const DEFAULT_CLUSTER = "turbo-hipster";
 
-export type Log = (line: string) => void;
+type Log = (line: string) => void;
 
 /** A cluster that runs. */
 export interface LocalCluster {

@@ -27,7 +27,7 @@ const PARTS = {
   pause: { package: "./pause" },
 } as const satisfies Record<string, { package: string; version?: (goMod: string) => Record<string, string> }>;
 
-export type PartName = keyof typeof PARTS;
+type PartName = keyof typeof PARTS;
 
 /** What a cluster is made of; the other parts are built when somebody asks for them. */
 export const CLUSTER_PARTS: readonly PartName[] = [

@@ -1,5 +1,5 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { CHECKOUT_EXIT_CODES, type CheckoutProblem, planCheckout } from "../core/checkout/plan.ts";
 import { parseDurationMs } from "../core/kubernetes/duration.ts";
 import { type Parameters, parseParameters } from "../core/zuul/parameters.ts";
@@ -8,6 +8,8 @@ import { runCheckout } from "../in-pod/checkout/checkout.ts";
 import { makeGitEnvironment } from "../in-pod/checkout/git-environment.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
+import { collect, parseTimeout } from "./option-parsers.ts";
+import { printable } from "./printable.ts";
 
 interface CheckoutFlags {
   path: string;
@@ -16,7 +18,7 @@ interface CheckoutFlags {
 }
 
 /** The world that the command works in; the process's own unless a test says otherwise. */
-export interface CheckoutWorld {
+interface CheckoutWorld {
   environment: Readonly<Record<string, string | undefined>>;
   clock: Clock;
   /** Aborts when the container is to stop. */
@@ -113,23 +115,4 @@ async function reportProblem(problem: CheckoutProblem, { environment, printError
     await writeFile(path, `${message}\n`).catch((thrown) => printError(`cannot write TH_TERMINATION_FILE: ${coerceError(thrown).message}`));
   }
   return CHECKOUT_EXIT_CODES[problem.fault];
-}
-
-/** Lines of git and of the server behind it, without what a terminal would obey. */
-function printable(line: string): string {
-  return line.replace(/\p{C}/gu, "?");
-}
-
-function collect(value: string, previous: string[]): string[] {
-  return [...previous, value];
-}
-
-function parseTimeout(text: string): number {
-  try {
-    const timeoutMs = parseDurationMs(text);
-    if (timeoutMs > 0) return timeoutMs;
-  } catch (thrown) {
-    throw new InvalidArgumentError(coerceError(thrown).message);
-  }
-  throw new InvalidArgumentError("it must be longer than 0s.");
 }

@@ -18,7 +18,7 @@ export interface StatusFlags {
 }
 
 /** The world that the command works in; the process's own unless a test says otherwise. */
-export interface StatusWorld {
+interface StatusWorld {
   clock: Clock;
   signal: AbortSignal;
   print(line: string): void;

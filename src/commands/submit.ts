@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { coerceError, InputError } from "../runtime/errors.ts";
 import { collect, parseTimeout } from "./option-parsers.ts";
+import { renderEventJson, renderEventLine, SUBMIT_EXIT_CODES, submitExitCode } from "./submit/submit-event.ts";
 import type { SubmitFlags } from "./submit/submit-request.ts";
 
 interface Flags extends SubmitFlags {
@@ -12,7 +13,7 @@ interface Flags extends SubmitFlags {
 }
 
 /** The world that the command works in; the process's own unless a test says otherwise. */
-export interface SubmitCommandWorld {
+interface SubmitCommandWorld {
   clock: Clock;
   /** Aborts at the first interrupt: stop the build. */
   stop: AbortSignal;
@@ -21,9 +22,6 @@ export interface SubmitCommandWorld {
   print(line: string): void;
   printError(line: string): void;
 }
-
-/** No result; also for arguments that cannot be used, so that 1 always means that a build ran and was not successful. */
-const NO_RESULT = 2;
 
 /** `turbo-hipster submit JOB`: is Zuul for one build. Exit codes: `SUBMIT_EXIT_CODES`. */
 export function submitCommand(): Command {
@@ -46,7 +44,7 @@ export function submitCommand(): Command {
     .option("--timeout <duration>", "stop the build when it has no result after this long, e.g. 90s or 1h30m", parseTimeout)
     .option("--json", "print one JSON object a line for each event instead of text")
     .addHelpText("after", HELP)
-    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : NO_RESULT))
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : SUBMIT_EXIT_CODES.noResult))
     .action(async (jobName: string, flags: Flags) => {
       const stop = new AbortController();
       const leave = new AbortController();
@@ -91,10 +89,9 @@ lost, it timed out or was withdrawn, or these arguments cannot be used)`;
 
 /** Does the command's work and returns its exit code. */
 export async function performSubmit(jobName: string, flags: Flags, world: SubmitCommandWorld): Promise<number> {
-  const [{ makeSubmitRequest }, { submitBuild }, { renderEventJson, renderEventLine, submitExitCode }] = await Promise.all([
+  const [{ makeSubmitRequest }, { submitBuild }] = await Promise.all([
     import("./submit/submit-request.ts"),
     import("./submit/submit-build.ts"),
-    import("./submit/submit-event.ts"),
   ]);
   try {
     const fileParameters = flags.paramsFile === undefined ? undefined : await readText(flags.paramsFile);
@@ -116,7 +113,7 @@ export async function performSubmit(jobName: string, flags: Flags, world: Submit
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     world.printError(`turbo-hipster submit: ${error.message}`);
-    return NO_RESULT;
+    return SUBMIT_EXIT_CODES.noResult;
   }
 }
 

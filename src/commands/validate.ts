@@ -1,20 +1,21 @@
 import { createReadStream } from "node:fs";
 import { Command } from "commander";
 import { coerceError } from "../runtime/errors.ts";
+import { printable } from "./printable.ts";
 import { readTestTaskDocuments, type TestTaskDocument } from "./test-task-documents.ts";
 
 /** Far beyond any list of TestTasks; an object of the API has at most 1.5 MiB. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 const STDIN_NAME = "<stdin>";
 
-export interface ValidateOptions {
+interface ValidateOptions {
   /** Paths; `-` is standard input. */
   files: readonly string[];
   json: boolean;
 }
 
 /** The world that the command works in; the process's own unless a test says otherwise. */
-export interface ValidateWorld {
+interface ValidateWorld {
   stdin: AsyncIterable<Buffer | string>;
   print(line: string): void;
   printError(line: string): void;
@@ -121,9 +122,4 @@ function countStates(reports: readonly FileReport[]): Record<TestTaskDocument["s
   const counts = { valid: 0, invalid: 0, skipped: 0 };
   for (const { documents } of reports) for (const { state } of documents) counts[state]++;
   return counts;
-}
-
-/** Names and keys come from the file: no control character of theirs reaches the terminal. */
-function printable(line: string): string {
-  return line.replaceAll(/\p{C}/gu, "?");
 }

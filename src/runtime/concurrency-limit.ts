@@ -1,5 +1,5 @@
 /** Runs pieces of work, at most so many at once; the others wait in line, first come first served. */
-export interface ConcurrencyLimit {
+interface ConcurrencyLimit {
   run<T>(work: () => Promise<T>): Promise<T>;
 }
 

@@ -77,11 +77,3 @@ function wrap(target: Logger, shared: { readonly level: LogLevel }): Logger {
     child: (fields) => wrap(target.child(fields), shared),
   };
 }
-
-export const silentLogger: Logger = {
-  debug() {},
-  info() {},
-  warn() {},
-  error() {},
-  child: () => silentLogger,
-};

@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 /** USER_HZ, which Linux fixes at 100 for all that user programs see. */
 const TICKS_PER_SECOND = 100;
 
-export interface ProcessUsage {
+interface ProcessUsage {
   /** Resident memory, in MB of a million bytes, and of that what is its own: no mapped file, so not the text of node itself. */
   rssMb: number;
   anonymousMb: number;

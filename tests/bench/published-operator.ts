@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { stageProgram } from "../../tools/stage-package.ts";
-import { type Child, startChild } from "../support/child-process.ts";
+import { type Child, startChild, untilReady } from "../support/child-process.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const READY_MS = 60_000;
@@ -35,7 +35,7 @@ export interface PublishedOperator extends AsyncDisposable {
   readonly lines: readonly Record<string, unknown>[];
 }
 
-export interface OperatorLaunch {
+interface OperatorLaunch {
   program: PublishedProgram;
   config: object;
   /** How it finds the cluster. */
@@ -66,18 +66,12 @@ export async function startPublishedOperator({
       if (line.msg === "takes builds") ready.resolve();
     },
   });
-  const fail = (why: string) => ready.reject(new Error(`the operator ${why}: ${child.log()} ${JSON.stringify(lines)}`));
-  void child.exited.then(() => fail("ended"));
-  const timer = setTimeout(() => fail("takes no builds after a minute"), READY_MS);
   const onAbort = () => ready.reject(signal.reason);
   signal.addEventListener("abort", onAbort);
   try {
-    await ready.promise;
-  } catch (error) {
-    await child.stop();
-    throw error;
+    const log = () => `${child.log()} ${JSON.stringify(lines)}`;
+    await untilReady(child, ready.promise, { name: "the operator", timeoutMs: READY_MS, log });
   } finally {
-    clearTimeout(timer);
     signal.removeEventListener("abort", onAbort);
   }
   return { child, lines, [Symbol.asyncDispose]: async () => void (await child.stop()) };

@@ -5,7 +5,8 @@ import { isOurs, isReleased, leaseLabels, renderLeaseSpec, renderReleasedSpec } 
 import { LEASES } from "../../src/kube/client/resource.ts";
 import { LeaseObjects } from "../../src/kube/objects/lease-objects.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
-import { silentLogger } from "../../src/runtime/logger.ts";
+import { makeOnlookers } from "../support/onlookers.ts";
+import { silentLogger } from "../support/silent-logger.ts";
 import { type ContractTarget, findRealKubeconfig, openFakeTarget, openRealTarget } from "./contract-target.ts";
 
 const realKubeconfig = await findRealKubeconfig();
@@ -68,23 +69,7 @@ function holdContract(open: () => Promise<ContractTarget>): void {
 
   it("hand an installation from one replica to the other within 2 s, and are left behind released", async (context) => {
     const namespace = await target.makeNamespace();
-    const waiting = new Set<() => void>();
-    // In the next turn: whoever is told has looked at it by then.
-    const look = () =>
-      void setImmediate(() => {
-        for (const each of waiting) each();
-      });
-    const until = (isSo: () => boolean) => {
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const check = () => isSo() && resolve();
-      const timer = setTimeout(() => reject(new Error(`not so within 20 s: ${isSo}`)), 20_000);
-      waiting.add(check);
-      check();
-      return promise.finally(() => {
-        clearTimeout(timer);
-        waiting.delete(check);
-      });
-    };
+    const { look, until } = makeOnlookers(20_000);
     const start = async (replica: string) => {
       const leases = openLeases(namespace);
       const shared = { leases, installation: "ci", replica, clock: systemClock, logger: silentLogger };

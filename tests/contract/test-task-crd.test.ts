@@ -15,8 +15,8 @@ import { isInvalid } from "../../src/kube/client/kube-error.ts";
 import { TEST_TASKS } from "../../src/kube/client/resource.ts";
 import { TestTaskObjects } from "../../src/kube/objects/test-task-objects.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
-import { silentLogger } from "../../src/runtime/logger.ts";
 import { testTaskSpecs } from "../support/objects/test-task-specs.ts";
+import { silentLogger } from "../support/silent-logger.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const FIXTURES = join(ROOT, "tests/fixtures/test-tasks");

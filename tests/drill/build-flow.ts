@@ -6,7 +6,7 @@ import type { BuildEntry, DrillReport, LaunchRecord } from "./audit/drill-report
 import { type BuildPlan, planBuild } from "./build-plan.ts";
 import { drillParameters } from "./drill-tasks.ts";
 
-export interface BuildFlowOptions {
+interface BuildFlowOptions {
   seed: number;
   /** Index of the first build. */
   first: number;

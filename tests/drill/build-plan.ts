@@ -1,4 +1,4 @@
-import type { GearmanServerKind } from "../support/gearman/gearman-server.ts";
+import { GEARMAN_SERVER_KINDS, type GearmanServerKind } from "../support/gearman/gearman-server.ts";
 import { between, makeRandom } from "../support/random.ts";
 import type { ZuulItem } from "../support/zuul/zuul-launcher.ts";
 
@@ -27,8 +27,6 @@ export interface BuildPlan {
 export const DRILL_JOBS = ["drill-a", "drill-b", "drill-c"] as const;
 export const DRILL_LIMITS: Readonly<Record<string, number>> = { "drill-b": 6 };
 
-const SERVERS: readonly GearmanServerKind[] = ["gearmand", "geard"];
-
 /** A pure function of its arguments. */
 export function planBuild(seed: number, index: number): BuildPlan {
   const random = makeRandom(seed * 65_537 + index);
@@ -39,7 +37,7 @@ export function planBuild(seed: number, index: number): BuildPlan {
   return {
     index,
     id: `${seed}-${index}`,
-    server: SERVERS[Math.floor(random() * SERVERS.length)] as GearmanServerKind,
+    server: GEARMAN_SERVER_KINDS[Math.floor(random() * GEARMAN_SERVER_KINDS.length)] as GearmanServerKind,
     job: DRILL_JOBS[Math.floor(random() * DRILL_JOBS.length)] as string,
     item: planItem(random(), seed, index),
     // Zuul's default, and enough that few builds are cut more often than that.

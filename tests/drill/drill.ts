@@ -52,8 +52,8 @@ async function drill(flags: DrillFlags): Promise<void> {
   }
   console.error(`the report is ${path}`);
   await runDrill({
-    ...{ faults: flags.faults, seed: flags.seed, from: flags.resume, replicas: flags.replicas },
-    ...{ everyMs: flags.every * 1000, buildEveryMs: flags.buildsEvery * 1000, clusterName: flags.cluster ?? `drill-${flags.seed}` },
+    plan: { seed: flags.seed, faults: flags.faults, replicas: flags.replicas, everyMs: flags.every * 1000 },
+    ...{ from: flags.resume, buildEveryMs: flags.buildsEvery * 1000, clusterName: flags.cluster ?? `drill-${flags.seed}` },
     ...(flags.kinds === undefined ? {} : { kinds: flags.kinds }),
     ...{ report, logs, signal: interrupted.signal, log: (line: string) => console.error(line) },
   });

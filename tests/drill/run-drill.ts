@@ -21,22 +21,17 @@ import { BuildFlow } from "./build-flow.ts";
 import { DRILL_JOBS } from "./build-plan.ts";
 import { makeDrillTasks } from "./drill-tasks.ts";
 import { FaultMaker } from "./faults/fault-maker.ts";
-import { type FaultKind, planFaults } from "./faults/fault-plan.ts";
+import { type FaultKind, type FaultPlanOptions, planFaults } from "./faults/fault-plan.ts";
 import { Replica } from "./faults/replica.ts";
 
-export interface DrillOptions {
-  /** Length of the plan; those before `from` are left out. */
-  faults: number;
-  seed: number;
-  /** Index of the first fault. */
+interface DrillOptions {
+  plan: FaultPlanOptions;
+  /** Index of the first fault to make; those before it are left out. */
   from: number;
-  replicas: number;
-  /** Mean time between two faults. */
-  everyMs: number;
-  /** Time between two launches by Zuul. */
-  buildEveryMs: number;
   /** Kinds of faults to make; the others of the plan are left out. */
   kinds?: readonly FaultKind[];
+  /** Time between two launches by Zuul. */
+  buildEveryMs: number;
   /** Its own, brought up and taken down again. */
   clusterName: string;
   report: DrillReport;
@@ -72,11 +67,12 @@ interface Scene {
 
 /** Plays a seed's plan from fault `from` on; what it sees is in the report. Takes away all that it made. */
 export async function runDrill(options: DrillOptions): Promise<void> {
-  const { seed, from, replicas, everyMs, report, signal, log } = options;
+  const { from, report, signal, log } = options;
+  const { seed, faults, replicas } = options.plan;
   await using stack = new AsyncDisposableStack();
-  const plan = planFaults({ seed, faults: options.faults, replicas, everyMs });
+  const plan = planFaults(options.plan);
   const startMs = from === 0 ? 0 : (plan[from]?.atMs ?? 0);
-  report.add({ type: "run", atMs: 0, date: new Date().toISOString(), seed, from, faults: options.faults, replicas });
+  report.add({ type: "run", atMs: 0, date: new Date().toISOString(), seed, from, faults, replicas });
   const zeroMs = performance.now();
   let beganMs = zeroMs;
   const nowMs = () => Math.round(performance.now() - beganMs);
@@ -87,8 +83,7 @@ export async function runDrill(options: DrillOptions): Promise<void> {
     ...{ seed, first: Math.floor(startMs / options.buildEveryMs), everyMs: options.buildEveryMs, most: MOST_BUILDS },
     ...{ launchers: scene.launchers, report, nowMs },
   });
-  const { name: clusterName, kubectl, kubeconfig } = scene.cluster;
-  const maker = new FaultMaker({ ...scene, clusterName, kubectl, kubeconfig, namespace: NAMESPACE, report, nowMs, log });
+  const maker = new FaultMaker({ ...scene, namespace: NAMESPACE, report, nowMs, log });
   log(`all is up after ${Math.round((performance.now() - zeroMs) / 1000)} s; seed ${seed}, faults ${from} to ${plan.length - 1}`);
   beganMs = performance.now();
 
@@ -111,7 +106,7 @@ export async function runDrill(options: DrillOptions): Promise<void> {
 }
 
 async function setScene(options: DrillOptions, stack: AsyncDisposableStack, nowMs: () => number): Promise<Scene> {
-  const { clusterName, logs, seed, signal, log, report } = options;
+  const { clusterName, logs, plan, signal, log, report } = options;
   const directory = mkdtempSync(join(tmpdir(), "th-drill-"));
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));
   mkdirSync(logs, { recursive: true });
@@ -139,9 +134,9 @@ async function setScene(options: DrillOptions, stack: AsyncDisposableStack, nowM
   servers.set("geard", stack.use(await startGeard({ keepalive: KEEPALIVE })));
   const { certificate, key } = certificatePaths(clusterPaths(clusterName).pki, "api-server");
   const replicas: Replica[] = [];
-  for (let index = 0; index < options.replicas; index += 1) {
+  for (let index = 0; index < plan.replicas; index += 1) {
     const replica = await Replica.make({
-      ...{ index, directory, logs, kubeconfig: cluster.kubeconfig, random: makeRandom(seed + index) },
+      ...{ index, directory, logs, kubeconfig: cluster.kubeconfig, random: makeRandom(plan.seed + index) },
       certificate: { key: readFileSync(key, "utf8"), cert: readFileSync(certificate, "utf8") },
       servers: [...servers.values()].map(({ kind, port }) => ({ kind, port })),
       config: { installation: INSTALLATION, namespaces: [NAMESPACE], image: image.tag, maxBuilds: MOST_BUILDS, keepJobs: "24h" },

@@ -20,8 +20,8 @@ test("no build is lost, wrong, hanging or run again while two replicas and all a
     const report = openReport(join(directory, "report.jsonl"));
     const lines: string[] = [];
     await runDrill({
-      ...{ faults: FAULTS, seed: SEED, from: 0, replicas: 2, everyMs: 5000, buildEveryMs: 2500 },
-      ...{ clusterName: `drill-${process.pid}`, report, logs: join(directory, "logs"), signal: t.signal },
+      plan: { seed: SEED, faults: FAULTS, replicas: 2, everyMs: 5000 },
+      ...{ from: 0, buildEveryMs: 2500, clusterName: `drill-${process.pid}`, report, logs: join(directory, "logs"), signal: t.signal },
       log: (line) => lines.push(line),
     });
     const audit = auditReport(report.entries);

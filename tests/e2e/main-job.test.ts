@@ -106,6 +106,10 @@ for (const start of [startGearmand, startGeard]) {
     });
 
     test("a suspended task stays registered and takes nothing until it is resumed", async () => {
+      const suspend = (isSuspended: boolean) => {
+        const patch = JSON.stringify({ spec: { suspend: isSuspended } });
+        return context.kubectl("patch", "testtask", "suspended", "--namespace", context.namespace, "--type", "merge", "-p", patch);
+      };
       const build = zuul.launch({ job: "suspended" });
       const after = await zuul.launch({ job: "passes" }).completed;
       assert.equal(after.result, "SUCCESS");
@@ -113,29 +117,9 @@ for (const start of [startGearmand, startGeard]) {
         build.events.some(({ event }) => event === "started"),
         false,
       );
-      await context.kubectl(
-        "patch",
-        "testtask",
-        "suspended",
-        "--namespace",
-        context.namespace,
-        "--type",
-        "merge",
-        "-p",
-        '{"spec":{"suspend":false}}',
-      );
+      await suspend(false);
       assert.equal((await build.completed).result, "SUCCESS");
-      await context.kubectl(
-        "patch",
-        "testtask",
-        "suspended",
-        "--namespace",
-        context.namespace,
-        "--type",
-        "merge",
-        "-p",
-        '{"spec":{"suspend":true}}',
-      );
+      await suspend(true);
     });
 
     test("the packets are those that Zuul needs, in their order", async () => {

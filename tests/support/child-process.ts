@@ -117,3 +117,23 @@ export async function startChild(options: ChildOptions): Promise<Child> {
     kill: (signal) => void child.kill(signal),
   };
 }
+
+/** What `ready` resolves with. Stops the child and rejects, with its log, when it ends before that or takes longer than `timeoutMs`. */
+export async function untilReady<T>(
+  child: Child,
+  ready: Promise<T>,
+  { name, timeoutMs, log = child.log }: { name: string; timeoutMs: number; log?: () => string },
+): Promise<T> {
+  const failed = Promise.withResolvers<never>();
+  const fail = (what: string) => failed.reject(new Error(`${name} ${what}. Its log:\n${log()}`));
+  void child.exited.then(() => fail("has ended"));
+  const timer = setTimeout(() => fail(`is not ready after ${timeoutMs} ms`), timeoutMs);
+  try {
+    return await Promise.race([ready, failed.promise]);
+  } catch (error) {
+    await child.stop();
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -21,7 +21,7 @@ const FIRST_BLOCK = 0x0ad50000;
 const BLOCKS = 64;
 const FORWARDING = "/proc/sys/net/ipv4/ip_forward";
 
-export function renderAddress(address: number): string {
+function renderAddress(address: number): string {
   return [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join(".");
 }
 

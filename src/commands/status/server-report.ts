@@ -8,7 +8,7 @@ export type TestTasksSeen =
   | { readonly isKnown: true; readonly tasks: readonly TestTask[] }
   | { readonly isKnown: false; readonly why: string };
 
-export interface FunctionReport extends FunctionLine {
+interface FunctionReport extends FunctionLine {
   /** Client ids of the connections that have registered it; null where the server does not say. */
   readonly clients: readonly string[] | null;
   /** Connections that may take its requests; null where the server does not say who they are. */
@@ -18,7 +18,7 @@ export interface FunctionReport extends FunctionLine {
 }
 
 /** What `status` tells of one server. */
-export interface ServerReport {
+interface ServerReport {
   readonly server: string;
   /** By name. */
   readonly functions: readonly FunctionReport[];

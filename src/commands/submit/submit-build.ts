@@ -22,7 +22,7 @@ export interface SubmitRequest {
   readonly timeoutMs?: number;
 }
 
-export interface SubmitWorld {
+interface SubmitWorld {
   readonly clock: Clock;
   /** Aborts when the build shall be stopped. */
   readonly stop: AbortSignal;

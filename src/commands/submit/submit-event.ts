@@ -50,6 +50,7 @@ export interface SubmitEnd {
   node: string | null;
 }
 
+/** `noResult` also for arguments that cannot be used, so that 1 always means that a build ran and was not successful. */
 export const SUBMIT_EXIT_CODES = { success: 0, otherResult: 1, noResult: 2 } as const;
 
 export function submitExitCode(end: SubmitEnd): number {

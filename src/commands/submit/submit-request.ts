@@ -27,7 +27,7 @@ export interface SubmitFlags {
 }
 
 /** Zuul makes both anew for each build (`uuid`) and each build set (`refName`, after `refs/zuul/<branch>/`). */
-export interface FreshNames {
+interface FreshNames {
   uuid: string;
   refName: string;
 }

@@ -14,7 +14,7 @@ export interface ZuulReading {
 }
 
 /** How a build ended for Zuul. */
-export type ZuulOutcome =
+type ZuulOutcome =
   /** A result that is no text is shown as JSON; none of them is SUCCESS then. */
   | { kind: "result"; result: string; nodeName: string | null }
   /** No result: Zuul launches the build again, up to the job's `attempts`. */

@@ -2,7 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import { isRecorded, readJobRecord } from "../../core/job/record.ts";
 import { MANAGED_BY, MANAGED_BY_LABEL } from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
-import { isJobOver } from "../../core/observation/build-state.ts";
+import { endCondition, isJobOver } from "../../core/observation/build-state.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
@@ -156,8 +156,7 @@ function isDone(job: Job): boolean {
   return isOurs && isJobOver(job) && isRecorded(job);
 }
 
-function endOf({ metadata, status }: Job): number | undefined {
-  const over = status?.conditions?.find(({ type, status: is }) => (type === "Failed" || type === "Complete") && is === "True");
-  const endMs = Date.parse(over?.lastTransitionTime ?? metadata.creationTimestamp ?? "");
+function endOf(job: Job): number | undefined {
+  const endMs = Date.parse(endCondition(job)?.lastTransitionTime ?? job.metadata.creationTimestamp ?? "");
   return Number.isNaN(endMs) ? undefined : endMs;
 }

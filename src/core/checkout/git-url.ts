@@ -10,7 +10,7 @@ export interface GitUrl {
   path: string;
 }
 
-export type ParsedGitUrl = { ok: true; url: GitUrl } | { ok: false; problem: string };
+type ParsedGitUrl = { ok: true; url: GitUrl } | { ok: false; problem: string };
 
 const MAX_LENGTH = 2048;
 const DEFAULT_PORTS = { http: 80, https: 443, git: 9418, ssh: 22 } as const;

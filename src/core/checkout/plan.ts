@@ -10,12 +10,6 @@ export type CheckoutFault = "network" | "ref" | "configuration";
  */
 export const CHECKOUT_EXIT_CODES = { ok: 0, network: 69, ref: 65, configuration: 78, stopped: 143 } as const;
 
-/** Whose fault the checkout container's exit code says it was; undefined for success and for codes that are not its own (killed, crashed). */
-export function checkoutFault(exitCode: number): CheckoutFault | undefined {
-  const faults = ["network", "ref", "configuration"] as const;
-  return faults.find((fault) => CHECKOUT_EXIT_CODES[fault] === exitCode);
-}
-
 /** `message` is for the people who read the result; the command cleans it to the rules of result texts before it leaves. */
 export interface CheckoutProblem {
   fault: CheckoutFault;
@@ -36,7 +30,7 @@ export interface CheckoutPlan {
   commit?: string;
 }
 
-export type PlannedCheckout = { ok: true; plan: CheckoutPlan } | { ok: false; problem: CheckoutProblem };
+type PlannedCheckout = { ok: true; plan: CheckoutPlan } | { ok: false; problem: CheckoutProblem };
 
 /** Text of a parameter: absent, null (Zuul's word for "unset") and "" are undefined. Throws PlanError for anything that is no text. */
 type ReadParameter = (name: string) => string | undefined;

@@ -1,4 +1,5 @@
 import { planCheckout } from "../checkout/plan.ts";
+import { judgedContainer } from "../kubernetes/judged-container.ts";
 import {
   FUNCTION_ANNOTATION,
   INSTALLATION_LABEL,
@@ -12,7 +13,6 @@ import {
 } from "../kubernetes/labels.ts";
 import type { Container, EnvVar, Job, PodSpec, PodTemplate, VolumeMount } from "../kubernetes/objects.ts";
 import { buildLimits, CHECKOUT_TIMEOUT } from "../observation/build-limits.ts";
-import { judgedContainer } from "../observation/pod-facts.ts";
 import type { TestTask, TestTaskNodeLabel, TestTaskSpec } from "../test-task/test-task.ts";
 import type { BuildFunction } from "../zuul/function-name.ts";
 import { escapeExpansion, type Parameters, parameterEnvironment } from "../zuul/parameters.ts";

@@ -6,6 +6,8 @@ export const MANAGED_BY_LABEL = "app.kubernetes.io/managed-by";
 export const MANAGED_BY = "turbo-hipster";
 export const INSTALLATION_LABEL = `${PREFIX}/installation`;
 export const TASK_LABEL = `${PREFIX}/task`;
+/** Set by the Job controller on the pods it makes. https://kubernetes.io/docs/reference/labels-annotations-taints/ */
+export const JOB_NAME_LABEL = "batch.kubernetes.io/job-name";
 
 /** On a Job whose build is over and written down: when, as a count of ten minutes since 1970, so that the latest can be selected. */
 export const RECORDED_LABEL = `${PREFIX}/recorded`;

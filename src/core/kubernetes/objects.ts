@@ -2,7 +2,7 @@
  * The parts of Kubernetes' objects that the program reads, in the API's own JSON: timestamps are RFC 3339 text, everything may be absent.
  * https://kubernetes.io/docs/reference/kubernetes-api/
  */
-export interface ObjectMeta {
+interface ObjectMeta {
   name: string;
   namespace?: string;
   uid?: string;
@@ -81,7 +81,7 @@ export interface PodTemplate {
   spec: PodSpec;
 }
 
-export interface JobSpec {
+interface JobSpec {
   template: PodTemplate;
   backoffLimit?: number;
   podFailurePolicy?: object;

@@ -1,5 +1,10 @@
 import { compareQuantities } from "./quantity.ts";
 
+/** True for a refusal by a namespace's quota, whether it is used up or too small for what is requested. */
+export function isQuotaExceeded(message: string): boolean {
+  return message.includes("exceeded quota");
+}
+
 /**
  * True for a refusal by a quota that is merely used up; false for one that no emptying of the namespace would help: more is requested
  * than the quota's limit. The words are those of the API server's ResourceQuota plugin.

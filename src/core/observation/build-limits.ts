@@ -1,7 +1,7 @@
 import { formatDuration, parseDurationMs } from "../kubernetes/duration.ts";
 
 /** How long the checkout may take, retries included. */
-export const CHECKOUT_TIMEOUT_MS = 10 * 60_000;
+const CHECKOUT_TIMEOUT_MS = 10 * 60_000;
 export const CHECKOUT_TIMEOUT = formatDuration(CHECKOUT_TIMEOUT_MS);
 
 /** A Job without a pod for this long is given up: its pod was refused, or nobody makes pods. */

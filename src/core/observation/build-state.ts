@@ -1,5 +1,6 @@
-import type { ContainerStatus, Job, Pod, TerminatedState } from "../kubernetes/objects.ts";
-import { isSidecar, judgedContainer, observePod, type PodFacts } from "./pod-facts.ts";
+import { judgedContainer, TEST_CONTAINER } from "../kubernetes/judged-container.ts";
+import type { Condition, ContainerStatus, Job, Pod, TerminatedState } from "../kubernetes/objects.ts";
+import { isSidecar, observePod, type PodFacts } from "./pod-facts.ts";
 
 /** Where a build stands, read from its Job and Pod alone; every field comes from the API server's objects. */
 export type BuildState =
@@ -21,7 +22,7 @@ export type BuildState =
   /** The pod is over, or being taken away, and its test's end was not seen. */
   | { kind: "lost"; pod: PodFacts | undefined; job: JobFacts; reason: string };
 
-export interface JobFacts {
+interface JobFacts {
   /** Deleted, perhaps not gone yet. */
   isDeleted: boolean;
   /** Suspended though its test had begun: the Job controller deletes the pod, and makes another one later. */
@@ -46,7 +47,7 @@ export function observeBuild(
   if (!job) return { kind: "absent" };
   const pod = newest(pods);
   if (!pod?.spec) return observeWithoutPod(job);
-  const judged = judgedContainer(pod.spec)?.name ?? "test";
+  const judged = judgedContainer(pod.spec)?.name ?? TEST_CONTAINER;
   const facts = observePod(pod, pod.spec, killOf(pod));
   const state = pod.status?.containerStatuses?.find(({ name }) => name === judged)?.state;
   const ofJob = { isDeleted: job.metadata.deletionTimestamp !== undefined, isSuspended: Boolean(job.spec?.suspend) && facts.hasTestBegun };
@@ -100,7 +101,8 @@ export function isJobOver(job: Job): boolean {
   return endCondition(job) !== undefined;
 }
 
-function endCondition(job: Job) {
+/** What the Job controller wrote when it closed its books on the Job. */
+export function endCondition(job: Job): Condition | undefined {
   return job.status?.conditions?.find(({ type, status }) => (type === "Failed" || type === "Complete") && status === "True");
 }
 

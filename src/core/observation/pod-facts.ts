@@ -1,4 +1,5 @@
-import type { Container, ContainerStatus, Pod, PodSpec, TerminatedState } from "../kubernetes/objects.ts";
+import { judgedContainer, TEST_CONTAINER } from "../kubernetes/judged-container.ts";
+import type { ContainerStatus, Pod, PodSpec, TerminatedState } from "../kubernetes/objects.ts";
 
 /** What verdict and decision need of a pod besides its state. */
 export interface PodFacts {
@@ -36,7 +37,7 @@ export interface PodFacts {
   othersRunning: boolean;
 }
 
-export interface ServiceEnd {
+interface ServiceEnd {
   name: string;
   terminated: TerminatedState;
 }
@@ -44,15 +45,8 @@ export interface ServiceEnd {
 /** The deadline that stands for "end now" (the smallest that the API takes); pods are created with hours. */
 export const ENDING_DEADLINE_SECONDS = 1;
 
-const TEST_CONTAINER = "test";
-
 /** The init container that runs `turbo-hipster checkout`. */
 export const CHECKOUT_CONTAINER = "checkout";
-
-/** The container whose exit code is the build's: `test`, or the first. */
-export function judgedContainer<T extends { containers: readonly Container[] }>(spec: T): Container | undefined {
-  return spec.containers.find(({ name }) => name === TEST_CONTAINER) ?? spec.containers[0];
-}
 
 export function observePod(pod: Pod, spec: PodSpec, killed: string | undefined): PodFacts {
   const { status } = pod;

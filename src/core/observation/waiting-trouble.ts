@@ -15,7 +15,7 @@ export interface WaitingTrouble {
   evidence: Record<string, string>;
 }
 
-export type WaitingRule =
+type WaitingRule =
   | "invalid-image-name"
   | "image-not-found"
   | "container-config"

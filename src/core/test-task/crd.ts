@@ -85,7 +85,7 @@ function renderOpenApiSchema(): JsonSchema {
 }
 
 /** A zod schema as the structural OpenAPI v3 schema that a CRD needs. */
-export function renderStructural(schema: z.ZodType): JsonSchema {
+function renderStructural(schema: z.ZodType): JsonSchema {
   return structural(
     z.toJSONSchema(schema, { target: "openapi-3.0", io: "input", reused: "inline", cycles: "throw", unrepresentable: "throw" }),
   );

@@ -10,7 +10,7 @@ export interface Problem {
 type Segments = readonly (string | number)[];
 
 /** `spec.nodeLabels[0].name`; keys that are no plain words are quoted, as in `spec.resources.limits["example.com/gpu"]`. */
-export function formatPath(segments: Segments): string {
+function formatPath(segments: Segments): string {
   let path = "";
   for (const segment of segments) {
     if (typeof segment === "number") path += `[${segment}]`;

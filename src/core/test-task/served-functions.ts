@@ -2,7 +2,7 @@ import { renderFunctionName } from "../zuul/function-name.ts";
 import { type TestTask, testTaskKey } from "./test-task.ts";
 
 /** What answers a Gearman function. */
-export interface ServedFunction {
+interface ServedFunction {
   /** `namespace/name` of the TestTask. */
   task: string;
   job: string;

@@ -6,7 +6,7 @@ export interface Parameters {
   values: ReadonlyMap<string, unknown>;
 }
 
-export type ParsedParameters = { ok: true; parameters: Parameters } | { ok: false; problem: string };
+type ParsedParameters = { ok: true; parameters: Parameters } | { ok: false; problem: string };
 
 /** An annotation holds at most 256 KiB with everything beside it; half of that is for the parameters. Counted on the received bytes. */
 export const MAX_PARAMETERS_BYTES = 128 * 1024;
@@ -15,7 +15,7 @@ export const MAX_PARAMETERS_BYTES = 128 * 1024;
 const MAX_DEPTH = 100;
 
 /** Linux takes 128 KiB for one `NAME=value`; beyond this size a value is only in the file. */
-export const MAX_ENV_VALUE_BYTES = 32 * 1024;
+const MAX_ENV_VALUE_BYTES = 32 * 1024;
 
 /**
  * Reads a request's payload, of which `receivedBytes` came over the wire (more than `payload` holds when it was cut). `problem` is a clause
@@ -63,7 +63,7 @@ export function textParameter(parameters: Parameters, name: string): string | un
   return typeof value === "string" ? value : undefined;
 }
 
-export interface ParameterEnvironment {
+interface ParameterEnvironment {
   /** Values as they must arrive, not yet escaped for Kubernetes' `$(NAME)` expansion. */
   variables: { name: string; value: string }[];
   /** Names left out of the environment and why; the file has them all. */

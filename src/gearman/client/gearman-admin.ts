@@ -9,7 +9,7 @@ import { parseServerAddress } from "../wire/server-address.ts";
 export const ANSWER_TIMEOUT_MS = 30_000;
 const MAX_ANSWER_CHARACTERS = 8 * 1024 * 1024;
 
-export interface AdminOptions {
+interface AdminOptions {
   /** "host:port". */
   readonly server: string;
   readonly clock: Clock;

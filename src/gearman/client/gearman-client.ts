@@ -19,7 +19,7 @@ export type SubmissionEnd =
   /** The connection went first, or the server refused the request with an ERROR packet. Nothing more is known of it. */
   | { readonly kind: "lost"; readonly reason: GearmanError };
 
-export interface SubmitOptions {
+interface SubmitOptions {
   readonly functionName: string;
   /** gearmand takes at most 64 bytes. */
   readonly unique: string;
@@ -45,7 +45,7 @@ export interface GearmanClient extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
-export interface GearmanClientOptions {
+interface GearmanClientOptions {
   /** "host:port". */
   readonly server: string;
   readonly clock: Clock;

@@ -18,7 +18,7 @@ export interface ConnectionTimes {
 }
 
 /** geard may stall for 20 s over one large payload of somebody else's; a dead peer is found within 75 s by these. */
-export const DEFAULT_CONNECTION_TIMES: ConnectionTimes = { connectMs: 10_000, heartbeatMs: 15_000, answerMs: 60_000, keepAliveMs: 15_000 };
+const DEFAULT_CONNECTION_TIMES: ConnectionTimes = { connectMs: 10_000, heartbeatMs: 15_000, answerMs: 60_000, keepAliveMs: 15_000 };
 
 /** What may wait unsent; above it the peer is taken for dead. One packet may exceed it. */
 const DEFAULT_MAX_UNSENT_BYTES = 16 * 1024 * 1024;

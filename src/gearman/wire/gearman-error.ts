@@ -1,6 +1,6 @@
 import { TurboHipsterError } from "../../runtime/errors.ts";
 
-export const GEARMAN_ERROR_CODES = [
+const GEARMAN_ERROR_CODES = [
   /** The peer sent bytes that are not Gearman, or a packet that makes no sense here. The connection is destroyed. */
   "TH_GEARMAN_PROTOCOL",
   /** No connection came about: refused, unknown host, no answer in time. */
@@ -20,7 +20,7 @@ export const GEARMAN_ERROR_CODES = [
   /** An error of our own while handling a packet; the cause has it. The connection is destroyed, because its state is unknown. */
   "TH_GEARMAN_INTERNAL",
 ] as const;
-export type GearmanErrorCode = (typeof GEARMAN_ERROR_CODES)[number];
+type GearmanErrorCode = (typeof GEARMAN_ERROR_CODES)[number];
 
 const RETRYABLE: ReadonlySet<GearmanErrorCode> = new Set(["TH_GEARMAN_CONNECT", "TH_GEARMAN_LOST", "TH_GEARMAN_SILENT"]);
 

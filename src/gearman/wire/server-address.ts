@@ -2,7 +2,7 @@ import { InputError } from "../../runtime/errors.ts";
 
 const DEFAULT_PORT = 4730;
 
-export interface ServerAddress {
+interface ServerAddress {
   readonly host: string;
   readonly port: number;
 }

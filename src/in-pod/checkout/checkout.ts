@@ -8,7 +8,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import { type GitRun, runGit } from "./git-runner.ts";
 
-export interface CheckoutOptions {
+interface CheckoutOptions {
   /** An existing directory; the project lands below it. */
   workspace: string;
   /** For everything, retries included. */
@@ -22,7 +22,7 @@ export interface CheckoutOptions {
   print(line: string): void;
 }
 
-export type CheckoutOutcome =
+type CheckoutOutcome =
   | { kind: "done"; directory: string; commit: string }
   | { kind: "failed"; problem: CheckoutProblem }
   | { kind: "stopped" };

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { Clock } from "../../runtime/clock.ts";
 
-export interface GitOptions {
+interface GitOptions {
   directory: string;
   environment: Readonly<Record<string, string>>;
   /** Aborting ends git and everything that it started. */

@@ -7,7 +7,7 @@ import { Agent, type buildConnector, type Dispatcher, ProxyAgent } from "undici"
  */
 export type Purpose = "request" | "watch" | "log";
 
-export interface Dispatchers {
+interface Dispatchers {
   /** The kept dispatcher; a new one when `connect` is another object than last time. */
   pick(purpose: Purpose, connect: DispatcherOptions): Dispatcher;
   /** The next request of this purpose opens a new connection; what runs on the old one may end there. For a connection that may be dead. */

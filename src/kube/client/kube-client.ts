@@ -7,7 +7,7 @@ import { explainRefusedPatch, isNotFound, KubeError, parseStatus } from "./kube-
 import { type KubeCallObserver, type KubeTransport, makeKubeTransport, type Query } from "./kube-transport.ts";
 import type { KubeList, Resource } from "./resource.ts";
 
-export interface CreateOptions {
+interface CreateOptions {
   /** Goes through admission and validation, stores nothing. */
   readonly dryRun?: boolean;
   /** What the server does with unknown fields; its own default is Warn. */
@@ -28,13 +28,13 @@ export interface ListOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface PatchOptions {
+interface PatchOptions {
   readonly subresource?: "status";
   readonly dryRun?: boolean;
   readonly signal?: AbortSignal;
 }
 
-export interface DeleteOptions {
+interface DeleteOptions {
   readonly propagationPolicy: "Background" | "Foreground" | "Orphan";
   /** Delete only the object with this uid; another one under the name is a conflict. */
   readonly uid?: string | undefined;
@@ -58,7 +58,7 @@ export interface WatchEvent<T> {
   readonly object: T;
 }
 
-export interface PodLogOptions {
+interface PodLogOptions {
   readonly container: string;
   readonly follow?: boolean;
   readonly tailLines?: number;
@@ -100,8 +100,6 @@ export interface KubeClient {
   watch<T>(resource: Resource, namespace: string | undefined, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
   /** Bytes as they come, to be iterated once; leaving the iteration closes the stream. An empty log for a pod that has no node yet. */
   podLog(namespace: string, pod: string, options: PodLogOptions): Promise<AsyncIterable<Buffer>>;
-  /** The API server's version, such as `v1.36.3`. */
-  serverVersion(options?: { signal?: AbortSignal }): Promise<string>;
   /** Breaks what still runs; every later call rejects. */
   close(): Promise<void>;
 }
@@ -125,7 +123,7 @@ export async function loadKubeClient(options: KubeClientOptions = {}): Promise<K
   return makeKubeClient(transport);
 }
 
-export function makeKubeClient(transport: KubeTransport): KubeClient {
+function makeKubeClient(transport: KubeTransport): KubeClient {
   return {
     async create<T>(resource: Resource, namespace: string | undefined, body: object, options: CreateOptions = {}) {
       const query = { dryRun: options.dryRun ? "All" : undefined, fieldValidation: options.fieldValidation };
@@ -179,10 +177,6 @@ export function makeKubeClient(transport: KubeTransport): KubeClient {
       const call = { verb: "get" as const, resource, namespace, name: pod, subresource: "log", query, signal, purpose: "log" as const };
       const stream = await transport.open(call, transport.deadlineMs);
       return stream.chunks(follow === true ? idleMs : transport.deadlineMs);
-    },
-    async serverVersion(options = {}) {
-      const version = (await transport.request({ verb: "get", path: "/version", signal: options.signal })) as { gitVersion?: unknown };
-      return typeof version.gitVersion === "string" ? version.gitVersion : "unknown";
     },
     close: () => transport.close(),
   };

@@ -1,6 +1,6 @@
 import { TurboHipsterError } from "../../runtime/errors.ts";
 
-export type KubeErrorCode =
+type KubeErrorCode =
   | "TH_KUBE_NOT_FOUND"
   | "TH_KUBE_ALREADY_EXISTS"
   | "TH_KUBE_CONFLICT"
@@ -30,7 +30,7 @@ interface KubeErrorOptions {
 }
 
 /** One entry of a Status' `details.causes`. */
-export interface KubeErrorCause {
+interface KubeErrorCause {
   readonly reason: string;
   readonly message: string;
   readonly field: string;

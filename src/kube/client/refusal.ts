@@ -1,9 +1,9 @@
-import { KubeError } from "./kube-error.ts";
+import { isInvalid, isNotFound, KubeError } from "./kube-error.ts";
 
 /** True when the API server refuses the object itself: as invalid, as naming what is not there, or by an admission plugin or policy. */
 export function isObjectRefused(error: unknown): error is KubeError {
   if (!(error instanceof KubeError) || error.retryable) return false;
-  return error.code === "TH_KUBE_INVALID" || error.code === "TH_KUBE_NOT_FOUND" || isAdmissionRefusal(error);
+  return isInvalid(error) || isNotFound(error) || isAdmissionRefusal(error);
 }
 
 /** An admission plugin or policy said no; without the verb, which is how a missing right reads (`cannot create resource`). */

@@ -19,7 +19,7 @@ export interface KubeList<T> {
   readonly items: T[];
 }
 
-export interface ObjectPlace {
+interface ObjectPlace {
   /** undefined: all namespaces, or a resource without namespaces. */
   readonly namespace?: string | undefined;
   readonly name?: string | undefined;

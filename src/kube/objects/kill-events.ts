@@ -1,5 +1,6 @@
+import { judgedContainer } from "../../core/kubernetes/judged-container.ts";
 import type { KubeEvent, KubeObject, Pod } from "../../core/kubernetes/objects.ts";
-import { isSidecar, judgedContainer } from "../../core/observation/pod-facts.ts";
+import { isSidecar } from "../../core/observation/pod-facts.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Service } from "../../runtime/service.ts";
@@ -13,7 +14,7 @@ const FIELD_PATH = /^spec\.(containers|initContainers)\{(.+)\}$/;
 /** The API server sends no bookmarks for Events: quiet watches are begun anew before they count as dead. */
 const TIMES = { watchSeconds: 120, idleMs: 240_000 };
 
-export interface KillEventsOptions {
+interface KillEventsOptions {
   client: KubeClient;
   namespaces: readonly string[];
   /** A kubelet has begun to end containers of this pod. */

@@ -17,7 +17,7 @@ const CALL_DEADLINE_MS = 2_000;
 const IDLE_MS = 20_000;
 const MAX_BACKOFF_MS = 5_000;
 
-export interface LeaseObjectsOptions {
+interface LeaseObjectsOptions {
   client: KubeClient;
   namespace: string;
   installation: string;

@@ -10,7 +10,7 @@ import { TEST_TASKS } from "../client/resource.ts";
 import { makeListWatch } from "../watch/list-watch.ts";
 import type { ServedNamespaces } from "../watch/served-namespaces.ts";
 
-export interface TestTaskObjectsOptions {
+interface TestTaskObjectsOptions {
   client: KubeClient;
   namespaces: readonly string[];
   /** Shared with the other watches that must have listed a namespace before it is known. */

@@ -7,7 +7,7 @@ import { listAll } from "../watch/list-all.ts";
 /** From the end of a reading to the next of the same namespace. */
 const PAUSE_MS = 5000;
 
-export interface WarningEventsOptions {
+interface WarningEventsOptions {
   client: KubeClient;
   clock: Clock;
   /** Ends every reading. */

@@ -5,7 +5,7 @@ import type { WatchEvent } from "../client/kube-client.ts";
 import { compareResourceVersions } from "./resource-version.ts";
 
 /** What is held of an object of a list until the whole list is there. */
-export interface ListedObject<T extends KubeObject> {
+interface ListedObject<T extends KubeObject> {
   readonly key: string;
   /** undefined: there is nothing new in it, or it can't be trimmed. */
   readonly object: T | undefined;
@@ -25,7 +25,7 @@ export interface ObjectCache<T extends KubeObject> {
   apply(event: WatchEvent<KubeObject>, seen: string): string;
 }
 
-export interface ObjectCacheOptions<T extends KubeObject> {
+interface ObjectCacheOptions<T extends KubeObject> {
   readonly trim: (object: KubeObject) => T;
   readonly onChange: (key: string, object: T | undefined) => void;
   readonly logger: Logger;

@@ -1,7 +1,7 @@
 import type { Logger } from "../../runtime/logger.ts";
 import { isNotToBeSeen } from "../client/kube-error.ts";
 
-export interface ServedNamespacesOptions {
+interface ServedNamespacesOptions {
   readonly namespaces: readonly string[];
   readonly logger: Logger;
 }

@@ -1,7 +1,7 @@
 import { KubeError } from "../client/kube-error.ts";
 
 /** An object is at most 1.5 MiB in etcd (3 MiB as a request); a longer line is no event. */
-export const MAX_WATCH_LINE_BYTES = 8 * 2 ** 20;
+const MAX_WATCH_LINE_BYTES = 8 * 2 ** 20;
 
 const NEWLINE = 0x0a;
 

@@ -1,6 +1,6 @@
 import type { Answer } from "../server.ts";
 
-export interface InternalPagesOptions {
+interface InternalPagesOptions {
   /** What has ended this replica's work for good, if anything has: a sentence. */
   failure(): string | undefined;
   readiness(): Answer;

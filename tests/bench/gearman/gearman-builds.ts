@@ -16,7 +16,7 @@ const SLOW_BUILDS = 50;
 /** The client keeps so many requests waiting, so that the worker never waits for it. */
 const OUTSTANDING = 200;
 
-export interface BuildsRun {
+interface BuildsRun {
   /** Builds in a second, one figure for each round. */
   ours: number[];
   gear: number[];
@@ -26,7 +26,7 @@ export interface BuildsRun {
   serverBusy: number[];
 }
 
-export interface MemoryRun {
+interface MemoryRun {
   builds: number;
   /** Of the worker's heap and buffers after a collection, between the first tenth and the end. */
   growthMb: number;
@@ -34,7 +34,7 @@ export interface MemoryRun {
 }
 
 /** One real server with the workers, of which only one has work at a time, and a client. */
-export interface BuildsBench extends AsyncDisposable {
+interface BuildsBench extends AsyncDisposable {
   readonly kind: GearmanServerKind;
   /** In turn, the same number of builds for each, fewer for gear as it is. */
   compare(rounds: number, builds: number, signal: AbortSignal): Promise<BuildsRun>;

@@ -4,7 +4,7 @@ import { createInterface } from "node:readline";
 import { makeGearmanLink } from "../../../src/gearman/worker/gearman-link.ts";
 import { makeSlotPool } from "../../../src/gearman/worker/slot-pool.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
-import { silentLogger } from "../../../src/runtime/logger.ts";
+import { silentLogger } from "../../support/silent-logger.ts";
 
 const [server = "", functionName = ""] = process.argv.slice(2);
 const link = makeGearmanLink({

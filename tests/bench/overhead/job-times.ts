@@ -1,11 +1,13 @@
+import { JOB_NAME_LABEL } from "../../../src/core/kubernetes/labels.ts";
 import type { Job, KubeObject, Pod } from "../../../src/core/kubernetes/objects.ts";
+import { isJobOver } from "../../../src/core/observation/build-state.ts";
 import type { KubeClient } from "../../../src/kube/client/kube-client.ts";
 import { JOBS, PODS, type Resource } from "../../../src/kube/client/resource.ts";
 import { makeListWatch } from "../../../src/kube/watch/list-watch.ts";
 import { makeLogger } from "../../../src/runtime/logger.ts";
 
 /** What happens to a Job, in this order. */
-export type JobMoment =
+type JobMoment =
   /** The Job's ADDED event. */
   | "added"
   /** The first event that shows a container of its pod terminated. */
@@ -18,8 +20,6 @@ export interface JobTimes extends AsyncDisposable {
   /** When it was seen, be that before the call or after. Rejects with the signal's reason. */
   seen(jobName: string, moment: JobMoment, signal: AbortSignal): Promise<number>;
 }
-
-const JOB_NAME_LABEL = "batch.kubernetes.io/job-name";
 
 /** Resolves when both watches have begun. */
 export async function watchJobTimes(client: KubeClient, namespace: string): Promise<JobTimes> {
@@ -41,10 +41,9 @@ export async function watchJobTimes(client: KubeClient, namespace: string): Prom
       logger: makeLogger("error"),
     });
   const watches = [
-    follow<Job>(JOBS, ({ metadata, status }) => {
-      note(metadata.name, "added");
-      if (status?.conditions?.some(({ type, status: value }) => (type === "Complete" || type === "Failed") && value === "True"))
-        note(metadata.name, "finished");
+    follow<Job>(JOBS, (job) => {
+      note(job.metadata.name, "added");
+      if (isJobOver(job)) note(job.metadata.name, "finished");
     }),
     follow<Pod>(PODS, ({ metadata, status }) => {
       const jobName = metadata.labels?.[JOB_NAME_LABEL];

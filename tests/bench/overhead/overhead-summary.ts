@@ -15,12 +15,12 @@ export interface BuildRun {
   submitToData: number;
 }
 
-export interface Spread {
+interface Spread {
   p50: number;
   p90: number;
 }
 
-export interface OverheadReport {
+interface OverheadReport {
   /** From sending the create request until the container was seen terminated. */
   bare: Spread;
   /** From SUBMIT_JOB to WORK_COMPLETE. */
@@ -44,7 +44,7 @@ export function quantile(values: readonly number[], fraction: number): number {
   return below + (above - below) * (position - Math.floor(position));
 }
 
-export function spread(values: readonly number[]): Spread {
+function spread(values: readonly number[]): Spread {
   return { p50: quantile(values, 0.5), p90: quantile(values, 0.9) };
 }
 

@@ -22,12 +22,12 @@ export const PLAYED_NODE_SELECTOR = { "bench.turbo-hipster.io/node": "played" };
 /** A pod with this label runs until the label goes. */
 export const HELD_LABEL = "bench.turbo-hipster.io/held";
 
-export interface PlayedNodes extends AsyncDisposable {
+interface PlayedNodes extends AsyncDisposable {
   /** Of kwok. */
   readonly pid: number;
 }
 
-export interface PlayedNodesOptions {
+interface PlayedNodesOptions {
   client: KubeClient;
   /** How kwok finds the cluster, as its arguments: `--kubeconfig FILE`. */
   clusterArgs: readonly string[];

@@ -23,7 +23,7 @@ const GEARMAN_CONNECTIONS = 4;
 const IMAGE = "example.invalid/test:1";
 const CLEAR_LIMIT_MS = 300_000;
 
-export interface ScaleRigOptions {
+interface ScaleRigOptions {
   /** Name of a local cluster. */
   cluster: string;
   maxBuilds: number;

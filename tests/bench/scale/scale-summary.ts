@@ -22,13 +22,13 @@ export interface ScaleRun {
 }
 
 /** Two runs, one right after the other. */
-export interface ScalePair {
+interface ScalePair {
   bare: ScaleRun;
   builds: ScaleRun;
 }
 
 /** Calls of one kind, as the operator counts them. */
-export interface ApiCalls {
+interface ApiCalls {
   verb: string;
   resource: string;
   count: number;

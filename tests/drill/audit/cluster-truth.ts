@@ -51,7 +51,7 @@ export interface ClusterTruth extends AsyncDisposable {
   reportTraces(): void;
 }
 
-export interface ClusterTruthOptions {
+interface ClusterTruthOptions {
   kubeconfig: string;
   namespace: string;
   directory: string;

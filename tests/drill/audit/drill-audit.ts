@@ -39,7 +39,7 @@ export interface DrillCounts {
   interrupted: number;
 }
 
-export interface DrillAudit {
+interface DrillAudit {
   counts: DrillCounts;
   /** What must not be, each with all that is known of its build. */
   problems: string[];

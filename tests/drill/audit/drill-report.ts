@@ -23,7 +23,7 @@ export interface FaultEntry {
   outcome: string;
 }
 
-export interface HealedEntry {
+interface HealedEntry {
   type: "healed";
   atMs: number;
   index: number;

@@ -4,7 +4,7 @@ import { Agent, request } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { parse, stringify } from "yaml";
 
-export interface Storm {
+interface Storm {
   status: 429 | 500;
   /** Of all requests, in [0, 1]. */
   share: number;
@@ -19,7 +19,7 @@ export interface ApiProxy extends AsyncDisposable {
   blackHoleWatches(): { watches: number; end(): void };
 }
 
-export interface ApiProxyOptions {
+interface ApiProxyOptions {
   /** Of the API server, with a client certificate in it; everything goes there under that user. */
   kubeconfig: string;
   /** Written: the same with the proxy's address. */

@@ -1,3 +1,4 @@
+import type { LocalCluster } from "../../../deploy/local/local-cluster.ts";
 import { runCommand } from "../../../deploy/local/machine/run-command.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { coerceError } from "../../../src/runtime/errors.ts";
@@ -8,10 +9,8 @@ import type { Fault } from "./fault-plan.ts";
 import { findNodeProgram, type NodeProgram, waitForCluster } from "./node-program.ts";
 import type { Replica } from "./replica.ts";
 
-export interface FaultMakerOptions {
-  clusterName: string;
-  kubectl: string;
-  kubeconfig: string;
+interface FaultMakerOptions {
+  cluster: Pick<LocalCluster, "name" | "kubectl" | "kubeconfig">;
   namespace: string;
   replicas: readonly Replica[];
   servers: ReadonlyMap<GearmanServerKind, GearmanServer>;
@@ -45,8 +44,8 @@ export class FaultMaker {
 
   constructor(options: FaultMakerOptions) {
     this.#options = options;
-    this.#apiServer = findNodeProgram(options.clusterName, "kube-apiserver");
-    this.#kubelet = findNodeProgram(options.clusterName, "kubelet");
+    this.#apiServer = findNodeProgram(options.cluster.name, "kube-apiserver");
+    this.#kubelet = findNodeProgram(options.cluster.name, "kubelet");
   }
 
   /** Faults that could not be made or undone. */
@@ -71,7 +70,7 @@ export class FaultMaker {
       await Promise.all([...this.#healings.values()].map((heal) => heal()));
       await Promise.all(this.#running);
     }
-    await waitForCluster(this.#options.clusterName);
+    await waitForCluster(this.#options.cluster.name);
   }
 
   #track(work: Promise<void>): void {
@@ -185,14 +184,14 @@ export class FaultMaker {
   }
 
   async #deletePod(pick: number): Promise<string> {
-    const { truth, kubectl, kubeconfig, namespace } = this.#options;
+    const { truth, cluster, namespace } = this.#options;
     for (let attempt = 1; ; attempt += 1) {
       const pods = truth.activePods();
       const pod = pods[Math.floor(pick * pods.length)];
       try {
         if (!pod) throw new Error("there is no pod");
         const args = ["delete", "pod", pod.name, "--namespace", namespace, "--wait=false", "--request-timeout=5s"];
-        await runCommand(kubectl, ["--kubeconfig", kubeconfig, ...args]);
+        await runCommand(cluster.kubectl, ["--kubeconfig", cluster.kubeconfig, ...args]);
         return `pod ${pod.name}`;
       } catch (error) {
         if (attempt < DELETE_TRIES) await systemClock.sleep(DELETE_RETRY_MS);

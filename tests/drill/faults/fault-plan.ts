@@ -1,8 +1,8 @@
-import type { GearmanServerKind } from "../../support/gearman/gearman-server.ts";
+import { GEARMAN_SERVER_KINDS, type GearmanServerKind } from "../../support/gearman/gearman-server.ts";
 import { between, makeRandom } from "../../support/random.ts";
 
 /** One thing that goes wrong. All times are milliseconds; `pick` in [0, 1) chooses among what is there at that moment. */
-export type FaultAction =
+type FaultAction =
   /** SIGKILL; started again after `downMs`. */
   | { readonly kind: "replica-killed"; readonly replica: number; readonly downMs: number }
   /** SIGTERM; another process takes its place after `downMs`, as in a Deployment whether or not this one has ended. */
@@ -55,7 +55,6 @@ const WEIGHTS: Record<FaultKind, number> = {
 };
 export const FAULT_KINDS = Object.keys(WEIGHTS) as FaultKind[];
 
-const SERVERS: readonly GearmanServerKind[] = ["gearmand", "geard"];
 const API_SERVER_DOWN_MS = 20_000;
 /** For what was down to come up again before the same comes once more. */
 const RECOVERY_MS = 6000;
@@ -106,7 +105,7 @@ function pickKind(random: () => number): FaultKind {
 
 function makeAction(kind: FaultKind, random: () => number, replicas: number): FaultAction {
   const replica = Math.floor(random() * replicas);
-  const server = SERVERS[Math.floor(random() * SERVERS.length)] as GearmanServerKind;
+  const server = GEARMAN_SERVER_KINDS[Math.floor(random() * GEARMAN_SERVER_KINDS.length)] as GearmanServerKind;
   const ms = (least: number, most: number) => Math.round(between(random, least, most));
   switch (kind) {
     case "replica-killed":

@@ -12,7 +12,7 @@ const MAIN = fileURLToPath(new URL("../../../src/main.ts", import.meta.url));
 /** A replica that was told to stop ends its builds first: the longest, and the silence of a watch that it must find out about (150 s). */
 const STOP_LIMIT_MS = 300_000;
 
-export interface ReplicaOptions {
+interface ReplicaOptions {
   index: number;
   /** Where its files go: configuration, kubeconfig, hosts. */
   directory: string;
@@ -26,7 +26,7 @@ export interface ReplicaOptions {
 }
 
 /** The name under which all replicas know a Gearman server, so that a build's request reads the same for each. */
-export function serverName(kind: GearmanServerKind): string {
+function serverName(kind: GearmanServerKind): string {
   return `${kind}.drill`;
 }
 

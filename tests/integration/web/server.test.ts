@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { connect, Server, type Socket } from "node:net";
 import { describe, test } from "node:test";
 import { InputError } from "../../../src/runtime/errors.ts";
-import { type Logger, silentLogger } from "../../../src/runtime/logger.ts";
+import type { Logger } from "../../../src/runtime/logger.ts";
 import { type Handler, type HttpServer, makeHttpServer } from "../../../src/web/server.ts";
+import { silentLogger } from "../../support/silent-logger.ts";
 
 const handler: Handler = (path) => {
   if (path === "/throws") throw new Error("secret detail");

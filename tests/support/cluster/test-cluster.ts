@@ -11,7 +11,7 @@ const SHARED = { cluster: process.env.TH_TEST_CLUSTER, image: process.env.TH_TES
 /** Used, and taken down again, by a test file that is run by itself. */
 const OWN_NAME = "test";
 
-export interface TestCluster {
+interface TestCluster {
   cluster: LocalCluster;
   /** The image of this program, loaded into the cluster. */
   image: string;

@@ -8,7 +8,7 @@ import { parseFieldSelector, parseLabelSelector } from "./selector.ts";
 import { badRequest, expired, StatusError } from "./status-error.ts";
 import type { WatchStreams } from "./watch-streams.ts";
 
-export interface ApiServerOptions {
+interface ApiServerOptions {
   readonly store: FakeStore;
   readonly rules: readonly ResourceRules[];
   readonly watches: WatchStreams;

@@ -14,7 +14,7 @@ export interface StoreChange {
 }
 
 /** An object is a merge patch, an array a JSON patch. */
-export type ObjectPatch = object | readonly unknown[];
+type ObjectPatch = object | readonly unknown[];
 
 export interface DeleteRequest {
   readonly propagationPolicy?: string;
@@ -190,7 +190,7 @@ export function makeFakeStore(): FakeStore {
 const IMMUTABLE_NAME = { field: "metadata.name", reason: "FieldValueInvalid", message: "Invalid value: field is immutable" } as const;
 
 /** `jobs.batch`: as messages and RBAC name it. */
-export function qualify(rules: ResourceRules): string {
+function qualify(rules: ResourceRules): string {
   return rules.group === "" ? rules.plural : `${rules.plural}.${rules.group}`;
 }
 

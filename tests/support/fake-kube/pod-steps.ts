@@ -4,7 +4,7 @@ import type { FakeKube } from "./fake-kube.ts";
 import { timestamp } from "./fake-store.ts";
 import type { StoredObject } from "./resource-rules.ts";
 
-export interface PodEnd {
+interface PodEnd {
   readonly exitCode: number;
   /** The judged container's termination message. */
   readonly message?: string;

@@ -1,6 +1,6 @@
 import { badRequest } from "./status-error.ts";
 
-export type Selector = (object: { metadata: { labels?: Record<string, string> } }) => boolean;
+type Selector = (object: { metadata: { labels?: Record<string, string> } }) => boolean;
 
 /** `a=b`, `a==b`, `a!=b`, `a`, `!a`, `a in (b,c)`, joined by commas. Other set-based selectors are refused: nobody here uses them. */
 export function parseLabelSelector(text: string): Selector {

@@ -4,7 +4,7 @@ import type { FakeStore, StoreChange } from "./fake-store.ts";
 import type { ResourceRules, StoredObject } from "./resource-rules.ts";
 import type { StatusError } from "./status-error.ts";
 
-export interface WatchRequest {
+interface WatchRequest {
   readonly rules: ResourceRules;
   readonly namespace: string | undefined;
   readonly select: (object: StoredObject) => boolean;

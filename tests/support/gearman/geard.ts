@@ -3,7 +3,7 @@ import { ensurePythonVenv } from "../zuul/python-venv.ts";
 import { type GearmanServer, type GearmanServerOptions, runGearmanServer } from "./gearman-server.ts";
 
 /** TCP keepalive of the accepted connections, in seconds; Zuul 2.6 runs its geard without. */
-export interface GeardKeepalive {
+interface GeardKeepalive {
   idle: number;
   interval: number;
   count: number;

@@ -2,7 +2,8 @@ import { connect } from "node:net";
 import { type Child, type ChildOptions, startChild } from "../child-process.ts";
 import { findFreePort } from "../free-port.ts";
 
-export type GearmanServerKind = "gearmand" | "geard";
+export const GEARMAN_SERVER_KINDS = ["gearmand", "geard"] as const;
+export type GearmanServerKind = (typeof GEARMAN_SERVER_KINDS)[number];
 
 export interface GearmanServerOptions {
   /** A free one by default. */
@@ -32,7 +33,7 @@ export interface GearmanServer extends AsyncDisposable {
 }
 
 /** What differs between the servers: the process, and the line it prints when its socket listens. */
-export interface GearmanServerCommand {
+interface GearmanServerCommand {
   kind: GearmanServerKind;
   child(host: string, port: number): ChildOptions;
   listeningLine(host: string, port: number): string;

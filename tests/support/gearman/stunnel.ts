@@ -11,7 +11,7 @@ const EXAMPLES = join(import.meta.dirname, "../../../deploy/examples/tls");
 const READY_TIMEOUT_MS = 20_000;
 
 /** worker -> stunnel -> TLS -> stunnel -> server: Debian's stunnel with the example configurations, each in a process of its own. */
-export interface TlsTunnel extends AsyncDisposable {
+interface TlsTunnel extends AsyncDisposable {
   /** "host:port" for the worker. */
   readonly address: string;
   /** "host:port" where the server's end speaks TLS. */

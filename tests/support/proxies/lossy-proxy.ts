@@ -1,5 +1,5 @@
 import { fileURLToPath } from "node:url";
-import { startChild } from "../child-process.ts";
+import { startChild, untilReady } from "../child-process.ts";
 import { ensurePythonVenv } from "../zuul/python-venv.ts";
 
 export type Cut =
@@ -36,17 +36,7 @@ export async function startLossyProxy(target: { port: number; host?: string }): 
     },
   });
   const ended = child.exited.then(() => new Error(`the proxy has ended: ${child.log()}`));
-  void ended.then(listening.reject);
-  const timer = setTimeout(() => listening.reject(new Error(`the proxy does not listen: ${child.log()}`)), READY_TIMEOUT_MS);
-  let port: number;
-  try {
-    port = await listening.promise;
-  } catch (error) {
-    await child.stop();
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
+  const port = await untilReady(child, listening.promise, { name: "the proxy", timeoutMs: READY_TIMEOUT_MS });
   let lastId = 0;
   return {
     address: `127.0.0.1:${port}`,

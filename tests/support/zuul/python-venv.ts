@@ -9,7 +9,7 @@ import { runCommand } from "../../../deploy/local/machine/run-command.ts";
 import { startChild } from "../child-process.ts";
 import { tellProgress } from "../progress.ts";
 
-export interface PythonVenv {
+interface PythonVenv {
   /** Path of its interpreter. */
   python: string;
 }

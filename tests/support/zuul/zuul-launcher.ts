@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
-import { type Child, startChild } from "../child-process.ts";
+import { type Child, startChild, untilReady } from "../child-process.ts";
 import { ensurePythonVenv } from "./python-venv.ts";
 
 /** What a build is for. `ref` of a change is the build set's (`Z` + 32 hex digits, a fresh one by default): ZUUL_REF becomes `refs/zuul/<branch>/<ref>`. */
@@ -30,7 +30,7 @@ export interface ZuulBuildSpec {
 }
 
 /** What Zuul knows of a build at that moment. `number` may be any JSON value; `manager` is where it would send `stop:`. */
-export interface ZuulBuildState {
+interface ZuulBuildState {
   uuid: string;
   number: unknown;
   manager: string | null;
@@ -38,17 +38,17 @@ export interface ZuulBuildState {
   worker: { name: string; hostname: unknown; fqdn: unknown; program: unknown; version: unknown; ips: unknown; extra: unknown };
 }
 
-export interface ZuulNode {
+interface ZuulNode {
   nodeName: string | null;
   nodeLabels: string[];
 }
 
 /** A launch() has returned; without `isSubmitted` nothing was sent (NOT_REGISTERED, RETRY_LIMIT, EXCEPTION). */
-export type ZuulLaunched = { event: "launched"; uuid: string; isSubmitted: boolean; parameters: Record<string, unknown> };
+type ZuulLaunched = { event: "launched"; uuid: string; isSubmitted: boolean; parameters: Record<string, unknown> };
 /** Zuul's onBuildStarted. */
-export type ZuulStarted = { event: "started" } & ZuulBuildState;
+type ZuulStarted = { event: "started" } & ZuulBuildState;
 /** A WORK_DATA or WORK_STATUS was read: the last data so far, how many there were, and the last status. */
-export type ZuulUpdate = {
+type ZuulUpdate = {
   event: "update";
   data: string | null;
   dataCount: number;
@@ -56,11 +56,11 @@ export type ZuulUpdate = {
   denominator: string | null;
 } & ZuulBuildState;
 /** Zuul's onBuildCompleted for one launch; never for a cancelled build. */
-export type ZuulEnded = { event: "ended"; result: unknown; retry: boolean } & ZuulBuildState & ZuulNode;
+type ZuulEnded = { event: "ended"; result: unknown; retry: boolean } & ZuulBuildState & ZuulNode;
 /** Zuul has forgotten this launch: its final packet came (also after a cancel), or it was never sent. */
-export type ZuulAnswered = { event: "answered"; uuid: string };
+type ZuulAnswered = { event: "answered"; uuid: string };
 /** Zuul's cancel() has returned, for these launches. */
-export type ZuulCanceled = { event: "canceled"; uuids: string[] };
+type ZuulCanceled = { event: "canceled"; uuids: string[] };
 /**
  * The item is done: `result` as Zuul would report it ("CANCELED" after `cancel`), `report` the reviewer's line, `uuids` of all
  * launches, `attempts` of which were sent. The rest is the last launch's.
@@ -73,7 +73,7 @@ export type ZuulCompleted = {
   uuids: string[];
 } & ZuulBuildState &
   ZuulNode;
-export type ZuulEvent = ZuulLaunched | ZuulStarted | ZuulUpdate | ZuulEnded | ZuulAnswered | ZuulCanceled | ZuulCompleted;
+type ZuulEvent = ZuulLaunched | ZuulStarted | ZuulUpdate | ZuulEnded | ZuulAnswered | ZuulCanceled | ZuulCompleted;
 
 export interface ZuulBuild {
   /** The first start; rejects when the item is done without one. */
@@ -87,7 +87,7 @@ export interface ZuulBuild {
   /** As Zuul does with an item that is removed; resolves when Zuul's cancel() has returned. */
   cancel(): Promise<ZuulCanceled>;
 }
-export type ZuulEventOf<E extends ZuulEvent["event"]> = Extract<ZuulEvent, { event: E }>;
+type ZuulEventOf<E extends ZuulEvent["event"]> = Extract<ZuulEvent, { event: E }>;
 
 /** A process with Zuul 2.6's own launcher, connected to one Gearman server. All promises of its builds reject when it ends. */
 export interface ZuulLauncher extends AsyncDisposable {
@@ -133,21 +133,9 @@ export async function startZuulLauncher(options: { server: string; settle?: bool
   });
   const ended = child.exited.then(() => {
     const error = new Error(`Zuul's launcher has ended. Its log:\n${child.log()}`);
-    ready.reject(error);
     for (const build of builds.values()) build.fail(error);
   });
-  const timer = setTimeout(
-    () => ready.reject(new Error(`Zuul's launcher did not connect to ${options.server}:\n${child.log()}`)),
-    READY_TIMEOUT_MS,
-  );
-  try {
-    await ready.promise;
-  } catch (error) {
-    await child.stop();
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
+  await untilReady(child, ready.promise, { name: `Zuul's launcher for ${options.server}`, timeoutMs: READY_TIMEOUT_MS });
   const stop = async () => {
     await child.stop();
     await ended;

@@ -13,7 +13,7 @@ import { TaskEventObjects } from "../../../src/kube/objects/task-event-objects.t
 import { TemplateReviewer } from "../../../src/kube/objects/template-reviewer.ts";
 import { TestTaskObjects } from "../../../src/kube/objects/test-task-objects.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
-import { silentLogger } from "../../../src/runtime/logger.ts";
+import { silentLogger } from "../../support/silent-logger.ts";
 import { CHART, type ChartObject, LEAST_VALUES, renderChart } from "./render-chart.ts";
 
 const NAMESPACE = "ci";

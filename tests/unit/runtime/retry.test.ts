@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setImmediate as immediate } from "node:timers/promises";
 import { InputError, TurboHipsterError } from "../../../src/runtime/errors.ts";
-import { silentLogger } from "../../../src/runtime/logger.ts";
 import { MAX_REFUSALS, type Retried, retry } from "../../../src/runtime/retry.ts";
 import { Wakeup } from "../../../src/runtime/wakeup.ts";
 import { makeManualClock } from "../../support/manual-clock.ts";
+import { silentLogger } from "../../support/silent-logger.ts";
 
 const TIMED_OUT = new TurboHipsterError("TH_TEST_TIMEOUT", "no answer", { retryable: true });
 const REFUSED = new InputError("you must not");

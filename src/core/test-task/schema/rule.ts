@@ -4,7 +4,7 @@ import { z } from "zod";
  * One rule about a value, written for both judges: `cel` for the API server (`self` is the value) and `holds` for this program. They
  * must agree on every value that the schema itself accepts, and neither may throw. `message` is what both say: it names the remedy.
  */
-export interface SchemaRule<T> {
+interface SchemaRule<T> {
   cel: string;
   holds: (value: T) => boolean;
   message: string;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { judgedContainer } from "../../kubernetes/judged-container.ts";
 import { checksSchema } from "./check.ts";
 import { artifactsSchema, checkoutSchema } from "./checkout.ts";
 import { envFromSchema, envListSchema, servicesSchema } from "./container.ts";
@@ -11,10 +12,10 @@ import { securityContextSchema } from "./security.ts";
 
 /**
  * The schema of `turbo-hipster.io/v1alpha1` TestTask specs, written once: this program parses with it, the CRD is rendered from it
- * (`test-task-crd.ts`), so what holds in one holds in the other. Defaults here are the CRD's defaults as well, so that
+ * (`core/test-task/crd.ts`), so what holds in one holds in the other. Defaults here are the CRD's defaults as well, so that
  * `kubectl get -o yaml` shows what is in force. Lists, maps and texts all have limits: the API server prices CEL rules by them.
  */
-export const MAX_FUNCTIONS = 1000;
+const MAX_FUNCTIONS = 1000;
 const MAX_SCRIPT_BYTES = 65_536;
 
 /** Also safe as a path segment and in a Gearman function name, whose parts are separated by colons. */
@@ -161,7 +162,7 @@ const specSchema = z.strictObject({
     .exactOptional(),
 });
 
-/** The container of a template that is the test: the one named `test`, or else the first. */
+/** `judgedContainer` in CEL. */
 const JUDGED_HAS_IMAGE_CEL =
   "self.template.spec.containers.exists(c, c.name == 'test') ? self.template.spec.containers.exists(c, c.name == 'test' && has(c.image)) : has(self.template.spec.containers[0].image)";
 
@@ -175,8 +176,7 @@ export const testTaskSpecSchema = withRules(specSchema, [
     cel: `has(self.image) || !has(self.template) || self.template.spec.containers.size() == 0 || (${JUDGED_HAS_IMAGE_CEL})`,
     holds: ({ image, template }) => {
       if (image !== undefined || template === undefined) return true;
-      const { containers } = template.spec;
-      const judged = containers.find(({ name }) => name === "test") ?? containers[0];
+      const judged = judgedContainer(template.spec);
       return judged === undefined || judged.image !== undefined;
     },
     message: "the container that is the test (the one named test, or else the first) has no image; set it there or in spec.image",

@@ -13,9 +13,10 @@ import { Lane } from "../../../../src/gearman/worker/lane.ts";
 import { Registrar } from "../../../../src/gearman/worker/registrar.ts";
 import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
 import { StopListener } from "../../../../src/gearman/worker/stop-listener.ts";
-import { type Logger, silentLogger } from "../../../../src/runtime/logger.ts";
+import type { Logger } from "../../../../src/runtime/logger.ts";
 import { fuzzParameters } from "../../../support/fuzz.ts";
 import { makeManualClock } from "../../../support/manual-clock.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 import { MemorySocket } from "../../../unit/gearman/support/memory-socket.ts";
 import { cutStream, type HostileStep, hostileStep, renderStep } from "./hostile-packets.ts";
 

@@ -6,8 +6,8 @@ import type { GearmanError } from "../../../../src/gearman/wire/gearman-error.ts
 import { PACKET, type PacketType } from "../../../../src/gearman/wire/packet.ts";
 import { Connector, type Role } from "../../../../src/gearman/worker/connector.ts";
 import { type Clock, systemClock } from "../../../../src/runtime/clock.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
 import { findFreePort } from "../../../support/free-port.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 import { answerStatus, startScriptedServer } from "../hostile/scripted-server.ts";
 import { countHandles, Inbox } from "./link-harness.ts";
 

@@ -9,8 +9,8 @@ import {
 } from "../../../../src/gearman/worker/gearman-link.ts";
 import type { SlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
 import { systemClock } from "../../../../src/runtime/clock.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
 import { adminStatus, type FunctionStatus, type GearmanServer } from "../../../support/gearman/gearman-server.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 
 /** Longer than anything here takes on a busy machine, so that a test which waits for what never comes says so. */
 const WAIT_MS = 15_000;

@@ -166,12 +166,11 @@ describe("beside the answers", () => {
     await client.podLog("ci", "none", { container: "c", signal: never }).catch(() => {});
     fake.misbehave({ verb: "get" }, { kind: "drop" });
     await client.get(JOBS, "ci", "none").catch(() => {});
-    assert.equal(await client.serverVersion(), "v1.36.3");
     assert.deepEqual(
       reports.map(({ verb, resource, code }) => `${verb} ${resource} ${code}`),
       [
         ...["create configmaps 201", "patch configmaps 200", "get configmaps 404", "delete configmaps 200", "list jobs 200"],
-        ...["get pods/log 404", "get jobs 0", "get  200"],
+        ...["get pods/log 404", "get jobs 0"],
       ],
     );
     assert.ok(reports.every(({ ms }) => ms >= 0 && ms < 10_000));

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import type { TLSSocket } from "node:tls";
 import { makeCertificates } from "../../../../deploy/local/certificates.ts";
+import type { KubeObject } from "../../../../src/core/kubernetes/objects.ts";
 import { type KubeClient, loadKubeClient } from "../../../../src/kube/client/kube-client.ts";
 import { KubeError } from "../../../../src/kube/client/kube-error.ts";
 import { CONFIG_MAPS, JOBS } from "../../../../src/kube/client/resource.ts";
@@ -148,7 +149,7 @@ interface CertificateBench extends AsyncDisposable {
   copy(from: string, to: string): Promise<void>;
 }
 
-/** HTTP/2 over TLS; `/version` says the name in the client's certificate. */
+/** HTTP/2 over TLS; whatever is asked for is named as the client's certificate names its user. */
 async function startCertificateBench(): Promise<CertificateBench> {
   const directory = await mkdtemp(join(tmpdir(), "rotated-"));
   const path = (file: string) => join(directory, file);
@@ -165,7 +166,7 @@ async function startCertificateBench(): Promise<CertificateBench> {
     (request: Http2ServerRequest, response: Http2ServerResponse) => {
       const { socket } = request.stream.session as ServerHttp2Session;
       const name = String((socket as TLSSocket).getPeerCertificate().subject?.CN);
-      if (name === accepted) response.end(JSON.stringify({ gitVersion: name }));
+      if (name === accepted) response.end(JSON.stringify({ metadata: { name } }));
       else response.writeHead(401).end(JSON.stringify({ kind: "Status", code: 401, reason: "Unauthorized", message: "Unauthorized" }));
     },
   );
@@ -206,11 +207,16 @@ async function startCertificateBench(): Promise<CertificateBench> {
   };
 }
 
+/** The user that the certificate bench takes the client for. */
+async function readUser(client: KubeClient): Promise<string> {
+  return (await client.get<KubeObject>(JOBS, "ci", "any")).metadata.name;
+}
+
 /** Connections that the server has broken may still be met once. */
 async function untilAnswered(client: KubeClient): Promise<string> {
   for (;;) {
     try {
-      return await client.serverVersion();
+      return await readUser(client);
     } catch (error) {
       if (!hasCode("TH_KUBE_NETWORK")(error)) throw error;
     }
@@ -241,27 +247,27 @@ describe("certificates", () => {
   it("of the client are read again when their files are replaced, for the very next request", async () => {
     await using bench = await startCertificateBench();
     const { client, copy, accept } = bench;
-    assert.equal(await client.serverVersion(), "user-1");
+    assert.equal(await readUser(client), "user-1");
     await Promise.all([copy("user-2.crt", "user.crt"), copy("user-2.key", "user.key")]);
     accept("user-2");
-    assert.deepEqual(await Promise.all([client.serverVersion(), client.serverVersion()]), ["user-2", "user-2"]);
+    assert.deepEqual(await Promise.all([readUser(client), readUser(client)]), ["user-2", "user-2"]);
   });
 
   it("of the client that are half replaced are trouble that passes", async () => {
     await using bench = await startCertificateBench();
     const { client, copy, accept } = bench;
-    assert.equal(await client.serverVersion(), "user-1");
+    assert.equal(await readUser(client), "user-1");
     accept("user-2");
     await copy("user-2.crt", "user.crt");
-    await assert.rejects(client.serverVersion(), (error) => error instanceof KubeError && error.retryable);
+    await assert.rejects(readUser(client), (error) => error instanceof KubeError && error.retryable);
     await copy("user-2.key", "user.key");
-    assert.equal(await client.serverVersion(), "user-2");
+    assert.equal(await readUser(client), "user-2");
   });
 
   it("of the server may change under the same authority", async () => {
     await using bench = await startCertificateBench();
     const { client, serve } = bench;
-    assert.equal(await client.serverVersion(), "user-1");
+    assert.equal(await readUser(client), "user-1");
     await serve("server-2");
     assert.equal(await untilAnswered(client), "user-1");
   });
@@ -269,7 +275,7 @@ describe("certificates", () => {
   it("of the server may change with its authority, whose file is replaced before or after", async () => {
     await using bench = await startCertificateBench();
     const { client, path, copy, serve, accept } = bench;
-    assert.equal(await client.serverVersion(), "user-1");
+    assert.equal(await readUser(client), "user-1");
     const old = await readFile(path("ca.crt"), "utf8");
     await makeCertificates(path(""), REQUESTS);
     // As an authority is changed: both are trusted for a while.

@@ -5,8 +5,8 @@ import { loadKubeClient } from "../../../../src/kube/client/kube-client.ts";
 import { JOBS } from "../../../../src/kube/client/resource.ts";
 import { BuildObjects } from "../../../../src/kube/objects/build-objects.ts";
 import { ServedNamespaces } from "../../../../src/kube/watch/served-namespaces.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
 import { type FakeKube, startFakeKube } from "../../../support/fake-kube/fake-kube.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock } from "../../../support/skipping-clock.ts";
 
 /** Jobs of the installation `test` in namespaces `one` and `two`; `told` has each change. */

@@ -5,8 +5,9 @@ import { leaseLabels } from "../../../../src/core/replicas/leadership.ts";
 import { type KubeClient, loadKubeClient } from "../../../../src/kube/client/kube-client.ts";
 import { LEASES } from "../../../../src/kube/client/resource.ts";
 import { LeaseObjects } from "../../../../src/kube/objects/lease-objects.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
 import { type FakeKube, startFakeKube } from "../../../support/fake-kube/fake-kube.ts";
+import { makeOnlookers } from "../../../support/onlookers.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock, type SkippingClock } from "../../../support/skipping-clock.ts";
 
 const NEVER = new AbortController().signal;
@@ -27,15 +28,11 @@ async function startStage(): Promise<Stage> {
   const clients: KubeClient[] = [];
   const opened: LeaseObjects[] = [];
   const replicas: Replicas[] = [];
-  const waiting = new Set<() => void>();
-  // In the next turn: other listeners are told as well by then.
-  const look = () =>
-    void setImmediate(() => {
-      for (const each of waiting) each();
-    });
+  const { look, until } = makeOnlookers(10_000);
   const stage: Stage = {
     fake,
     clock,
+    until,
     async open() {
       const client = await loadKubeClient({ kubeconfig: fake.kubeconfig, clock });
       clients.push(client);
@@ -44,17 +41,6 @@ async function startStage(): Promise<Stage> {
       leases.onChange(look);
       await leases.start();
       return leases;
-    },
-    until(isSo) {
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const check = () => isSo() && resolve();
-      const timer = setTimeout(() => reject(new Error(`not so within 10 s: ${isSo}`)), 10_000);
-      waiting.add(check);
-      check();
-      return promise.finally(() => {
-        clearTimeout(timer);
-        waiting.delete(check);
-      });
     },
     async startReplica(name) {
       const made = new Replicas({

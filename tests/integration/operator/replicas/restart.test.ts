@@ -37,6 +37,19 @@ async function startRunning(start: () => ReturnType<typeof startGearmand>, spec:
   return { stage, build, number, finish: () => finished.resolve() };
 }
 
+/** A build that was stopped before its test ran, and an operator that has ended while the API server would not delete its Job. */
+async function leaveUndeleted(start: () => ReturnType<typeof startGearmand>) {
+  const stage = await startStage({ start, tasks: { unit: {} }, script: () => ({ scheduled: new Promise(() => {}) }) });
+  const fault = stage.kube.misbehave({ verb: "delete", resource: "jobs" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
+  const build = await stage.submit("unit");
+  const number = await numberOf(build);
+  await stage.until(() => stage.pods().length === 1, "the pod");
+  await stage.stop(number);
+  await stage.logged("retries to delete the Job");
+  await stage.stopOperator();
+  return { stage, build, fault };
+}
+
 describe("an operator that takes over", () => {
   test("goes on with a running build of gearmand, in the same pod", async () => {
     const { build, number, finish, ...rest } = await startRunning(gearmand);
@@ -113,14 +126,8 @@ describe("an operator that takes over", () => {
   });
 
   test("deletes the Job of a build that was to be deleted when the one before ended", async () => {
-    await using stage = await startStage({ start: gearmand, tasks: { unit: {} }, script: () => ({ scheduled: new Promise(() => {}) }) });
-    const fault = stage.kube.misbehave({ verb: "delete", resource: "jobs" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
-    const build = await stage.submit("unit");
-    const number = await numberOf(build);
-    await stage.until(() => stage.pods().length === 1, "the pod");
-    await stage.stop(number);
-    await stage.logged("retries to delete the Job");
-    await stage.stopOperator();
+    const { build, fault, ...rest } = await leaveUndeleted(gearmand);
+    await using stage = rest.stage;
     fault.stop();
     await startNext(stage);
     assert.equal((await answerOf(build)).result, "ABORTED");
@@ -128,14 +135,8 @@ describe("an operator that takes over", () => {
   });
 
   test("deletes such a Job also when nobody asks for its build any more", async () => {
-    await using stage = await startStage({ start: geard, tasks: { unit: {} }, script: () => ({ scheduled: new Promise(() => {}) }) });
-    const fault = stage.kube.misbehave({ verb: "delete", resource: "jobs" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
-    const build = await stage.submit("unit");
-    const number = await numberOf(build);
-    await stage.until(() => stage.pods().length === 1, "the pod");
-    await stage.stop(number);
-    await stage.logged("retries to delete the Job");
-    await stage.stopOperator();
+    const { build, fault, ...rest } = await leaveUndeleted(geard);
+    await using stage = rest.stage;
     assert.equal((await answerOf(build)).result, null);
     fault.stop();
     await startNext(stage);

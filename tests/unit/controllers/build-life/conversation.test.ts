@@ -4,8 +4,8 @@ import { Conversation } from "../../../../src/controllers/build-life/conversatio
 import { infrastructure, type Verdict } from "../../../../src/core/verdict/verdict.ts";
 import type { Assignment, Delivery } from "../../../../src/core/zuul/assignment.ts";
 import { renderWorkData } from "../../../../src/core/zuul/work-data.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
 import { makeManualClock } from "../../../support/manual-clock.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 
 const WORKER = { manager: "m", name: "w", hostname: "h", fqdn: "h", program: "p", version: "1", ips: [] };
 const WORK_DATA = renderWorkData({ jobName: "unit", number: "unit-1", url: "http://b/1" }, WORKER);

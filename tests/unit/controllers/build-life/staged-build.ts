@@ -9,10 +9,10 @@ import { readJobRecord } from "../../../../src/core/job/record.ts";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
 import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
 import { renderWorkData } from "../../../../src/core/zuul/work-data.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
 import { makeManualClock } from "../../../support/manual-clock.ts";
 import { makeJob } from "../../../support/objects/build-objects.ts";
 import type { Shown } from "../../../support/objects/pod-histories.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 
 const LIMITS = { podMs: 600_000, scheduleMs: undefined, pullMs: 600_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };
 const REQUEST = { server: "s", unique: "u", number: "unit-0123456789abcdef", logPath: null, replica: "one", since: "2026-11-01T00:00:00Z" };

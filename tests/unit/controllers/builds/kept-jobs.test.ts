@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { KeptJobs } from "../../../../src/controllers/builds/kept-jobs.ts";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
-import { type Logger, silentLogger } from "../../../../src/runtime/logger.ts";
+import type { Logger } from "../../../../src/runtime/logger.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock } from "../../../support/skipping-clock.ts";
 
 const REQUEST = { server: "zuul:4730", unique: "ab", number: "unit-1", logPath: null, replica: "host", since: "2026-01-01T00:00:00Z" };

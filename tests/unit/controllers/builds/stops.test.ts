@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Stops } from "../../../../src/controllers/builds/stops.ts";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
 import { makeManualClock } from "../../../support/manual-clock.ts";
 import { makeJob } from "../../../support/objects/build-objects.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 
 const NUMBER = "unit-0123456789abcdef";
 

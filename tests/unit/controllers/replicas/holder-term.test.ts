@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { HolderTerm } from "../../../../src/controllers/replicas/holder-term.ts";
-import { type Logger, silentLogger } from "../../../../src/runtime/logger.ts";
+import type { Logger } from "../../../../src/runtime/logger.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 
 /** `gain` and `lose` are told; `lapse` is not told yet. `list N` answers the Nth listing, `fail N` breaks it off. */
 type Step = "gain" | "lose" | "lapse" | "note" | "stop" | `list ${number}` | `fail ${number}`;

@@ -320,7 +320,6 @@ export class ReplicaWorld {
       watch: (_resource, _namespace, options) => this.#watch(owner, link, clock, options) as AsyncIterable<WatchEvent<never>>,
       jsonPatch: unused,
       podLog: unused,
-      serverVersion: unused,
       close: unused,
     };
   }

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { describe, test } from "node:test";
 import { KeptNames } from "../../../../src/controllers/test-tasks/kept-names.ts";
 import type { ServedNames } from "../../../../src/core/test-task/served-names.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock } from "../../../support/skipping-clock.ts";
 
 const AT = new Date().toISOString().replace(/\.\d+Z$/, "Z");

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { TemplateReviews } from "../../../../src/controllers/test-tasks/template-reviews.ts";
 import type { TemplateReview } from "../../../../src/core/job/template-review.ts";
 import { parseTestTask, type TestTask, testTaskKey } from "../../../../src/core/test-task/test-task.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock } from "../../../support/skipping-clock.ts";
 
 const ACCEPTED: TemplateReview = { kind: "accepted", warnings: [] };

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { STATUS_INTERVAL_MS, TestTaskStatuses } from "../../../../src/controllers/test-tasks/test-task-statuses.ts";
 import type { KubeObject } from "../../../../src/core/kubernetes/objects.ts";
 import type { TestTaskStatus } from "../../../../src/core/test-task/schema/status.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock } from "../../../support/skipping-clock.ts";
 
 /** One task whose status is written as the test wants it. */

@@ -4,7 +4,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { TestTasks } from "../../../../src/controllers/test-tasks/test-tasks.ts";
 import type { KubeObject } from "../../../../src/core/kubernetes/objects.ts";
 import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock } from "../../../support/skipping-clock.ts";
 
 const TASK = {

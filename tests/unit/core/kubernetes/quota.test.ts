@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { isQuotaFull } from "../../../../src/core/kubernetes/quota.ts";
+import { isQuotaExceeded, isQuotaFull } from "../../../../src/core/kubernetes/quota.ts";
 
 describe("a quota", () => {
   const says = (requested: string, used: string, limited: string) =>
@@ -21,6 +21,12 @@ describe("a quota", () => {
       false,
     );
     assert.equal(isQuotaFull(says("count/jobs.batch=1", "count/jobs.batch=0", "count/jobs.batch=0")), false);
+  });
+
+  test("that refuses is exceeded, full or too small", () => {
+    assert.equal(isQuotaExceeded(says("pods=1", "pods=5", "pods=5")), true);
+    assert.equal(isQuotaExceeded(says("count/jobs.batch=1", "count/jobs.batch=0", "count/jobs.batch=0")), true);
+    assert.equal(isQuotaExceeded('pods "a" is forbidden: failed quota: builds: must specify limits.memory for: test'), false);
   });
 
   test("that wants limits to be given is no full quota, nor is anything else", () => {

@@ -479,6 +479,7 @@ const ROWS: Row[] = [
   },
   { seen: "a checkout without network", rule: "checkout-failed", result: null, pod: initFailed("checkout", 69, { message: "no route" }) },
   { seen: "a checkout that crashed", rule: "checkout-failed", result: null, pod: initFailed("checkout", 1) },
+  { seen: "a checkout that somebody else ended", rule: "checkout-failed", result: null, pod: initFailed("checkout", 143) },
   { seen: "a checkout without memory", rule: "checkout-failed", result: null, pod: initFailed("checkout", 137, { reason: "OOMKilled" }) },
 
   {

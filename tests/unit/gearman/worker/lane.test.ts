@@ -6,8 +6,8 @@ import { GearmanError } from "../../../../src/gearman/wire/gearman-error.ts";
 import { PACKET } from "../../../../src/gearman/wire/packet.ts";
 import { Lane } from "../../../../src/gearman/worker/lane.ts";
 import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
 import { makeManualClock } from "../../../support/manual-clock.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 import { type FakeConnection, makeFakeConnection } from "../support/fake-connection.ts";
 
 const isViolation = (error: unknown) => error instanceof GearmanError && error.code === "TH_GEARMAN_PROTOCOL";

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { GearmanError } from "../../../../src/gearman/wire/gearman-error.ts";
 import { PACKET } from "../../../../src/gearman/wire/packet.ts";
 import { StopListener } from "../../../../src/gearman/worker/stop-listener.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeFakeConnection } from "../support/fake-connection.ts";
 
 function makeBench(onStop: (payload: Buffer, server: string) => void = () => undefined) {

@@ -6,7 +6,7 @@ import { KubeError } from "../../../../src/kube/client/kube-error.ts";
 import { PODS } from "../../../../src/kube/client/resource.ts";
 import { makeListWatch } from "../../../../src/kube/watch/list-watch.ts";
 import { type Clock, systemClock } from "../../../../src/runtime/clock.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 
 /** What one watch does: how long it lasts, and how it ends. */
 interface WatchTurn {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { KubeError } from "../../../../src/kube/client/kube-error.ts";
 import { ServedNamespaces } from "../../../../src/kube/watch/served-namespaces.ts";
-import { silentLogger } from "../../../../src/runtime/logger.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 
 const FORBIDDEN = new KubeError("TH_KUBE_FORBIDDEN", 'list jobs two: User "x" cannot list resource "jobs"', { status: 403 });
 const MISSING = new KubeError("TH_KUBE_NOT_FOUND", "list testtasks one: no such resource", { status: 404 });

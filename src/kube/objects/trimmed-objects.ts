@@ -1,0 +1,66 @@
+import { JOB_NAME_LABEL } from "../../core/kubernetes/labels.ts";
+import type { Condition, Container, ContainerStatus, Job, KubeObject, Pod } from "../../core/kubernetes/objects.ts";
+
+const METADATA = ["name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp"] as const;
+const JOB_METADATA = [...METADATA, "labels", "annotations"] as const;
+const CONDITION = ["type", "status", "reason", "message", "lastTransitionTime"] as const;
+const CONTAINER_STATUS = ["name", "state", "lastState", "started", "restartCount"] as const;
+
+/**
+ * A Job carries its whole pod template, parameters and script included: far more than anyone looks at here. Jobs and pods of builds that are
+ * over stay by the thousand, so that every field counts.
+ */
+export function trimJob(object: KubeObject): Job {
+  const { metadata, spec, status } = object as Job;
+  return {
+    metadata: pick(metadata, JOB_METADATA),
+    spec: { template: { spec: { containers: [] } }, ...(spec ? pick(spec, ["suspend", "ttlSecondsAfterFinished"]) : {}) },
+    ...(status ? { status: { ...pick(status, ["startTime", "active", "failed", "succeeded"]), ...trimConditions(status) } } : {}),
+  };
+}
+
+/** What is looked at of a build's pod; of its labels the Job's name alone. */
+export function trimPod(object: KubeObject): Pod {
+  const { metadata, spec, status } = object as Pod;
+  const jobName = metadata.labels?.[JOB_NAME_LABEL];
+  return {
+    metadata: { ...pick(metadata, METADATA), ...(jobName === undefined ? {} : { labels: { [JOB_NAME_LABEL]: jobName } }) },
+    ...(spec
+      ? {
+          spec: {
+            ...pick(spec, ["nodeName", "activeDeadlineSeconds"]),
+            containers: spec.containers.map(trimContainer),
+            ...(spec.initContainers ? { initContainers: spec.initContainers.map(trimContainer) } : {}),
+          },
+        }
+      : {}),
+    ...(status
+      ? {
+          status: {
+            ...pick(status, ["phase", "reason", "message", "startTime"]),
+            ...trimConditions(status),
+            ...(status.initContainerStatuses ? { initContainerStatuses: status.initContainerStatuses.map(trimContainerStatus) } : {}),
+            ...(status.containerStatuses ? { containerStatuses: status.containerStatuses.map(trimContainerStatus) } : {}),
+          },
+        }
+      : {}),
+  };
+}
+
+function trimContainer(container: Container): Container {
+  return pick(container, ["name", "restartPolicy", "resources"]);
+}
+
+function trimContainerStatus(status: ContainerStatus): ContainerStatus {
+  return pick(status, CONTAINER_STATUS);
+}
+
+function trimConditions({ conditions }: { conditions?: Condition[] }): { conditions?: Condition[] } {
+  return conditions ? { conditions: conditions.map((condition) => pick(condition, CONDITION)) } : {};
+}
+
+function pick<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> {
+  const picked: Partial<T> = {};
+  for (const key of keys) if (from[key] !== undefined) picked[key] = from[key];
+  return picked as Pick<T, K>;
+}
