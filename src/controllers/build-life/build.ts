@@ -66,7 +66,7 @@ export class Build {
     this.#phases = new PhaseTimer({ observer: counts.observer, clock, isAdopted: isFound });
     this.#conversation = new Conversation({
       ...{ workData, nodeLabels, clock, logger, resultStyle: policy.resultStyle, server: record.request.server },
-      isServerUp: servers.isUp,
+      isServerUp: (server) => servers.isUp(server),
       mayBeAskedLater: (server) => !tasks.hasRoom(taskKey) && (record.relaunchKey !== undefined || servers.handsOutAgain(server)),
       onChange: () => this.wake(),
     });

@@ -6,6 +6,7 @@ import { endCondition, isJobOver } from "../../core/observation/build-state.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import { Loop } from "../../runtime/loop.ts";
 import type { Service } from "../../runtime/service.ts";
 import { Wakeup } from "../../runtime/wakeup.ts";
 
@@ -38,53 +39,46 @@ export interface KeptJobsOptions {
  */
 export class KeptJobs implements Service {
   readonly #options: KeptJobsOptions;
-  readonly #wakeup: Wakeup;
-  readonly #stopping = new AbortController();
+  readonly #loop: Loop;
+  /** Between two looks, whatever happens. */
+  readonly #rest: Wakeup;
   /** By the cache's object, which is another when the Job has changed; undefined for one that is not done. */
   readonly #ends = new WeakMap<Job, { endMs: number | undefined }>();
   /** uids of Jobs that were deleted and may still be in the cache. */
   #deleted = new Set<string>();
-  #loop: Promise<void> | undefined;
 
   constructor(options: KeptJobsOptions) {
     this.#options = options;
-    this.#wakeup = new Wakeup(options.clock);
+    this.#loop = new Loop(options.clock, (signal) => this.#round(signal));
+    this.#rest = new Wakeup(options.clock);
   }
 
   async start(): Promise<void> {
-    if (!this.#stopping.signal.aborted) this.#loop ??= this.#run();
+    await this.#loop.start();
   }
 
   /** Waits for deletions that are under way. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#loop;
+    await this.#loop.stop();
   }
 
   /** A build has ended, or this replica has become the holder. */
   wake(): void {
-    this.#wakeup.wake();
+    this.#loop.wake();
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stopping;
-    const rest = new Wakeup(this.#options.clock);
-    while (!signal.aborted) {
-      if (!this.#options.isHolder()) {
-        await this.#wakeup.wait(LOOK_MS, signal);
-        continue;
-      }
-      try {
-        await this.#look();
-      } catch (error) {
-        this.#options.logger.warn({ err: coerceError(error) }, "could not delete all finished Jobs that are too many");
-      }
-      await rest.wait(LEAST_MS, signal);
-      await this.#wakeup.wait(LOOK_MS - LEAST_MS, signal);
+  async #round(signal: AbortSignal): Promise<number> {
+    if (!this.#options.isHolder()) return LOOK_MS;
+    try {
+      await this.#look(signal);
+    } catch (error) {
+      this.#options.logger.warn({ err: coerceError(error) }, "could not delete all finished Jobs that are too many");
     }
+    await this.#rest.wait(LEAST_MS, signal);
+    return LOOK_MS - LEAST_MS;
   }
 
-  async #look(): Promise<void> {
+  async #look(signal: AbortSignal): Promise<void> {
     const { maxKept, logger } = this.#options;
     const done = await this.#findDone();
     const tooMany = done.length - maxKept;
@@ -96,7 +90,10 @@ export class KeptJobs implements Service {
       .filter(({ endMs }) => endMs <= youngMs);
     if (old.length === 0) return;
     logger.info({ jobs: done.length, maxKept, deleted: old.length }, "deletes the oldest finished Jobs");
-    await this.#deleteAll(old.map(({ job }) => job));
+    await this.#deleteAll(
+      old.map(({ job }) => job),
+      signal,
+    );
   }
 
   /** Finished Jobs that are not being deleted, and when they ended; none while even all Jobs are not too many. */
@@ -127,13 +124,13 @@ export class KeptJobs implements Service {
   }
 
   /** In this order, some at once; after the first that fails no more are begun. */
-  async #deleteAll(jobs: readonly Job[]): Promise<void> {
+  async #deleteAll(jobs: readonly Job[], signal: AbortSignal): Promise<void> {
     const { cluster, isHolder } = this.#options;
     const left = jobs.values();
     let hasFailed = false;
     const work = async () => {
       for (const { metadata } of left) {
-        if (hasFailed || this.#stopping.signal.aborted || !isHolder()) return;
+        if (hasFailed || signal.aborted || !isHolder()) return;
         try {
           await cluster.deleteJob(metadata.namespace ?? "", metadata.name, metadata.uid);
           if (metadata.uid !== undefined) this.#deleted.add(metadata.uid);
@@ -145,7 +142,7 @@ export class KeptJobs implements Service {
     };
     const ends = await Promise.allSettled(Array.from({ length: MAX_DELETIONS }, work));
     const failed = ends.find((end) => end.status === "rejected");
-    if (failed && !this.#stopping.signal.aborted) throw failed.reason;
+    if (failed && !signal.aborted) throw failed.reason;
   }
 }
 
