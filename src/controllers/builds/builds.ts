@@ -183,9 +183,9 @@ export class Builds implements Service {
 
   #begin(plan: BuildPlan): Build {
     const { taskKey, record, origin } = plan;
+    const build = new Build(plan, this.#context);
     this.#options.tallies.noteBegin(taskKey);
     this.#context.counts.rush.noteStep();
-    const build = new Build(plan, this.#context);
     const { server, unique } = record.request;
     this.#index.add(build, { server, functionName: record.functionName, unique }, record.relaunchKey);
     if (origin.kind === "request" && this.#stops.takeEarly(build.number)) build.requestStop();
