@@ -24,7 +24,17 @@ import { stageModules, stageProgram } from "./stage-package.ts";
 const ROOT = join(import.meta.dirname, "..");
 const DEFAULT_TAG = "turbo-hipster:dev";
 /** All that an image depends on; folders with everything below them. */
-const INPUTS = ["package.json", "package-lock.json", "tsconfig.json", "tsconfig.build.json", "src", "bin", "crds", "deploy/Dockerfile"];
+const INPUTS = [
+  "package.json",
+  "package-lock.json",
+  "tsconfig.json",
+  "tsconfig.build.json",
+  "src",
+  "bin",
+  "crds",
+  "LICENSE",
+  "deploy/Dockerfile",
+];
 const MODULES_RECIPE = "tools/stage-package.ts";
 const RECIPES = [MODULES_RECIPE, "tools/build.ts", "tools/image-base.ts", "tools/image.ts"];
 /** Archives that stay in the cache: of the newest checkouts, for going back and forth between them. */

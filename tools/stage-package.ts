@@ -4,15 +4,19 @@ import { buildSources } from "./build.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
-/** What the published package holds beside the compiled sources, as far as it is there: the `files` of package.json. */
+/** What the published package holds, compiled sources and more: the `files` of package.json. */
 const PUBLISHED: readonly string[] = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).files;
 
-/** Puts the package into the missing `directory` as it is published, compiled anew. */
+/** What is published for people to read and copy. An image holds none of it: nobody reads there, and a changed page needs no new one. */
+const FOR_READERS: ReadonlySet<string> = new Set(["charts", "deploy/examples", "docs", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"]);
+
+/** Puts the package into the missing `directory`, compiled anew: all of what is published that the program needs to run. */
 export async function stageProgram(directory: string): Promise<void> {
   mkdirSync(directory, { recursive: true });
   await buildSources(join(directory, "dist"));
   for (const entry of ["package.json", ...PUBLISHED]) {
-    if (entry !== "dist" && existsSync(join(ROOT, entry))) cpSync(join(ROOT, entry), join(directory, entry), { recursive: true });
+    if (entry === "dist" || FOR_READERS.has(entry)) continue;
+    if (existsSync(join(ROOT, entry))) cpSync(join(ROOT, entry), join(directory, entry), { recursive: true });
   }
 }
 
