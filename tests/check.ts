@@ -1,4 +1,4 @@
-// `npm run check`: types, lint and unit tests, side by side; seconds, for every commit.
+// `npm run check`: types, lint and unit tests, side by side, for every commit.
 import { spawn } from "node:child_process";
 import { globSync } from "node:fs";
 import { join } from "node:path";
