@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -24,6 +24,11 @@ describe("the published package", () => {
   test("runs without its sources", async () => {
     assert.equal(await run(bin, "--version"), `${VERSION}\n`);
     assert.match(await run(bin, "--help"), /operator/);
+  });
+
+  test("is staged for an image without what is there to be read only", () => {
+    const entries = readdirSync(join(directory, "package"));
+    assert.deepEqual(entries.sort(), ["LICENSE", "bin", "crds", "dist", "node_modules", "package.json"]);
   });
 
   test("says which Node it needs on an older one, and exits 1", async () => {
