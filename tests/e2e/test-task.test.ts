@@ -11,7 +11,8 @@ const context = useTestCluster("test-task");
 /** Answers on a port two seconds after its start, and says when it is told to end. */
 const SLOW_SERVICE = `
 process.on("SIGTERM", () => { console.log("service got TERM"); process.exit(0); });
-setTimeout(() => require("node:net").createServer((socket) => socket.end("answer")).listen(8000), 2000);`;
+const answer = (socket) => socket.on("error", () => {}).end("answer"); // a probe may reset its connection
+setTimeout(() => require("node:net").createServer(answer).listen(8000), 2000);`;
 /** Fails at once when nothing listens there. */
 const ASK_SERVICE = `node -e 'require("node:net").connect(8000).on("data", (data) => process.exit(data == "answer" ? 0 : 1))'`;
 
