@@ -15,7 +15,7 @@ import {
 import type { Job } from "../kubernetes/objects.ts";
 import type { TestTask } from "../test-task/test-task.ts";
 import type { Verdict } from "../verdict/verdict.ts";
-import { failureText } from "../zuul/result-text.ts";
+import { failureText } from "../zuul/clean-result-text.ts";
 
 /** Whose request a Job answers; on the Job as the `request` annotation. */
 export interface RequestRecord {

@@ -1,7 +1,7 @@
 import { CHECKOUT_EXIT_CODES } from "../checkout/plan.ts";
 import { ownDiskLimit } from "../kubernetes/disk-limit.ts";
 import { startFailure } from "../kubernetes/start-failure.ts";
-import { cleanResultText, failureText } from "../zuul/result-text.ts";
+import { cleanResultText, failureText } from "../zuul/clean-result-text.ts";
 import {
   endOf,
   exitEvidence,

@@ -2,7 +2,7 @@ import type { TerminatedState } from "../kubernetes/objects.ts";
 import type { BuildState } from "../observation/build-state.ts";
 import { CHECKOUT_CONTAINER, type PodFacts } from "../observation/pod-facts.ts";
 import type { WaitingTrouble } from "../observation/waiting-trouble.ts";
-import { cleanResultText } from "../zuul/result-text.ts";
+import { cleanResultText } from "../zuul/clean-result-text.ts";
 
 export type Evidence = Record<string, string | number>;
 

@@ -1,4 +1,4 @@
-import { failureText } from "../zuul/result-text.ts";
+import { failureText } from "../zuul/clean-result-text.ts";
 import { findRule, type RuleId, ruleOf, VERDICT_RULES, type VerdictClass, type VerdictRule } from "./rules.ts";
 import { type Evidence, type Finding, mayTellMore, podEvidence, type Sighting, type Withdrawal, withEvidence } from "./sighting.ts";
 

@@ -8,8 +8,8 @@ import {
   planCheckout,
   projectDirectory,
 } from "../../../../src/core/checkout/plan.ts";
+import { cleanResultText } from "../../../../src/core/zuul/clean-result-text.ts";
 import { parseParameters } from "../../../../src/core/zuul/parameters.ts";
-import { cleanResultText } from "../../../../src/core/zuul/result-text.ts";
 
 const REF = `refs/zuul/master/Z${"0123456789abcdef".repeat(2)}`;
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";

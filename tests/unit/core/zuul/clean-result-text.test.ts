@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { cleanResultText, failureText } from "../../../../src/core/zuul/result-text.ts";
+import { cleanResultText, failureText } from "../../../../src/core/zuul/clean-result-text.ts";
 
 describe("cleanResultText", () => {
   const rows: [string, string][] = [
