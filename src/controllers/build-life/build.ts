@@ -31,6 +31,9 @@ export interface BuildReport {
   verdict: Verdict | undefined;
 }
 
+/** "left": another replica carries it out, or is to. "over": another one has, or its Job is gone; nothing is left to do for it anywhere. */
+type Left = "left" | "over";
+
 /**
  * One build, from the request to the delivered answer, in three parts: the conversation with Zuul, the life of its Job, and the record that
  * the Job keeps of it. This goes through the phases in order: create, follow, judge, deliver, record; as long as the build is this replica's. It
@@ -72,10 +75,10 @@ export class Build {
     });
     this.#life = new JobFollower({ ...{ cluster, job, isFound, limits, wakeup, clock, logger }, onState: () => counts.rush.noteStep() });
     this.#record = new BuildRecord({ cluster, replica: replicas.name, job, record });
-    const place = () => ({ namespace: this.namespace, jobName: this.jobName });
+    const ofJob = () => ({ namespace: this.namespace, name: this.jobName });
     this.#ownership = new Ownership({
       ...{ cluster, replicas, conversation: this.#conversation, record: this.#record },
-      ...{ place, wakeup, logger },
+      ...{ job: ofJob, wakeup, logger },
     });
     const parts = { life: this.#life, record: this.#record, rush: counts.rush, keepJobSeconds: policy.keepJobSeconds };
     this.#end = new BuildEnd({ ...{ cluster, namespace: this.namespace, wakeup, clock }, ...parts });
@@ -174,18 +177,20 @@ export class Build {
 
   /**
    * Carries the build to its end; resolves when nothing is left to do for it here, or soon after `stopping` aborts. Never rejects.
-   * "left": another replica carries it out, or is to.
+   * Carried out here it has "ended".
    */
-  async run(stopping: AbortSignal): Promise<"ended" | "left"> {
+  async run(stopping: AbortSignal): Promise<"ended" | Left> {
     try {
       const unmade = await this.#create(stopping);
       this.#created.resolve();
       const verdict = unmade ?? (await this.#follow(stopping));
-      if (verdict === "left" || stopping.aborted) return "left";
+      if (verdict === "left" || verdict === "over") return verdict;
+      if (stopping.aborted) return "left";
       this.#conclude(verdict);
       do {
         const outcome = await this.#deliver(verdict, stopping);
-        if (outcome === "left" || stopping.aborted) return "left";
+        if (outcome === "left" || outcome === "over") return outcome;
+        if (stopping.aborted) return "left";
         this.#context.counts.observer.noteAnswer(outcome === "delivered");
         if (!(await this.#writeEnd(verdict, outcome === "delivered", stopping))) return "left";
         // A server that took the build away just before the answer may have handed it out again meanwhile.
@@ -230,11 +235,12 @@ export class Build {
   }
 
   /** Follows the Job until there is a verdict; "left" when `stopping` or another replica came first. */
-  async #follow(stopping: AbortSignal): Promise<Verdict | "left"> {
+  async #follow(stopping: AbortSignal): Promise<Verdict | Left> {
     for (let failures = 0; !stopping.aborted; ) {
       try {
         if (!this.#look()) {
-          if (await this.#standBy(stopping)) return "left";
+          const left = await this.#standBy(stopping);
+          if (left) return left;
           continue;
         }
         await this.#life.observe();
@@ -249,7 +255,7 @@ export class Build {
         if (!(await this.#record.write())) this.#ownership.yield();
         if (await this.#life.isGone()) return infrastructure("job-gone", "the Job was deleted");
         failures = 0;
-        await this.#wakeup.wait(earliest(nextLookMs, unclaimedInMs), stopping);
+        await this.#wakeup.wait(earliest(nextLookMs, action.kind === "wait" ? unclaimedInMs : undefined), stopping);
       } catch (error) {
         this.#logger.warn({ err: coerceError(error) }, "retries what the API server did not do");
         await this.#wakeup.wait(backoffMs(failures++, 250, 15_000), stopping);
@@ -281,7 +287,7 @@ export class Build {
   }
 
   /** Sends the answer to whoever asks for it, again after a lost link; "unclaimed" when nobody did in time. */
-  async #deliver(verdict: Verdict, stopping: AbortSignal): Promise<"delivered" | "unclaimed" | "left"> {
+  async #deliver(verdict: Verdict, stopping: AbortSignal): Promise<"delivered" | "unclaimed" | Left> {
     while (!stopping.aborted) {
       if (await this.#conversation.answer(verdict, this.#life.pod?.node)) {
         this.#phases.delivered();
@@ -289,7 +295,8 @@ export class Build {
       }
       // A build without a Job leaves nothing to another replica.
       if (this.#life.made && !this.#look()) {
-        if (await this.#standBy(stopping)) return "left";
+        const left = await this.#standBy(stopping);
+        if (left) return left;
         continue;
       }
       const { leftMs } = this.#conversation;
@@ -319,15 +326,20 @@ export class Build {
     return isOurs;
   }
 
-  /** For a build that is not this replica's to carry out. Returns true when nothing is left to do here. */
-  async #standBy(stopping: AbortSignal): Promise<boolean> {
+  /** For a build that is not this replica's to carry out. Returns undefined as long as it is to be looked at again. */
+  async #standBy(stopping: AbortSignal): Promise<Left | undefined> {
     this.#notePlaced(this.#life.glance());
     const outcome = await this.#ownership.standBy(stopping);
-    if (outcome === "over") {
-      this.#verdict ??= this.#record.verdict;
-      this.#place();
+    switch (outcome) {
+      case "watched":
+        return undefined;
+      case "forgotten":
+        return "left";
+      case "over":
+        this.#verdict ??= this.#record.verdict;
+        this.#place();
+        return "over";
     }
-    return outcome !== "watched";
   }
 
   /** Ends a build that nobody claims; returns when to look again. */

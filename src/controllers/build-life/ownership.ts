@@ -1,3 +1,4 @@
+import type { Job } from "../../core/kubernetes/objects.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Wakeup } from "../../runtime/wakeup.ts";
@@ -14,8 +15,8 @@ export interface OwnershipOptions {
   replicas: ReplicaRoles;
   conversation: Conversation;
   record: BuildRecord;
-  /** The build's Job. */
-  place(): { namespace: string; jobName: string };
+  /** The build's. */
+  job(): { namespace: string; name: string };
   wakeup: Wakeup;
   logger(): Logger;
 }
@@ -41,9 +42,8 @@ export class Ownership {
 
   /** Reads what the Job says of the build, then tells whether it is this replica's. */
   look(): boolean {
-    const { cluster, conversation, record, place } = this.#options;
-    const { namespace, jobName } = place();
-    const job = cluster.cachedJob(namespace, jobName);
+    const { conversation, record } = this.#options;
+    const job = this.#cachedJob();
     if (job && !record.observe(job)) this.yield();
     const { isOurs } = this;
     // Whoever had it may just have gone: those who ask for it have the whole time from now on.
@@ -64,7 +64,7 @@ export class Ownership {
    * somebody here answers for it. "over": nothing is left to do for it anywhere.
    */
   async standBy(stopping: AbortSignal): Promise<"watched" | "forgotten" | "over"> {
-    const { cluster, replicas, conversation, record, place, wakeup, logger } = this.#options;
+    const { replicas, conversation, record, wakeup, logger } = this.#options;
     try {
       if (!replicas.isHolder) record.release();
       await record.write();
@@ -74,9 +74,13 @@ export class Ownership {
       await wakeup.wait(RETRY_MS, stopping);
       return "watched";
     }
-    const { namespace, jobName } = place();
-    if (!cluster.cachedJob(namespace, jobName) || record.isDelivered) return "over";
+    if (!this.#cachedJob() || record.isDelivered) return "over";
     await wakeup.wait(LOOK_MS, stopping);
     return "watched";
+  }
+
+  #cachedJob(): Job | undefined {
+    const { namespace, name } = this.#options.job();
+    return this.#options.cluster.cachedJob(namespace, name);
   }
 }

@@ -98,8 +98,8 @@ export class Admission {
   planFound(job: Job, record: JobRecord): BuildPlan {
     const taskKey = `${record.namespace}/${record.task}`;
     const { number } = record.request;
-    const origin = { kind: "found", slot: this.#options.tasks.occupy(taskKey) } as const;
-    return { taskKey, job, record, origin, ...this.#common(readBuildFunction(record.functionName), number, record.timeouts) };
+    const common = this.#common(readBuildFunction(record.functionName), number, record.timeouts);
+    return { taskKey, job, record, ...common, origin: { kind: "found", slot: this.#options.tasks.occupy(taskKey) } };
   }
 
   #plan(asked: Asked, task: TestTask, parameters: Parameters, key: string | undefined): BuildPlan {

@@ -164,10 +164,16 @@ export class Builds implements Service {
     const { cluster, replicas } = this.#options;
     const job = cluster.cachedJob(namespace, jobName);
     if (!job || !this.#isStarted || this.#stopping.signal.aborted) return;
-    // Of ten thousand old Jobs almost all are: reading the whole record of each would take twice as long.
     if (isRecorded(job)) return;
     const record = readJobRecord(job);
-    if (!record || this.#index.ofNumber(record.request.number) || this.#endedLately.has(job.metadata.uid)) return;
+    if (!record) return;
+    // Its Job has another name than it was to have, and that it was made is not known yet.
+    const known = this.#index.ofNumber(record.request.number);
+    if (known) {
+      known.wake();
+      return;
+    }
+    if (this.#endedLately.has(job.metadata.uid)) return;
     if (replicas.isHolder) this.#adopt(job, record);
     const { number } = record.request;
     if (!this.#stops.takeEarly(number)) return;
@@ -201,8 +207,8 @@ export class Builds implements Service {
     this.#index.delete(build);
     const { verdict, jobUid } = build;
     if (jobUid !== undefined && outcome === "ended") this.#endedLately.note(jobUid, verdict !== undefined && isAnswer(verdict));
-    this.#options.tallies.noteEnd(taskKey, this.#lastBuild(build));
     if (verdict?.class === "configuration") this.#options.tasks.noteRefusal(taskKey, `cannot make a build: ${verdict.message}`);
+    this.#options.tallies.noteEnd(taskKey, this.#lastBuild(build));
     // It may have come back to this replica while it was left.
     if (outcome === "left") this.#adoptUnknown(build.namespace, build.jobName);
   }

@@ -146,11 +146,11 @@ export class KeptJobs implements Service {
   }
 }
 
-/** Ours, over, and its build is recorded. */
+/** Ours, over, and its build is recorded, with a verdict that can be read: any other is left for people to look at. */
 function isDone(job: Job): boolean {
   const { labels = {}, deletionTimestamp } = job.metadata;
-  const isOurs = labels[MANAGED_BY_LABEL] === MANAGED_BY && deletionTimestamp === undefined && readJobRecord(job) !== undefined;
-  return isOurs && isJobOver(job) && isRecorded(job);
+  const isOver = labels[MANAGED_BY_LABEL] === MANAGED_BY && deletionTimestamp === undefined && isJobOver(job);
+  return isOver && isRecorded(job) && readJobRecord(job)?.verdict !== undefined;
 }
 
 function endOf(job: Job): number | undefined {

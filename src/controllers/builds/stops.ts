@@ -35,26 +35,27 @@ export class Stops {
     this.#options = options;
   }
 
-  /** Takes a request; whatever it holds, it needs no further answer. Resolves when whom it concerns has been told. Never rejects. */
-  async request(payload: Uint8Array, stopping: AbortSignal): Promise<void> {
+  /**
+   * Takes a request; whatever it holds, it needs no further answer. Resolves when whom it concerns has been told, and never rejects; what is
+   * a defect of ours is thrown at once.
+   */
+  request(payload: Uint8Array, stopping: AbortSignal): Promise<void> {
     const { cluster, find, logger } = this.#options;
     const number = parseStopRequest(payload);
     if (number === undefined) {
       logger.warn({}, "ignores a stop request that names no build");
-      return;
+      return Promise.resolve();
     }
     const build = find(number);
     if (build) {
       build.requestStop();
-      return;
+      return Promise.resolve();
     }
     const found = findJob(cluster.cachedJobs(), number);
-    if (found) {
-      await this.passOn(found.job, number, stopping);
-      return;
-    }
+    if (found) return this.passOn(found.job, number, stopping);
     logger.info({ build: number }, "remembers a stop for a build that is not known yet");
     this.#remember(number);
+    return Promise.resolve();
   }
 
   /** Whether this build was to be stopped before it was known; asks once. */
