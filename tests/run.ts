@@ -5,9 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
 import { downCluster, loadImage, upCluster } from "../deploy/local/local-cluster.ts";
-import { ensureDebianPackages } from "../deploy/local/machine/debian-packages.ts";
 import { coerceError } from "../src/runtime/errors.ts";
 import { ensureImage } from "../tools/image.ts";
+import { ensureDebianPackages } from "../tools/machine/debian-packages.ts";
 import { ensurePythonVenv } from "./support/zuul/python-venv.ts";
 
 const ROOT = join(import.meta.dirname, "..");

@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
-import { runCommand } from "../deploy/local/machine/run-command.ts";
+import { runCommand } from "./machine/run-command.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 

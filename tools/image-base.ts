@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { cacheDirectory } from "../deploy/local/machine/cache-directory.ts";
-import { runCommand } from "../deploy/local/machine/run-command.ts";
+import { cacheDirectory } from "./machine/cache-directory.ts";
+import { runCommand } from "./machine/run-command.ts";
 
 /** The name the Dockerfile builds on. */
 const BASE_IMAGE = "docker.io/library/node:24-bookworm-slim";

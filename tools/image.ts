@@ -13,12 +13,12 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
-import { cacheDirectory } from "../deploy/local/machine/cache-directory.ts";
-import { ensureDebianPackages } from "../deploy/local/machine/debian-packages.ts";
-import { withFileLock } from "../deploy/local/machine/file-lock.ts";
 import { coerceError, InputError, TurboHipsterError } from "../src/runtime/errors.ts";
 import { ensureBaseImage } from "./image-base.ts";
 import { qualifyImageName } from "./image-name.ts";
+import { cacheDirectory } from "./machine/cache-directory.ts";
+import { ensureDebianPackages } from "./machine/debian-packages.ts";
+import { withFileLock } from "./machine/file-lock.ts";
 import { stageModules, stageProgram } from "./stage-package.ts";
 
 const ROOT = join(import.meta.dirname, "..");

@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { coerceError, InputError } from "../../src/runtime/errors.ts";
-import { CommandError, type RunOptions, runCommand } from "../local/machine/run-command.ts";
-import { waitUntil } from "../local/machine/wait-until.ts";
+import { CommandError, type RunOptions, runCommand } from "../../tools/machine/run-command.ts";
+import { waitUntil } from "../../tools/machine/wait-until.ts";
 import { buildParts } from "../local/parts.ts";
 import type { DemoTarget, Log } from "./demo-target.ts";
 

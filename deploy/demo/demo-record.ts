@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { cacheDirectory } from "../../tools/machine/cache-directory.ts";
 import { clusterPaths } from "../local/cluster-paths.ts";
-import { cacheDirectory } from "../local/machine/cache-directory.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
 
 /** Where a demo of that name keeps what it needs while it runs. */

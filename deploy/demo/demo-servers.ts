@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { TurboHipsterError } from "../../src/runtime/errors.ts";
-import { lastLines } from "../local/machine/run-command.ts";
+import { lastLines } from "../../tools/machine/run-command.ts";
 import { identifyProcess, type ProcessIdentity } from "./process-identity.ts";
 import type { ServersMessage, ServersPlan } from "./servers-process.ts";
 

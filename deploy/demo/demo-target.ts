@@ -1,6 +1,6 @@
 import { ensureImage } from "../../tools/image.ts";
+import { runCommand } from "../../tools/machine/run-command.ts";
 import { downCluster, loadImage, upCluster } from "../local/local-cluster.ts";
-import { runCommand } from "../local/machine/run-command.ts";
 
 export type Log = (line: string) => void;
 

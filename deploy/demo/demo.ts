@@ -1,9 +1,9 @@
 import { existsSync, rmSync } from "node:fs";
 import { constants } from "node:os";
 import { coerceError, InputError, TurboHipsterError } from "../../src/runtime/errors.ts";
+import { withFileLock } from "../../tools/machine/file-lock.ts";
+import { INSTEAD, requireClusterHost } from "../../tools/machine/prerequisites.ts";
 import { clusterPaths } from "../local/cluster-paths.ts";
-import { withFileLock } from "../local/machine/file-lock.ts";
-import { INSTEAD, requireClusterHost } from "../local/machine/prerequisites.ts";
 import { removeContextTarget } from "./context-target.ts";
 import { type DemoOptions, parseDemoOptions } from "./demo-options.ts";
 import { type DemoPaths, type DemoRecord, demoPaths, makeRecord, readRecord, removeRecord, writeRecord } from "./demo-record.ts";

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { WaitError, waitUntil } from "../local/machine/wait-until.ts";
+import { WaitError, waitUntil } from "../../tools/machine/wait-until.ts";
 
 /** A process that can't be mistaken for a later one with the same id. */
 export interface ProcessIdentity {

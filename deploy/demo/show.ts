@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join, relative } from "node:path";
 import { InputError } from "../../src/runtime/errors.ts";
-import { ensureDebianPackages } from "../local/machine/debian-packages.ts";
+import { ensureDebianPackages } from "../../tools/machine/debian-packages.ts";
 import { applyTestTaskDefinition } from "../local/test-task-definition.ts";
 import { checkFromPod, prepareContextTarget } from "./context-target.ts";
 import { planCrowd, planScenes, submitCommandLine, UNIT_JOB } from "./demo-builds.ts";

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { runCommand } from "./machine/run-command.ts";
+import { runCommand } from "../../tools/machine/run-command.ts";
 
 /** A certificate to make: `<file>.crt` and `<file>.key` in the cluster's pki directory. */
 export interface CertificateRequest {

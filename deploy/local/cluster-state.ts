@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { withFileLock } from "../../tools/machine/file-lock.ts";
 import { CLUSTERS_DIRECTORY, CLUSTERS_LOCK, type ClusterPaths, clusterPaths } from "./cluster-paths.ts";
-import { withFileLock } from "./machine/file-lock.ts";
 import { type ClusterAddresses, isForwarding, listRoutes, pickAddresses, setForwarding } from "./node/cluster-network.ts";
 
 /** What is written to `cluster.json` before anything of the cluster is started. */

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { Command } from "commander";
 import { coerceError, TurboHipsterError } from "../../src/runtime/errors.ts";
+import { requireClusterHost } from "../../tools/machine/prerequisites.ts";
 import { printStatus } from "./cluster-status.ts";
 import { DEFAULT_CLUSTER, downCluster, findCluster, type LocalCluster, loadImage, nameFlag, upCluster } from "./local-cluster.ts";
-import { requireClusterHost } from "./machine/prerequisites.ts";
 
 const log = (line: string) => console.error(line);
 const program = new Command("npm run cluster --")

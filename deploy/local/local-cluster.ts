@@ -1,11 +1,11 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { InputError, TurboHipsterError } from "../../src/runtime/errors.ts";
+import { removeCgroup } from "../../tools/machine/cgroups.ts";
+import { withFileLock } from "../../tools/machine/file-lock.ts";
+import { findPrerequisites, INSTEAD, requireClusterHost } from "../../tools/machine/prerequisites.ts";
 import { type ClusterPaths, clusterPaths } from "./cluster-paths.ts";
 import { readState, releaseState, reserveState } from "./cluster-state.ts";
-import { removeCgroup } from "./machine/cgroups.ts";
-import { withFileLock } from "./machine/file-lock.ts";
-import { findPrerequisites, INSTEAD, requireClusterHost } from "./machine/prerequisites.ts";
 import { type ClusterAddresses, disconnectNode } from "./node/cluster-network.ts";
 import { findNode, killNode } from "./node/cluster-node.ts";
 import type { ClusterPlan } from "./node/cluster-programs.ts";

@@ -2,9 +2,9 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../../src/runtime/errors.ts";
-import { cacheDirectory, markUsed, removeUnused } from "./machine/cache-directory.ts";
-import { withFileLock } from "./machine/file-lock.ts";
-import { CommandError, lastLines, runCommand } from "./machine/run-command.ts";
+import { cacheDirectory, markUsed, removeUnused } from "../../tools/machine/cache-directory.ts";
+import { withFileLock } from "../../tools/machine/file-lock.ts";
+import { CommandError, lastLines, runCommand } from "../../tools/machine/run-command.ts";
 
 /** What is being built, in the directory of what is whole. */
 const UNFINISHED = "unfinished-";

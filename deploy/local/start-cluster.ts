@@ -1,10 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TurboHipsterError } from "../../src/runtime/errors.ts";
+import { makeCgroup } from "../../tools/machine/cgroups.ts";
+import { WaitError, waitUntil } from "../../tools/machine/wait-until.ts";
 import { getFromApiServer } from "./api-server.ts";
 import { certificatePaths, makeCertificates } from "./certificates.ts";
-import { makeCgroup } from "./machine/cgroups.ts";
-import { WaitError, waitUntil } from "./machine/wait-until.ts";
 import { connectNode } from "./node/cluster-network.ts";
 import { type ClusterNode, findRunningPrograms, readLog, startNode, startProgram } from "./node/cluster-node.ts";
 import {

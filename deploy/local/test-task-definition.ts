@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { waitUntil } from "./machine/wait-until.ts";
+import { waitUntil } from "../../tools/machine/wait-until.ts";
 
 const FILE = join(import.meta.dirname, "../../crds/testtasks.turbo-hipster.io.yaml");
 const NAME = "testtasks.turbo-hipster.io";

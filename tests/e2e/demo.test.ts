@@ -10,10 +10,10 @@ import type { Readable, Writable } from "node:stream";
 import { after, afterEach, describe, test } from "node:test";
 import { demoPaths } from "../../deploy/demo/demo-record.ts";
 import { clusterPaths } from "../../deploy/local/cluster-paths.ts";
-import { findPrerequisites } from "../../deploy/local/machine/prerequisites.ts";
-import { runCommand } from "../../deploy/local/machine/run-command.ts";
-import { waitUntil } from "../../deploy/local/machine/wait-until.ts";
 import { listClusterProcesses } from "../../deploy/local/node/cluster-node.ts";
+import { findPrerequisites } from "../../tools/machine/prerequisites.ts";
+import { runCommand } from "../../tools/machine/run-command.ts";
+import { waitUntil } from "../../tools/machine/wait-until.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const NAME = `e2e-demo-${process.pid}`;

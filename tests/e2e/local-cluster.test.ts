@@ -7,13 +7,13 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { clusterPaths } from "../../deploy/local/cluster-paths.ts";
 import { downCluster, findCluster, type LocalCluster, loadImage, upCluster } from "../../deploy/local/local-cluster.ts";
-import { findCgroup } from "../../deploy/local/machine/cgroups.ts";
-import { findPrerequisites } from "../../deploy/local/machine/prerequisites.ts";
-import { runCommand } from "../../deploy/local/machine/run-command.ts";
-import { waitUntil } from "../../deploy/local/machine/wait-until.ts";
 import { listClusterProcesses } from "../../deploy/local/node/cluster-node.ts";
 import { PAUSE_IMAGE } from "../../deploy/local/node/cluster-programs.ts";
 import { ensureImage } from "../../tools/image.ts";
+import { findCgroup } from "../../tools/machine/cgroups.ts";
+import { findPrerequisites } from "../../tools/machine/prerequisites.ts";
+import { runCommand } from "../../tools/machine/run-command.ts";
+import { waitUntil } from "../../tools/machine/wait-until.ts";
 
 const CLUSTER = join(import.meta.dirname, "../../deploy/local/cluster.ts");
 const NAMES = ["a", "b", "killed", "half"].map((name) => `e2e-${process.pid}-${name}`) as [string, string, string, string];

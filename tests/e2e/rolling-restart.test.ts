@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, type TestContext, test } from "node:test";
-import { waitUntil } from "../../deploy/local/machine/wait-until.ts";
 import { DELIVERED_ANNOTATION, installationSelector, VERDICT_ANNOTATION } from "../../src/core/kubernetes/labels.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { waitUntil } from "../../tools/machine/wait-until.ts";
 import type { ChildExit } from "../support/child-process.ts";
 import { type OperatorProcess, startOperator } from "../support/cluster/operator-process.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { waitUntil } from "../../deploy/local/machine/wait-until.ts";
 import type { RuleId } from "../../src/core/verdict/rules.ts";
+import { waitUntil } from "../../tools/machine/wait-until.ts";
 import type { Child } from "../support/child-process.ts";
 import { type OperatorProcess, startOperator } from "../support/cluster/operator-process.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";

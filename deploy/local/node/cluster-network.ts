@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { InputError } from "../../../src/runtime/errors.ts";
+import { runCommand } from "../../../tools/machine/run-command.ts";
 import type { ClusterPaths } from "../cluster-paths.ts";
-import { runCommand } from "../machine/run-command.ts";
 
 /** The addresses of one cluster: a block of 4096, of which the host has a route to the node. */
 export interface ClusterAddresses {

@@ -2,9 +2,9 @@ import { spawn } from "node:child_process";
 import { closeSync, openSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { TurboHipsterError } from "../../../src/runtime/errors.ts";
+import { lastLines, runCommand } from "../../../tools/machine/run-command.ts";
+import { waitUntil } from "../../../tools/machine/wait-until.ts";
 import type { ClusterPaths } from "../cluster-paths.ts";
-import { lastLines, runCommand } from "../machine/run-command.ts";
-import { waitUntil } from "../machine/wait-until.ts";
 import type { ClusterAddresses } from "./cluster-network.ts";
 import type { ClusterPlan, ClusterProgram } from "./cluster-programs.ts";
 

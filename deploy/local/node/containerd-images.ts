@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { InputError } from "../../../src/runtime/errors.ts";
+import { runCommand } from "../../../tools/machine/run-command.ts";
+import { waitUntil } from "../../../tools/machine/wait-until.ts";
 import type { ClusterPaths } from "../cluster-paths.ts";
-import { runCommand } from "../machine/run-command.ts";
-import { waitUntil } from "../machine/wait-until.ts";
 
 /** containerd's CRI plugin labels what it knows; the kubelet sees an image only then. */
 const KNOWN = 'labels."io.cri-containerd.image"==managed';

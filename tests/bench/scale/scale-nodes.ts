@@ -2,11 +2,11 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { waitUntil } from "../../../deploy/local/machine/wait-until.ts";
 import { buildParts } from "../../../deploy/local/parts.ts";
 import type { Condition, KubeObject } from "../../../src/core/kubernetes/objects.ts";
 import type { KubeClient } from "../../../src/kube/client/kube-client.ts";
 import type { Resource } from "../../../src/kube/client/resource.ts";
+import { waitUntil } from "../../../tools/machine/wait-until.ts";
 import { startChild } from "../../support/child-process.ts";
 import type { BenchWorld } from "../bench-world.ts";
 

@@ -1,5 +1,5 @@
-import { waitUntil } from "../../../deploy/local/machine/wait-until.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
+import { waitUntil } from "../../../tools/machine/wait-until.ts";
 import { readProcessUsage } from "../process-usage.ts";
 import type { PublishedOperator } from "../published-operator.ts";
 

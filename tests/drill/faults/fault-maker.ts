@@ -1,7 +1,7 @@
 import type { LocalCluster } from "../../../deploy/local/local-cluster.ts";
-import { runCommand } from "../../../deploy/local/machine/run-command.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { coerceError } from "../../../src/runtime/errors.ts";
+import { runCommand } from "../../../tools/machine/run-command.ts";
 import type { GearmanServer, GearmanServerKind } from "../../support/gearman/gearman-server.ts";
 import type { ClusterTruth } from "../audit/cluster-truth.ts";
 import type { DrillReport } from "../audit/drill-report.ts";

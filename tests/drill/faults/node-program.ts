@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { getFromApiServer } from "../../../deploy/local/api-server.ts";
 import { clusterPaths } from "../../../deploy/local/cluster-paths.ts";
 import { readState } from "../../../deploy/local/cluster-state.ts";
-import { findPrerequisites } from "../../../deploy/local/machine/prerequisites.ts";
-import { waitUntil } from "../../../deploy/local/machine/wait-until.ts";
 import { findNode, listClusterProcesses, startProgram } from "../../../deploy/local/node/cluster-node.ts";
 import { renderPrograms } from "../../../deploy/local/node/cluster-programs.ts";
+import { findPrerequisites } from "../../../tools/machine/prerequisites.ts";
+import { waitUntil } from "../../../tools/machine/wait-until.ts";
 
 /** A program of a local cluster's node. */
 export interface NodeProgram {

@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, wr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { type CommandError, runCommand } from "../../../deploy/local/machine/run-command.ts";
+import { type CommandError, runCommand } from "../../../tools/machine/run-command.ts";
 import { stageProgram } from "../../../tools/stage-package.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");

@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { cacheDirectory } from "../../../deploy/local/machine/cache-directory.ts";
-import { ensureDebianPackages } from "../../../deploy/local/machine/debian-packages.ts";
-import { withFileLock } from "../../../deploy/local/machine/file-lock.ts";
-import { runCommand } from "../../../deploy/local/machine/run-command.ts";
+import { cacheDirectory } from "../../../tools/machine/cache-directory.ts";
+import { ensureDebianPackages } from "../../../tools/machine/debian-packages.ts";
+import { withFileLock } from "../../../tools/machine/file-lock.ts";
+import { runCommand } from "../../../tools/machine/run-command.ts";
 import { tellProgress } from "../progress.ts";
 import { ensurePythonVenv } from "../zuul/python-venv.ts";
 

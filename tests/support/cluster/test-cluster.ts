@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before } from "node:test";
 import { downCluster, type LocalCluster, loadImage, upCluster } from "../../../deploy/local/local-cluster.ts";
-import { runCommand } from "../../../deploy/local/machine/run-command.ts";
 import { applyTestTaskDefinition } from "../../../deploy/local/test-task-definition.ts";
+import { runCommand } from "../../../tools/machine/run-command.ts";
 
 /** Set by `npm test`, which keeps one cluster up for all suites and has loaded the image. */
 const SHARED = { cluster: process.env.TH_TEST_CLUSTER, image: process.env.TH_TEST_IMAGE };

@@ -1,4 +1,4 @@
-import { ensureDebianPackages } from "../../../deploy/local/machine/debian-packages.ts";
+import { ensureDebianPackages } from "../../../tools/machine/debian-packages.ts";
 import { tellProgress } from "../progress.ts";
 import { type GearmanServer, type GearmanServerOptions, runGearmanServer } from "./gearman-server.ts";
 

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeCertificates } from "../../../deploy/local/certificates.ts";
-import { ensureDebianPackages } from "../../../deploy/local/machine/debian-packages.ts";
+import { ensureDebianPackages } from "../../../tools/machine/debian-packages.ts";
 import { type Child, startChild } from "../child-process.ts";
 import { findFreePort } from "../free-port.ts";
 import { tellProgress } from "../progress.ts";

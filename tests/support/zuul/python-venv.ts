@@ -2,10 +2,10 @@ import { createHash } from "node:crypto";
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { cacheDirectory } from "../../../deploy/local/machine/cache-directory.ts";
-import { ensureDebianPackages } from "../../../deploy/local/machine/debian-packages.ts";
-import { withFileLock } from "../../../deploy/local/machine/file-lock.ts";
-import { runCommand } from "../../../deploy/local/machine/run-command.ts";
+import { cacheDirectory } from "../../../tools/machine/cache-directory.ts";
+import { ensureDebianPackages } from "../../../tools/machine/debian-packages.ts";
+import { withFileLock } from "../../../tools/machine/file-lock.ts";
+import { runCommand } from "../../../tools/machine/run-command.ts";
 import { startChild } from "../child-process.ts";
 import { tellProgress } from "../progress.ts";
 

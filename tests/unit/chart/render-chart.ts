@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import { runCommand } from "../../../deploy/local/machine/run-command.ts";
 import { buildParts } from "../../../deploy/local/parts.ts";
+import { runCommand } from "../../../tools/machine/run-command.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 export const CHART = join(ROOT, "charts/turbo-hipster");

@@ -5,11 +5,11 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { withFileLock } from "../../../../../deploy/local/machine/file-lock.ts";
-import { waitUntil } from "../../../../../deploy/local/machine/wait-until.ts";
+import { withFileLock } from "../../../../tools/machine/file-lock.ts";
+import { waitUntil } from "../../../../tools/machine/wait-until.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "th-lock-"));
-const MODULE = join(import.meta.dirname, "../../../../../deploy/local/machine/file-lock.ts");
+const MODULE = join(import.meta.dirname, "../../../../tools/machine/file-lock.ts");
 let files = 0;
 const newFile = () => join(directory, `lock-${++files}`);
 

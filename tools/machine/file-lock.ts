@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
-import { TurboHipsterError } from "../../../src/runtime/errors.ts";
+import { TurboHipsterError } from "../../src/runtime/errors.ts";
 
 /**
  * Locks $1 and says so, then ends with its standard input, which the kernel closes when the process that wants the lock is gone. A file that

@@ -1,5 +1,5 @@
-import { systemClock } from "../../../src/runtime/clock.ts";
-import { TurboHipsterError } from "../../../src/runtime/errors.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
+import { TurboHipsterError } from "../../src/runtime/errors.ts";
 
 /** What was waited for did not come in time. */
 export class WaitError extends TurboHipsterError {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { systemClock } from "../../../src/runtime/clock.ts";
-import { TurboHipsterError } from "../../../src/runtime/errors.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
+import { TurboHipsterError } from "../../src/runtime/errors.ts";
 
 /** Where cgroup hierarchies are mounted: one of version 2, or several of version 1 (and then perhaps one of version 2 without controllers). */
 function listHierarchies(): { path: string; version: 1 | 2 }[] {

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { TurboHipsterError } from "../../../src/runtime/errors.ts";
+import { TurboHipsterError } from "../../src/runtime/errors.ts";
 
 /** A command that could not be started or ended with another code than 0; the message holds the end of what it said. */
 export class CommandError extends TurboHipsterError {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { InputError } from "../../../src/runtime/errors.ts";
+import { InputError } from "../../src/runtime/errors.ts";
 import { ensureDebianPackages } from "./debian-packages.ts";
 
 /** What to do where a local cluster can't be. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { systemClock } from "../../../src/runtime/clock.ts";
-import { InputError } from "../../../src/runtime/errors.ts";
+import { systemClock } from "../../src/runtime/clock.ts";
+import { InputError } from "../../src/runtime/errors.ts";
 import { withFileLock } from "./file-lock.ts";
 import { CommandError, runCommand } from "./run-command.ts";
 
