@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { mergeServedNames, renewServedNames, type ServedNames } from "../../core/test-task/served-names.ts";
+import { mergeRegisteredNames, type RegisteredNames, renewRegisteredNames } from "../../core/test-task/registered-names.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError, TurboHipsterError } from "../../runtime/errors.ts";
@@ -15,9 +15,9 @@ const RETRY_MS = 30_000;
 
 /** Where the names of functions are kept over restarts. */
 export interface NameStore {
-  load(signal: AbortSignal): Promise<ServedNames>;
+  load(signal: AbortSignal): Promise<RegisteredNames>;
   /** Replaces what was loaded last; rejects if others have changed it since. */
-  save(names: ServedNames, signal: AbortSignal): Promise<void>;
+  save(names: RegisteredNames, signal: AbortSignal): Promise<void>;
 }
 
 /** The functions that have been registered lately, those of deleted TestTasks among them. */
@@ -25,9 +25,9 @@ export class KeptNames {
   readonly #store: NameStore;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  #names: ServedNames = new Map();
+  #names: RegisteredNames = new Map();
   /** What the store has, as far as it is known. */
-  #saved: ServedNames | undefined;
+  #saved: RegisteredNames | undefined;
   #retryAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: { store: NameStore; clock: Clock; logger: Logger }) {
@@ -42,7 +42,7 @@ export class KeptNames {
 
   /** These are served now. */
   renew(served: Iterable<string>): void {
-    this.#names = renewServedNames(this.#names, served, this.#clock.now());
+    this.#names = renewRegisteredNames(this.#names, served, this.#clock.now());
   }
 
   /**
@@ -98,7 +98,7 @@ export class KeptNames {
   async #read(tryMs: number, signal: AbortSignal): Promise<void> {
     const stored = await this.#try(tryMs, signal, (trySignal) => this.#store.load(trySignal));
     this.#saved = stored;
-    this.#names = renewServedNames(mergeServedNames(stored, this.#names), [], this.#clock.now());
+    this.#names = renewRegisteredNames(mergeRegisteredNames(stored, this.#names), [], this.#clock.now());
   }
 
   /** A call that hangs is ended after so long. */

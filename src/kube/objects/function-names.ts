@@ -1,6 +1,6 @@
 import { INSTALLATION_LABEL, MANAGED_BY, MANAGED_BY_LABEL } from "../../core/kubernetes/labels.ts";
 import type { KubeObject } from "../../core/kubernetes/objects.ts";
-import { parseServedNames, renderServedNames, type ServedNames } from "../../core/test-task/served-names.ts";
+import { parseRegisteredNames, type RegisteredNames, renderRegisteredNames } from "../../core/test-task/registered-names.ts";
 import type { KubeClient } from "../client/kube-client.ts";
 import { isNotFound } from "../client/kube-error.ts";
 import { CONFIG_MAPS } from "../client/resource.ts";
@@ -28,11 +28,11 @@ export class FunctionNames {
   }
 
   /** @throws KubeError */
-  async load(signal: AbortSignal): Promise<ServedNames> {
+  async load(signal: AbortSignal): Promise<RegisteredNames> {
     try {
       const { data, metadata } = await this.#client.get<Partial<ConfigMap>>(CONFIG_MAPS, this.#namespace, this.#name, { signal });
       this.#resourceVersion = metadata?.resourceVersion;
-      return parseServedNames(data?.[KEY]);
+      return parseRegisteredNames(data?.[KEY]);
     } catch (error) {
       if (!isNotFound(error)) throw error;
       this.#resourceVersion = undefined;
@@ -41,8 +41,8 @@ export class FunctionNames {
   }
 
   /** Writes over what was loaded last: another version of it is a conflict. @throws KubeError */
-  async save(names: ServedNames, signal: AbortSignal): Promise<void> {
-    const data = { [KEY]: renderServedNames(names) };
+  async save(names: RegisteredNames, signal: AbortSignal): Promise<void> {
+    const data = { [KEY]: renderRegisteredNames(names) };
     const version = this.#resourceVersion === undefined ? {} : { metadata: { resourceVersion: this.#resourceVersion } };
     try {
       await this.#client.mergePatch(CONFIG_MAPS, this.#namespace, this.#name, { ...version, data }, { signal });

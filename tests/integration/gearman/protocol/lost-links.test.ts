@@ -112,8 +112,10 @@ for (const { kind, start } of SERVERS) {
       const client = await connectTestClient(server);
       submitBuild(client, "build:a", "1");
       const assignment = await harness.assignments.next();
+      // Before the client goes: it may have been missed by the time that `stop` is over.
+      const missed = new Promise((resolve) => assignment.clientGone.addEventListener("abort", resolve));
       await client.stop();
-      await within(new Promise((resolve) => assignment.clientGone.addEventListener("abort", resolve)), () => "the client is not missed");
+      await within(missed, () => "the client is not missed");
       const { total = 0 } = (await untilStatus(server, () => true)).get("build:a") ?? {};
       await assignment.complete("{}");
       return `noticed, though the server ${total > 0 ? "goes on with it" : "forgets it"} and says nothing`;

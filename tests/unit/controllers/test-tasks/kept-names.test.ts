@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { describe, test } from "node:test";
 import { KeptNames } from "../../../../src/controllers/test-tasks/kept-names.ts";
-import type { ServedNames } from "../../../../src/core/test-task/served-names.ts";
+import type { RegisteredNames } from "../../../../src/core/test-task/registered-names.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock } from "../../../support/skipping-clock.ts";
 
@@ -15,7 +15,7 @@ function makeKeptNames(...stored: string[]) {
   const clock = makeSkippingClock();
   const signal = new AbortController();
   const store = {
-    stored: new Map(stored.map((name) => [name, AT])) as ServedNames,
+    stored: new Map(stored.map((name) => [name, AT])) as RegisteredNames,
     calls: [] as string[],
     behaviour: "answers" as Behaviour,
     async obey(call: string, signal: AbortSignal): Promise<void> {
@@ -29,7 +29,7 @@ function makeKeptNames(...stored: string[]) {
       await store.obey("load", signal);
       return store.stored;
     },
-    async save(names: ServedNames, signal: AbortSignal) {
+    async save(names: RegisteredNames, signal: AbortSignal) {
       await store.obey("save", signal);
       store.stored = names;
     },

@@ -1,7 +1,7 @@
 import { z } from "zod";
 
 /** Functions that were ever registered, by when a TestTask last served them (RFC 3339, whole seconds). */
-export type ServedNames = ReadonlyMap<string, string>;
+export type RegisteredNames = ReadonlyMap<string, string>;
 
 /**
  * A function stays in a Gearman server's `status` until the server restarts, and Zuul goes on sending builds for it. So a name is kept,
@@ -16,7 +16,7 @@ const RENEWED_MS = 86_400_000;
 const recordSchema = z.record(z.string().min(1).max(512), z.iso.datetime());
 
 /** What was kept of the names; text that cannot be read counts as none. */
-export function parseServedNames(text: string | undefined): ServedNames {
+export function parseRegisteredNames(text: string | undefined): RegisteredNames {
   try {
     const parsed = recordSchema.safeParse(JSON.parse(text ?? "{}"));
     return new Map(Object.entries(parsed.success ? parsed.data : {}));
@@ -25,12 +25,12 @@ export function parseServedNames(text: string | undefined): ServedNames {
   }
 }
 
-export function renderServedNames(names: ServedNames): string {
+export function renderRegisteredNames(names: RegisteredNames): string {
   return JSON.stringify(Object.fromEntries([...names].sort(([a], [b]) => (a < b ? -1 : 1))));
 }
 
 /** All names of both, each with its later time. */
-export function mergeServedNames(one: ServedNames, other: ServedNames): ServedNames {
+export function mergeRegisteredNames(one: RegisteredNames, other: RegisteredNames): RegisteredNames {
   const merged = new Map(one);
   for (const [name, at] of other) {
     const before = merged.get(name);
@@ -40,7 +40,7 @@ export function mergeServedNames(one: ServedNames, other: ServedNames): ServedNa
 }
 
 /** The names with those that are served `now`, without those that nobody has served for a month; the newest where there are too many. */
-export function renewServedNames(names: ServedNames, served: Iterable<string>, now: Date): ServedNames {
+export function renewRegisteredNames(names: RegisteredNames, served: Iterable<string>, now: Date): RegisteredNames {
   const renewed = new Map([...names].filter(([, at]) => now.getTime() - Date.parse(at) < KEPT_MS));
   for (const name of served) {
     const at = renewed.get(name);

@@ -1,13 +1,18 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { mergeServedNames, parseServedNames, renderServedNames, renewServedNames } from "../../../../src/core/test-task/served-names.ts";
+import {
+  mergeRegisteredNames,
+  parseRegisteredNames,
+  renderRegisteredNames,
+  renewRegisteredNames,
+} from "../../../../src/core/test-task/registered-names.ts";
 
 const NOW = new Date("2026-03-01T12:00:00.500Z");
 const daysAgo = (days: number) => new Date(NOW.getTime() - days * 86_400_000).toISOString();
 
-describe("renewServedNames", () => {
+describe("renewRegisteredNames", () => {
   test("adds what is served now and keeps what was", () => {
-    const names = renewServedNames(new Map([["build:old", daysAgo(29)]]), ["build:new"], NOW);
+    const names = renewRegisteredNames(new Map([["build:old", daysAgo(29)]]), ["build:new"], NOW);
     assert.deepEqual(
       [...names],
       [
@@ -22,18 +27,18 @@ describe("renewServedNames", () => {
       ["build:a", daysAgo(31)],
       ["build:b", daysAgo(31)],
     ]);
-    assert.deepEqual([...renewServedNames(old, ["build:b"], NOW).keys()], ["build:b"]);
+    assert.deepEqual([...renewRegisteredNames(old, ["build:b"], NOW).keys()], ["build:b"]);
   });
 
   test("does not move the time of what is served more than once a day", () => {
     const names = new Map([["build:a", daysAgo(0.9)]]);
-    assert.deepEqual([...renewServedNames(names, ["build:a"], NOW)], [...names]);
-    assert.notDeepEqual([...renewServedNames(new Map([["build:a", daysAgo(1)]]), ["build:a"], NOW)], [["build:a", daysAgo(1)]]);
+    assert.deepEqual([...renewRegisteredNames(names, ["build:a"], NOW)], [...names]);
+    assert.notDeepEqual([...renewRegisteredNames(new Map([["build:a", daysAgo(1)]]), ["build:a"], NOW)], [["build:a", daysAgo(1)]]);
   });
 
   test("keeps the newest where there are too many", () => {
     const many = new Map(Array.from({ length: 2500 }, (_, index) => [`build:${index}`, daysAgo(index / 100)]));
-    const names = renewServedNames(many, [], NOW);
+    const names = renewRegisteredNames(many, [], NOW);
     assert.equal(names.size, 2000);
     assert.ok(names.has("build:0") && !names.has("build:2499"));
   });
@@ -56,13 +61,13 @@ test("merged names are those of both, each with its later time", () => {
     ["build:c", daysAgo(3)],
     ["build:d", daysAgo(4)],
   ] as const;
-  assert.deepEqual(mergeServedNames(one, other), new Map(merged));
-  assert.deepEqual(mergeServedNames(other, one), new Map(merged));
+  assert.deepEqual(mergeRegisteredNames(one, other), new Map(merged));
+  assert.deepEqual(mergeRegisteredNames(other, one), new Map(merged));
 });
 
 test("names survive being written and read, and what cannot be read counts as none", () => {
   const names = new Map([["build:a", "2026-03-01T12:00:00Z"]]);
-  assert.deepEqual(parseServedNames(renderServedNames(names)), names);
+  assert.deepEqual(parseRegisteredNames(renderRegisteredNames(names)), names);
   for (const text of [undefined, "", "[]", "{", '{"build:a": 7}', '{"build:a": "yesterday"}'])
-    assert.equal(parseServedNames(text).size, 0, text);
+    assert.equal(parseRegisteredNames(text).size, 0, text);
 });
