@@ -328,7 +328,7 @@ export class Build {
 
   /** For a build that is not this replica's to carry out. Returns undefined as long as it is to be looked at again. */
   async #standBy(stopping: AbortSignal): Promise<Left | undefined> {
-    this.#notePlaced(this.#life.glance());
+    if (!this.#isPlaced) this.#notePlaced(this.#life.glance());
     const outcome = await this.#ownership.standBy(stopping);
     switch (outcome) {
       case "watched":

@@ -19,10 +19,6 @@ export class BuildIndex<B extends IndexedBuild> {
   /** What to take out again with each. */
   readonly #entries = new Map<B, { requests: Set<string>; jobs: Set<string>; relaunchKey: string | undefined }>();
 
-  get size(): number {
-    return this.#entries.size;
-  }
-
   values(): IteratorObject<B> {
     return this.#entries.keys();
   }

@@ -1,28 +1,14 @@
-import type { Assignment } from "../../core/zuul/assignment.ts";
-import type { Clock } from "../../runtime/clock.ts";
 import { coerceError, InputError } from "../../runtime/errors.ts";
-import type { Logger } from "../../runtime/logger.ts";
 import type { Service } from "../../runtime/service.ts";
 import { GearmanError } from "../wire/gearman-error.ts";
 import { parseServerAddress } from "../wire/server-address.ts";
 import type { ServerKind } from "./registrar.ts";
 import type { Registrations } from "./registrations.ts";
-import { type LinkLimits, ServerLink } from "./server-link.ts";
+import { ServerLink, type ServerLinkOptions } from "./server-link.ts";
 
-export interface GearmanLinkOptions {
+export interface GearmanLinkOptions extends Omit<ServerLinkOptions, "onChange"> {
   /** "host:port", at least one, each once. */
   readonly servers: readonly string[];
-  /** Beginning of every connection's SET_CLIENT_ID; each adds its role. */
-  readonly clientId: string;
-  /** Every server gets a connection that serves `stop:<managerName>`. */
-  readonly managerName: string;
-  readonly limits?: LinkLimits;
-  readonly logger: Logger;
-  readonly clock: Clock;
-  /** Called synchronously as the packet is read; what it sends leaves as soon as it returns. If it throws, the build gets WORK_FAIL. */
-  onAssignment(assignment: Assignment): void;
-  /** A `stop:` request; answered with WORK_COMPLETE right after the call, whatever happens. */
-  onStop(payload: Buffer, server: string): void;
 }
 
 export interface ServerState {

@@ -10,7 +10,7 @@ import { Registrar, type ServerKind } from "./registrar.ts";
 import type { LaneSpec } from "./registrations.ts";
 import { StopListener } from "./stop-listener.ts";
 
-export interface LinkLimits {
+interface LinkLimits {
   /** Payloads above this are cut, see `Assignment.payload`. Default 64 MiB. */
   readonly payloadBytes?: number;
   /** How long nobody may wait for a build before `Assignment.clientGone` aborts. Found out within 30 s more. Default 60 s. */
@@ -20,13 +20,18 @@ export interface LinkLimits {
 }
 
 export interface ServerLinkOptions {
+  /** Beginning of every connection's SET_CLIENT_ID; each adds its role. */
   readonly clientId: string;
+  /** Every server gets a connection that serves `stop:<managerName>`. */
   readonly managerName: string;
   readonly limits?: LinkLimits;
   readonly logger: Logger;
   readonly clock: Clock;
+  /** Called synchronously as the packet is read; what it sends leaves as soon as it returns. If it throws, the build gets WORK_FAIL. */
   onAssignment(assignment: Assignment): void;
+  /** A `stop:` request; answered with WORK_COMPLETE right after the call, whatever happens. */
   onStop(payload: Buffer, server: string): void;
+  /** Something that the link tells of itself has changed. */
   onChange(): void;
 }
 

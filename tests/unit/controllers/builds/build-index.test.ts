@@ -34,10 +34,10 @@ describe("the index of builds", () => {
       found(),
       Array.from({ length: 6 }, () => build),
     );
-    assert.equal(index.size, 1);
+    assert.equal([...index.values()].length, 1);
     index.delete(build);
     assert.deepEqual(found(), [undefined, undefined, undefined, undefined]);
-    assert.equal(index.size, 0);
+    assert.equal([...index.values()].length, 0);
     index.delete(build);
   });
 
