@@ -59,7 +59,12 @@ const configSchema = z.strictObject({
     .max(10_000)
     .optional()
     .describe("builds at once that wait for room in the cluster; at this number no more are taken (default: as many as maxBuilds)"),
-  results: z.enum(["text", "token"]).default("text").describe("text: reviewers see sentences; token: one word of ours for each"),
+  results: z
+    .enum(["text", "utf-8", "token"])
+    .default("text")
+    .describe(
+      "text: reviewers see sentences, in ASCII; utf-8: in letters of every script (Zuul 2.6 cannot mail those); token: one word of ours for each",
+    ),
   checkout: z
     .strictObject({
       allowedUrls: z

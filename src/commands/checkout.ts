@@ -2,7 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { Command } from "commander";
 import { CHECKOUT_EXIT_CODES, type CheckoutProblem, planCheckout } from "../core/checkout/plan.ts";
 import { parseDurationMs } from "../core/kubernetes/duration.ts";
-import { cleanResultText } from "../core/zuul/clean-result-text.ts";
+import { plainLine } from "../core/zuul/clean-result-text.ts";
 import { type Parameters, parseParameters } from "../core/zuul/parameters.ts";
 import { runCheckout } from "../in-pod/checkout/checkout.ts";
 import { makeGitEnvironment } from "../in-pod/checkout/git-environment.ts";
@@ -29,7 +29,7 @@ interface CheckoutWorld {
 
 /**
  * `turbo-hipster checkout`, the init container of a build: checks out the project of the request in `$TH_PARAMETERS_FILE` below `--path`.
- * Exit codes: `CHECKOUT_EXIT_CODES`. What went wrong goes as one line, fit for a result text, to stderr and to `$TH_TERMINATION_FILE`.
+ * Exit codes: `CHECKOUT_EXIT_CODES`. What went wrong goes as one line to stderr and to `$TH_TERMINATION_FILE`.
  */
 export function checkoutCommand(): Command {
   return new Command("checkout")
@@ -108,7 +108,7 @@ async function readParameters(path: string | undefined): Promise<Parameters | Ch
 }
 
 async function reportProblem(problem: CheckoutProblem, { environment, printError }: CheckoutWorld): Promise<number> {
-  const message = cleanResultText(problem.message);
+  const message = plainLine(problem.message);
   printError(message);
   const path = environment.TH_TERMINATION_FILE;
   if (path) {

@@ -152,10 +152,10 @@ for (const start of [startGearmand, startGeard]) {
     });
 
     const bad: [string, string | Buffer, string][] = [
-      ["no JSON", "ZUUL", "CONFIG_ERROR - the request's parameters are not JSON"],
-      ["no object", "[1]", "CONFIG_ERROR - the request's parameters are no JSON object"],
-      ["NUL bytes", Buffer.from('{"a":"\0"}'), "CONFIG_ERROR - the request's parameters are not JSON"],
-      ["nothing", "", "CONFIG_ERROR - the request's parameters are not JSON"],
+      ["no JSON", "ZUUL", "CONFIG_ERROR - the parameters of the request are not JSON"],
+      ["no object", "[1]", "CONFIG_ERROR - the parameters of the request are no JSON object"],
+      ["NUL bytes", Buffer.from('{"a":"\0"}'), "CONFIG_ERROR - the parameters of the request are not JSON"],
+      ["nothing", "", "CONFIG_ERROR - the parameters of the request are not JSON"],
       ["5 MB", JSON.stringify({ a: "x".repeat(5e6) }), "CONFIG_ERROR - parameters of 4883 KiB are over the limit of 128 KiB"],
     ];
     for (const [name, payload, result] of bad) {

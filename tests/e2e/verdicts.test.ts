@@ -268,7 +268,7 @@ function rows({ image, node, registryPort, namespaces }: Place): Row[] {
       name: "no-command",
       how: "a command that is not in the image",
       rule: "not-runnable",
-      result: /^CONFIG_ERROR - cannot start test - exec - "nope" - executable file not found/,
+      result: /^CONFIG_ERROR - cannot start test - exec - nope - executable file not found/,
       spec: template({ containers: [{ name: "test", image, command: ["nope"] }] }),
     },
     {
@@ -296,14 +296,14 @@ function rows({ image, node, registryPort, namespaces }: Place): Row[] {
       name: "no-secret",
       how: "env from a missing Secret",
       rule: "container-config",
-      result: 'CONFIG_ERROR - secret "nowhere" not found',
+      result: "CONFIG_ERROR - secret nowhere not found",
       spec: { script: "exit 0", env: [{ name: "PASSWORD", ...missing }] },
     },
     {
       name: "no-config-map",
       how: "a volume of a missing ConfigMap",
       rule: "volume-not-found",
-      result: 'CONFIG_ERROR - configmap "nowhere" not found',
+      result: "CONFIG_ERROR - configmap nowhere not found",
       spec: {
         script: "exit 0",
         ...template({
@@ -316,14 +316,14 @@ function rows({ image, node, registryPort, namespaces }: Place): Row[] {
       name: "no-claim",
       how: "a missing PersistentVolumeClaim",
       rule: "volume-not-found",
-      result: 'CONFIG_ERROR - persistentvolumeclaim "nowhere" not found',
+      result: "CONFIG_ERROR - persistentvolumeclaim nowhere not found",
       spec: { script: "exit 0", ...template({ volumes: [{ name: "c", persistentVolumeClaim: { claimName: "nowhere" } }] }) },
     },
     {
       name: "root",
       how: "runAsUser 0 under Pod Security restricted",
       rule: "pod-refused",
-      result: /^CONFIG_ERROR - violates PodSecurity "restricted-latest"/,
+      result: /^CONFIG_ERROR - violates PodSecurity restricted-latest/,
       namespace: namespaces.strict,
       spec: { script: "exit 0", securityContext: { runAsUser: 0 } },
     },

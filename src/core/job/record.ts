@@ -59,12 +59,20 @@ const verdictSchema = z
     rule: z.string(),
     message: z.string(),
   })
-  .refine(isConsistent);
+  .refine(isConsistent)
+  .transform((verdict) => ({ ...verdict, result: verdict.class === "success" ? verdict.result : clean(verdict.result) }));
 
-/** Whether this program could have written it: only a success is called SUCCESS, and only infrastructure has no result. */
+/**
+ * Whether this program could have written it: only a success is called SUCCESS, and only infrastructure has no result. An older version let
+ * more pass in a result, quotation marks among them: such a verdict stands, and its text is cleaned.
+ */
 function isConsistent({ result, class: verdictClass }: Pick<Verdict, "result" | "class">): boolean {
   if (verdictClass === "success") return result === "SUCCESS";
-  return verdictClass === "infrastructure" ? result === null : result !== null && result === failureText(result);
+  return verdictClass === "infrastructure" ? result === null : result === "FAILURE" || (result !== null && clean(result) !== "FAILURE");
+}
+
+function clean<T extends string | null>(result: T): T | string {
+  return result === null ? result : failureText(result);
 }
 
 /** Reads a Job of this installation; undefined when it is none, or says too little to be one. */

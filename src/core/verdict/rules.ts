@@ -1,7 +1,7 @@
 import { CHECKOUT_EXIT_CODES } from "../checkout/plan.ts";
 import { ownDiskLimit } from "../kubernetes/disk-limit.ts";
 import { startFailure } from "../kubernetes/start-failure.ts";
-import { cleanResultText, failureText } from "../zuul/clean-result-text.ts";
+import { failureText, firstLine } from "../zuul/clean-result-text.ts";
 import {
   endOf,
   exitEvidence,
@@ -316,7 +316,7 @@ export const VERDICT_RULES = [
     id: "not-runnable",
     class: "configuration",
     seen: "A container's command is not there or cannot be executed (`StartError`, `ContainerCannotRun`).",
-    result: 'CONFIG_ERROR - cannot start test - exec - "make" - executable file not found in $PATH',
+    result: "CONFIG_ERROR - cannot start test - exec - make - executable file not found in PATH",
     keeps: "container, the runtime's message",
     find: (sighting) =>
       whenContainerEnded(sighting, ({ container, terminated }) => {
@@ -377,7 +377,7 @@ export const VERDICT_RULES = [
         ? undefined
         : {
             sentence:
-              cleanResultText(state.terminated.message ?? "") || `FAILURE - init container ${state.container} - ${endOf(state.terminated)}`,
+              firstLine(state.terminated.message ?? "") || `FAILURE - init container ${state.container} - ${endOf(state.terminated)}`,
             evidence: { container: state.container, ...exitEvidence(state.terminated) },
           },
   },
@@ -393,7 +393,7 @@ export const VERDICT_RULES = [
         if (!service) return undefined;
         const { exitCode } = service.terminated;
         return {
-          sentence: cleanResultText(terminated.message ?? "") || `FAILURE - service ${service.name} - ${endOf(service.terminated)}`,
+          sentence: firstLine(terminated.message ?? "") || `FAILURE - service ${service.name} - ${endOf(service.terminated)}`,
           evidence: { service: service.name, serviceExitCode: exitCode },
         };
       }),
@@ -406,8 +406,9 @@ export const VERDICT_RULES = [
     keeps: POD,
     find: (sighting) =>
       whenExited(sighting, ({ terminated }) => {
-        const result = failureText(terminated.message ?? "");
-        return { result, sentence: result === "FAILURE" ? `the test ended with ${endOf(terminated)}` : result };
+        const said = firstLine(terminated.message ?? "");
+        const result = failureText(said);
+        return { result, sentence: result === "FAILURE" ? `the test ended with ${endOf(terminated)}` : said };
       }),
   },
 
@@ -416,7 +417,7 @@ export const VERDICT_RULES = [
     id: "invalid-image-name",
     class: "configuration",
     seen: "A container waits with `InvalidImageName`, at once.",
-    result: 'CONFIG_ERROR - invalid image name - couldn\'t parse image name "Bad"',
+    result: "CONFIG_ERROR - invalid image name - could not parse image name Bad",
     keeps: "container, the kubelet's message",
     find: whenTroubled("invalid-image-name"),
   },
@@ -432,7 +433,7 @@ export const VERDICT_RULES = [
     id: "container-config",
     class: "configuration",
     seen: "A container waits with `CreateContainerConfigError` (missing Secret, ConfigMap or key), unchanged for 30 s.",
-    result: 'CONFIG_ERROR - secret "db" not found',
+    result: "CONFIG_ERROR - secret db not found",
     keeps: "container, the kubelet's message",
     find: whenTroubled("container-config"),
   },
@@ -440,7 +441,7 @@ export const VERDICT_RULES = [
     id: "volume-not-found",
     class: "configuration",
     seen: "A volume's Secret, ConfigMap or claim is not there (`FailedMount`, or the scheduler's words), unchanged for 30 s.",
-    result: 'CONFIG_ERROR - configmap "settings" not found',
+    result: "CONFIG_ERROR - configmap settings not found",
     keeps: "the Event",
     find: whenTroubled("volume-not-found"),
   },
@@ -448,7 +449,7 @@ export const VERDICT_RULES = [
     id: "pod-refused",
     class: "configuration",
     seen: "5 s after the Job there is no pod, and the Job controller's `FailedCreate` Event tells of Pod Security, a LimitRange, an invalid field, or more than the quota's hard limit.",
-    result: 'CONFIG_ERROR - violates PodSecurity "restricted-latest" - ...',
+    result: "CONFIG_ERROR - violates PodSecurity restricted-latest - privileged (container test must not set...",
     keeps: "the Event",
     find: whenTroubled("pod-refused"),
   },
@@ -486,7 +487,7 @@ export const VERDICT_RULES = [
     id: "bad-request",
     class: "configuration",
     seen: "The request's parameters are no JSON object, or larger than 128 KiB.",
-    result: "CONFIG_ERROR - the request's parameters are not JSON",
+    result: "CONFIG_ERROR - the parameters of the request are not JSON",
     keeps: "nothing, there is no Job",
   },
   {

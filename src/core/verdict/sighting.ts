@@ -2,7 +2,7 @@ import type { TerminatedState } from "../kubernetes/objects.ts";
 import type { BuildState } from "../observation/build-state.ts";
 import { CHECKOUT_CONTAINER, type PodFacts } from "../observation/pod-facts.ts";
 import type { WaitingTrouble } from "../observation/waiting-trouble.ts";
-import { cleanResultText } from "../zuul/clean-result-text.ts";
+import { firstLine } from "../zuul/clean-result-text.ts";
 
 export type Evidence = Record<string, string | number>;
 
@@ -112,7 +112,7 @@ export function whenCheckoutFailed(exitCode: number | undefined, before = ""): (
     if (state.kind !== "not-started" || state.container !== CHECKOUT_CONTAINER) return undefined;
     const { terminated } = state;
     if (exitCode !== undefined && terminated.exitCode !== exitCode) return undefined;
-    const said = cleanResultText(terminated.message ?? "") || endOf(terminated);
+    const said = firstLine(terminated.message ?? "") || endOf(terminated);
     return { sentence: `${before}${said}`, evidence: { container: state.container, ...exitEvidence(terminated) } };
   };
 }
@@ -127,7 +127,7 @@ export function whenOutOfMemory(
     const isKilled = (end: TerminatedState) => end.reason === "OOMKilled";
     if (isKilled(terminated)) return find({ container, limit: pod.memoryLimits[container], isTest: state.kind === "exited" });
     // A test that says itself why it failed knows better.
-    if (cleanResultText(terminated.message ?? "") !== "") return undefined;
+    if (firstLine(terminated.message ?? "") !== "") return undefined;
     const service = pod.services.find((each) => isKilled(each.terminated));
     return service && find({ container: service.name, limit: pod.memoryLimits[service.name], isTest: false });
   });

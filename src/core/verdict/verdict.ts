@@ -1,10 +1,10 @@
-import { failureText } from "../zuul/clean-result-text.ts";
+import { failureText, plainLine } from "../zuul/clean-result-text.ts";
 import { findRule, type RuleId, ruleOf, VERDICT_RULES, type VerdictClass, type VerdictRule } from "./rules.ts";
 import { type Evidence, type Finding, mayTellMore, podEvidence, type Sighting, type Withdrawal, withEvidence } from "./sighting.ts";
 
 /**
- * What a finished build means. `result` is what Zuul gets; null tells it "not the change's fault, run it again" (up to the job's
- * `attempts`). `rule` names the row that decided, `message` says it in a sentence, `evidence` holds what was seen.
+ * What a finished build means. `result` is for Zuul, in letters of every script; null tells it "not the change's fault, run it again" (up to
+ * the job's `attempts`). `rule` names the row that decided, `message` says it in a sentence, whole, `evidence` holds what was seen.
  */
 export interface Verdict {
   result: string | null;
@@ -45,7 +45,8 @@ export function endedBeforeStart(end: Withdrawal): Verdict {
 }
 
 function makeVerdict(rule: VerdictRule, { sentence, result, evidence }: Finding): Verdict {
-  return { result: resultOf(rule, result ?? sentence), class: rule.class, rule: rule.id, message: sentence, ...withEvidence(evidence) };
+  const message = plainLine(sentence);
+  return { result: resultOf(rule, result ?? sentence), class: rule.class, rule: rule.id, message, ...withEvidence(evidence) };
 }
 
 function resultOf(rule: VerdictRule, text: string): string | null {
@@ -62,22 +63,20 @@ function resultOf(rule: VerdictRule, text: string): string | null {
   }
 }
 
-/** `text` sends the sentences, `token` one word of ours for each. */
-export type ResultStyle = "text" | "token";
+/** `text` sends the sentences in ASCII, `utf-8` in letters of every script, `token` one word of ours for each. */
+export type ResultStyle = "text" | "utf-8" | "token";
 
-/** The `result` for Zuul in the style that the configuration asks for. */
-export function renderResult(verdict: Verdict, style: ResultStyle): string | null {
-  if (verdict.result === null || style === "text") return verdict.result;
-  switch (verdict.class) {
-    case "success":
-      return "SUCCESS";
+/** The `result` for Zuul in the style that the configuration asks for: whatever wrote the verdict, nothing else reaches Zuul's reporters. */
+export function renderResult({ result, class: verdictClass, rule }: Verdict, style: ResultStyle): string | null {
+  if (verdictClass === "infrastructure" || result === null) return null;
+  if (verdictClass === "success") return "SUCCESS";
+  if (style !== "token") return failureText(result, style === "utf-8" ? "utf-8" : "ascii");
+  switch (verdictClass) {
     case "cancelled":
       return "ABORTED";
     case "configuration":
       return "CONFIG_ERROR";
     case "failure":
-      return findRule(verdict.rule)?.token ?? "FAILURE";
-    case "infrastructure":
-      return null;
+      return findRule(rule)?.token ?? "FAILURE";
   }
 }

@@ -32,18 +32,18 @@ export function parseParameters(payload: Uint8Array, receivedBytes = payload.len
   try {
     text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload);
   } catch {
-    return { ok: false, problem: "the request's parameters are not UTF-8 text" };
+    return { ok: false, problem: "the parameters of the request are not UTF-8 text" };
   }
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
-    return { ok: false, problem: "the request's parameters are not JSON" };
+    return { ok: false, problem: "the parameters of the request are not JSON" };
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return { ok: false, problem: "the request's parameters are no JSON object" };
+    return { ok: false, problem: "the parameters of the request are no JSON object" };
   }
-  if (isDeeperThan(MAX_DEPTH, value)) return { ok: false, problem: `the request's parameters are nested more than ${MAX_DEPTH} deep` };
+  if (isDeeperThan(MAX_DEPTH, value)) return { ok: false, problem: `the parameters of the request are nested more than ${MAX_DEPTH} deep` };
   return { ok: true, parameters: { text, values: new Map(Object.entries(value)) } };
 }
 

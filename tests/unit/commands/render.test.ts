@@ -97,7 +97,11 @@ describe("turbo-hipster render", () => {
       /--function build:x: ci\/unit serves build:a, build:a:bionic, build:b/,
     ],
     ["parameters that are not there", ["task.yaml", "--params", "nowhere.json"], /cannot read .*nowhere\.json \(ENOENT\)/],
-    ["parameters that are no object", ["task.yaml", "--params", "list.json"], /list\.json: the request's parameters are no JSON object/],
+    [
+      "parameters that are no object",
+      ["task.yaml", "--params", "list.json"],
+      /list\.json: the parameters of the request are no JSON object/,
+    ],
     ["a configuration that is none", ["task.yaml", "--config", "none.yaml"], /none\.yaml is no valid configuration:\n/],
   ];
   for (const [name, args, message] of bad) {

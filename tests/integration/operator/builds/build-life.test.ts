@@ -35,12 +35,12 @@ describe("a request", () => {
   const start = () => startGearmand();
 
   const bad: [string, string | Buffer, string][] = [
-    ["is no JSON", "ZUUL_UUID=1", "CONFIG_ERROR - the request's parameters are not JSON"],
-    ["is empty", "", "CONFIG_ERROR - the request's parameters are not JSON"],
-    ["is a list", "[1]", "CONFIG_ERROR - the request's parameters are no JSON object"],
-    ["is null", "null", "CONFIG_ERROR - the request's parameters are no JSON object"],
-    ["holds NUL bytes", Buffer.from('{"a":"\0"}'), "CONFIG_ERROR - the request's parameters are not JSON"],
-    ["is no UTF-8", Buffer.from([0x7b, 0xff, 0x7d]), "CONFIG_ERROR - the request's parameters are not UTF-8 text"],
+    ["is no JSON", "ZUUL_UUID=1", "CONFIG_ERROR - the parameters of the request are not JSON"],
+    ["is empty", "", "CONFIG_ERROR - the parameters of the request are not JSON"],
+    ["is a list", "[1]", "CONFIG_ERROR - the parameters of the request are no JSON object"],
+    ["is null", "null", "CONFIG_ERROR - the parameters of the request are no JSON object"],
+    ["holds NUL bytes", Buffer.from('{"a":"\0"}'), "CONFIG_ERROR - the parameters of the request are not JSON"],
+    ["is no UTF-8", Buffer.from([0x7b, 0xff, 0x7d]), "CONFIG_ERROR - the parameters of the request are not UTF-8 text"],
     ["has 5 MB", JSON.stringify({ a: "x".repeat(5e6) }), "CONFIG_ERROR - parameters of 4883 KiB are over the limit of 128 KiB"],
   ];
   test("that cannot be read is answered with the reason, and no Job is made", async () => {

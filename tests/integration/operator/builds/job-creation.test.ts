@@ -82,7 +82,7 @@ describe("the creation of a build's Job", () => {
     [
       "is refused by a policy",
       { kind: "status", code: 403, reason: "Forbidden", message: 'admission webhook "policy.example" denied the request: no latest tags' },
-      'CONFIG_ERROR - admission webhook "policy.example" denied the request - no latest tags',
+      "CONFIG_ERROR - admission webhook policy.example denied the request - no latest tags",
     ],
     [
       "is refused as invalid",
@@ -92,7 +92,7 @@ describe("the creation of a build's Job", () => {
     [
       "has no namespace any more",
       { kind: "status", code: 404, reason: "NotFound", message: 'namespaces "ci" not found' },
-      'CONFIG_ERROR - namespaces "ci" not found',
+      "CONFIG_ERROR - namespaces ci not found",
     ],
     [
       "has a namespace that is going away",

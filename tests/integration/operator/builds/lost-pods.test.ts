@@ -159,7 +159,7 @@ describe("a build", () => {
       script: () => ({ waiting: { reason: "InvalidImageName", message: "couldn't parse image name" } }),
     });
     const build = await stage.submit("unit");
-    assert.equal((await answerOf(build)).result, "CONFIG_ERROR - invalid image name - couldn't parse image name");
+    assert.equal((await answerOf(build)).result, "CONFIG_ERROR - invalid image name - could not parse image name");
     await stage.logged("recorded the build");
   });
 });

@@ -76,12 +76,29 @@ describe("readJobRecord", () => {
     ["a success that calls itself otherwise", { ...success, result: "FINE" }, undefined],
     ["a success without a result", { ...success, result: null }, undefined],
     ["an infrastructure failure with a result", { ...success, class: "infrastructure" }, undefined],
-    ["a failure with a result that Zuul could not take", { ...success, class: "failure", result: "a:b|c\nd" }, undefined],
+    ["a failure whose result is an empty word", { ...success, class: "failure", result: '"' }, undefined],
+    ["a failure that calls itself SUCCESS by another spelling", { ...success, class: "failure", result: "“Success”" }, undefined],
     ["a failure without a result", { ...success, class: "failure", result: null }, undefined],
   ];
   for (const [name, written, read] of verdicts) {
     test(`believes no verdict that this program would not write: ${name}`, () => assert.deepEqual(verdict(written), read));
   }
+
+  test("believes a verdict of a version that let more pass to Zuul, and cleans its result", () => {
+    const failure = { ...success, class: "failure", message: "it says" };
+    for (const [old, cleaned] of [
+      ['expected "a b" in $PATH', "expected a b in PATH"],
+      ["a:b|c\nd", "a-b/c d"],
+      ["2 Prüfungen", "2 Prüfungen"],
+      ["FAILURE", "FAILURE"],
+    ]) {
+      assert.deepEqual(verdict({ ...failure, result: old }), { ...failure, result: cleaned });
+    }
+    const configuration = { ...failure, class: "configuration", result: 'CONFIG_ERROR - secret "db" not found' };
+    assert.deepEqual(verdict(configuration), { ...configuration, result: "CONFIG_ERROR - secret db not found" });
+    const cancelled = { ...failure, class: "cancelled", result: "ABORTED" };
+    assert.deepEqual(verdict(cancelled), cancelled);
+  });
 });
 
 describe("isSameBuild", () => {

@@ -8,6 +8,7 @@ import { renderVerdictPage } from "../../../../src/core/verdict/page.ts";
 import { type RuleId, VERDICT_RULES } from "../../../../src/core/verdict/rules.ts";
 import type { EndRequest } from "../../../../src/core/verdict/sighting.ts";
 import { judge, renderResult } from "../../../../src/core/verdict/verdict.ts";
+import { cleanResultText } from "../../../../src/core/zuul/clean-result-text.ts";
 import {
   disrupted,
   makeEvent,
@@ -437,7 +438,7 @@ const ROWS: Row[] = [
   {
     seen: "a sysctl that the node forbids",
     rule: "node-unfit",
-    result: 'CONFIG_ERROR - the node refuses the pod - forbidden sysctl - "net.core.somaxconn" not allowlisted',
+    result: "CONFIG_ERROR - the node refuses the pod - forbidden sysctl - net.core.somaxconn not allowlisted",
     pod: rejected("SysctlForbidden", 'Pod was rejected: forbidden sysctl: "net.core.somaxconn" not allowlisted'),
   },
   {
@@ -485,7 +486,7 @@ const ROWS: Row[] = [
   {
     seen: "a command that is not there",
     rule: "not-runnable",
-    result: 'CONFIG_ERROR - cannot start test - exec - "nope" - executable file not found in $PATH',
+    result: "CONFIG_ERROR - cannot start test - exec - nope - executable file not found in PATH",
     pod: failed(128, {
       reason: "StartError",
       message:
@@ -495,7 +496,7 @@ const ROWS: Row[] = [
   {
     seen: "an init container's command that may not be executed",
     rule: "not-runnable",
-    result: 'CONFIG_ERROR - cannot start setup - exec - "/x" - permission denied',
+    result: "CONFIG_ERROR - cannot start setup - exec - /x - permission denied",
     pod: initFailed("setup", 128, {
       reason: "StartError",
       message:
@@ -576,7 +577,7 @@ const ROWS: Row[] = [
   {
     seen: "an image name that is none",
     rule: "invalid-image-name",
-    result: 'CONFIG_ERROR - invalid image name - couldn\'t parse image name "Bad" - invalid reference format',
+    result: "CONFIG_ERROR - invalid image name - could not parse image name Bad - invalid reference format",
     ms: 0,
     pod: pending("InvalidImageName", 'Failed to apply default image tag "Bad": couldn\'t parse image name "Bad": invalid reference format'),
   },
@@ -600,7 +601,7 @@ const ROWS: Row[] = [
   {
     seen: "an image that may not be pulled and is not there",
     rule: "image-not-found",
-    result: 'CONFIG_ERROR - image not found - Container image "unit-3" is not present with pull policy of Never',
+    result: "CONFIG_ERROR - image not found - Container image unit-3 is not present with pull policy of Never",
     ms: 60_000,
     pod: pending("ErrImageNeverPull", 'Container image "unit:3" is not present with pull policy of Never'),
   },
@@ -620,14 +621,14 @@ const ROWS: Row[] = [
   {
     seen: "a missing Secret, for half a minute",
     rule: "container-config",
-    result: 'CONFIG_ERROR - secret "db" not found',
+    result: "CONFIG_ERROR - secret db not found",
     ms: 30_000,
     pod: pending("CreateContainerConfigError", 'secret "db" not found'),
   },
   {
     seen: "a missing key of a ConfigMap",
     rule: "container-config",
-    result: "CONFIG_ERROR - couldn't find key url in ConfigMap ci/settings",
+    result: "CONFIG_ERROR - could not find key url in ConfigMap ci/settings",
     ms: 30_000,
     pod: pending("CreateContainerConfigError", "couldn't find key url in ConfigMap ci/settings"),
   },
@@ -648,7 +649,7 @@ const ROWS: Row[] = [
   {
     seen: "a volume of a ConfigMap that is not there",
     rule: "volume-not-found",
-    result: 'CONFIG_ERROR - configmap "settings" not found',
+    result: "CONFIG_ERROR - configmap settings not found",
     ms: 30_000,
     pod: pending("ContainerCreating"),
     events: [makeEvent("FailedMount", 'MountVolume.SetUp failed for volume "settings" : configmap "settings" not found')],
@@ -663,7 +664,7 @@ const ROWS: Row[] = [
   {
     seen: "a claim that is not there",
     rule: "volume-not-found",
-    result: 'CONFIG_ERROR - persistentvolumeclaim "data" not found',
+    result: "CONFIG_ERROR - persistentvolumeclaim data not found",
     ms: 30_000,
     pod: {
       ...UNSCHEDULED,
@@ -696,7 +697,7 @@ const ROWS: Row[] = [
   {
     seen: "a pod that Pod Security refuses",
     rule: "pod-refused",
-    result: 'CONFIG_ERROR - violates PodSecurity "restricted-latest" - privileged (container "test" must not set securityContext.p...',
+    result: "CONFIG_ERROR - violates PodSecurity restricted-latest - privileged (container test must not set...",
     events: failedCreate(
       'pods "unit-1-abcde" is forbidden: violates PodSecurity "restricted:latest": privileged (container "test" must not set securityContext.privileged=true)',
     ),
@@ -713,12 +714,12 @@ const ROWS: Row[] = [
     events: failedCreate(
       'pods "unit-1-abcde" is forbidden: exceeded quota: small, requested: requests.memory=2Gi, used: requests.memory=0, limited: requests.memory=1Gi',
     ),
-    result: "CONFIG_ERROR - exceeded quota - small, requested - requests.memory=2Gi, used - requests.memory=0, limited - requests....",
+    result: "CONFIG_ERROR - exceeded quota - small, requested - requests.memory=2Gi, used - requests.memory=0, limited...",
   },
   {
     seen: "a pod whose service account is not there",
     rule: "pod-refused",
-    result: 'CONFIG_ERROR - error looking up service account ci/robot - serviceaccount "robot" not found',
+    result: "CONFIG_ERROR - error looking up service account ci/robot - serviceaccount robot not found",
     events: failedCreate('pods "unit-1-abcde" is forbidden: error looking up service account ci/robot: serviceaccount "robot" not found'),
   },
   {
@@ -792,8 +793,20 @@ describe("the table of verdicts", () => {
     }
   });
 
+  test("gives Zuul the sentence in the letters that the configuration asks for, and keeps it whole", () => {
+    const said = `expected "Prüfung ${"x".repeat(150)}"`;
+    const verdict = judgeRow({ seen: "a sentence", rule: "exit-code", pod: failed(1, { message: `${said}\nmore` }) });
+    assert.ok(verdict);
+    assert.equal(verdict.message, said);
+    assert.equal(renderResult(verdict, "text"), `expected Prufung ${"x".repeat(100)}...`);
+    assert.equal(renderResult(verdict, "utf-8"), `expected Prüfung ${"x".repeat(100)}...`);
+    assert.equal(renderResult({ ...verdict, result: 'of an older "version"' }, "text"), "of an older version");
+    assert.equal(renderResult({ ...verdict, result: "“Success”" }, "text"), "FAILURE");
+  });
+
   test("documents results as they are given", () => {
     for (const { id, result, class: kind } of VERDICT_RULES) {
+      if (result !== null) assert.equal(cleanResultText(result, "ascii"), result, id);
       assert.equal(result === null, kind === "infrastructure", id);
       assert.equal(result?.startsWith("CONFIG_ERROR - ") ?? false, kind === "configuration", id);
     }
