@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { stringify } from "yaml";
 import { loadConfig } from "../config.ts";
 import { renderJob } from "../core/job/manifest.ts";
-import { buildNumber } from "../core/job/name.ts";
+import { buildNumber, payloadHash } from "../core/job/name.ts";
 import { namedFunctions } from "../core/test-task/served-functions.ts";
 import { type TestTask, testTaskKey } from "../core/test-task/test-task.ts";
 import { parseFunctionName } from "../core/zuul/function-name.ts";
@@ -42,11 +42,13 @@ function render(file: string, flags: RenderFlags): object {
   if (!asked || !functions.includes(functionName)) {
     throw new InputError(`--function ${functionName}: ${testTaskKey(task)} serves ${functions.join(", ")}`);
   }
-  const parsed = parseParameters(flags.params === undefined ? Buffer.from("{}") : readBytes(flags.params));
+  const payload = flags.params === undefined ? Buffer.from("{}") : readBytes(flags.params);
+  const parsed = parseParameters(payload);
   if (!parsed.ok) throw new InputError(`${flags.params}: ${parsed.problem}`);
   const config = flags.config === undefined ? undefined : loadConfig(flags.config);
   const unique = textParameter(parsed.parameters, "ZUUL_UUID") ?? "0".repeat(32);
   const server = config?.gearman.servers[0] ?? "gearman:4730";
+  const identity = { server, functionName, unique, payloadHash: payloadHash(payload, sha256Hex) };
   return renderJob({
     task,
     function: asked,
@@ -54,8 +56,9 @@ function render(file: string, flags: RenderFlags): object {
     request: {
       server,
       unique,
-      number: buildNumber(task.metadata.name, { server, functionName, unique }, sha256Hex),
+      number: buildNumber(task.metadata.name, identity, sha256Hex),
       logPath: textParameter(parsed.parameters, "LOG_PATH") ?? null,
+      payloadHash: identity.payloadHash,
       replica: "render",
       since: "1970-01-01T00:00:00.000Z",
     },

@@ -18,6 +18,8 @@ export interface BuildContext {
   replicas: ReplicaRoles;
   /** Who counts. */
   counts: { tallies: { notePlaced(): void }; observer: BuildObserver; rush: Rush };
+  /** Uids of the Jobs of builds whose answer was delivered and that are not written down yet. */
+  delivered: Set<string>;
   policy: BuildPolicy;
   clock: Clock;
   logger: Logger;

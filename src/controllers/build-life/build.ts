@@ -1,5 +1,6 @@
 import type { RequestRecord } from "../../core/job/record.ts";
 import { isAnswer } from "../../core/job/relaunch.ts";
+import { PARAMETERS_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { BuildState } from "../../core/observation/build-state.ts";
 import { stepsDone } from "../../core/observation/steps.ts";
 import type { Withdrawal } from "../../core/verdict/sighting.ts";
@@ -55,6 +56,7 @@ export class Build {
   #isPlaced = false;
   #withdrawn: Withdrawal | undefined;
   #verdict: Verdict | undefined;
+  #isDelivered = false;
 
   constructor(plan: BuildPlan, context: BuildContext) {
     this.#plan = plan;
@@ -73,7 +75,11 @@ export class Build {
       mayBeAskedLater: (server) => !tasks.hasRoom(taskKey) && (record.relaunchKey !== undefined || servers.handsOutAgain(server)),
       onChange: () => this.wake(),
     });
-    this.#life = new JobFollower({ ...{ cluster, job, isFound, limits, wakeup, clock, logger }, onState: () => counts.rush.noteStep() });
+    this.#life = new JobFollower({
+      ...{ cluster, job, isFound, limits, wakeup, clock, logger },
+      isDelivered: ({ metadata: { uid = "" } }) => context.delivered.has(uid),
+      onState: () => counts.rush.noteStep(),
+    });
     this.#record = new BuildRecord({ cluster, replica: replicas.name, job, record });
     const ofJob = () => ({ namespace: this.namespace, name: this.jobName });
     this.#ownership = new Ownership({
@@ -146,6 +152,18 @@ export class Build {
     this.wake();
   }
 
+  /** Zuul has launched the build again, and this one cannot answer that: unless somebody asks for it still, it ends. Returns whether it does. */
+  supersede(): boolean {
+    if (this.#verdict || this.#withdrawn || !this.#conversation.dismiss()) return false;
+    this.wake();
+    return true;
+  }
+
+  /** The parameters of its request, as they came; undefined where only its Job tells. */
+  get parametersText(): string | undefined {
+    return this.#plan.job.spec?.template.metadata?.annotations?.[PARAMETERS_ANNOTATION];
+  }
+
   /** True while a relaunch by Zuul of the same build can be answered by this one: it neither ended in vain nor is it to end. */
   get isAdoptable(): boolean {
     // One that was adopted a moment ago may have ended while nobody looked.
@@ -158,6 +176,11 @@ export class Build {
   /** True while a request for it is answered here. */
   get isClaimed(): boolean {
     return this.#conversation.isClaimed;
+  }
+
+  /** True once a Gearman server has read an answer: whoever asks with the same unique from now on wants another build. */
+  get isDelivered(): boolean {
+    return this.#isDelivered;
   }
 
   /** True from the verdict until a Gearman server has read the answer. */
@@ -193,7 +216,7 @@ export class Build {
         if (stopping.aborted) return "left";
         this.#context.counts.observer.noteAnswer(outcome === "delivered");
         if (!(await this.#writeEnd(verdict, outcome === "delivered", stopping))) return "left";
-        // A server that took the build away just before the answer may have handed it out again meanwhile.
+        // Zuul, had the answer been lost between its server and it, may have launched the build again meanwhile.
       } while (this.isClaimed && !stopping.aborted);
       return "ended";
     } catch (error) {
@@ -206,6 +229,7 @@ export class Build {
       this.#created.resolve();
       this.#place();
       this.#slot?.release();
+      if (this.jobUid !== undefined) this.#context.delivered.delete(this.jobUid);
     }
   }
 
@@ -290,6 +314,8 @@ export class Build {
   async #deliver(verdict: Verdict, stopping: AbortSignal): Promise<"delivered" | "unclaimed" | Left> {
     while (!stopping.aborted) {
       if (await this.#conversation.answer(verdict, this.#life.pod?.node)) {
+        this.#isDelivered = true;
+        if (this.jobUid !== undefined) this.#context.delivered.add(this.jobUid);
         this.#phases.delivered();
         return "delivered";
       }

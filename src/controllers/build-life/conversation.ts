@@ -34,8 +34,8 @@ type Claim =
   | { kind: "away" }
   /** Somebody could ask, and the time in which nobody has counts from then. */
   | { kind: "counting"; fromMs: number }
-  /** The server still has the request, and nobody waits for its answer there. */
-  | { kind: "client-gone" };
+  /** Nobody will: the server still has the request and nobody waits for its answer there, or Zuul has launched the build anew. */
+  | { kind: "dismissed" };
 
 /**
  * What is said of a build to Zuul, and who listens: at most one request at a time, none while its link is lost, and for how long none. Gives
@@ -137,7 +137,14 @@ export class Conversation {
   /** Those who may ask for it have the whole time again, from now on. */
   restart(): void {
     this.#unclaimedSinceMs = this.#options.clock.monotonicMs();
-    if (this.#claim.kind !== "claimed") this.#claim = this.#unclaimed();
+    if (this.#claim.kind !== "claimed" && this.#claim.kind !== "dismissed") this.#claim = this.#unclaimed();
+  }
+
+  /** Nobody will ask for it any more: it is given up without waiting. Returns false where somebody asks for it still. */
+  dismiss(): boolean {
+    if (this.#claim.kind === "claimed") return false;
+    this.#claim = { kind: "dismissed" };
+    return true;
   }
 
   /** Another replica answers the build: the request, if there is one still, is given back to its server. */
@@ -161,7 +168,7 @@ export class Conversation {
         return this.#unclaimedSinceMs + MAX_AWAY_MS;
       case "counting":
         return this.#claim.fromMs + UNCLAIMED_MS;
-      case "client-gone":
+      case "dismissed":
         return Number.NEGATIVE_INFINITY;
     }
   }
@@ -189,7 +196,7 @@ export class Conversation {
   /** The server still has the request, but the client that waited for it has gone: it is given up without waiting again. */
   #giveBack(assignment: Assignment): void {
     if (!this.#holds(assignment)) return;
-    this.#claim = { kind: "client-gone" };
+    this.#claim = { kind: "dismissed" };
     this.#options.logger().warn({}, "nobody waits for the build at the server any more");
     void assignment.fail();
     this.#options.onChange();

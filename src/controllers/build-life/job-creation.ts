@@ -1,4 +1,4 @@
-import { jobName } from "../../core/job/name.ts";
+import { jobName, type NameSearch, nextAttempt } from "../../core/job/name.ts";
 import { isSameBuild } from "../../core/job/record.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { configuration, infrastructure, type Verdict } from "../../core/verdict/verdict.ts";
@@ -6,9 +6,6 @@ import type { Logger } from "../../runtime/logger.ts";
 import { retry } from "../../runtime/retry.ts";
 import type { Wakeup } from "../../runtime/wakeup.ts";
 import type { BuildCluster } from "../ports.ts";
-
-/** Names to try when a Job of another build holds the wanted one. */
-const MAX_NAMES = 5;
 
 export type CreationOutcome =
   | { kind: "created" | "found"; job: Job }
@@ -22,6 +19,8 @@ export interface JobCreationOptions {
   cluster: BuildCluster;
   /** As wanted; its name is tried first. */
   job: Job;
+  /** Whether the answer of this Job's build was delivered, though the Job may not say so yet. */
+  isDelivered(job: Job): boolean;
   logger: Logger;
   wakeup: Wakeup;
 }
@@ -30,7 +29,8 @@ export interface JobCreationOptions {
 export class JobCreation {
   readonly #options: JobCreationOptions;
   #name: string;
-  #otherBuilds = 0;
+  /** Once another build holds the wanted name. */
+  #search: NameSearch | undefined;
   #mayExist = false;
 
   constructor(options: JobCreationOptions) {
@@ -83,22 +83,24 @@ export class JobCreation {
     }
   }
 
+  /** One try at the name that is next, or one look at what holds it. */
   async #try(): Promise<CreationOutcome | undefined> {
-    const { cluster, logger } = this.#options;
-    const creation = await cluster.createJob(this.#wanted);
-    if (creation.kind === "created") return creation;
-    if (creation.kind === "refused") return { kind: "impossible", verdict: configuration("job-refused", creation.message) };
+    const { cluster, job } = this.#options;
+    const next = this.#search ? nextAttempt(this.#search) : { kind: "take" as const, attempt: 0 };
+    if (!next) return { kind: "impossible", verdict: infrastructure("name-taken", "Jobs of other builds hold its names") };
+    this.#name = jobName(job.metadata.name, next.attempt);
+    if (next.kind === "take") {
+      const creation = await cluster.createJob(this.#wanted);
+      if (creation.kind === "created") return creation;
+      if (creation.kind === "refused") return { kind: "impossible", verdict: configuration("job-refused", creation.message) };
+    }
     const existing = await cluster.getJob(this.#namespace, this.#name);
-    if (!existing) return undefined;
-    if (isSameBuild(existing, this.#wanted)) {
-      logger.info({ job: this.#name }, "adopts the Job that is already there");
+    if (existing && this.#isOurs(existing)) {
+      this.#options.logger.info({ job: this.#name }, "adopts the Job that is already there");
       return { kind: "found", job: existing };
     }
-    this.#otherBuilds += 1;
-    if (this.#otherBuilds >= MAX_NAMES) {
-      return { kind: "impossible", verdict: infrastructure("name-taken", "Jobs of other builds hold its names") };
-    }
-    this.#name = jobName(this.#options.job.metadata.name, this.#otherBuilds);
+    if (existing) this.#search = { taken: next.attempt, free: next.kind === "look" ? this.#search?.free : undefined };
+    else if (this.#search && next.kind === "look") this.#search = { ...this.#search, free: next.attempt };
     return undefined;
   }
 
@@ -110,7 +112,11 @@ export class JobCreation {
 
   async #find(): Promise<Job | undefined> {
     const existing = await this.#options.cluster.getJob(this.#namespace, this.#name);
-    return existing && isSameBuild(existing, this.#wanted) ? existing : undefined;
+    return existing && this.#isOurs(existing) ? existing : undefined;
+  }
+
+  #isOurs(existing: Job): boolean {
+    return isSameBuild(existing, this.#wanted) && !this.#options.isDelivered(existing);
   }
 
   get #namespace(): string {

@@ -29,6 +29,8 @@ export interface JobFollowerOptions {
   job: Job;
   /** It is there already, from before this process. */
   isFound: boolean;
+  /** See `JobCreation`. */
+  isDelivered(job: Job): boolean;
   limits: BuildLimits;
   wakeup: Wakeup;
   clock: Clock;
@@ -58,7 +60,7 @@ export class JobFollower {
 
   constructor(options: JobFollowerOptions) {
     this.#options = options;
-    const { cluster, job, isFound, wakeup, clock, logger } = options;
+    const { cluster, job, isFound, isDelivered, wakeup, clock, logger } = options;
     this.#namespace = job.metadata.namespace ?? "";
     this.#jobName = job.metadata.name;
     this.#stateSince = clock.now();
@@ -68,7 +70,7 @@ export class JobFollower {
       readEvents: (uid) => cluster.readEvents(this.#namespace, uid),
       onRead: () => wakeup.wake(),
     });
-    this.#creation = new JobCreation({ cluster, job, logger: logger(), wakeup });
+    this.#creation = new JobCreation({ cluster, job, isDelivered, logger: logger(), wakeup });
   }
 
   get jobName(): string {

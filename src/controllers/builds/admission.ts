@@ -1,10 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { type ManifestSettings, renderJob } from "../../core/job/manifest.ts";
-import { buildNumber, isUsableUnique, type RequestIdentity } from "../../core/job/name.ts";
+import { buildNumber, isUsableUnique, payloadHash, type RequestIdentity } from "../../core/job/name.ts";
 import { type JobRecord, makeJobRecord, type RequestRecord, readJobRecord } from "../../core/job/record.ts";
 import { refuseBuild } from "../../core/job/refusal.ts";
-import { isAnswer, relaunchKey } from "../../core/job/relaunch.ts";
-import { RELAUNCH_ANNOTATION } from "../../core/kubernetes/labels.ts";
+import { changedParameters, isAnswer, relaunchKey } from "../../core/job/relaunch.ts";
+import { PARAMETERS_ANNOTATION, RELAUNCH_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { buildLimits } from "../../core/observation/build-limits.ts";
 import { STEPS } from "../../core/observation/steps.ts";
@@ -14,6 +14,7 @@ import type { Assignment } from "../../core/zuul/assignment.ts";
 import { type BuildFunction, readBuildFunction } from "../../core/zuul/function-name.ts";
 import { type Parameters, parseParameters, textParameter } from "../../core/zuul/parameters.ts";
 import { renderFinalWorkData, renderWorkData, type WorkData, type WorkerIdentity } from "../../core/zuul/work-data.ts";
+import { coerceError } from "../../runtime/errors.ts";
 import { sha256Hex } from "../../runtime/sha256.ts";
 import type { Build } from "../build-life/build.ts";
 import type { BuildContext, BuildPlan } from "../build-life/build-context.ts";
@@ -39,6 +40,9 @@ export interface AdmissionOptions {
   /** Goes on with the build of a Job that is there. */
   adopt(job: Job, record: JobRecord): Build;
 }
+
+/** Names of parameters in one line of the log. */
+const MAX_TOLD = 20;
 
 /** A request, read. */
 interface Asked {
@@ -68,7 +72,7 @@ export class Admission {
     const asked = this.#read(assignment);
     const { task, parsed, identity, request } = asked;
     const known = index.ofRequest(identity);
-    if (known) {
+    if (known && !known.isDelivered) {
       context.logger.info({ build: known.number, server: identity.server }, "attaches a request to the build that is under way");
       known.attach(assignment, { ...request, number: known.number });
       return Promise.resolve();
@@ -82,7 +86,7 @@ export class Admission {
       return answered;
     }
     const key = relaunchKey(task, identity.functionName, parsed.parameters, sha256Hex);
-    const earlier = key === undefined ? undefined : this.#findEarlier(key);
+    const earlier = key === undefined ? undefined : this.#findEarlier(key, identity);
     if (earlier) {
       const { server, unique } = identity;
       context.logger.info({ build: earlier.number, server, unique }, "attaches Zuul's relaunch to the build that it is of");
@@ -90,8 +94,35 @@ export class Admission {
       earlier.attach(assignment, { ...request, number: earlier.number });
       return Promise.resolve();
     }
+    const ended = key === undefined ? [] : index.ofLaunch(key).filter((build) => build.supersede());
     this.#options.begin(this.#plan(asked, task, parsed.parameters, key));
-    return Promise.resolve();
+    return Promise.all(ended.map((build) => this.#tellWhySuperseded(build, request.number, parsed.parameters)));
+  }
+
+  /** Names what keeps Zuul's relaunch from having the Job that runs: whoever wrote the parameter-function can change that. Never rejects. */
+  async #tellWhySuperseded(build: Build, by: string, later: Parameters): Promise<void> {
+    const { logger } = this.#options.context;
+    const earlier = await this.#parametersOf(build);
+    const parameters = earlier && changedParameters(earlier, later).slice(0, MAX_TOLD);
+    const why =
+      parameters?.length === 0
+        ? "its TestTask was changed in between"
+        : "parameters differ from one launch to the next; make them the same in Zuul's parameter-function";
+    const message = "ends a build that Zuul has launched again: the relaunch cannot have its Job";
+    logger.warn({ build: build.number, relaunch: by, ...(parameters ? { parameters } : {}), why }, message);
+  }
+
+  async #parametersOf(build: Build): Promise<Parameters | undefined> {
+    const { cluster, logger } = this.#options.context;
+    try {
+      const read = async () => (await cluster.getJob(build.namespace, build.jobName))?.spec?.template.metadata?.annotations;
+      const text = build.parametersText ?? (await read())?.[PARAMETERS_ANNOTATION];
+      const parsed = text === undefined ? undefined : parseParameters(new TextEncoder().encode(text));
+      return parsed?.ok ? parsed.parameters : undefined;
+    } catch (error) {
+      logger.warn({ err: coerceError(error), build: build.number }, "could not read the parameters of an earlier launch");
+      return undefined;
+    }
   }
 
   /** The plan for a Job that is there already. */
@@ -129,12 +160,13 @@ export class Admission {
     const { tasks, context } = this.#options;
     const unique = isUsableUnique(assignment.unique) ? assignment.unique : randomUUID();
     const task = tasks.find(functionName);
-    const identity = { server, functionName, unique };
+    const identity = { server, functionName, unique, payloadHash: payloadHash(payload, sha256Hex) };
     const number = buildNumber(task?.metadata.name ?? "refused", identity, sha256Hex);
     const parsed = parseParameters(payload, payloadBytes);
     const logPath = (parsed.ok && textParameter(parsed.parameters, "LOG_PATH")) || null;
     const since = context.clock.now().toISOString();
-    const request = { server, unique, number, logPath, replica: context.replicas.name, since };
+    const { name: replica } = context.replicas;
+    const request = { server, unique, number, logPath, payloadHash: identity.payloadHash, replica, since };
     return { assignment, task, parsed, function: readBuildFunction(functionName), identity, request };
   }
 
@@ -158,17 +190,22 @@ export class Admission {
 
   /**
    * The build that a relaunch by Zuul with this key can be answered by. One whose answer the server has read is among them: Zuul does not
-   * launch again what it has a result of, so the answer was lost between the server and Zuul.
+   * launch again what it has a result of, so the answer was lost between the server and Zuul. But a launch has a unique of its own: one that
+   * uses the unique of a delivered build is none.
    */
-  #findEarlier(key: string): Build | undefined {
+  #findEarlier(key: string, identity: RequestIdentity): Build | undefined {
     const { index, endedLately, adopt } = this.#options;
+    const delivered = index.ofRequest(identity);
     // Of several the newest: its Job was only made because all before it were in vain.
-    const running = [...index.ofRelaunchKey(key)].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+    const running = index
+      .ofRelaunchKey(key)
+      .filter((build) => build !== delivered)
+      .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
     const adoptable = running.find((build) => build.isAdoptable);
     if (adoptable) return adoptable;
     for (const job of this.#jobsOf(key)) {
       const record = readJobRecord(job);
-      if (!record || record.isCancelled || index.ofNumber(record.request.number)) continue;
+      if (!record || record.isCancelled || record.request.unique === identity.unique || index.ofNumber(record.request.number)) continue;
       // The watch may not have shown yet what was written down last. One without a verdict was left when this replica's role went, or is
       // another's: it may run still, or have an answer.
       if (!(record.verdict ? isAnswer(record.verdict) : (endedLately.hadAnswer(job.metadata.uid) ?? true))) continue;

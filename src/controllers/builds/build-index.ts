@@ -1,4 +1,5 @@
 import type { RequestIdentity } from "../../core/job/name.ts";
+import { launchOf } from "../../core/job/relaunch.ts";
 
 /** By what a build is looked for. */
 export interface IndexedBuild {
@@ -8,14 +9,17 @@ export interface IndexedBuild {
   readonly jobName: string;
 }
 
+/** As its Job says it: `payloadHash` is null on Jobs that do not tell, and those are found by any payload. */
+export type IndexedRequest = Omit<RequestIdentity, "payloadHash"> & { readonly payloadHash: string | null };
+
 /** The builds of this replica, by all that somebody may know of them. */
 export class BuildIndex<B extends IndexedBuild> {
   readonly #byNumber = new Map<string, B>();
   /** Whatever became of its TestTask, a request that comes again finds its build. */
   readonly #byRequest = new Map<string, B>();
   readonly #byJob = new Map<string, B>();
-  /** By what a relaunch by Zuul shares with them. */
-  readonly #byRelaunchKey = new Map<string, Set<B>>();
+  /** By what all launches of one build by Zuul share. */
+  readonly #byLaunch = new Map<string, Set<B>>();
   /** What to take out again with each. */
   readonly #entries = new Map<B, { requests: Set<string>; jobs: Set<string>; relaunchKey: string | undefined }>();
 
@@ -28,29 +32,35 @@ export class BuildIndex<B extends IndexedBuild> {
   }
 
   ofRequest(request: RequestIdentity): B | undefined {
-    return this.#byRequest.get(requestKey(request));
+    return this.#byRequest.get(requestKey(request)) ?? this.#byRequest.get(requestKey({ ...request, payloadHash: null }));
   }
 
   ofJob(namespace: string, jobName: string): B | undefined {
     return this.#byJob.get(jobKey(namespace, jobName));
   }
 
-  ofRelaunchKey(relaunchKey: string): Iterable<B> {
-    return this.#byRelaunchKey.get(relaunchKey) ?? [];
+  /** Builds of Zuul's build that this one is a launch of: those that it may be answered by, or all. */
+  ofRelaunchKey(relaunchKey: string): B[] {
+    return this.ofLaunch(relaunchKey).filter((build) => this.#entries.get(build)?.relaunchKey === relaunchKey);
   }
 
-  add(build: B, request: RequestIdentity, relaunchKey: string | undefined): void {
+  ofLaunch(relaunchKey: string): B[] {
+    return [...(this.#byLaunch.get(launchKey(relaunchKey)) ?? [])];
+  }
+
+  add(build: B, request: IndexedRequest, relaunchKey: string | undefined): void {
     this.#entries.set(build, { requests: new Set(), jobs: new Set(), relaunchKey });
     this.#byNumber.set(build.number, build);
     this.addRequest(build, request);
     this.addJob(build);
     if (relaunchKey === undefined) return;
-    const alike = this.#byRelaunchKey.get(relaunchKey) ?? new Set();
-    this.#byRelaunchKey.set(relaunchKey, alike.add(build));
+    const key = launchKey(relaunchKey);
+    const alike = this.#byLaunch.get(key) ?? new Set();
+    this.#byLaunch.set(key, alike.add(build));
   }
 
   /** One more request that it answers. */
-  addRequest(build: B, request: RequestIdentity): void {
+  addRequest(build: B, request: IndexedRequest): void {
     const key = requestKey(request);
     this.#entries.get(build)?.requests.add(key);
     this.#byRequest.set(key, build);
@@ -71,9 +81,10 @@ export class BuildIndex<B extends IndexedBuild> {
     remove(this.#byRequest, entry.requests, build);
     remove(this.#byJob, entry.jobs, build);
     if (entry.relaunchKey === undefined) return;
-    const alike = this.#byRelaunchKey.get(entry.relaunchKey);
+    const key = launchKey(entry.relaunchKey);
+    const alike = this.#byLaunch.get(key);
     alike?.delete(build);
-    if (alike?.size === 0) this.#byRelaunchKey.delete(entry.relaunchKey);
+    if (alike?.size === 0) this.#byLaunch.delete(key);
   }
 }
 
@@ -82,8 +93,12 @@ function remove<B>(map: Map<string, B>, keys: Iterable<string>, build: B): void 
   for (const key of keys) if (map.get(key) === build) map.delete(key);
 }
 
-function requestKey({ server, functionName, unique }: RequestIdentity): string {
-  return JSON.stringify([server, functionName, unique]);
+function requestKey({ server, functionName, unique, payloadHash }: IndexedRequest): string {
+  return JSON.stringify([server, functionName, unique, payloadHash]);
+}
+
+function launchKey(relaunchKey: string): string {
+  return launchOf(relaunchKey) ?? relaunchKey;
 }
 
 function jobKey(namespace: string, jobName: string): string {

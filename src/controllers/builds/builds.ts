@@ -49,7 +49,7 @@ export class Builds implements Service {
     this.#options = options;
     const { cluster, tasks, servers, replicas, tallies, observer, settings, clock, logger } = options;
     const counts = { tallies, observer, rush: new Rush(clock) };
-    this.#context = { cluster, servers, tasks, replicas, counts, policy: settings, clock, logger };
+    this.#context = { cluster, servers, tasks, replicas, counts, delivered: new Set(), policy: settings, clock, logger };
     this.#endedLately = new EndedLately(clock);
     this.#stops = new Stops({ cluster, find: (number) => this.#index.ofNumber(number), clock, logger });
     this.#admission = new Admission({
@@ -192,8 +192,7 @@ export class Builds implements Service {
     const build = new Build(plan, this.#context);
     this.#options.tallies.noteBegin(taskKey);
     this.#context.counts.rush.noteStep();
-    const { server, unique } = record.request;
-    this.#index.add(build, { server, functionName: record.functionName, unique }, record.relaunchKey);
+    this.#index.add(build, { ...record.request, functionName: record.functionName }, record.relaunchKey);
     if (origin.kind === "request" && this.#stops.takeEarly(build.number)) build.requestStop();
     this.#track(this.#runs, this.#carryOut(build, taskKey));
     return build;

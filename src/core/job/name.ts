@@ -1,22 +1,26 @@
 /** How a build gets its number, and its Job a name. */
 
-/** What makes a Gearman request the one it is. A server that loses its worker hands the same three out again. */
+/** What makes a Gearman request the one it is. A server that loses its worker hands the same four out again. */
 export interface RequestIdentity {
   server: string;
   functionName: string;
   unique: string;
+  /** 64 bits of hash, hexadecimal, over the payload as it came: clients that use a unique again ask for something else under it. */
+  payloadHash: string;
+}
+
+/** The identity's `payloadHash`. */
+export function payloadHash(payload: Uint8Array, sha256Hex: (bytes: Uint8Array) => string): string {
+  return sha256Hex(payload).slice(0, 16);
 }
 
 /**
  * A build's number, which is its Job's name too (see `jobName`): the TestTask's name and 64 bits of hash over the request's identity. Equal requests get
  * equal numbers, so that the API server refuses to run one twice.
  */
-export function buildNumber(
-  taskName: string,
-  { server, functionName, unique }: RequestIdentity,
-  sha256Hex: (text: string) => string,
-): string {
-  return `${taskName}-${sha256Hex(JSON.stringify([server, functionName, unique])).slice(0, 16)}`;
+export function buildNumber(taskName: string, request: RequestIdentity, sha256Hex: (text: string) => string): string {
+  const { server, functionName, unique, payloadHash } = request;
+  return `${taskName}-${sha256Hex(JSON.stringify([server, functionName, unique, payloadHash])).slice(0, 16)}`;
 }
 
 /** gearmand cuts a unique at 64 bytes; longer ones, and those that servers treat as "none", do not tell requests apart. */
@@ -27,7 +31,29 @@ export function isUsableUnique(unique: string): boolean {
   return unique !== "" && unique !== "-" && unique.length <= MAX_UNIQUE_LENGTH && /^[\x21-\x7e]+$/.test(unique);
 }
 
-/** The name of the Job of a build where Jobs of so many others hold the names that it would have had; its own number where none does. */
-export function jobName(number: string, heldByOthers: number): string {
-  return heldByOthers === 0 ? number : `${number}-r${heldByOthers}`;
+/** With a number of 57 characters (a task's name has 40 at most) the name still is a label. */
+const MAX_ATTEMPT = 9999;
+
+/** The name of a build's Job where others hold those that it would have had: the number itself, then `-r1` and so on. */
+export function jobName(number: string, attempt: number): string {
+  return attempt === 0 ? number : `${number}-r${attempt}`;
+}
+
+/** How far the search for a name has come: the last attempt whose name is taken, and the first one above it that is known to be free. */
+export interface NameSearch {
+  taken: number;
+  free: number | undefined;
+}
+
+/**
+ * What to look at next; undefined when no name is left. Doubles until a free one is found, then halves what is between: earlier builds of one
+ * request may hold names by the thousand, and are not looked at one after another. Whoever sees the same Jobs finds the same name, so that
+ * the API server makes one Job though two ask; of names that are taken in one row, the last has been looked at.
+ */
+export function nextAttempt({ taken, free }: NameSearch): { kind: "look" | "take"; attempt: number } | undefined {
+  if (free === undefined) {
+    const attempt = Math.min(Math.max(1, taken * 2), MAX_ATTEMPT);
+    return attempt > taken ? { kind: "look", attempt } : undefined;
+  }
+  return free - taken > 1 ? { kind: "look", attempt: Math.floor((taken + free) / 2) } : { kind: "take", attempt: free };
 }

@@ -23,6 +23,8 @@ export interface RequestRecord {
   unique: string;
   number: string;
   logPath: string | null;
+  /** See `RequestIdentity`; null on Jobs of versions that did not tell. */
+  payloadHash: string | null;
   /** The replica that answers, and since when (RFC 3339); null when it gave that up. */
   replica: string | null;
   since: string;
@@ -47,6 +49,7 @@ const requestSchema = z.object({
   unique: z.string(),
   number: z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/),
   logPath: z.string().nullable().default(null),
+  payloadHash: z.string().nullable().default(null),
   replica: z.string().nullable().default(null),
   since: z.string().default(""),
 });
@@ -109,13 +112,21 @@ export function makeJobRecord(
   return { namespace, jobName: request.number, task: name, functionName, request, timeouts, relaunchKey, ...nothingYet };
 }
 
-/** The Job of the build with this number, among Jobs that may be others'. */
+/** The Job of the build with this number, among Jobs that may be others'; of several, as of a unique that is used again, the newest. */
 export function findJob(jobs: Iterable<Job>, number: string): { job: Job; record: JobRecord } | undefined {
+  let found: { job: Job; record: JobRecord } | undefined;
   for (const job of jobs) {
     const record = job.metadata.name.startsWith(number) ? readJobRecord(job) : undefined;
-    if (record?.request.number === number) return { job, record };
+    if (record?.request.number !== number) continue;
+    if (!found || isLater(job, found.job)) found = { job, record };
   }
-  return undefined;
+  return found;
+}
+
+/** Of two Jobs of one number: one that is not over comes after one that is. */
+function isLater(one: Job, other: Job): boolean {
+  if (isRecorded(one) !== isRecorded(other)) return isRecorded(other);
+  return (one.metadata.creationTimestamp ?? "") > (other.metadata.creationTimestamp ?? "");
 }
 
 /**
@@ -128,13 +139,17 @@ export function isRecorded({ metadata: { annotations = {} }, spec }: Job): boole
   return spec?.ttlSecondsAfterFinished !== undefined && parseAnnotation(verdictSchema, annotations[VERDICT_ANNOTATION]) !== undefined;
 }
 
-/** True when `existing` carries out the very request that `wanted` was rendered for. */
+/**
+ * True when `existing` carries out the very request that `wanted` was rendered for. Once the answer was delivered a request like it is a new
+ * one: servers hand out again only what they still have.
+ */
 export function isSameBuild(existing: Job, wanted: Job): boolean {
   if (existing.metadata.deletionTimestamp) return false;
   const [a, b] = [readJobRecord(existing), readJobRecord(wanted)];
   return (
     a !== undefined &&
     b !== undefined &&
+    !a.isDelivered &&
     existing.metadata.labels?.[INSTALLATION_LABEL] === wanted.metadata.labels?.[INSTALLATION_LABEL] &&
     a.request.server === b.request.server &&
     a.functionName === b.functionName &&

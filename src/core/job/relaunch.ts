@@ -14,7 +14,7 @@ const LAUNCH_PARAMETER = /^(ZUUL_UUID|LOG_PATH|SWIFT_.*)$/;
 /**
  * A key that two requests share when, and only when, one is Zuul's relaunch of the other: same function, same TestTask as it stands, same
  * parameters but for those of the launch. undefined for requests that cannot be told apart from a deliberate second build (ref and
- * timer builds): those are never taken for another.
+ * timer builds): those are never taken for another. Its part before the dash is shared by all launches of the build, see `launchOf`.
  */
 export function relaunchKey(
   task: TestTask,
@@ -22,10 +22,30 @@ export function relaunchKey(
   parameters: Parameters,
   sha256Hex: (text: string) => string,
 ): string | undefined {
-  if (!BUILD_SET_REF.test(textParameter(parameters, "ZUUL_REF") ?? "")) return undefined;
+  const ref = textParameter(parameters, "ZUUL_REF") ?? "";
+  if (!BUILD_SET_REF.test(ref)) return undefined;
   const kept = [...parameters.values].filter(([name]) => !LAUNCH_PARAMETER.test(name));
-  const spec = canonical({ namespace: task.metadata.namespace, name: task.metadata.name, spec: task.spec });
-  return sha256Hex(JSON.stringify([functionName, spec, canonical(kept.sort(([a], [b]) => (a < b ? -1 : 1)))]));
+  const { namespace, name } = task.metadata;
+  const spec = canonical({ namespace, name, spec: task.spec });
+  const build = sha256Hex(JSON.stringify([functionName, namespace, name, ref]));
+  return `${build.slice(0, 16)}-${sha256Hex(JSON.stringify([functionName, spec, canonical(kept.sort(([a], [b]) => (a < b ? -1 : 1)))]))}`;
+}
+
+/**
+ * What all launches of one build share, whatever else changes from one to the next: Zuul asks for a build of a build set once at a time, so
+ * that a later request ends an earlier one. undefined for keys of versions that did not tell.
+ */
+export function launchOf(relaunchKey: string): string | undefined {
+  return /^([0-9a-f]{16})-/.exec(relaunchKey)?.[1];
+}
+
+/** Names of the parameters in which two launches of one build differ though they should not, in order. */
+export function changedParameters(earlier: Parameters, later: Parameters): string[] {
+  const names = new Set([...earlier.values.keys(), ...later.values.keys()]);
+  const text = (value: unknown) => JSON.stringify(canonical(value));
+  return [...names]
+    .filter((name) => !LAUNCH_PARAMETER.test(name) && text(earlier.values.get(name)) !== text(later.values.get(name)))
+    .sort((a, b) => (a < b ? -1 : 1));
 }
 
 /** Whether Zuul, had it heard this, would not launch the build again. */

@@ -35,7 +35,7 @@ function renderExample(task: TestTask, settings: ManifestSettings, buildFunction
   const parsed = parseParameters(new TextEncoder().encode("{}"));
   if (!parsed.ok) throw new Error("an empty object is no parameters");
   const number = `${task.metadata.name}-template-review`;
-  const request = { server: "", unique: "", number, logPath: null, replica: "", since: "1970-01-01T00:00:00.000Z" };
+  const request = { server: "", unique: "", number, logPath: null, payloadHash: null, replica: "", since: "1970-01-01T00:00:00.000Z" };
   return renderJob({ task, function: buildFunction, parameters: parsed.parameters, request, settings });
 }
 

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { PACKET } from "../../../src/gearman/wire/packet.ts";
+import { TEST_TASKS } from "../../../src/kube/client/resource.ts";
 import { startGeard } from "../../support/gearman/geard.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
-import { answerOf, dataOf, numberOf, recordOf, type Stage, startStage } from "./stage.ts";
+import { answerOf, dataOf, NAMESPACE, numberOf, recordOf, type Stage, startStage } from "./stage.ts";
 
 const UNCLAIMED_MS = 121_000;
 const gearmand = () => startGearmand();
@@ -99,6 +100,38 @@ describe("a build whose link is lost", () => {
     assert.equal((await answerOf(again)).result, "SUCCESS");
   });
 
+  test("on geard is ended at once when Zuul's relaunch differs in a parameter, which the log names", async () => {
+    const { build, number, finish, ...rest } = await startRunning(geard, { ...changeBuild(1), STAMP: "17:01", KEPT: "1" });
+    await using stage = rest.stage;
+    stage.link.cut();
+    assert.equal((await answerOf(build)).result, null);
+    const relaunch = await stage.submit("unit", { parameters: { ...changeBuild(2), STAMP: "17:04", KEPT: "1", NEW: null } });
+    const other = await numberOf(relaunch);
+    assert.notEqual(other, number);
+    const line = await stage.logged("ends a build that Zuul has launched again: the relaunch cannot have its Job");
+    assert.deepEqual([line.fields.build, line.fields.relaunch, line.fields.parameters], [number, other, ["NEW", "STAMP"]]);
+    assert.deepEqual(recordOf(await stage.recorded(number)), { rule: "unclaimed", result: null, isDelivered: false });
+    await stage.running(other);
+    finish();
+    assert.equal((await answerOf(relaunch)).result, "SUCCESS");
+  });
+
+  test("on geard is ended at once when its TestTask was edited before Zuul's relaunch; so is one of the operator before", async () => {
+    const { build, number, finish, ...rest } = await startRunning(geard, changeBuild(1));
+    await using stage = rest.stage;
+    await stage.stopOperator();
+    assert.equal((await answerOf(build)).result, null);
+    stage.kube.patch(TEST_TASKS, NAMESPACE, "unit", { spec: { image: "test:2" } });
+    await stage.startOperator();
+    const relaunch = await stage.submit("unit", { parameters: changeBuild(2) });
+    const line = await stage.logged("ends a build that Zuul has launched again: the relaunch cannot have its Job");
+    assert.deepEqual([line.fields.build, line.fields.parameters], [number, []]);
+    await stage.logged("finds another replica gone");
+    await stage.until(() => stage.pods()[0]?.spec.activeDeadlineSeconds === 1, "the end of its pod");
+    finish();
+    assert.equal((await answerOf(relaunch)).result, "SUCCESS");
+  });
+
   test("just before the server has read the answer is answered once more, and the client has one answer", async () => {
     const { build, number, finish, ...rest } = await startRunning(gearmand);
     await using stage = rest.stage;
@@ -112,7 +145,7 @@ describe("a build whose link is lost", () => {
   });
 
   test("just after the server has read the answer is recorded as not delivered when nobody asks again", async () => {
-    const { build, number, finish, ...rest } = await startRunning(gearmand);
+    const { build, number, unique, finish, ...rest } = await startRunning(gearmand);
     await using stage = rest.stage;
     const cut = cutAt(stage, PACKET.WORK_COMPLETE, build.end());
     finish();
@@ -122,19 +155,8 @@ describe("a build whose link is lost", () => {
     await stage.logged("registered at the gearman server", 1);
     await stage.skip(UNCLAIMED_MS);
     assert.deepEqual(recordOf(await stage.recorded(number)), { rule: "exit-0", result: "SUCCESS", isDelivered: false });
-  });
-
-  test("and that is asked for again while its end is written down is answered again", async () => {
-    await using stage = await startStage({ start: gearmand, tasks: { unit: {} } });
-    const fault = stage.kube.misbehave({ verb: "patch", resource: "jobs" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
-    const unique = crypto.randomUUID().replaceAll("-", "");
+    // Should somebody ask all the same, the answer is there.
     assert.equal((await answerOf(await stage.submit("unit", { unique }))).result, "SUCCESS");
-    await stage.logged("retries to record the build");
-    const again = await stage.submit("unit", { unique });
-    await stage.logged("attaches a request to the build that is under way");
-    fault.stop();
-    stage.clock.skip(31_000);
-    assert.equal((await answerOf(again)).result, "SUCCESS");
     assert.equal(stage.pods().length, 1);
   });
 

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseConfig } from "../../../src/config.ts";
+import { buildNumber } from "../../../src/core/job/name.ts";
 import { type KubeClient, loadKubeClient } from "../../../src/kube/client/kube-client.ts";
 import type { KubeCallReport } from "../../../src/kube/client/kube-transport.ts";
 import { JOBS, PODS, TEST_TASKS } from "../../../src/kube/client/resource.ts";
@@ -9,6 +11,7 @@ import { makeMetrics } from "../../../src/metrics/metrics.ts";
 import { makeOperator, type Operator } from "../../../src/operator.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import type { Logger } from "../../../src/runtime/logger.ts";
+import { sha256Hex } from "../../../src/runtime/sha256.ts";
 import { type FakeKube, startFakeKube } from "../../support/fake-kube/fake-kube.ts";
 import type { FakeCall } from "../../support/fake-kube/fault-plan.ts";
 import { type PlayedNode, type PodScript, playNode } from "../../support/fake-kube/play-node.ts";
@@ -290,6 +293,13 @@ export async function startStage(options: StageOptions): Promise<Stage> {
     await stage.logged("takes builds");
   }
   return stage;
+}
+
+/** The number that a build of the TestTask `unit` will have, without a word from the operator. */
+export function numberFor(stage: Stage, unique: string, parameters: object = {}): string {
+  const hash = createHash("sha256").update(JSON.stringify(parameters)).digest("hex").slice(0, 16);
+  const identity = { server: stage.link.address, functionName: "build:unit", unique, payloadHash: hash };
+  return buildNumber("unit", identity, sha256Hex);
 }
 
 /** The build's number, from its first WORK_DATA. */

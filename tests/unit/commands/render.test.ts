@@ -56,7 +56,12 @@ describe("turbo-hipster render", () => {
     const parsed = parseTestTask(TASK);
     const parameters = parseParameters(Buffer.from(PARAMETERS));
     assert.ok(parsed.ok && parameters.ok);
-    const identity = { server: "zuul:4730", functionName: "build:b:bionic", unique: "0123456789abcdef0123456789abcdef" };
+    const identity = {
+      server: "zuul:4730",
+      functionName: "build:b:bionic",
+      unique: "0123456789abcdef0123456789abcdef",
+      payloadHash: sha256Hex(PARAMETERS).slice(0, 16),
+    };
     const number = buildNumber("unit", identity, sha256Hex);
     const job = renderJob({
       task: parsed.task,
@@ -67,6 +72,7 @@ describe("turbo-hipster render", () => {
         unique: identity.unique,
         number,
         logPath: "1/2",
+        payloadHash: identity.payloadHash,
         replica: "render",
         since: "1970-01-01T00:00:00.000Z",
       },

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { buildNumber } from "../../../../src/core/job/name.ts";
 import { JOBS, TEST_TASKS } from "../../../../src/kube/client/resource.ts";
-import { sha256Hex } from "../../../../src/runtime/sha256.ts";
 import type { FaultEffect } from "../../../support/fake-kube/fault-plan.ts";
 import { startGearmand } from "../../../support/gearman/gearmand.ts";
-import { answerOf, NAMESPACE, numberOf, recordOf, type Stage, startStage } from "../stage.ts";
+import { answerOf, NAMESPACE, numberFor, numberOf, recordOf, type Stage, startStage } from "../stage.ts";
 
 const CREATE = { verb: "create", resource: "jobs" };
 const start = () => startGearmand();
@@ -125,7 +123,7 @@ describe("the creation of a build's Job", () => {
     test(`takes another name when the Job of that name is ${name}`, async () => {
       await using stage = await startStage({ start, tasks: { unit: {} } });
       const unique = "ab".repeat(16);
-      const number = buildNumber("unit", { server: stage.link.address, functionName: "build:unit", unique }, sha256Hex);
+      const number = numberFor(stage, unique);
       stage.kube.create(JOBS, NAMESPACE, { metadata: { name: number, finalizers: ["test/hold"] }, spec: { suspend: true, template } });
       change(stage, number);
       const build = await stage.submit("unit", { unique });

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { buildNumber } from "../../../../src/core/job/name.ts";
 import { JOBS, PODS } from "../../../../src/kube/client/resource.ts";
-import { sha256Hex } from "../../../../src/runtime/sha256.ts";
 import { startGeard } from "../../../support/gearman/geard.ts";
 import { startGearmand } from "../../../support/gearman/gearmand.ts";
-import { answerOf, NAMESPACE, numberOf, recordOf, startStage } from "../stage.ts";
+import { answerOf, NAMESPACE, numberFor, numberOf, recordOf, startStage } from "../stage.ts";
 
 const never = new Promise<void>(() => {});
 const CREATE = { verb: "create", resource: "jobs" };
@@ -160,7 +158,7 @@ describe("stop:", () => {
   test("for a number that is not known yet is kept, and ends the build when it comes", async () => {
     await using stage = await startStage({ start, tasks: { unit: {} } });
     const unique = "cd".repeat(16);
-    const number = buildNumber("unit", { server: stage.link.address, functionName: "build:unit", unique }, sha256Hex);
+    const number = numberFor(stage, unique);
     await stage.stop(number);
     assert.equal((await answerOf(await stage.submit("unit", { unique }))).result, "ABORTED");
     assert.deepEqual(stage.jobs(), []);
@@ -169,7 +167,7 @@ describe("stop:", () => {
   test("for a number that is not known yet is forgotten after a minute", async () => {
     await using stage = await startStage({ start, tasks: { unit: {} } });
     const unique = "ef".repeat(16);
-    const number = buildNumber("unit", { server: stage.link.address, functionName: "build:unit", unique }, sha256Hex);
+    const number = numberFor(stage, unique);
     await stage.stop(number);
     await stage.skip(61_000);
     assert.equal((await answerOf(await stage.submit("unit", { unique }))).result, "SUCCESS");

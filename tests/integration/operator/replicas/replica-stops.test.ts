@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { buildNumber } from "../../../../src/core/job/name.ts";
 import { CANCELLED_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
-import { sha256Hex } from "../../../../src/runtime/sha256.ts";
-import { answerOf, recordOf, type Stage, type StagedReplica, startStage } from "../stage.ts";
+import { answerOf, numberFor, recordOf, type Stage, type StagedReplica, startStage } from "../stage.ts";
 import { CHANGE, gearmand, handOver, startTwo } from "./replica-stage.ts";
 
 const never = new Promise<void>(() => {});
@@ -56,7 +54,7 @@ describe("stop: at a replica that stands by", () => {
     await using stage = await startStage({ start: gearmand, tasks: { unit: {} }, script: () => ({ finished: never }) });
     const standby = await stage.startReplica();
     const unique = "ab".repeat(16);
-    const number = buildNumber("unit", { server: stage.link.address, functionName: "build:unit", unique }, sha256Hex);
+    const number = numberFor(stage, unique, CHANGE);
     await stopAt(stage, standby, number);
     await standby.logged("remembers a stop for a build that is not known yet");
     const build = await stage.submit("unit", { unique, parameters: CHANGE });
@@ -69,7 +67,7 @@ describe("stop: at a replica that stands by", () => {
     await using stage = await startStage({ start: gearmand, tasks: { unit: {} } });
     const standby = await stage.startReplica();
     const unique = "cd".repeat(16);
-    const number = buildNumber("unit", { server: stage.link.address, functionName: "build:unit", unique }, sha256Hex);
+    const number = numberFor(stage, unique);
     await stopAt(stage, standby, number);
     await stage.skip(61_000);
     assert.equal((await answerOf(await stage.submit("unit", { unique }))).result, "SUCCESS");

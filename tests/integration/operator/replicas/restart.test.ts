@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { buildNumber } from "../../../../src/core/job/name.ts";
 import { DELIVERED_ANNOTATION, VERDICT_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
 import { JOBS, PODS } from "../../../../src/kube/client/resource.ts";
-import { sha256Hex } from "../../../../src/runtime/sha256.ts";
 import { startGeard } from "../../../support/gearman/geard.ts";
 import { startGearmand } from "../../../support/gearman/gearmand.ts";
-import { answerOf, NAMESPACE, numberOf, recordOf, type Stage, startStage } from "../stage.ts";
+import { answerOf, NAMESPACE, numberFor, numberOf, recordOf, type Stage, startStage } from "../stage.ts";
 
 const gearmand = () => startGearmand();
 const geard = () => startGeard();
@@ -22,8 +20,7 @@ async function startNext(stage: Stage, config: object = {}): Promise<void> {
 function uniqueBefore(stage: Stage, number: string): string {
   for (let count = 0; ; count += 1) {
     const unique = `relaunch-${count}`;
-    const identity = { server: stage.link.address, functionName: "build:unit", unique };
-    if (buildNumber("unit", identity, sha256Hex) < number) return unique;
+    if (numberFor(stage, unique, CHANGE) < number) return unique;
   }
 }
 

@@ -17,7 +17,16 @@ const VERDICT = { result: "SUCCESS", class: "success", rule: "exit-zero", messag
 const NOW = new Date("2026-11-24T12:00:00Z");
 
 function request(replica: string | null, more: Partial<RequestRecord> = {}): RequestRecord {
-  return { server: "s:4730", unique: "u", number: "unit-1", logPath: null, replica, since: "2026-11-24T10:00:00.000Z", ...more };
+  return {
+    server: "s:4730",
+    unique: "u",
+    number: "unit-1",
+    logPath: null,
+    payloadHash: null,
+    replica,
+    since: "2026-11-24T10:00:00.000Z",
+    ...more,
+  };
 }
 
 /** A Job at an API server, and the record that replica `self` keeps of it. */

@@ -15,7 +15,15 @@ import type { Shown } from "../../../support/objects/pod-histories.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 
 const LIMITS = { podMs: 600_000, scheduleMs: undefined, pullMs: 600_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };
-const REQUEST = { server: "s", unique: "u", number: "unit-0123456789abcdef", logPath: null, replica: "one", since: "2026-11-01T00:00:00Z" };
+const REQUEST = {
+  server: "s",
+  unique: "u",
+  number: "unit-0123456789abcdef",
+  logPath: null,
+  payloadHash: null,
+  replica: "one",
+  since: "2026-11-01T00:00:00Z",
+};
 const WORKER = { manager: "m", name: "w", hostname: "h", fqdn: "h", program: "p", version: "1", ips: [] };
 const ANNOTATIONS = {
   "turbo-hipster.io/request": JSON.stringify(REQUEST),
@@ -113,6 +121,7 @@ export function stageBuild(): StagedBuild {
       observer: { noteVerdict() {}, notePhase() {}, noteAnswer() {} },
       rush,
     },
+    delivered: new Set(),
     policy: { resultStyle: "text", keepJobSeconds: 60 },
   });
   const askAgain = () => build.attach(makeAssignment(), REQUEST);

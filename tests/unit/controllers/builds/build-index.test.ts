@@ -9,7 +9,7 @@ interface Indexed {
 }
 
 function request(unique: string) {
-  return { server: "zuul:4730", functionName: "build:unit", unique };
+  return { server: "zuul:4730", functionName: "build:unit", unique, payloadHash: "00" };
 }
 
 function make(number: string, jobName = number): Indexed {

@@ -34,6 +34,7 @@ function makeInput(spec: object, parameters: Record<string, unknown> = {}, funct
       unique: "f00",
       number: "unit-0123456789abcdef",
       logPath: "1/2",
+      payloadHash: "44136fa355b3678a",
       replica: "replica-1",
       since: "2026-01-01T00:00:00.000Z",
     },

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { buildNumber, isUsableUnique, jobName } from "../../../../src/core/job/name.ts";
+import { buildNumber, isUsableUnique, jobName, type NameSearch, nextAttempt } from "../../../../src/core/job/name.ts";
 import { sha256Hex } from "../../../../src/runtime/sha256.ts";
 
 describe("buildNumber", () => {
-  const identity = { server: "zuul:4730", functionName: "build:unit", unique: "ab" };
+  const identity = { server: "zuul:4730", functionName: "build:unit", unique: "ab", payloadHash: "44136fa355b3678a" };
   const number = (changes: Partial<typeof identity> = {}) => buildNumber("unit", { ...identity, ...changes }, sha256Hex);
 
   test("is the task's name and 64 bits, fit for a Job's name and a label", () => {
     assert.match(number(), /^unit-[0-9a-f]{16}$/);
-    assert.ok(buildNumber("a".repeat(40), identity, sha256Hex).length <= 63 - "-r4".length - "-abcde".length + 3);
+    assert.ok(buildNumber("a".repeat(40), identity, sha256Hex).length + "-r9999".length <= 63);
   });
 
   test("is the same for the same request, and another one for any other", () => {
@@ -18,6 +18,7 @@ describe("buildNumber", () => {
       number({ server: "zuul:4731" }),
       number({ functionName: "build:unit:a" }),
       number({ unique: "abc" }),
+      number({ payloadHash: "44136fa355b3678b" }),
       // What lies on both sides of a boundary does not run together.
       number({ functionName: "build:unita", unique: "b" }),
       number({ server: 'zuul:4730","build:unit', functionName: "x" }),
@@ -26,7 +27,7 @@ describe("buildNumber", () => {
   });
 
   test("of a known request never changes: Jobs carry it", () => {
-    assert.equal(number(), `unit-${sha256Hex('["zuul:4730","build:unit","ab"]').slice(0, 16)}`);
+    assert.equal(number(), `unit-${sha256Hex('["zuul:4730","build:unit","ab","44136fa355b3678a"]').slice(0, 16)}`);
   });
 });
 
@@ -41,4 +42,41 @@ describe("isUsableUnique", () => {
 
 test("a Job is called as its build's number, and by another name for each one that holds that", () => {
   assert.deepEqual([jobName("unit-1", 0), jobName("unit-1", 1), jobName("unit-1", 4)], ["unit-1", "unit-1-r1", "unit-1-r4"]);
+});
+
+describe("the search for a name that no other build holds", () => {
+  /** Names whose attempts are in `held` are taken; attempt 0 was found so already. Tells which one it is to be, and what was looked at. */
+  function search(held: ReadonlySet<number>): { name: number | undefined; looked: number[] } {
+    const looked: number[] = [];
+    let state: NameSearch = { taken: 0, free: undefined };
+    for (;;) {
+      const next = nextAttempt(state);
+      if (next === undefined || next.kind === "take") return { name: next?.attempt, looked };
+      looked.push(next.attempt);
+      assert.ok(looked.length < 50, "it ends");
+      state = held.has(next.attempt) ? { ...state, taken: next.attempt } : { ...state, free: next.attempt };
+    }
+  }
+  const upTo = (last: number) => new Set(Array.from({ length: last }, (_, index) => index + 1));
+
+  for (const last of [0, 1, 2, 3, 4, 5, 7, 8, 9, 100, 1440, 5000]) {
+    test(`takes the one after ${last} that are held, having looked at the last of them and at few others`, () => {
+      const { name, looked } = search(upTo(last));
+      assert.equal(name, last + 1);
+      assert.ok(looked.length <= 2 * Math.ceil(Math.log2(last + 2)), `${looked.length} looks`);
+      if (last > 0) assert.ok(looked.includes(last));
+    });
+  }
+
+  test("takes one that is free where old Jobs have gone in between, and never one that is held", () => {
+    for (const held of [new Set([2, 3]), new Set([1, 4]), new Set([1, 2, 4, 8]), new Set([1, 2, 3, 5, 6, 7])]) {
+      const { name } = search(held);
+      assert.ok(name !== undefined && name > 0 && !held.has(name), `${[...held]}: ${name}`);
+    }
+  });
+
+  test("ends where ten thousand are held", () => {
+    assert.deepEqual(search(upTo(9998)).name, 9999);
+    assert.deepEqual(search(upTo(9999)).name, undefined);
+  });
 });

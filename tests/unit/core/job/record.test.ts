@@ -3,7 +3,15 @@ import { describe, test } from "node:test";
 import { isSameBuild, readJobRecord } from "../../../../src/core/job/record.ts";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
 
-const REQUEST = { server: "zuul:4730", unique: "ab", number: "unit-1", logPath: null, replica: "host", since: "2026-01-01T00:00:00Z" };
+const REQUEST = {
+  server: "zuul:4730",
+  unique: "ab",
+  number: "unit-1",
+  logPath: null,
+  payloadHash: "00ff",
+  replica: "host",
+  since: "2026-01-01T00:00:00Z",
+};
 const ANNOTATIONS = {
   "turbo-hipster.io/function": "build:unit",
   "turbo-hipster.io/request": JSON.stringify(REQUEST),
@@ -114,6 +122,7 @@ describe("isSameBuild", () => {
     ["other parameters", job({}, {}, '{"A":"1"}')],
     ["another installation", job({}, { labels: { ...LABELS, "turbo-hipster.io/installation": "b" } })],
     ["one that is being deleted", job({}, { deletionTimestamp: "2026-01-01T00:00:00Z" })],
+    ["one whose answer was delivered", job({ "turbo-hipster.io/delivered": "2026-01-01T00:00:01Z" })],
     ["no build at all", { metadata: { name: "unit-1", namespace: "ci" } }],
   ];
   for (const [name, other] of others) test(`is false for ${name}`, () => assert.equal(isSameBuild(other, job()), false));

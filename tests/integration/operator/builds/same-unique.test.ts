@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { startGeard } from "../../../support/gearman/geard.ts";
+import { startGearmand } from "../../../support/gearman/gearmand.ts";
+import { answerOf, numberFor, numberOf, recordOf, startStage } from "../stage.ts";
+
+const SERVERS = [
+  ["gearmand", () => startGearmand()],
+  ["geard", () => startGeard()],
+] as const;
+const UNIQUE = "check";
+
+for (const [kind, start] of SERVERS) {
+  describe(`a request whose unique was used before, through ${kind}`, () => {
+    test("is a new build each time once the answer before it was delivered, and has the result of its own run", async () => {
+      let runs = 0;
+      const exitCode = () => (runs++ % 2 === 0 ? 0 : 1);
+      await using stage = await startStage({ start, tasks: { probe: {} }, script: () => ({ exitCode: exitCode() }) });
+      const results: unknown[] = [];
+      for (let count = 0; count < 7; count += 1) {
+        const build = await stage.submit("probe", { unique: UNIQUE });
+        results.push((await answerOf(build)).result);
+      }
+      assert.deepEqual(results, ["SUCCESS", "FAILURE", "SUCCESS", "FAILURE", "SUCCESS", "FAILURE", "SUCCESS"]);
+      const number = await numberOf(await stage.submit("probe", { unique: UNIQUE }));
+      await stage.recorded(`${number}-r7`);
+      const suffixes = stage.jobs().map(({ metadata: { name } }) => name.slice(number.length));
+      assert.deepEqual(new Set(suffixes), new Set(["", "-r1", "-r2", "-r3", "-r4", "-r5", "-r6", "-r7"]));
+      for (const job of stage.jobs()) assert.equal(recordOf(job).isDelivered, true);
+    });
+
+    test("is a new build though the end of the one before it cannot be written down yet", async () => {
+      await using stage = await startStage({ start, tasks: { unit: {} } });
+      const fault = stage.kube.misbehave({ verb: "patch", resource: "jobs" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
+      assert.equal((await answerOf(await stage.submit("unit", { unique: UNIQUE }))).result, "SUCCESS");
+      await stage.logged("retries to record the build");
+      assert.equal((await answerOf(await stage.submit("unit", { unique: UNIQUE }))).result, "SUCCESS");
+      assert.equal(stage.pods().length, 2);
+      fault.stop();
+      await stage.skip(31_000);
+      const number = numberFor(stage, UNIQUE);
+      for (const name of [number, `${number}-r1`]) assert.equal(recordOf(await stage.recorded(name)).isDelivered, true);
+    });
+
+    test("and whose parameters are others is a build of its own, any number of them", async () => {
+      await using stage = await startStage({ start, tasks: { unit: {} } });
+      for (let probe = 1; probe <= 6; probe += 1) {
+        const build = await stage.submit("unit", { unique: UNIQUE, parameters: { probe } });
+        assert.equal((await answerOf(build)).result, "SUCCESS");
+        assert.equal(await numberOf(build), numberFor(stage, UNIQUE, { probe }));
+      }
+      assert.equal(stage.pods().length, 6);
+    });
+
+    test("is answered by the operator that takes over, by a run of its own", async () => {
+      let runs = 0;
+      await using stage = await startStage({ start, tasks: { unit: {} }, script: () => ({ exitCode: runs++ }) });
+      const first = await stage.submit("unit", { unique: UNIQUE });
+      assert.equal((await answerOf(first)).result, "SUCCESS");
+      await stage.recorded(await numberOf(first));
+      await stage.stopOperator();
+      const second = await stage.submit("unit", { unique: UNIQUE });
+      await stage.startOperator();
+      assert.equal((await answerOf(second)).result, "FAILURE");
+    });
+  });
+}
+
+describe("two requests of one unique at once, through geard", () => {
+  test("with other parameters are two builds, each with its own answer", async () => {
+    const finished = Promise.withResolvers<void>();
+    await using stage = await startStage({
+      start: () => startGeard(),
+      tasks: { unit: {} },
+      script: () => ({ finished: finished.promise }),
+    });
+    const builds = [
+      await stage.submit("unit", { unique: UNIQUE, parameters: { probe: 1 } }),
+      await stage.submit("unit", { unique: UNIQUE, parameters: { probe: 2 } }),
+    ];
+    for (const build of builds) await stage.running(await numberOf(build));
+    finished.resolve();
+    for (const build of builds) assert.equal((await answerOf(build)).result, "SUCCESS");
+    assert.equal(stage.pods().length, 2);
+  });
+});
