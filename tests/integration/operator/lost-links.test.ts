@@ -127,7 +127,8 @@ describe("a build whose link is lost", () => {
     const line = await stage.logged("ends a build that Zuul has launched again: the relaunch cannot have its Job");
     assert.deepEqual([line.fields.build, line.fields.parameters], [number, []]);
     await stage.logged("finds another replica gone");
-    await stage.until(() => stage.pods()[0]?.spec.activeDeadlineSeconds === 1, "the end of its pod");
+    const pod = () => stage.pods().find(({ metadata }) => metadata.labels?.["job-name"] === number);
+    await stage.until(() => pod()?.spec.activeDeadlineSeconds === 1, "the end of its pod");
     finish();
     assert.equal((await answerOf(relaunch)).result, "SUCCESS");
   });
