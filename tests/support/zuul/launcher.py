@@ -11,11 +11,13 @@ what it asked over a connection that is gone is given up after 20 s (Zuul: 300 s
 
 The double does what zuul.scheduler does with the launcher, in one thread as there: events wait in a queue, a finished build goes through
 Pipeline.setResult, jobs without a build are launched (so a build that asked for a retry is launched again), and an item whose jobs
-are all complete is reported.
+are all complete is reported, by Zuul's own reporters of Gerrit and mail: what they would send is kept instead.
 """
 
 import configparser
+import functools
 import inspect
+import io
 import json
 import logging
 import os
@@ -27,9 +29,13 @@ import traceback
 import types
 
 import gear
+import zuul.connection.gerrit
+import zuul.connection.smtp
 import zuul.launcher.gearman
 import zuul.model
 import zuul.reporter
+import zuul.reporter.gerrit
+import zuul.reporter.smtp
 
 # --- Zuul 2.6 is Python 2 code: what follows makes its byte edges fit Python 3, and changes none of its logic. ---
 
@@ -70,6 +76,8 @@ def adapt_to_python3():
     zuul.model.BuildSet.getTries = lambda self, job_name: self.tries.get(job_name, 0)
     # Only looked at for the number of arguments of a parameter-function.
     inspect.getargspec = inspect.getfullargspec
+    # Python 2's default: it raises UnicodeEncodeError for all else, outside of Zuul's try.
+    zuul.connection.smtp.MIMEText = functools.partial(zuul.connection.smtp.MIMEText, _charset="us-ascii")
 
 
 # --- The scheduler double. ---
@@ -132,6 +140,66 @@ class Reporter(zuul.reporter.BaseReporter):
         return self._formatItemReportJobs(pipeline, item)
 
 
+class KeptCommands:
+    """In place of paramiko's client: keeps the command lines that Gerrit's ssh server would be given, and lets them succeed."""
+
+    def __init__(self):
+        self.lines = []
+
+    def exec_command(self, line):
+        self.lines.append(line)
+        stdout = io.StringIO()
+        stdout.channel = types.SimpleNamespace(recv_exit_status=lambda: 0)
+        return io.StringIO(), stdout, io.StringIO()
+
+
+class KeptMails:
+    """In place of smtplib."""
+
+    def __init__(self):
+        self.texts = []
+
+    def SMTP(self, server, port):
+        return self
+
+    def sendmail(self, sender, recipients, text):
+        self.texts.append(text)
+
+    def quit(self):
+        pass
+
+
+class Reporters:
+    """Zuul's own, as a layout with `failure: {gerrit: {verified: -1}, smtp: {...}}` has them."""
+
+    def __init__(self, scheduler):
+        self.scheduler = scheduler
+        self.gerrit = zuul.connection.gerrit.GerritConnection("gerrit", {"server": "review.example.org", "user": "zuul"})
+        self.smtp = zuul.connection.smtp.SMTPConnection("smtp", {"server": "mail.example.org"})
+
+    def report(self, launch):
+        """The command line for Gerrit and the mail, as text; for one that was not sent what was raised."""
+        commands, mails = KeptCommands(), KeptMails()
+        self.gerrit.client, zuul.connection.smtp.smtplib = commands, mails
+        passed = launch.pipeline.didAllJobsSucceed(launch.item)
+        vote = {"verified": 1 if passed else -1}
+        of_smtp = zuul.reporter.smtp.SMTPReporter({"to": "dev@example.org"}, self.scheduler, self.smtp)
+        reporters = {"mail": (of_smtp, mails.texts)}
+        if isinstance(launch.item.change, zuul.model.Change):
+            reporters["review"] = (zuul.reporter.gerrit.GerritReporter(vote, self.scheduler, self.gerrit), commands.lines)
+        source = types.SimpleNamespace(getRefSha=lambda project, ref: "0" * 40)
+        told = {"review": None, "mail": None}
+        for name, (reporter, kept) in reporters.items():
+            reporter.setAction("success" if passed else "failure")
+            try:
+                reporter.report(source, launch.pipeline, launch.item)
+                told[name] = kept[-1]
+            except Exception as error:
+                logging.exception("Exception while reporting")
+                told[name] = type(error).__name__
+        return told
+
+
 class NoMutex:
     def acquire(self, item, job):
         return True
@@ -147,6 +215,7 @@ class Launch:
         project = zuul.model.Project(spec["project"])
         self.pipeline = zuul.model.Pipeline(spec["pipeline"])
         self.pipeline.precedence = zuul.model.PRECEDENCE_MAP[spec["precedence"]]
+        self.pipeline.success_message, self.pipeline.failure_message = "Build succeeded.", "Build failed."
         self.job = zuul.model.Job(spec["job"])
         self.job.launch = self
         self.job.attempts = spec["attempts"]
@@ -199,6 +268,7 @@ class Scheduler:
         self.launches = {}
         self.events = queue.Queue()
         self.reporter = Reporter(sched=self)
+        self.reporters = Reporters(self)
 
     # Called by the launcher, in gear's thread.
 
@@ -265,7 +335,8 @@ class Scheduler:
             return
         launch.isOver = True
         build = launch.item.current_build_set.getBuild(launch.job.name)
-        self.tell_completed(launch, build, build.result, self.reporter.report(None, launch.pipeline, launch.item))
+        report = self.reporter.report(None, launch.pipeline, launch.item)
+        self.tell_completed(launch, build, build.result, report, **self.reporters.report(launch))
 
     def cancel(self, launch):
         """As zuul.scheduler's cancelJobs for an item that is removed; the pipeline is emptied, so nothing is launched any more."""
@@ -280,14 +351,16 @@ class Scheduler:
             build.result = "CANCELED"
         emit("canceled", launch, uuids=[build.uuid for build in builds])
         if launch.builds:
-            self.tell_completed(launch, launch.builds[-1], "CANCELED", None)
+            self.tell_completed(launch, launch.builds[-1], "CANCELED", None, None, None)
 
-    def tell_completed(self, launch, build, result, report):
+    def tell_completed(self, launch, build, result, report, review, mail):
         emit(
             "completed",
             launch,
             result=result,
             report=report,
+            review=review,
+            mail=mail,
             attempts=sum(map(is_submitted, launch.builds)),
             uuids=[each.uuid for each in launch.builds],
             nodeName=build.node_name,

@@ -63,12 +63,15 @@ type ZuulAnswered = { event: "answered"; uuid: string };
 type ZuulCanceled = { event: "canceled"; uuids: string[] };
 /**
  * The item is done: `result` as Zuul would report it ("CANCELED" after `cancel`), `report` the reviewer's line, `uuids` of all
- * launches, `attempts` of which were sent. The rest is the last launch's.
+ * launches, `attempts` of which were sent. `review` is the command line for Gerrit (of a change) and `mail` the whole mail, as Zuul's own
+ * reporters make them; the name of an exception where one raised it. The rest is the last launch's.
  */
 export type ZuulCompleted = {
   event: "completed";
   result: string;
   report: string | null;
+  review: string | null;
+  mail: string | null;
   attempts: number;
   uuids: string[];
 } & ZuulBuildState &

@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { startGeard } from "../../../support/gearman/geard.ts";
 import { adminStatus } from "../../../support/gearman/gearman-server.ts";
 import { startGearmand } from "../../../support/gearman/gearmand.ts";
+import { splitGerritCommand } from "../../../support/zuul/gerrit-command.ts";
 import { startZuulLauncher, type ZuulLauncher } from "../../../support/zuul/zuul-launcher.ts";
 
 const CAN_DO = 1;
@@ -108,6 +109,23 @@ for (const start of [startGearmand, startGeard]) {
       const result = "FAILURE - out of memory (limit 2Gi) é";
       await using both = await bench(["build:unit"], (job) => job.finish({ ...running, result }));
       assert.equal((await both.zuul.launch({ job: "unit" }).completed).result, result);
+    });
+
+    it("puts it unescaped on Gerrit's command line, and mails no more than ASCII", async () => {
+      const hostile = 'x" --label Verified=2 --submit "';
+      await using both = await bench(["build:unit"], (job) => job.finish({ ...running, result: job.payload.RESULT }));
+      const { review, mail } = await both.zuul.launch({ job: "unit", params: { RESULT: hostile } }).completed;
+      const words = splitGerritCommand(review ?? "");
+      assert.deepEqual(words.slice(0, 5), ["gerrit", "review", "--project", "openstack/nova", "--message"]);
+      assert.match(words[5] ?? "", /^Build failed\.\n\n- http:\S+ : x$/);
+      assert.deepEqual(words.slice(6, 9), ["--label", "Verified=2", "--submit"], "options that a test wrote");
+      assert.match(mail ?? "", /^Subject: Report for change .*\n\nBuild failed\.\n\n- http:\S+ : x" --label/ms);
+      const foreign = await both.zuul.launch({ job: "unit", params: { RESULT: "2 Prüfungen" } }).completed;
+      assert.deepEqual(splitGerritCommand(foreign.review ?? "").slice(6), ["--label", "verified=-1", "1234,1"]);
+      assert.equal(foreign.mail, "UnicodeEncodeError");
+      const timer = await both.zuul.launch({ job: "unit", item: { kind: "timer" }, params: { RESULT: "SUCCESS" } }).completed;
+      assert.equal(timer.review, null);
+      assert.match(timer.mail ?? "", /Build succeeded\./);
     });
 
     it("launches again under a new uuid after WORK_FAIL", async () => {
