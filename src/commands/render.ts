@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { stringify } from "yaml";
 import { loadConfig } from "../config.ts";
-import { renderJob } from "../core/job/manifest.ts";
 import { buildNumber, payloadHash } from "../core/job/name.ts";
+import { tryRenderJob } from "../core/job/rendering.ts";
 import { namedFunctions } from "../core/test-task/served-functions.ts";
 import { type TestTask, testTaskKey } from "../core/test-task/test-task.ts";
 import { parseFunctionName } from "../core/zuul/function-name.ts";
@@ -49,7 +49,7 @@ function render(file: string, flags: RenderFlags): object {
   const unique = textParameter(parsed.parameters, "ZUUL_UUID") ?? "0".repeat(32);
   const server = config?.gearman.servers[0] ?? "gearman:4730";
   const identity = { server, functionName, unique, payloadHash: payloadHash(payload, sha256Hex) };
-  return renderJob({
+  const rendered = tryRenderJob({
     task,
     function: asked,
     parameters: parsed.parameters,
@@ -68,16 +68,21 @@ function render(file: string, flags: RenderFlags): object {
       checkout: config?.checkout ?? { allowedUrls: [] },
     },
   });
+  if (!rendered.ok) throw new InputError(`${file}: ${rendered.problem}`);
+  return rendered.job;
 }
 
 function chooseTask(file: string, name: string | undefined): TestTask {
-  const tasks = readTestTaskDocuments(readBytes(file).toString("utf8")).flatMap((document) => {
-    if (document.state === "invalid") {
-      const problems = document.problems.map(({ line, path, message }) => `  ${file}:${line}: ${path} ${message}`);
-      throw new InputError(`${file} holds an invalid TestTask:\n${problems.join("\n")}`);
-    }
-    return document.state === "valid" ? [document.task] : [];
-  });
+  const documents = readTestTaskDocuments(readBytes(file).toString("utf8"));
+  const isWanted = (written: string | undefined) => name === undefined || written === undefined || written.replace(/^.*\//, "") === name;
+  const invalid = documents.filter((document) => document.state === "invalid").filter((document) => isWanted(document.name));
+  const tasks = documents.flatMap((document) => (document.state === "valid" ? [document.task] : []));
+  // A document that cannot be read at all may be the one that is wanted; beside one that can it is none of this command's business.
+  if (invalid.length > 0 && !(name !== undefined && tasks.some((task) => task.metadata.name === name))) {
+    const problems = invalid.flatMap((document) => document.problems);
+    const lines = problems.map(({ line, path, message }) => `  ${file}:${line}: ${path} ${message}`);
+    throw new InputError(`${file} holds an invalid TestTask:\n${lines.join("\n")}`);
+  }
   const names = tasks.map((task) => task.metadata.name);
   const [task, ...more] = name === undefined ? tasks : tasks.filter((candidate) => candidate.metadata.name === name);
   if (!task)

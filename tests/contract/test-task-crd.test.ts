@@ -145,6 +145,18 @@ describe("the TestTask CRD on a real API server", () => {
     const env = Array.from({ length: 200 }, (_, index) => ({ name: `${"E".repeat(190)}${index}`, value: "v".repeat(2000) }));
     const amounts = Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`example.com/${"r".repeat(40)}${index}`, "9".repeat(18)]));
     const containers = Array.from({ length: 50 }, (_, index) => ({ name: `${"c".repeat(60)}${index}`, image: "i".repeat(1000) }));
+    const walked = {
+      env: Array.from({ length: 500 }, (_, index) => ({ name: `${"E".repeat(20)}${index}` })),
+      volumeMounts: Array.from({ length: 200 }, (_, index) => ({ name: "v", mountPath: `/m/${index}` })),
+    };
+    const template = {
+      spec: {
+        containers: containers.map((container) => ({ ...container, name: container.name.replace("c", "d"), ...walked })),
+        initContainers: containers,
+        volumes: Array.from({ length: 200 }, (_, index) => ({ name: `${"v".repeat(60)}${index}` })),
+      },
+    };
+    assert.equal(await judge(makeObject("template", { template })), undefined);
     const resources = { requests: amounts, limits: amounts };
     assert.equal(
       await judge(makeObject("everything", { nodeLabels, env, resources, script: "s".repeat(65_536), template: { spec: { containers } } })),

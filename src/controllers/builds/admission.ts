@@ -1,14 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { type ManifestSettings, renderJob } from "../../core/job/manifest.ts";
+import type { ManifestSettings } from "../../core/job/manifest.ts";
 import { buildNumber, isUsableUnique, payloadHash, type RequestIdentity } from "../../core/job/name.ts";
 import { type JobRecord, makeJobRecord, type RequestRecord, readJobRecord } from "../../core/job/record.ts";
 import { refuseBuild } from "../../core/job/refusal.ts";
 import { changedParameters, isAnswer, relaunchKey } from "../../core/job/relaunch.ts";
+import { type Rendering, tryRenderJob } from "../../core/job/rendering.ts";
 import { PARAMETERS_ANNOTATION, RELAUNCH_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { buildLimits } from "../../core/observation/build-limits.ts";
 import { STEPS } from "../../core/observation/steps.ts";
 import { type TestTask, testTaskKey } from "../../core/test-task/test-task.ts";
+import type { RuleId } from "../../core/verdict/rules.ts";
 import { configuration, renderResult, type Verdict } from "../../core/verdict/verdict.ts";
 import type { Assignment } from "../../core/zuul/assignment.ts";
 import { type BuildFunction, readBuildFunction } from "../../core/zuul/function-name.ts";
@@ -80,11 +82,7 @@ export class Admission {
     if (!task) return this.#refuse(asked, configuration("no-task", "no TestTask serves this job any more"));
     if (!parsed.ok) return this.#refuse(asked, configuration("bad-request", parsed.problem));
     const refusal = refuseBuild(task, parsed.parameters);
-    if (refusal) {
-      const answered = this.#refuse(asked, configuration(refusal.rule, refusal.why));
-      this.#options.tasks.noteRefusal(testTaskKey(task), `refuses a build of ${asked.function.jobName}: ${refusal.why}`);
-      return answered;
-    }
+    if (refusal) return this.#refuseFor(task, asked, refusal);
     const key = relaunchKey(task, identity.functionName, parsed.parameters, sha256Hex);
     const earlier = key === undefined ? undefined : this.#findEarlier(key, identity);
     if (earlier) {
@@ -94,8 +92,10 @@ export class Admission {
       earlier.attach(assignment, { ...request, number: earlier.number });
       return Promise.resolve();
     }
+    const rendered = this.#render(asked, task, parsed.parameters, key);
+    if (!rendered.ok) return this.#refuseFor(task, asked, { rule: "unrenderable", why: rendered.problem });
     const ended = key === undefined ? [] : index.ofLaunch(key).filter((build) => build.supersede());
-    this.#options.begin(this.#plan(asked, task, parsed.parameters, key));
+    this.#options.begin(this.#plan(asked, task, rendered.job, key));
     return Promise.all(ended.map((build) => this.#tellWhySuperseded(build, request.number, parsed.parameters)));
   }
 
@@ -133,11 +133,16 @@ export class Admission {
     return { taskKey, job, record, ...common, origin: { kind: "found", slot: this.#options.tasks.occupy(taskKey) } };
   }
 
-  #plan(asked: Asked, task: TestTask, parameters: Parameters, key: string | undefined): BuildPlan {
+  #render(asked: Asked, task: TestTask, parameters: Parameters, key: string | undefined): Rendering {
+    const { request } = asked;
+    const settings = this.#options.settings.manifest;
+    return tryRenderJob({ task, function: asked.function, parameters, request, relaunchKey: key, settings });
+  }
+
+  #plan(asked: Asked, task: TestTask, job: Job, key: string | undefined): BuildPlan {
     const { assignment, identity, request } = asked;
     const { functionName, server, unique } = identity;
-    const { settings, context } = this.#options;
-    const job = renderJob({ task, function: asked.function, parameters, request, relaunchKey: key, settings: settings.manifest });
+    const { context } = this.#options;
     const record = makeJobRecord(task, { functionName, request, relaunchKey: key });
     const taskKey = testTaskKey(task);
     context.logger.info({ build: request.number, function: functionName, server, unique, task: taskKey }, "accepts a build");
@@ -168,6 +173,13 @@ export class Admission {
     const { name: replica } = context.replicas;
     const request = { server, unique, number, logPath, payloadHash: identity.payloadHash, replica, since };
     return { assignment, task, parsed, function: readBuildFunction(functionName), identity, request };
+  }
+
+  /** The same for what whoever keeps the task is to hear of. */
+  #refuseFor(task: TestTask, asked: Asked, { rule, why }: { rule: RuleId; why: string }): Promise<unknown> {
+    const answered = this.#refuse(asked, configuration(rule, why));
+    this.#options.tasks.noteRefusal(testTaskKey(task), `refuses a build of ${asked.function.jobName}: ${why}`);
+    return answered;
   }
 
   /** Answers a request that becomes no Job. */

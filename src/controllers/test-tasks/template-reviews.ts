@@ -98,7 +98,8 @@ export class TemplateReviews implements Service {
   async #review(entry: Entry, signal: AbortSignal): Promise<void> {
     const { reviewer, settings, clock, logger, onReviewed } = this.#options;
     try {
-      entry.result = await reviewer.review(renderReviewedObjects(entry.task, settings), signal);
+      const rendered = renderReviewedObjects(entry.task, settings);
+      entry.result = rendered.ok ? await reviewer.review(rendered.objects, signal) : { kind: "unrenderable", message: rendered.problem };
     } catch (error) {
       if (signal.aborted) return;
       const { message } = coerceError(error);
@@ -114,6 +115,7 @@ export class TemplateReviews implements Service {
 function delayMs(result: TemplateReview, tries: number): number {
   switch (result.kind) {
     case "accepted":
+    case "unrenderable":
       return Number.POSITIVE_INFINITY;
     case "refused":
       return REFUSED_DELAYS_MS[tries] ?? SLOW_MS;

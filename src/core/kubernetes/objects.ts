@@ -51,7 +51,6 @@ export interface Container {
   envFrom?: object[];
   ports?: object[];
   startupProbe?: object;
-  lifecycle?: object;
   volumeMounts?: VolumeMount[];
   resources?: { limits?: Record<string, string | number>; requests?: Record<string, string | number> };
   securityContext?: Record<string, unknown>;
@@ -71,8 +70,6 @@ export interface PodSpec {
   tolerations?: object[];
   securityContext?: Record<string, unknown>;
   enableServiceLinks?: boolean;
-  hostPID?: boolean;
-  shareProcessNamespace?: boolean;
   automountServiceAccountToken?: boolean;
   serviceAccountName?: string;
   priorityClassName?: string;

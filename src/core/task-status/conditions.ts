@@ -144,6 +144,8 @@ function templateValidCondition({ task, review, previous, generation }: StatusFa
       const warnings = review.warnings.length > 0 ? `; warnings: ${listed(review.warnings, "; ")}` : "";
       return { type, status: "False", reason: REASONS.templateRefused, message: `the API server refuses ${review.message}${warnings}` };
     }
+    case "unrenderable":
+      return { type, status: "False", reason: REASONS.templateRefused, message: review.message };
     case "unknown":
     case undefined: {
       // What was found for this very generation, before a restart perhaps, stands until something else is.

@@ -505,6 +505,13 @@ export const VERDICT_RULES = [
     keeps: "nothing, there is no Job",
   },
   {
+    id: "unrenderable",
+    class: "configuration",
+    seen: "The task's template cannot be made a Job of, though its schema lets it pass: the field that is in the way, and why.",
+    result: "CONFIG_ERROR - TestTask unit makes no Job, look at spec.template.spec.volumes - base.spec.volumes is not iterable",
+    keeps: "nothing, there is no Job",
+  },
+  {
     id: "job-refused",
     class: "configuration",
     seen: "The API server refused the Job as invalid, or by a policy. A full quota of Jobs waits instead.",

@@ -372,14 +372,45 @@ function amounts(): fc.Arbitrary<unknown> {
 function template(): fc.Arbitrary<unknown> {
   const container = fc
     .tuple(
-      usually(pick({ name: "test" }, { name: "a" }, { name: "b" }), pick({}, { name: "" }, { name: 1 }, { name: null })),
-      fields({ image: usually(pick("busybox", ""), pick(1, null)), other: pick(1, null, { a: [null] }) }),
+      usually(
+        pick({ name: "test" }, { name: "a" }, { name: "b" }, { name: "tha" }),
+        pick({}, { name: "" }, { name: 1 }, { name: null }, { name: "checkout" }, { name: "collector" }, { name: "th-a" }),
+      ),
+      fields({
+        image: usually(pick("busybox", ""), pick(1, null)),
+        other: pick(1, null, { a: [null] }),
+        env: usually(
+          fc.array(usually(pick({ name: "A" }, { name: "A", value: "1", valueFrom: null }), pick({ name: "TH_A" }, {}, null)), {
+            maxLength: 2,
+          }),
+          pick({}, { A: "b" }, null),
+        ),
+        envFrom: usually(pick([], [{}], [{ prefix: 1 }]), pick({}, [null], ["a"], null)),
+        volumeMounts: usually(
+          pick([], [{ name: "a", mountPath: "/a" }], [{ name: "th-workspace", mountPath: "/a", subPath: 1 }]),
+          pick({}, [{}], [{ name: "a" }], [{ mountPath: "/a" }], [{ name: "a", mountPath: null }], null),
+        ),
+        securityContext: usually(pick({}, { runAsUser: 0 }, { other: [1] }), pick([], "a", null)),
+        restartPolicy: usually(pick("Never"), pick("Always", "OnFailure", "", 1, null)),
+        restartPolicyRules: pick([], [{ action: "Restart" }], null, {}),
+      }),
     )
     .map(([name, others]) => ({ ...(name as object), ...others }));
   const spec = fields({
     restartPolicy: usually(pick("Never"), pick("Always", "", null, 1)),
     activeDeadlineSeconds: pick(60, null, "60"),
     hostNetwork: pick(true, null),
+    volumes: usually(
+      pick([], [{ name: "a", emptyDir: {} }], [{ name: "a" }, { name: "b" }]),
+      pick({}, [null], [{}], [{ name: "th-tmp" }], [{ name: "a" }, { name: "a" }], [{ name: "" }], null),
+    ),
+    initContainers: usually(fc.array(container, { maxLength: 2 }), pick([], null, {}, [null], [{ name: "a", image: "busybox" }])),
+    tolerations: usually(pick([], [{}], [{ operator: "Exists" }]), pick({}, [null], ["a"], null)),
+    nodeSelector: usually(pick({}, { a: "b" }), pick({ a: true }, [], "a", { a: null }, null)),
+    securityContext: usually(pick({}, { fsGroup: 1 }), pick([], 1, null)),
+    terminationGracePeriodSeconds: usually(pick(0, 30, 600), pick(-1, 601, 1.5, "30", null)),
+    ephemeralContainers: pick([], [{ name: "a" }], null),
+    os: usually(pick({ name: "linux" }), pick({ name: "windows" }, {}, { name: 1 }, null, [])),
   });
   const containers = usually(fc.array(container, { minLength: 1, maxLength: 3 }), pick([], null, {}, [null]));
   const metadata = fields({

@@ -30,6 +30,7 @@ describe("turbo-hipster render", () => {
     writeFileSync(path("task.yaml"), JSON.stringify(TASK));
     writeFileSync(path("two.yaml"), `${JSON.stringify(TASK)}\n---\n${JSON.stringify({ ...TASK, metadata: { name: "other" } })}`);
     writeFileSync(path("bad.yaml"), "apiVersion: turbo-hipster.io/v1alpha1\nkind: TestTask\nmetadata: {name: unit}\nspec:\n  image: ''\n");
+    writeFileSync(path("beside.yaml"), `${JSON.stringify(TASK)}\n---\n${JSON.stringify({ ...TASK, metadata: { name: "bad" }, spec: {} })}`);
     writeFileSync(path("none.yaml"), "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n");
     writeFileSync(path("params.json"), PARAMETERS);
     writeFileSync(path("list.json"), "[1]");
@@ -91,10 +92,16 @@ describe("turbo-hipster render", () => {
     assert.match(parse(await render(path("two.yaml"), "--task", "other")).metadata.name, /^other-/);
   });
 
+  test("takes a TestTask beside one that is invalid, when it is named", async () => {
+    assert.match(parse(await render(path("beside.yaml"), "--task", "unit")).metadata.name, /^unit-/);
+  });
+
   const bad: [string, string[], RegExp][] = [
     ["a file that is not there", ["nowhere.yaml"], /cannot read .*nowhere\.yaml \(ENOENT\)/],
     ["a file without a TestTask", ["none.yaml"], /none\.yaml holds no TestTask$/],
     ["an invalid TestTask", ["bad.yaml"], /bad\.yaml holds an invalid TestTask:\n {2}.*bad\.yaml:5: spec\.image /],
+    ["an invalid TestTask beside a valid one", ["beside.yaml"], /beside\.yaml holds an invalid TestTask:\n {2}.*beside\.yaml:3: spec /],
+    ["an invalid TestTask that is named", ["beside.yaml", "--task", "bad"], /beside\.yaml holds an invalid TestTask:\n/],
     ["several TestTasks", ["two.yaml"], /holds several TestTasks; name one with --task: unit, other/],
     ["a name that is not in the file", ["two.yaml", "--task", "x"], /holds no TestTask x, but unit, other/],
     [

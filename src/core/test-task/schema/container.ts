@@ -1,5 +1,7 @@
 import { z } from "zod";
+import { TEST_CONTAINER } from "../../kubernetes/judged-container.ts";
 import { resourcesSchema } from "./pod.ts";
+import { notOwnContainer } from "./reserved-names.ts";
 import { mapListOf, matchingString, textRules, withRules } from "./rule.ts";
 import { dnsLabelSchema, imageSchema, objectNameSchema, portSchema } from "./scalar.ts";
 
@@ -139,14 +141,12 @@ const readySchema = withRules(
   ],
 );
 
-const OWN_CONTAINERS = ["test", "checkout", "collector"];
-
 const serviceSchema = z.strictObject({
-  name: withRules(dnsLabelSchema, [
+  name: withRules(notOwnContainer(dnsLabelSchema), [
     {
-      cel: `!(self in [${OWN_CONTAINERS.map((name) => `'${name}'`).join(", ")}])`,
-      holds: (name) => !OWN_CONTAINERS.includes(name),
-      message: `must not be ${OWN_CONTAINERS.join(", ")}: those are turbo-hipster's own containers`,
+      cel: `self != '${TEST_CONTAINER}'`,
+      holds: (name) => name !== TEST_CONTAINER,
+      message: `must not be ${TEST_CONTAINER}, which is the test's own container; rename it`,
     },
   ]).meta({ description: "Name of the service's container." }),
   image: imageSchema.meta({ description: "Image of the service." }),

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { compareQuantities, isQuantity, QUANTITY_MAX_LENGTH } from "../../kubernetes/quantity.ts";
-import { mapListOf, withRules } from "./rule.ts";
+import { withRules } from "./rule.ts";
 
-/** The parts of a TestTask that are Kubernetes' own: tolerations, resources and the pod template, with the API server's rules for them. */
+/** The parts of a TestTask that are Kubernetes' own: tolerations and resources, with the API server's rules for them. */
 
 const tolerationSchema = withRules(
   z.strictObject({
@@ -89,42 +89,3 @@ export const resourcesSchema = withRules(
     },
   ],
 );
-
-const containerSchema = z.looseObject({
-  name: z.string().min(1).max(63).meta({ description: "Name of the container; the one named test is the test." }),
-  image: z.string().max(1000).meta({ description: "Image of the container." }).exactOptional(),
-});
-
-const podSpecSchema = withRules(
-  z.looseObject({
-    containers: mapListOf(containerSchema, "name", { min: 1, max: 50 }).meta({
-      description: "Containers of the pod. The one named test, or else the first, is the test; the others are ended with it.",
-    }),
-    restartPolicy: withRules(z.string().max(20), [
-      { cel: "self == 'Never'", holds: (policy) => policy === "Never", message: "must be Never or left out: the pod of a build runs once" },
-    ])
-      .meta({ description: "Never, or left out." })
-      .exactOptional(),
-    activeDeadlineSeconds: z.int().meta({ description: "Not to be used here; see spec.timeouts.", format: "int64" }).exactOptional(),
-  }),
-  [
-    {
-      cel: "!has(self.activeDeadlineSeconds)",
-      holds: ({ activeDeadlineSeconds }) => activeDeadlineSeconds === undefined,
-      message: "is set by turbo-hipster; limit the test's time with spec.timeouts.run",
-      field: "activeDeadlineSeconds",
-    },
-  ],
-);
-
-/** Fields that this program does not know are kept: whether they are right is for the API server to say when the pod is made. */
-export const podTemplateSchema = z.looseObject({
-  metadata: z
-    .looseObject({
-      labels: z.record(z.string(), z.string()).meta({ description: "Labels of the pod." }).exactOptional(),
-      annotations: z.record(z.string(), z.string()).meta({ description: "Annotations of the pod." }).exactOptional(),
-    })
-    .meta({ description: "Labels and annotations of the pod." })
-    .exactOptional(),
-  spec: podSpecSchema.meta({ description: "The PodSpec; every field of Kubernetes' own is allowed." }),
-});

@@ -153,6 +153,19 @@ describe("a TestTask's Job and pods", () => {
     );
   });
 
+  test("that cannot be rendered are asked about nobody, and the field is told", async () => {
+    await using stage = await startReviews(() => ACCEPTED);
+    const task = makeTask("a");
+    Object.assign(task.spec, { template: { spec: { containers: [{ name: "test", image: "i" }], volumes: {} } } });
+    const reviewed = stage.reviewed();
+    stage.set(task);
+    await reviewed;
+    const result = stage.reviews.of(task);
+    assert.ok(result?.kind === "unrenderable", JSON.stringify(result));
+    assert.match(result.message, /^TestTask a makes no Job, look at spec\.template/);
+    assert.deepEqual(stage.asked, []);
+  });
+
   test("of a task that is gone are forgotten", async () => {
     await using stage = await startReviews(() => REFUSED);
     const reviewed = stage.reviewed();

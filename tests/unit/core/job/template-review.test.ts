@@ -17,7 +17,9 @@ describe("what the API server is asked about", () => {
     },
   });
   assert.ok(parsed.ok);
-  const objects = renderReviewedObjects(parsed.task, SETTINGS);
+  const rendered = renderReviewedObjects(parsed.task, SETTINGS);
+  assert.ok(rendered.ok);
+  const { objects } = rendered;
 
   test("is the Job, its pod, and the pod of each node label", () => {
     assert.deepEqual(

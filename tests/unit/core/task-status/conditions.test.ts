@@ -95,6 +95,12 @@ describe("TemplateValid", () => {
     ]);
   });
 
+  test("is false where no Job can be made of the task, in the renderer's words", () => {
+    const status = statusOf({ review: { kind: "unrenderable", message: "TestTask a makes no Job, look at spec.env" } });
+    assert.deepEqual(conditionOf(status, "TemplateValid"), ["False", "TemplateRefused", "TestTask a makes no Job, look at spec.env"]);
+    assert.equal(conditionOf(status, "Ready")[0], "False");
+  });
+
   test("is unknown before the API server was asked, when it did not say, and for a spec that cannot be rendered", () => {
     const found = [undefined, { kind: "unknown", message: "timeout" } as const].map((review) =>
       conditionOf(statusOf({ review }), "TemplateValid").slice(0, 2),
