@@ -339,7 +339,7 @@ function rows({ image, node, registryPort, namespaces }: Place): Row[] {
       name: "quota-too-small",
       how: "more memory than the quota has",
       rule: "pod-refused",
-      result: /^CONFIG_ERROR - exceeded quota - small/,
+      result: /^CONFIG_ERROR - more than quota small allows - /,
       namespace: namespaces.narrow,
       spec: { script: "exit 0", resources: { requests: { memory: "1500Mi" }, limits: { memory: "1500Mi" } } },
     },

@@ -1,6 +1,7 @@
 import { jobName, type NameSearch, nextAttempt } from "../../core/job/name.ts";
 import { isSameBuild } from "../../core/job/record.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
+import { refusalCause } from "../../core/kubernetes/refusal-cause.ts";
 import { configuration, infrastructure, type Verdict } from "../../core/verdict/verdict.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { retry } from "../../runtime/retry.ts";
@@ -92,7 +93,8 @@ export class JobCreation {
     if (next.kind === "take") {
       const creation = await cluster.createJob(this.#wanted);
       if (creation.kind === "created") return creation;
-      if (creation.kind === "refused") return { kind: "impossible", verdict: configuration("job-refused", creation.message) };
+      if (creation.kind === "refused")
+        return { kind: "impossible", verdict: configuration("job-refused", creation.message, refusalCause(creation.message)) };
     }
     const existing = await cluster.getJob(this.#namespace, this.#name);
     if (existing && this.#isOurs(existing)) {

@@ -10,11 +10,26 @@ export function isQuotaExceeded(message: string): boolean {
  * than the quota's limit. The words are those of the API server's ResourceQuota plugin.
  */
 export function isQuotaFull(message: string): boolean {
-  const match = /exceeded quota: [^,]+, requested: ([^ ]*), used: ([^ ]*), limited: ([^ ]*)/.exec(message);
-  if (!match) return false;
-  const requested = parseAmounts(match[1] ?? "");
+  return tooMuch(message)?.resources.length === 0;
+}
+
+/** What is more than the quota would ever allow, in short; undefined where that is not what the message is about. */
+export function quotaExcess(message: string): string | undefined {
+  const excess = tooMuch(message);
+  if (!excess || excess.resources.length === 0) return undefined;
+  const each = excess.resources.map(({ resource, amount, limit }) => `${resource} ${amount} is requested, the limit is ${limit}`);
+  return `more than quota ${excess.quota} allows - ${each.join(", ")}`;
+}
+
+function tooMuch(message: string) {
+  const match = /exceeded quota: ([^,]+), requested: ([^ ]*), used: [^ ]*, limited: ([^ ]*)/.exec(message);
+  if (!match) return undefined;
   const limited = parseAmounts(match[3] ?? "");
-  return [...requested].every(([resource, amount]) => compareQuantities(amount, limited.get(resource) ?? amount) <= 0);
+  const resources = [...parseAmounts(match[2] ?? "")].flatMap(([resource, amount]) => {
+    const limit = limited.get(resource);
+    return limit !== undefined && compareQuantities(amount, limit) > 0 ? [{ resource, amount, limit }] : [];
+  });
+  return { quota: match[1] ?? "", resources };
 }
 
 function parseAmounts(text: string): Map<string, string> {

@@ -1,6 +1,7 @@
 import { ownDiskLimit } from "../kubernetes/disk-limit.ts";
 import type { KubeEvent } from "../kubernetes/objects.ts";
 import { isQuotaFull } from "../kubernetes/quota.ts";
+import { refusalCause } from "../kubernetes/refusal-cause.ts";
 import type { BuildState, WaitingContainer } from "./build-state.ts";
 
 /** Why a build waits, where that is more than a matter of time. */
@@ -12,6 +13,8 @@ export interface WaitingTrouble {
   finalAfterMs: number | undefined;
   /** In the words of the cluster, for people. */
   sentence: string;
+  /** What reviewers get of it, where that is less. */
+  result?: string;
   evidence: Record<string, string>;
 }
 
@@ -127,7 +130,8 @@ function observeRefusedPod(events: readonly KubeEvent[]): WaitingTrouble | undef
   if (/failed calling webhook|Internal error|the server|etcdserver|connection refused/.test(message) || TRANSIENT.test(message))
     return undefined;
   if (!/is forbidden: |is invalid: |denied the request/.test(message)) return undefined;
-  return trouble("pod-refused", "pod-refused", refusalOf(message), evidence);
+  const sentence = message.replace(/^Error creating: /, "");
+  return { ...trouble("pod-refused", "pod-refused", sentence, evidence), result: refusalCause(message) };
 }
 
 function trouble(rule: WaitingRule, key: string, sentence: string, evidence: Record<string, string>): WaitingTrouble {
@@ -138,11 +142,6 @@ function newest(events: readonly KubeEvent[]): KubeEvent | undefined {
   const at = ({ lastTimestamp, eventTime, metadata }: KubeEvent) =>
     Date.parse(lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? "") || 0;
   return events.reduce<KubeEvent | undefined>((latest, event) => (latest && at(latest) > at(event) ? latest : event), undefined);
-}
-
-/** `Error creating: pods "x-" is forbidden: why` without what reviewers know or need not know. */
-function refusalOf(message: string): string {
-  return message.replace(/^Error creating: /, "").replace(/^(?:pods?|Pod) "[^"]*" is (?:forbidden|invalid): /, "");
 }
 
 /** The image that a runtime did not find, out of a message of several hundred characters. */

@@ -25,7 +25,7 @@ export interface Sighting {
   trouble?: { trouble: WaitingTrouble; standsMs: number } | undefined;
 }
 
-/** What a rule found: the sentence for people, for a failure also the text that reviewers get. */
+/** What a rule found: the sentence for people, and the text that reviewers get where that is another one. */
 export interface Finding {
   sentence: string;
   result?: string;
@@ -136,8 +136,9 @@ export function whenOutOfMemory(
 export function whenTroubled(rule: WaitingTrouble["rule"]): (sighting: Sighting) => Finding | undefined {
   return ({ trouble: seen, end }) => {
     if (!seen || end || seen.trouble.rule !== rule) return undefined;
-    const { sentence, evidence, finalAfterMs } = seen.trouble;
-    return finalAfterMs !== undefined && seen.standsMs >= finalAfterMs ? { sentence, evidence } : undefined;
+    const { sentence, result, evidence, finalAfterMs } = seen.trouble;
+    const isFinal = finalAfterMs !== undefined && seen.standsMs >= finalAfterMs;
+    return isFinal ? { sentence, evidence, ...(result === undefined ? {} : { result }) } : undefined;
   };
 }
 

@@ -27,9 +27,9 @@ export function judge(sighting: Sighting): Verdict | undefined {
   return undefined;
 }
 
-/** A build that never had a Job, because its request or its task does not allow one. */
-export function configuration(rule: RuleId, why: string): Verdict {
-  return makeVerdict(ruleOf(rule), { sentence: why });
+/** A build that never had a Job, because its request or its task does not allow one; `result` is what reviewers get of `why`. */
+export function configuration(rule: RuleId, why: string, result = why): Verdict {
+  return makeVerdict(ruleOf(rule), { sentence: why, result });
 }
 
 /** Not the change's fault: Zuul runs it again. */

@@ -80,7 +80,18 @@ describe("the creation of a build's Job", () => {
     [
       "is refused by a policy",
       { kind: "status", code: 403, reason: "Forbidden", message: 'admission webhook "policy.example" denied the request: no latest tags' },
-      "CONFIG_ERROR - admission webhook policy.example denied the request - no latest tags",
+      "CONFIG_ERROR - no latest tags (by policy.example)",
+    ],
+    [
+      "is refused by a policy in several lines",
+      {
+        kind: "status",
+        code: 400,
+        reason: "BadRequest",
+        message:
+          "admission webhook \"validate.kyverno.svc-fail\" denied the request: \n\nresource Job/ci/unit-1 was blocked due to the following policies \n\nneeds-limits:\n  autogen-limits: 'validation error: limits are required. rule autogen-limits failed at path /spec/'\n",
+      },
+      "CONFIG_ERROR - policy needs-limits - limits are required",
     ],
     [
       "is refused as invalid",

@@ -714,7 +714,15 @@ const ROWS: Row[] = [
     events: failedCreate(
       'pods "unit-1-abcde" is forbidden: exceeded quota: small, requested: requests.memory=2Gi, used: requests.memory=0, limited: requests.memory=1Gi',
     ),
-    result: "CONFIG_ERROR - exceeded quota - small, requested - requests.memory=2Gi, used - requests.memory=0, limited...",
+    result: "CONFIG_ERROR - more than quota small allows - requests.memory 2Gi is requested, the limit is 1Gi",
+  },
+  {
+    seen: "a pod that a policy engine refuses in several lines",
+    rule: "pod-refused",
+    result: "CONFIG_ERROR - policy require-requests-limits - CPU and memory limits are required",
+    events: failedCreate(
+      "admission webhook \"validate.kyverno.svc-fail\" denied the request: \n\nresource Pod/ci/unit-1-abcde was blocked due to the following policies \n\nrequire-requests-limits:\n  validate-resources: 'validation error: CPU and memory limits are required. rule\n    validate-resources failed at path /spec/containers/0/resources/limits/'\n",
+    ),
   },
   {
     seen: "a pod whose service account is not there",
@@ -802,6 +810,12 @@ describe("the table of verdicts", () => {
     assert.equal(renderResult(verdict, "utf-8"), `expected Prüfung ${"x".repeat(100)}...`);
     assert.equal(renderResult({ ...verdict, result: 'of an older "version"' }, "text"), "of an older version");
     assert.equal(renderResult({ ...verdict, result: "“Success”" }, "text"), "FAILURE");
+  });
+
+  test("keeps the whole of a refusal, in one line, beside its cause", () => {
+    const said = 'pods "unit-1-abcde" is forbidden: exceeded quota: small, requested: pods=2,\nused: pods=0, limited: pods=1';
+    const verdict = judgeRow({ seen: "a refusal", rule: "pod-refused", events: failedCreate(said) });
+    assert.equal(verdict?.message, said.replace("\n", " "));
   });
 
   test("documents results as they are given", () => {
