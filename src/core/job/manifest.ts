@@ -8,6 +8,7 @@ import {
   PARAMETERS_ANNOTATION,
   RELAUNCH_ANNOTATION,
   REQUEST_ANNOTATION,
+  SCRIPT_ANNOTATION,
   TASK_LABEL,
   TIMEOUTS_ANNOTATION,
 } from "../kubernetes/labels.ts";
@@ -18,6 +19,7 @@ import type { BuildFunction } from "../zuul/function-name.ts";
 import { escapeExpansion, type Parameters, parameterEnvironment } from "../zuul/parameters.ts";
 import { renderPodSecurity, withContainerSecurity } from "./pod-security.ts";
 import type { RequestRecord } from "./record.ts";
+import { renderScript } from "./script.ts";
 import { renderService } from "./service-container.ts";
 
 /** What the manifest needs of the configuration. */
@@ -38,11 +40,16 @@ export interface ManifestInput {
   settings: ManifestSettings;
 }
 
-const PARAMETERS_DIRECTORY = "/run/turbo-hipster/request";
+const REQUEST_DIRECTORY = "/run/turbo-hipster/request";
 const PARAMETERS_FILE = "parameters.json";
+const SCRIPT_FILE = "script";
+const RESULT_DIRECTORY = "/run/turbo-hipster/result";
+/** Of a script; what else is the test writes its own termination message, of which the kubelet reads the last 4 KiB. */
+const RESULT_FILE = `${RESULT_DIRECTORY}/result.txt`;
 const ARTIFACTS_DIRECTORY = "/run/turbo-hipster/artifacts";
 const TERMINATION_FILE = "/dev/termination-log";
 const USER_NAME = "test";
+const SCRIPT_FILES = { script: `${REQUEST_DIRECTORY}/${SCRIPT_FILE}`, result: RESULT_FILE, termination: TERMINATION_FILE };
 const MAX_OMITTED_LENGTH = 4096;
 
 /** Beyond every limit of the build: ends the pod when no operator is there to do it. */
@@ -53,7 +60,8 @@ const WORKSPACE_VOLUME = "th-workspace";
 const VOLUMES = {
   tmp: { name: "th-tmp", mountPath: "/tmp" },
   artifacts: { name: "th-artifacts", mountPath: ARTIFACTS_DIRECTORY },
-  request: { name: "th-request", mountPath: PARAMETERS_DIRECTORY, readOnly: true },
+  result: { name: "th-result", mountPath: RESULT_DIRECTORY },
+  request: { name: "th-request", mountPath: REQUEST_DIRECTORY, readOnly: true },
 } as const;
 
 /** The Job that carries out a build: the TestTask's template, laid under its short fields, under what every build gets. */
@@ -115,8 +123,8 @@ function renderPodTemplate(input: ManifestInput, labels: Record<string, string>)
       ...(spec.services ?? []).map((service) => renderService(service, spec.securityContext)),
       ...(base.spec.initContainers ?? []).map((container) => withContainerSecurity(container)),
     ],
-    containers: [renderTest(test, input, nodeLabel), ...others.map((container) => withContainerSecurity(container))],
-    volumes: [...(base.spec.volumes ?? []), ...renderVolumes()],
+    containers: [renderTest(test, input, base.spec, nodeLabel), ...others.map((container) => withContainerSecurity(container))],
+    volumes: [...(base.spec.volumes ?? []), ...renderVolumes(spec)],
     ...(nodeLabel?.nodeSelector ? { nodeSelector: { ...base.spec.nodeSelector, ...nodeLabel.nodeSelector } } : {}),
     ...(nodeLabel?.tolerations ? { tolerations: [...(base.spec.tolerations ?? []), ...nodeLabel.tolerations] } : {}),
   };
@@ -130,13 +138,14 @@ function renderPodTemplate(input: ManifestInput, labels: Record<string, string>)
         ...base.metadata?.annotations,
         ...spec.annotations,
         [PARAMETERS_ANNOTATION]: parameters.text,
+        ...(spec.script === undefined ? {} : { [SCRIPT_ANNOTATION]: spec.script }),
       },
     },
     spec: podSpec,
   };
 }
 
-function renderTest(base: Container, input: ManifestInput, nodeLabel: TestTaskNodeLabel | undefined): Container {
+function renderTest(base: Container, input: ManifestInput, pod: PodSpec, nodeLabel: TestTaskNodeLabel | undefined): Container {
   const { spec } = input.task;
   const image = nodeLabel?.image ?? spec.image ?? base.image;
   const resources = nodeLabel?.resources ?? spec.resources ?? base.resources;
@@ -144,7 +153,7 @@ function renderTest(base: Container, input: ManifestInput, nodeLabel: TestTaskNo
     ...base,
     ...(image === undefined ? {} : { image }),
     ...(resources === undefined ? {} : { resources: resources as NonNullable<Container["resources"]> }),
-    ...(spec.script === undefined ? {} : { command: renderScript(spec.script), args: [] }),
+    ...(spec.script === undefined ? {} : renderScript(spec.script, base, pod, SCRIPT_FILES)),
     workingDir: base.workingDir ?? workingDirectory(input),
     env: renderEnvironment(base.env ?? [], input),
     ...(spec.envFrom === undefined ? {} : { envFrom: [...(base.envFrom ?? []), ...spec.envFrom] }),
@@ -155,16 +164,9 @@ function renderTest(base: Container, input: ManifestInput, nodeLabel: TestTaskNo
     workspaceMount(spec),
     VOLUMES.tmp,
     VOLUMES.artifacts,
+    ...(spec.script === undefined ? [] : [VOLUMES.result]),
     VOLUMES.request,
   ]);
-}
-
-/**
- * `sh -e`, with the programs that `pip install` and its like put below HOME when they may not write anywhere else; before the script's
- * first line, so that the shell counts its lines as they were written.
- */
-function renderScript(script: string): string[] {
-  return ["/bin/sh", "-e", "-c", escapeExpansion(`PATH="$HOME/.local/bin\${PATH:+:$PATH}"; ${script}`)];
 }
 
 /** Later entries win in a container, but the API server warns of doubles: what the task sets replaces a parameter of that name. */
@@ -173,9 +175,9 @@ function renderEnvironment(template: readonly EnvVar[], { task, function: { jobN
   const own: EnvVar[] = [
     { name: "TH_JOB_NAME", value: jobName },
     { name: "TH_BUILD_ID", value: request.number },
-    { name: "TH_PARAMETERS_FILE", value: `${PARAMETERS_DIRECTORY}/${PARAMETERS_FILE}` },
+    { name: "TH_PARAMETERS_FILE", value: `${REQUEST_DIRECTORY}/${PARAMETERS_FILE}` },
     { name: "TH_ARTIFACTS_DIR", value: ARTIFACTS_DIRECTORY },
-    { name: "TH_RESULT_FILE", value: TERMINATION_FILE },
+    { name: "TH_RESULT_FILE", value: task.spec.script === undefined ? TERMINATION_FILE : RESULT_FILE },
   ];
   if (omitted.length > 0) {
     const names = JSON.stringify(omitted.map(({ name }) => name.toWellFormed()));
@@ -211,7 +213,7 @@ function renderCheckout({ settings: { image, checkout }, task: { spec } }: Manif
     args: ["checkout", "--path", path, "--timeout", CHECKOUT_TIMEOUT, ...checkout.allowedUrls.flatMap((url) => ["--allowed-url", url])],
     env: [
       { name: "HOME", value: path },
-      { name: "TH_PARAMETERS_FILE", value: `${PARAMETERS_DIRECTORY}/${PARAMETERS_FILE}` },
+      { name: "TH_PARAMETERS_FILE", value: `${REQUEST_DIRECTORY}/${PARAMETERS_FILE}` },
       { name: "TH_TERMINATION_FILE", value: TERMINATION_FILE },
     ],
     terminationMessagePath: TERMINATION_FILE,
@@ -223,14 +225,17 @@ function workspaceMount({ checkout }: TestTaskSpec): VolumeMount {
   return { name: WORKSPACE_VOLUME, mountPath: checkout.path };
 }
 
-function renderVolumes(): NonNullable<PodSpec["volumes"]> {
+function renderVolumes({ script }: TestTaskSpec): NonNullable<PodSpec["volumes"]> {
+  const file = (path: string, annotation: string) => ({ path, fieldRef: { fieldPath: `metadata.annotations['${annotation}']` } });
+  const scriptFile = { ...file(SCRIPT_FILE, SCRIPT_ANNOTATION), mode: 0o555 };
   return [
     { name: WORKSPACE_VOLUME, emptyDir: {} },
     { name: VOLUMES.tmp.name, emptyDir: {} },
     { name: VOLUMES.artifacts.name, emptyDir: {} },
+    ...(script === undefined ? [] : [{ name: VOLUMES.result.name, emptyDir: {} }]),
     {
       name: VOLUMES.request.name,
-      downwardAPI: { items: [{ path: PARAMETERS_FILE, fieldRef: { fieldPath: `metadata.annotations['${PARAMETERS_ANNOTATION}']` } }] },
+      downwardAPI: { items: [file(PARAMETERS_FILE, PARAMETERS_ANNOTATION), ...(script === undefined ? [] : [scriptFile])] },
     },
   ];
 }

@@ -28,6 +28,8 @@ export const VERDICT_ANNOTATION = `${PREFIX}/verdict`;
 export const DELIVERED_ANNOTATION = `${PREFIX}/delivered`;
 /** On the pod: the request's parameters, the received JSON text; a downward API volume makes it a file. */
 export const PARAMETERS_ANNOTATION = `${PREFIX}/parameters`;
+/** On the pod: the task's script; a file like the parameters. */
+export const SCRIPT_ANNOTATION = `${PREFIX}/script`;
 
 const RECORDED_MS = 600_000;
 

@@ -5,8 +5,8 @@ import { labelValueSchema } from "./scalar.ts";
 /** Labels and annotations that a TestTask gives its Jobs and pods. */
 
 const MAX_ENTRIES = 50;
-/** With a request's parameters beside them, an object's annotations must stay below 256 KiB. */
-const MAX_ANNOTATIONS_BYTES = 65_536;
+/** With a request's parameters (128 KiB) and a script (64 KiB) beside them, a pod's annotations must stay below 256 KiB. */
+const MAX_ANNOTATIONS_BYTES = 32_768;
 
 const KEY_PATTERN = "^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*/)?[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?$";
 const KEY_REG_EXP = new RegExp(KEY_PATTERN);
@@ -52,6 +52,6 @@ export const annotationsSchema = withRules(withKeyRules(z.string().max(MAX_ANNOT
     holds: (entries) =>
       Object.values(entries as Record<string, string>).reduce((sum, value) => sum + encoder.encode(value).length, 0) <=
       MAX_ANNOTATIONS_BYTES,
-    message: "must be at most 64 KiB together",
+    message: "must be at most 32 KiB together",
   },
 ]);

@@ -6,7 +6,7 @@ import { envFromSchema, envListSchema, servicesSchema } from "./container.ts";
 import { datasetsSchema } from "./dataset.ts";
 import { annotationsSchema, labelsSchema } from "./metadata.ts";
 import { resourcesSchema, tolerationsSchema } from "./pod.ts";
-import { mapListOf, matchingString, setOf, textRules, withRules } from "./rule.ts";
+import { mapListOf, matchingString, renderCelString, setOf, textRules, withRules } from "./rule.ts";
 import { durationSchema, imageSchema, labelValueSchema, objectNameSchema } from "./scalar.ts";
 import { securityContextSchema } from "./security.ts";
 import { podTemplateSchema } from "./template.ts";
@@ -21,6 +21,10 @@ const MAX_SCRIPT_BYTES = 65_536;
 
 /** Also safe as a path segment and in a Gearman function name, whose parts are separated by colons. */
 const FUNCTION_PART_PATTERN = "^[A-Za-z0-9_][A-Za-z0-9_.-]*$";
+
+/** What execve(2) can make something of. */
+const INTERPRETER_PATTERN = "^#![ \\t]*/[^\\r\\n]*(\\n|$)";
+const INTERPRETER_REG_EXP = new RegExp(INTERPRETER_PATTERN);
 
 const jobName = matchingString(
   FUNCTION_PART_PATTERN,
@@ -113,7 +117,8 @@ const specSchema = z.strictObject({
     .max(MAX_SCRIPT_BYTES)
     .min(1)
     .meta({
-      description: "Shell script that is the test, run with sh -e. Without it the image's or the template's own command is the test.",
+      description:
+        "Script that is the test: a file, run by the interpreter that its first line names after #!, else by sh -e. Without it the image's or the template's own command is the test.",
     })
     .exactOptional(),
   env: envListSchema({ max: 200, maxKibibytes: 32 })
@@ -197,6 +202,13 @@ export const testTaskSpecSchema = withRules(specSchema, [
       ),
     message: "must not have the name of a container of the template; rename one of them",
     field: "services",
+  },
+  {
+    cel: `!has(self.script) || !self.script.startsWith('#!') || self.script.matches(${renderCelString(INTERPRETER_PATTERN)})`,
+    holds: ({ script }) => !script?.startsWith("#!") || INTERPRETER_REG_EXP.test(script),
+    message:
+      "a first line #! must name an interpreter by its whole path, such as #!/bin/bash or #!/usr/bin/env python3, and not end with a carriage return (Windows line ends)",
+    field: "script",
   },
   ...textRules("script", MAX_SCRIPT_BYTES, "must be at most 64 KiB; keep longer scripts in the repository or the image"),
 ]).meta({ description: "Which Zuul jobs the task serves and how the pod of their builds looks." });
