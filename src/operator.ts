@@ -172,6 +172,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     tasks: testTasks,
     servers: link,
     replicas: term,
+    keptJobs,
     tallies,
     observer: metrics,
     settings: {

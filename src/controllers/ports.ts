@@ -5,8 +5,11 @@ import type { TestTask } from "../core/test-task/test-task.ts";
 import type { Verdict } from "../core/verdict/verdict.ts";
 import type { Slot } from "../runtime/slot.ts";
 
-/** How creating a Job went. Anything that may go better later is thrown instead, as an error with `retryable`. */
-export type JobCreated = { kind: "created"; job: Job } | { kind: "exists" } | { kind: "refused"; message: string };
+/**
+ * How creating a Job went; "full": a quota on Jobs is used up, and will have room again. Anything else that may go better later is thrown
+ * instead, as an error with `retryable`.
+ */
+export type JobCreated = { kind: "created"; job: Job } | { kind: "exists" } | { kind: "refused" | "full"; message: string };
 
 export interface AnnotateOptions {
   /** What the Job's `request` annotation must be for the write to take place. */

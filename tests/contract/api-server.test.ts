@@ -104,9 +104,13 @@ function holdContract(open: () => Promise<ContractTarget>): void {
       await client.delete(CONFIG_MAPS, namespace, "none", BACKGROUND);
     });
 
-    it("answers 404 for a resource it does not know", async () => {
+    it("has a page of 404 and no Status for a resource it does not know, as a proxy might", async () => {
       const unknown = { group: "nothing.turbo-hipster.io", version: "v1", plural: "things" };
-      await assert.rejects(client.list(unknown, undefined), isNotFound);
+      await assert.rejects(client.list(unknown, undefined), (error) => {
+        assert.ok(error instanceof KubeError && error.retryable && error.status === 404);
+        assert.match(error.message, /404 page not found; there is no such resource/);
+        return true;
+      });
     });
 
     it("stores nothing on a dry run, but refuses what it would refuse", async () => {

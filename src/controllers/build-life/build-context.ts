@@ -16,6 +16,8 @@ export interface BuildContext {
   servers: Servers;
   tasks: Pick<Tasks, "hasRoom" | "noteVerdict">;
   replicas: ReplicaRoles;
+  /** Told which build finds a quota on the Jobs of its namespace used up. */
+  keptJobs: { giveWay(namespace: string, number: string): void };
   /** Who counts. */
   counts: { tallies: { notePlaced(): void }; observer: BuildObserver; rush: Rush };
   /** Uids of the Jobs of builds whose answer was delivered and that are not written down yet. */

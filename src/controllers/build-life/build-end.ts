@@ -92,7 +92,8 @@ export class BuildEnd {
   }
 
   #retrying(what: string, firstMs: number, maxMs: number, logger: Logger): RetryOptions {
-    return { what, firstMs, maxMs, wakeup: this.#options.wakeup, logger };
+    const { wakeup, clock } = this.#options;
+    return { what, firstMs, maxMs, wakeup, clock, logger };
   }
 }
 

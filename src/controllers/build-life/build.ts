@@ -79,6 +79,7 @@ export class Build {
       ...{ cluster, job, isFound, limits, wakeup, clock, logger },
       isDelivered: ({ metadata: { uid = "" } }) => context.delivered.has(uid),
       onState: () => counts.rush.noteStep(),
+      onQuotaFull: () => context.keptJobs.giveWay(this.namespace, this.number),
     });
     this.#record = new BuildRecord({ cluster, replica: replicas.name, job, record });
     const ofJob = () => ({ namespace: this.namespace, name: this.jobName });

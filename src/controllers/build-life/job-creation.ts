@@ -3,6 +3,8 @@ import { isSameBuild } from "../../core/job/record.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { refusalCause } from "../../core/kubernetes/refusal-cause.ts";
 import { configuration, infrastructure, type Verdict } from "../../core/verdict/verdict.ts";
+import { backoffMs } from "../../runtime/backoff.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { retry } from "../../runtime/retry.ts";
 import type { Wakeup } from "../../runtime/wakeup.ts";
@@ -24,15 +26,28 @@ export interface JobCreationOptions {
   isDelivered(job: Job): boolean;
   logger: Logger;
   wakeup: Wakeup;
+  clock: Clock;
+  /** How long a full quota may keep it from being made; undefined: as long as it takes. */
+  scheduleMs: number | undefined;
+  /** A quota on the Jobs of its namespace is used up; told at each try. */
+  onQuotaFull(): void;
 }
 
-/** Creates the Job of one build, once: over answers that were lost, names that others hold, and an API server that is away. */
+/** Pauses between two tries while a quota is used up: the first, and the longest. */
+const FULL_MS = { first: 1000, longest: 15_000 };
+
+/**
+ * Creates the Job of one build, once: over answers that were lost, names that others hold, a quota that is used up, and an API server that
+ * is away.
+ */
 export class JobCreation {
   readonly #options: JobCreationOptions;
   #name: string;
   /** Once another build holds the wanted name. */
   #search: NameSearch | undefined;
   #mayExist = false;
+  /** Tries that a full quota refused, one after another, and when the first was. */
+  #full: { tries: number; sinceMs: number } | undefined;
 
   constructor(options: JobCreationOptions) {
     this.#options = options;
@@ -46,10 +61,10 @@ export class JobCreation {
 
   /** `mayGoOn` is asked before each try: undefined to go on, a verdict to end it, false to give it up. */
   async run(mayGoOn: () => Verdict | undefined | false, stopping: AbortSignal): Promise<CreationOutcome> {
-    const { logger, wakeup } = this.#options;
+    const { logger, wakeup, clock } = this.#options;
     const made = await retry(
       () => this.#tryNames(mayGoOn, stopping),
-      { what: "create the Job", firstMs: 250, maxMs: 15_000, wakeup, logger },
+      { what: "create the Job", firstMs: 250, maxMs: 15_000, wakeup, clock, logger },
       stopping,
     );
     switch (made.kind) {
@@ -74,7 +89,7 @@ export class JobCreation {
       while (!stopping.aborted) {
         const word = mayGoOn();
         if (word) return { kind: "impossible", verdict: word };
-        const outcome = word === false ? await this.#giveUp() : await this.#try();
+        const outcome = word === false ? await this.#giveUp() : await this.#try(stopping);
         if (outcome) return outcome;
       }
       return { kind: "stopped" };
@@ -85,7 +100,7 @@ export class JobCreation {
   }
 
   /** One try at the name that is next, or one look at what holds it. */
-  async #try(): Promise<CreationOutcome | undefined> {
+  async #try(stopping: AbortSignal): Promise<CreationOutcome | undefined> {
     const { cluster, job } = this.#options;
     const next = this.#search ? nextAttempt(this.#search) : { kind: "take" as const, attempt: 0 };
     if (!next) return { kind: "impossible", verdict: infrastructure("name-taken", "Jobs of other builds hold its names") };
@@ -95,6 +110,8 @@ export class JobCreation {
       if (creation.kind === "created") return creation;
       if (creation.kind === "refused")
         return { kind: "impossible", verdict: configuration("job-refused", creation.message, refusalCause(creation.message)) };
+      if (creation.kind === "full") return this.#waitForQuota(creation.message, stopping);
+      this.#full = undefined;
     }
     const existing = await cluster.getJob(this.#namespace, this.#name);
     if (existing && this.#isOurs(existing)) {
@@ -103,6 +120,18 @@ export class JobCreation {
     }
     if (existing) this.#search = { taken: next.attempt, free: next.kind === "look" ? this.#search?.free : undefined };
     else if (this.#search && next.kind === "look") this.#search = { ...this.#search, free: next.attempt };
+    return undefined;
+  }
+
+  /** As a pod that a full quota keeps away waits for room like one that waits for a node, so does a Job. */
+  async #waitForQuota(message: string, stopping: AbortSignal): Promise<CreationOutcome | undefined> {
+    const { clock, wakeup, logger, scheduleMs = Number.POSITIVE_INFINITY, onQuotaFull } = this.#options;
+    this.#full ??= { tries: 0, sinceMs: clock.monotonicMs() };
+    if (this.#full.tries === 0) logger.info({ rule: "quota-full", text: message }, "build waits for what may not come");
+    const leftMs = this.#full.sinceMs + scheduleMs - clock.monotonicMs();
+    if (leftMs <= 0) return { kind: "impossible", verdict: infrastructure("schedule-timeout", `no room for its Job in time - ${message}`) };
+    onQuotaFull();
+    await wakeup.wait(Math.min(leftMs, backoffMs(this.#full.tries++, FULL_MS.first, FULL_MS.longest)), stopping);
     return undefined;
   }
 

@@ -37,6 +37,8 @@ export interface JobFollowerOptions {
   logger(): Logger;
   /** Its Job has reached a new state. */
   onState(): void;
+  /** A quota on Jobs keeps it from being made. */
+  onQuotaFull(): void;
 }
 
 /**
@@ -60,7 +62,7 @@ export class JobFollower {
 
   constructor(options: JobFollowerOptions) {
     this.#options = options;
-    const { cluster, job, isFound, isDelivered, wakeup, clock, logger } = options;
+    const { cluster, job, isFound, isDelivered, limits, wakeup, clock, logger } = options;
     this.#namespace = job.metadata.namespace ?? "";
     this.#jobName = job.metadata.name;
     this.#stateSince = clock.now();
@@ -70,7 +72,10 @@ export class JobFollower {
       readEvents: (uid) => cluster.readEvents(this.#namespace, uid),
       onRead: () => wakeup.wake(),
     });
-    this.#creation = new JobCreation({ cluster, job, isDelivered, logger: logger(), wakeup });
+    this.#creation = new JobCreation({
+      ...{ cluster, job, isDelivered, logger: logger(), wakeup, clock, onQuotaFull: options.onQuotaFull },
+      scheduleMs: limits.scheduleMs,
+    });
   }
 
   get jobName(): string {

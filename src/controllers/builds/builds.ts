@@ -24,6 +24,7 @@ export interface BuildsOptions {
   tasks: Tasks;
   servers: Servers;
   replicas: ReplicaRoles;
+  keptJobs: BuildContext["keptJobs"];
   tallies: Tallies;
   observer: BuildObserver;
   settings: AdmissionSettings & BuildPolicy;
@@ -47,9 +48,9 @@ export class Builds implements Service {
 
   constructor(options: BuildsOptions) {
     this.#options = options;
-    const { cluster, tasks, servers, replicas, tallies, observer, settings, clock, logger } = options;
+    const { cluster, tasks, servers, replicas, keptJobs, tallies, observer, settings, clock, logger } = options;
     const counts = { tallies, observer, rush: new Rush(clock) };
-    this.#context = { cluster, servers, tasks, replicas, counts, delivered: new Set(), policy: settings, clock, logger };
+    this.#context = { cluster, servers, tasks, replicas, keptJobs, counts, delivered: new Set(), policy: settings, clock, logger };
     this.#endedLately = new EndedLately(clock);
     this.#stops = new Stops({ cluster, find: (number) => this.#index.ofNumber(number), clock, logger });
     this.#admission = new Admission({

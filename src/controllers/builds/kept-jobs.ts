@@ -19,6 +19,14 @@ const JOBS_AT_ONCE = 200;
 const MAX_DELETIONS = 8;
 /** What ended just now may be asked for again: by Zuul's relaunch, by a server that lost its answer. */
 const YOUNG_MS = 10 * 60_000;
+/** The same, where a Job that is kept would keep others from being made: who asks again asks at once. */
+const JUST_ENDED_MS = 30_000;
+
+/** A finished Job, and when it ended. */
+interface Done {
+  job: Job;
+  endMs: number;
+}
 
 export interface KeptJobsOptions {
   cluster: {
@@ -35,7 +43,8 @@ export interface KeptJobsOptions {
 
 /**
  * Keeps finished Jobs from becoming too many: of those whose builds are recorded as done, the oldest are deleted with their pods, before
- * their own `ttlSecondsAfterFinished` is over. Those that ended within ten minutes are never deleted, however many there are.
+ * their own `ttlSecondsAfterFinished` is over. Those that ended within ten minutes are never deleted, however many there are; but where a
+ * quota on Jobs is used up, a kept one gives way for each build that waits, oldest first.
  */
 export class KeptJobs implements Service {
   readonly #options: KeptJobsOptions;
@@ -46,6 +55,8 @@ export class KeptJobs implements Service {
   readonly #ends = new WeakMap<Job, { endMs: number | undefined }>();
   /** uids of Jobs that were deleted and may still be in the cache. */
   #deleted = new Set<string>();
+  /** Builds that a quota keeps waiting, by namespace, since the last look. */
+  #wanted = new Map<string, Set<string>>();
 
   constructor(options: KeptJobsOptions) {
     this.#options = options;
@@ -67,8 +78,18 @@ export class KeptJobs implements Service {
     this.#loop.wake();
   }
 
+  /** The build of this number finds no room in its namespace's quota of Jobs; to be told again as long as it waits. */
+  giveWay(namespace: string, number: string): void {
+    const numbers = this.#wanted.get(namespace) ?? new Set();
+    this.#wanted.set(namespace, numbers.add(number));
+    this.#loop.wake();
+  }
+
   async #round(signal: AbortSignal): Promise<number> {
-    if (!this.#options.isHolder()) return LOOK_MS;
+    if (!this.#options.isHolder()) {
+      this.#wanted.clear();
+      return LOOK_MS;
+    }
     try {
       await this.#look(signal);
     } catch (error) {
@@ -79,28 +100,40 @@ export class KeptJobs implements Service {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { maxKept, logger } = this.#options;
-    const done = await this.#findDone();
-    const tooMany = done.length - maxKept;
-    if (tooMany <= 0) return;
-    const youngMs = this.#options.clock.now().getTime() - YOUNG_MS;
-    const old = done
-      .sort((a, b) => a.endMs - b.endMs)
-      .slice(0, tooMany)
-      .filter(({ endMs }) => endMs <= youngMs);
-    if (old.length === 0) return;
-    logger.info({ jobs: done.length, maxKept, deleted: old.length }, "deletes the oldest finished Jobs");
+    const wanted = this.#wanted;
+    this.#wanted = new Map();
+    const done = (await this.#findDone(wanted.size > 0)).sort((a, b) => a.endMs - b.endMs);
+    const left = this.#inTheWay(done, wanted);
+    const tooMany = new Set([...left, ...this.#aboveLimit(done)]);
+    if (tooMany.size === 0) return;
+    this.#options.logger.info(
+      { jobs: done.length, maxKept: this.#options.maxKept, deleted: tooMany.size, forQuota: left.length },
+      "deletes the oldest finished Jobs",
+    );
     await this.#deleteAll(
-      old.map(({ job }) => job),
+      [...tooMany].map(({ job }) => job),
       signal,
     );
   }
 
-  /** Finished Jobs that are not being deleted, and when they ended; none while even all Jobs are not too many. */
-  async #findDone(): Promise<{ job: Job; endMs: number }[]> {
+  /** Those that give way to builds that wait: as many of each namespace as builds. */
+  #inTheWay(done: readonly Done[], wanted: ReadonlyMap<string, ReadonlySet<string>>): Done[] {
+    const untilMs = this.#options.clock.now().getTime() - JUST_ENDED_MS;
+    const old = done.filter(({ endMs }) => endMs <= untilMs);
+    return [...wanted].flatMap(([namespace, { size }]) => old.filter(({ job }) => job.metadata.namespace === namespace).slice(0, size));
+  }
+
+  #aboveLimit(done: readonly Done[]): Done[] {
+    const { maxKept, clock } = this.#options;
+    const untilMs = clock.now().getTime() - YOUNG_MS;
+    return done.slice(0, Math.max(0, done.length - maxKept)).filter(({ endMs }) => endMs <= untilMs);
+  }
+
+  /** Finished Jobs that are not being deleted, and when they ended; none while even all Jobs are not too many, unless `isWanted`. */
+  async #findDone(isWanted: boolean): Promise<Done[]> {
     const jobs = [...this.#options.cluster.cachedJobs()];
-    if (jobs.length <= this.#options.maxKept) return [];
-    const done: { job: Job; endMs: number }[] = [];
+    if (!isWanted && jobs.length <= this.#options.maxKept) return [];
+    const done: Done[] = [];
     const deleted = new Set<string>();
     for (const [index, job] of jobs.entries()) {
       const { uid = "" } = job.metadata;

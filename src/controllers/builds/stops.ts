@@ -72,7 +72,7 @@ export class Stops {
     const logger = this.#options.logger.child({ build: number, job: name });
     const passed = await retry(
       () => cluster.annotateJob(namespace, name, { [CANCELLED_ANNOTATION]: clock.now().toISOString() }),
-      { what: "pass a stop on", firstMs: 250, maxMs: 15_000, maxTries: MAX_TRIES, wakeup: new Wakeup(clock), logger },
+      { what: "pass a stop on", firstMs: 250, maxMs: 15_000, maxTries: MAX_TRIES, wakeup: new Wakeup(clock), clock, logger },
       stopping,
     );
     if (passed.kind === "done") logger.info({}, "passes a stop on to the replica that carries the build out");

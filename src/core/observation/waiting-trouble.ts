@@ -1,5 +1,6 @@
 import { ownDiskLimit } from "../kubernetes/disk-limit.ts";
 import type { KubeEvent } from "../kubernetes/objects.ts";
+import { isPassingRefusal } from "../kubernetes/passing-refusal.ts";
 import { isQuotaFull } from "../kubernetes/quota.ts";
 import { refusalCause } from "../kubernetes/refusal-cause.ts";
 import type { BuildState, WaitingContainer } from "./build-state.ts";
@@ -127,6 +128,7 @@ function observeRefusedPod(events: readonly KubeEvent[]): WaitingTrouble | undef
     return trouble("namespace-terminating", "namespace-terminating", "its namespace is being deleted", evidence);
   }
   if (isQuotaFull(message)) return { rule: "quota-full", key: "quota-full", finalAfterMs: undefined, sentence: message, evidence };
+  if (isPassingRefusal(message)) return undefined;
   if (/failed calling webhook|Internal error|the server|etcdserver|connection refused/.test(message) || TRANSIENT.test(message))
     return undefined;
   if (!/is forbidden: |is invalid: |denied the request/.test(message)) return undefined;

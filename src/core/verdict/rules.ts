@@ -114,7 +114,7 @@ export const VERDICT_RULES = [
   {
     id: "schedule-timeout",
     class: "infrastructure",
-    seen: "No node took the pod within `timeouts.schedule`. Without that limit it waits, so that a cluster can grow.",
+    seen: "No node took the pod, or a full quota let no Job be made, within `timeouts.schedule`. Without that limit it waits, so that a cluster can grow.",
     result: null,
     keeps: "pod",
     find: whenEndedBy("schedule-timeout", () => "no node took the pod in time"),

@@ -1,12 +1,12 @@
 import { JOB_NAME_LABEL, RECORDED_LABEL, REQUEST_ANNOTATION, recordedLabel } from "../../core/kubernetes/labels.ts";
 import type { Job, Pod } from "../../core/kubernetes/objects.ts";
-import { isQuotaExceeded } from "../../core/kubernetes/quota.ts";
+import { isQuotaFull } from "../../core/kubernetes/quota.ts";
 import { ENDING_DEADLINE_SECONDS } from "../../core/observation/pod-facts.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { makeConcurrencyLimit } from "../../runtime/concurrency-limit.ts";
 import { type JsonPatchOperation, renderPointer } from "../client/json-patch.ts";
 import type { KubeClient } from "../client/kube-client.ts";
-import { isAlreadyExists, isConflict, isNotFound, isTestFailed, KubeError } from "../client/kube-error.ts";
+import { isAlreadyExists, isConflict, isNotFound, isTestFailed } from "../client/kube-error.ts";
 import { isObjectRefused, renderRefusal } from "../client/refusal.ts";
 import { JOBS, PODS } from "../client/resource.ts";
 import { listAll } from "../watch/list-all.ts";
@@ -42,19 +42,14 @@ export class JobCalls {
   }
 
   /** @throws KubeError when it may go better later, or when what is refused is not the Job itself. */
-  async createJob(job: Job): Promise<{ kind: "created"; job: Job } | { kind: "exists" } | { kind: "refused"; message: string }> {
+  async createJob(job: Job): Promise<{ kind: "created"; job: Job } | { kind: "exists" } | { kind: "refused" | "full"; message: string }> {
     try {
       const create = () => this.#client.create<Job>(JOBS, job.metadata.namespace, job, this.#call);
       return { kind: "created", job: trimJob(await this.#creates.run(create)) };
     } catch (error) {
       if (isAlreadyExists(error)) return { kind: "exists" };
-      if (!(error instanceof KubeError) || error.retryable) throw error;
-      // A namespace's quota on Jobs empties by itself; a missing right is the installation's fault, not the task's.
-      if (error.code === "TH_KUBE_FORBIDDEN" && isQuotaExceeded(error.message)) {
-        throw new KubeError("TH_KUBE_BUSY", error.message, { status: error.status, retryable: true, cause: error });
-      }
       if (!isObjectRefused(error)) throw error;
-      return { kind: "refused", message: renderRefusal(error) };
+      return { kind: isQuotaFull(error.statusMessage) ? "full" : "refused", message: renderRefusal(error) };
     }
   }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { FaultEffect } from "../../support/fake-kube/fault-plan.ts";
 import { expired, StatusError } from "../../support/fake-kube/status-error.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { answerOf, numberOf, recordOf, type Stage, startStage } from "./stage.ts";
@@ -67,6 +68,57 @@ describe("a build whose watches go wrong while it runs", () => {
     stage.clock.skip(31_000);
     assert.equal((await answerOf(build)).result, "SUCCESS");
   });
+});
+
+describe("a build while something between answers for the API server", () => {
+  const answers: [string, FaultEffect][] = [
+    ["a page of 404", { kind: "page", code: 404, text: "<html><h1>404 Not Found</h1></html>" }],
+    ["a page of 403", { kind: "page", code: 403, text: "<html><h1>Blocked</h1></html>" }],
+    ["that no login is known", { kind: "status", code: 401, reason: "Unauthorized", message: "Unauthorized" }],
+  ];
+  for (const [name, effect] of answers) {
+    test(`gets its result, and is recorded, when that was ${name} to each call while it ran, ended and was answered`, async () => {
+      const finished = Promise.withResolvers<void>();
+      await using stage = await startStage({ start, tasks: { unit: {} }, script: () => ({ finished: finished.promise }) });
+      const build = await stage.submit("unit");
+      const number = await numberOf(build);
+      await stage.running(number);
+      await stage.reached("running");
+      const faults = ["jobs", "pods"].map((resource) => stage.kube.misbehave({ resource }, effect, Number.POSITIVE_INFINITY));
+      for (const resource of ["jobs", "pods"]) stage.kube.watches.cut(resource);
+      finished.resolve();
+      await stage.logged("follows the cluster again after a failure", 3);
+      for (const fault of faults) fault.stop();
+      // The pod's end is seen; what is written down of it meets the same trouble.
+      const writes = stage.kube.misbehave({ verb: "patch", resource: "jobs" }, effect, Number.POSITIVE_INFINITY);
+      stage.clock.skip(31_000);
+      assert.equal((await answerOf(build)).result, "SUCCESS");
+      await stage.skipTries("retries to record the build", 2);
+      writes.stop();
+      stage.clock.skip(31_000);
+      assert.equal(recordOf(await stage.recorded(number)).isDelivered, true);
+    });
+
+    test(`goes on when that was ${name} to the question whether its Job is gone`, async () => {
+      const ends = [Promise.resolve(), Promise.withResolvers<void>()] as const;
+      let begun = 0;
+      await using stage = await startStage({
+        ...{ start, tasks: { unit: {} } },
+        script: () => ({ finished: begun++ === 0 ? ends[0] : ends[1].promise }),
+      });
+      assert.equal((await answerOf(await stage.submit("unit"))).result, "SUCCESS");
+      for (const resource of ["jobs", "pods"]) stage.kube.watches.silence(resource);
+      const asked = stage.kube.misbehave({ verb: "get", resource: "jobs" }, effect, 2);
+      const build = await stage.submit("unit");
+      await stage.until(() => stage.jobs().length === 2, "its Job");
+      await stage.skip(62_000);
+      await stage.logged("retries what the API server did not do");
+      await stage.skip(SILENCE_MS);
+      assert.equal(asked.struck, 2);
+      ends[1].resolve();
+      assert.equal((await answerOf(build)).result, "SUCCESS");
+    });
+  }
 });
 
 describe("a build during an outage of the API server", () => {

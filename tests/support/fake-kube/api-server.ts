@@ -30,6 +30,9 @@ interface Target {
   readonly subresource: string | undefined;
 }
 
+/** The API server knows nothing of the path: the one refusal for which it has no Status. */
+class NoSuchPath extends Error {}
+
 /** The HTTP side: paths, verbs and parameters to the store, faults between. */
 export function makeApiServer(options: ApiServerOptions): RequestListener {
   const { store, watches, logs, faults } = options;
@@ -61,14 +64,14 @@ export function makeApiServer(options: ApiServerOptions): RequestListener {
   }
 
   function answerLater(call: FakeCall, error: unknown): unknown {
-    call.code = error instanceof StatusError ? error.code : 500;
+    call.code = error instanceof StatusError ? error.code : error instanceof NoSuchPath ? 404 : 500;
     options.onCall(call, "answered");
     return error;
   }
 
   function serveOther(url: URL): { code: number; body: object } {
     if (url.pathname === "/version") return { code: 200, body: { major: "1", minor: "36", gitVersion: options.version } };
-    throw new StatusError(404, "NotFound", "the server could not find the requested resource");
+    throw new NoSuchPath();
   }
 
   /** undefined: the answer is a stream and has begun. */
@@ -131,6 +134,7 @@ export function makeApiServer(options: ApiServerOptions): RequestListener {
     response.on("error", () => {});
     handle(request, response).catch((error: unknown) => {
       if (response.headersSent) breakConnection(response);
+      else if (error instanceof NoSuchPath) response.writeHead(404, { "content-type": "text/plain" }).end("404 page not found\n");
       else if (error instanceof StatusError) finish(response, error.code, error.toStatus(), undefined);
       else finish(response, 500, new StatusError(500, "InternalError", String(error)).toStatus(), undefined);
     });
@@ -143,14 +147,13 @@ async function strike(effect: FaultEffect, response: ServerResponse): Promise<bo
     case "status": {
       if (effect.retryAfterSeconds !== undefined) response.setHeader("retry-after", String(effect.retryAfterSeconds));
       const reason = effect.reason ?? (effect.code === 429 ? "TooManyRequests" : "InternalError");
-      finish(
-        response,
-        effect.code,
-        new StatusError(effect.code, reason, effect.message ?? "the fake was told to fail").toStatus(),
-        undefined,
-      );
+      const message = effect.message ?? "the fake was told to fail";
+      finish(response, effect.code, new StatusError(effect.code, reason, message, effect.details).toStatus(), undefined);
       return true;
     }
+    case "page":
+      response.writeHead(effect.code, { "content-type": "text/html" }).end(effect.text);
+      return true;
     case "drop":
       if (effect.afterwards) return false;
       breakConnection(response);

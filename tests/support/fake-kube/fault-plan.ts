@@ -24,8 +24,11 @@ export type FaultEffect =
       readonly code: number;
       readonly reason?: string;
       readonly message?: string;
+      readonly details?: Record<string, unknown>;
       readonly retryAfterSeconds?: number;
     }
+  /** Answers with this text, as whatever stands between does, and does nothing. */
+  | { readonly kind: "page"; readonly code: number; readonly text: string }
   /** Closes the connection without an answer; `afterwards`: the call is carried out first, only its answer is lost. */
   | { readonly kind: "drop"; readonly afterwards?: boolean }
   /** Takes the call and never answers. */

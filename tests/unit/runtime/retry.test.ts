@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setImmediate as immediate } from "node:timers/promises";
 import { InputError, TurboHipsterError } from "../../../src/runtime/errors.ts";
-import { MAX_REFUSALS, type Retried, retry } from "../../../src/runtime/retry.ts";
+import { MAX_REFUSALS, MAX_REFUSED_MS, type Retried, retry } from "../../../src/runtime/retry.ts";
 import { Wakeup } from "../../../src/runtime/wakeup.ts";
 import { makeManualClock } from "../../support/manual-clock.ts";
 import { silentLogger } from "../../support/silent-logger.ts";
@@ -26,7 +26,7 @@ async function play(errors: readonly unknown[], options: { maxTries?: number; st
   };
   const { maxTries } = options;
   const limits = { firstMs: 100, maxMs: 1000, ...(maxTries === undefined ? {} : { maxTries }) };
-  const run = retry(call, { what: "try", ...limits, wakeup: new Wakeup(clock), logger: silentLogger }, stopping.signal);
+  const run = retry(call, { what: "try", ...limits, wakeup: new Wakeup(clock), clock, logger: silentLogger }, stopping.signal);
   const done = run.then((retried) => {
     outcome = retried;
   });
@@ -59,11 +59,26 @@ describe("a call that is tried again", () => {
     assert.deepEqual([outcome, calls], [{ kind: "done", value: "worked" }, MAX_REFUSALS + 2]);
   });
 
-  test("is given up when it was refused too often, with or without time-outs in between", async () => {
-    const refusals = Array.from({ length: 100 }, () => REFUSED);
-    assert.deepEqual((await play(refusals)).calls, MAX_REFUSALS);
-    const { outcome, calls } = await play(refusals.flatMap((refusal) => [TIMED_OUT, refusal]));
-    assert.deepEqual([outcome, calls], [{ kind: "given-up", error: REFUSED }, 2 * MAX_REFUSALS]);
+  const REFUSALS = Array.from({ length: 1000 }, () => REFUSED);
+  const total = (pauses: readonly number[]) => pauses.reduce((sum, ms) => sum + ms, 0);
+
+  test("is given up when it was refused for five minutes, with or without time-outs in between", async () => {
+    for (const errors of [REFUSALS, REFUSALS.flatMap((refusal) => [TIMED_OUT, refusal])]) {
+      const { outcome, pauses } = await play(errors);
+      assert.deepEqual(outcome, { kind: "given-up", error: REFUSED });
+      assert.ok(total(pauses) >= MAX_REFUSED_MS && total(pauses) < MAX_REFUSED_MS + 10_000, `${total(pauses)} ms`);
+    }
+  });
+
+  test("is not given up for a few refusals long after one another", async () => {
+    const manyTimeouts = Array.from({ length: 500 }, () => TIMED_OUT);
+    const { outcome } = await play([...Array.from({ length: MAX_REFUSALS - 1 }, () => [REFUSED, ...manyTimeouts]).flat()]);
+    assert.deepEqual(outcome, { kind: "done", value: "worked" });
+  });
+
+  test("is not given up for many refusals in a moment, which pass", async () => {
+    const { outcome, calls } = await play(REFUSALS.slice(0, 5 * MAX_REFUSALS));
+    assert.deepEqual([outcome, calls], [{ kind: "done", value: "worked" }, 5 * MAX_REFUSALS + 1]);
   });
 
   test("is given up after as many tries as it may have", async () => {

@@ -12,6 +12,7 @@ import { type KubeClient, loadKubeClient } from "../../../../src/kube/client/kub
 import { KubeError } from "../../../../src/kube/client/kube-error.ts";
 import { CONFIG_MAPS, JOBS } from "../../../../src/kube/client/resource.ts";
 import { type FakeKube, startFakeKube } from "../../../support/fake-kube/fake-kube.ts";
+import { StatusError } from "../../../support/fake-kube/status-error.ts";
 import { makeSkippingClock, type SkippingClock } from "../../../support/skipping-clock.ts";
 import { makeHarness } from "../watch/list-watch-harness.ts";
 
@@ -167,7 +168,7 @@ async function startCertificateBench(): Promise<CertificateBench> {
       const { socket } = request.stream.session as ServerHttp2Session;
       const name = String((socket as TLSSocket).getPeerCertificate().subject?.CN);
       if (name === accepted) response.end(JSON.stringify({ metadata: { name } }));
-      else response.writeHead(401).end(JSON.stringify({ kind: "Status", code: 401, reason: "Unauthorized", message: "Unauthorized" }));
+      else response.writeHead(401).end(JSON.stringify(new StatusError(401, "Unauthorized", "Unauthorized").toStatus()));
     },
   );
   server.on("session", (session: ServerHttp2Session) => {

@@ -3,10 +3,14 @@ import { describe, test } from "node:test";
 import { JOBS, TEST_TASKS } from "../../../../src/kube/client/resource.ts";
 import type { FaultEffect } from "../../../support/fake-kube/fault-plan.ts";
 import { startGearmand } from "../../../support/gearman/gearmand.ts";
+import type { SubmittedBuild } from "../../gearman/worker/link-harness.ts";
 import { answerOf, NAMESPACE, numberFor, numberOf, recordOf, type Stage, startStage } from "../stage.ts";
 
+const DENIED = 'admission webhook "policy.example" denied the request';
 const CREATE = { verb: "create", resource: "jobs" };
 const start = () => startGearmand();
+const forbids = (why: string) =>
+  ({ kind: "status", code: 403, reason: "Forbidden", message: `jobs.batch "unit-1" is forbidden: ${why}` }) as const;
 
 describe("the creation of a build's Job", () => {
   const passing: [string, FaultEffect, number][] = [
@@ -18,6 +22,30 @@ describe("the creation of a build's Job", () => {
     ["finds its own Job when the connection broke before the answer", { kind: "drop", afterwards: true }, 1],
     ["finds its own Job when the answer came in half", { kind: "truncate" }, 1],
     ["is tried again after an answer that is nonsense", { kind: "garbage", text: "<html>" }, 1],
+    ["is tried again after a proxy's page of 404", { kind: "page", code: 404, text: "<html>404 Not Found" }, 2],
+    ["is tried again after a proxy's page of 403", { kind: "page", code: 403, text: "<html>Forbidden" }, 2],
+    ["is tried again after a proxy's page of 400", { kind: "page", code: 400, text: "<html>Bad Request" }, 2],
+    ["is tried again while a quota is not counted yet", forbids("status unknown for quota: team, resources: count/jobs.batch"), 3],
+    ["is tried again while admission is not ready", forbids("not yet ready to handle request"), 3],
+    [
+      "is tried again while the namespace is going away",
+      forbids("unable to create new content in namespace ci because it is being terminated"),
+      3,
+    ],
+    [
+      "is tried again while a policy's parameters can't be read",
+      {
+        ...forbids("ValidatingAdmissionPolicy 'p' with binding 'b' denied request: failed to configure binding: no params found"),
+        ...{ code: 422, reason: "Invalid" },
+      },
+      3,
+    ],
+    [
+      "is tried again while the authorizer has not heard of its right",
+      forbids('User "x" cannot create resource "jobs" in API group "batch" in the namespace "ci"'),
+      3,
+    ],
+    ["is tried again after a webhook's own error", { kind: "status", code: 500, message: `${DENIED}: it has crashed` }, 2],
   ];
   for (const [name, effect, times] of passing) {
     test(name, async () => {
@@ -53,26 +81,105 @@ describe("the creation of a build's Job", () => {
     assert.equal((await answerOf(build)).result, "SUCCESS");
   });
 
-  test("waits as long as the namespace's quota is used up", async () => {
-    await using stage = await startStage({ start, tasks: { unit: {} } });
-    const message = 'jobs.batch "unit-1" is forbidden: exceeded quota: builds, requested: count/jobs.batch=1, used: 5, limited: 5';
-    const fault = stage.kube.misbehave(CREATE, { kind: "status", code: 403, reason: "Forbidden", message }, Number.POSITIVE_INFINITY);
+  const FULL = forbids("exceeded quota: builds, requested: count/jobs.batch=1, used: count/jobs.batch=5, limited: count/jobs.batch=5");
+  const always = (stage: Stage, effect: FaultEffect) => stage.kube.misbehave(CREATE, effect, Number.POSITIVE_INFINITY);
+  const refusedAgain = (stage: Stage) => stage.kube.nextCall(CREATE, "answered");
+  const skipRefusals = async (stage: Stage, times: number) => {
+    for (let count = 0; count < times; count += 1) {
+      const again = refusedAgain(stage);
+      await stage.skip(16_000);
+      await again;
+    }
+  };
+
+  /** In seconds. */
+  const skipUntilEnd = async (stage: Stage, build: SubmittedBuild) => {
+    for (let seconds = 0; ; seconds += 1) {
+      if (build.kinds().some((kind) => kind === "fail" || kind === "complete")) return seconds;
+      assert.ok(seconds < 600, "it never ends");
+      await stage.skip(1_000);
+    }
+  };
+
+  test("waits as long as the namespace's quota of Jobs is used up, says so once, and holds a place among what waits", async () => {
+    await using stage = await startStage({ start, tasks: { unit: {} }, config: { maxPending: 1 } });
+    const fault = always(stage, FULL);
+    const first = refusedAgain(stage);
     const build = await stage.submit("unit");
-    await stage.skipTries("retries to create the Job", 12);
+    await first;
+    const waits = await stage.logged("build waits for what may not come");
+    assert.deepEqual([waits.fields.rule, /exceeded quota: builds/.test(String(waits.fields.text))], ["quota-full", true]);
+    assert.equal((await stage.scrape()).turbo_hipster_pending_builds, 1);
+    await skipRefusals(stage, 12);
+    const { length } = stage.log.items.filter(({ message }) => message === "build waits for what may not come");
+    assert.equal(length, 1);
     fault.stop();
+    await stage.skip(16_000);
     assert.equal((await answerOf(build)).result, "SUCCESS");
   });
 
-  test("is given back to Zuul when the operator has no right to it", async () => {
-    await using stage = await startStage({ start, tasks: { unit: {} } });
-    const message = 'jobs.batch is forbidden: User "x" cannot create resource "jobs" in API group "batch" in the namespace "ci"';
-    const fault = stage.kube.misbehave(CREATE, { kind: "status", code: 403, reason: "Forbidden", message }, Number.POSITIVE_INFINITY);
+  test("that a full quota does not let happen within timeouts.schedule is given back to Zuul, in the quota's words", async () => {
+    await using stage = await startStage({ start, tasks: { unit: { timeouts: { schedule: "1m" } } } });
+    always(stage, FULL);
+    const first = refusedAgain(stage);
     const build = await stage.submit("unit");
-    await stage.skipTries("retries to create the Job", 7);
+    await first;
+    const seconds = await skipUntilEnd(stage, build);
+    assert.ok(seconds >= 59 && seconds < 75, `${seconds} s`);
     assert.equal((await answerOf(build)).result, null);
-    assert.equal(fault.struck, 8);
+    const { fields } = await stage.logged("judged the build");
+    assert.equal(fields.rule, "schedule-timeout");
+    assert.match(String(fields.text), /^no room for its Job in time - exceeded quota: builds, /);
+    assert.equal(stage.jobs().length, 0);
+  });
+
+  test("that waits for a full quota is stopped at once when Zuul asks", async () => {
+    await using stage = await startStage({ start, tasks: { unit: {} } });
+    always(stage, FULL);
+    const first = refusedAgain(stage);
+    const build = await stage.submit("unit");
+    await first;
+    await stage.stop(await numberOf(build));
+    assert.equal((await answerOf(build)).result, "ABORTED");
+    assert.equal(stage.jobs().length, 0);
+  });
+
+  test("makes Jobs that are only kept give way to it, oldest first, not those that ended just now", async () => {
+    await using stage = await startStage({ start, tasks: { unit: {} } });
+    const kept: string[] = [];
+    for (let count = 0; count < 2; count += 1) {
+      const build = await stage.submit("unit");
+      assert.equal((await answerOf(build)).result, "SUCCESS");
+      kept.push((await stage.recorded(await numberOf(build))).metadata.name);
+      await stage.skip(40_000);
+    }
+    // As the API server counts: two at most.
+    const fault = always(stage, FULL);
+    const leave = stage.kube.subscribe(({ rules, type }) => {
+      if (rules.plural === "jobs" && type === "DELETED") fault.stop();
+    });
+    const first = refusedAgain(stage);
+    const build = await stage.submit("unit");
+    await first;
+    await stage.skip(6_000);
+    await stage.until(() => stage.jobs().every(({ metadata }) => metadata.name !== kept[0]), "room");
+    leave();
+    await skipUntilEnd(stage, build);
+    assert.equal((await answerOf(build)).result, "SUCCESS");
+    assert.deepEqual(new Set(stage.jobs().map(({ metadata }) => metadata.name)), new Set([kept[1], await numberOf(build)]));
+  });
+
+  test("is given back to Zuul when the operator has no right to it for minutes", async () => {
+    await using stage = await startStage({ start, tasks: { unit: {} } });
+    always(stage, forbids('User "x" cannot create resource "jobs" in API group "batch" in the namespace "ci"'));
+    const build = await stage.submit("unit");
+    await stage.skipTries("retries to create the Job", 15);
+    assert.equal(build.kinds().includes("fail"), false);
+    await stage.skip(5 * 60_000);
+    assert.equal((await answerOf(build)).result, null);
     const judged = await stage.logged("judged the build");
     assert.equal(judged.fields.rule, "job-not-created");
+    assert.match(String(judged.fields.text), /cannot create resource "jobs"/);
     assert.equal(stage.jobs().length, 0);
   });
 
@@ -100,18 +207,18 @@ describe("the creation of a build's Job", () => {
     ],
     [
       "has no namespace any more",
-      { kind: "status", code: 404, reason: "NotFound", message: 'namespaces "ci" not found' },
+      { kind: "status", code: 404, reason: "NotFound", message: 'namespaces "ci" not found', details: { name: "ci", kind: "namespaces" } },
       "CONFIG_ERROR - namespaces ci not found",
     ],
     [
-      "has a namespace that is going away",
-      {
-        kind: "status",
-        code: 403,
-        reason: "Forbidden",
-        message: 'jobs.batch "x" is forbidden: unable to create new content in namespace ci because it is being terminated',
-      },
-      "CONFIG_ERROR - unable to create new content in namespace ci because it is being terminated",
+      "is more than a quota allows at all",
+      forbids("exceeded quota: none, requested: count/jobs.batch=1, used: count/jobs.batch=0, limited: count/jobs.batch=0"),
+      "CONFIG_ERROR - more than quota none allows - count/jobs.batch 1 is requested, the limit is 0",
+    ],
+    [
+      "is too large",
+      { kind: "status", code: 413, reason: "RequestEntityTooLarge", message: "Request entity too large: limit is 3145728" },
+      "CONFIG_ERROR - Request entity too large - limit is 3145728",
     ],
   ];
   for (const [name, effect, result] of refused) {

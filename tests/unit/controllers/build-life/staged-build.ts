@@ -114,6 +114,7 @@ export function stageBuild(): StagedBuild {
   const build = new Build(plan, {
     ...{ cluster, clock, logger: silentLogger },
     servers: { isUp: () => true, handsOutAgain: () => true },
+    keptJobs: { giveWay() {} },
     tasks: { hasRoom: () => true, noteVerdict() {} },
     replicas: { name: "one", isHolder: true, isAlive: () => false },
     counts: {

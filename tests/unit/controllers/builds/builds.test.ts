@@ -55,6 +55,7 @@ async function startBuilds(first: Job) {
     },
     tasks: { find: () => undefined, occupy: () => ({ release() {} }), hasRoom: () => true, noteRefusal() {}, noteVerdict() {} },
     servers: { isUp: () => true, handsOutAgain: () => true },
+    keptJobs: { giveWay() {} },
     replicas: { name: "me", isHolder: true, isAlive: (replica) => replica === "other" },
     tallies,
     observer: { noteVerdict() {}, notePhase() {}, noteAnswer() {} },

@@ -212,3 +212,39 @@ describe("finished Jobs that are too many", () => {
     assert.equal(stage.deleted.length, 2);
   });
 });
+
+describe("finished Jobs in a namespace whose quota of Jobs is used up", () => {
+  const inNamespace = (namespace: string, name: string, agoMs: number) => makeDone(name, { agoMs, metadata: { namespace } });
+
+  test("give way to builds that wait, oldest first, one for each, there and nowhere else", async () => {
+    const jobs = [inNamespace("ci", "c", 1 * HOUR), inNamespace("ci", "a", 3 * HOUR), inNamespace("ci", "b", 2 * HOUR)];
+    await using stage = await startKeptJobs(100, [...jobs, inNamespace("other", "z", 9 * HOUR), makeDone("runs", { isOver: false })]);
+    assert.deepEqual(stage.deleted, []);
+    for (const number of ["unit-1", "unit-1", "unit-2"]) stage.kept.giveWay("ci", number);
+    await stage.look();
+    assert.deepEqual(stage.names(), ["c", "z", "runs"]);
+    await stage.look();
+    assert.deepEqual(stage.names(), ["c", "z", "runs"], "nobody has asked again");
+  });
+
+  test("stay for half a minute after their end: they may be asked for again", async () => {
+    await using stage = await startKeptJobs(100, [makeDone("a", { agoMs: 10_000 })]);
+    stage.kept.giveWay("ci", "unit-1");
+    await stage.look();
+    assert.deepEqual(stage.names(), ["a"]);
+    stage.clock.skip(30_000);
+    stage.kept.giveWay("ci", "unit-1");
+    await stage.look();
+    assert.deepEqual(stage.names(), []);
+  });
+
+  test("do not give way where another replica is the holder, nor later for what was wanted then", async () => {
+    let isHolder = false;
+    await using stage = await startKeptJobs(100, [makeDone("a")], undefined, () => isHolder);
+    stage.kept.giveWay("ci", "unit-1");
+    await stage.look();
+    isHolder = true;
+    await stage.look();
+    assert.deepEqual(stage.names(), ["a"]);
+  });
+});

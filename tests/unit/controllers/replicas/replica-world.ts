@@ -259,21 +259,20 @@ export class ReplicaWorld {
         items: structuredClone([...this.#leases.values()].filter(isSelected)),
       };
     if (verb === "create") {
-      if (before) throw parseStatus("create", 409, { reason: "AlreadyExists" });
+      if (before) throw refusal("create", 409, "AlreadyExists");
       const { metadata, ...rest } = body as Lease;
       return this.#store("ADDED", {
         ...rest,
         metadata: { ...metadata, namespace: "ci", uid: `uid-${this.#version}`, resourceVersion: "" },
       });
     }
-    if (!before) throw parseStatus(verb, 404, { reason: "NotFound" });
+    if (!before) throw refusal(verb, 404, "NotFound");
     if (verb === "get") return structuredClone(before);
     if (verb === "delete") {
-      if ((body as { uid?: string }).uid !== before.metadata.uid) throw parseStatus(verb, 409, { reason: "Conflict" });
+      if ((body as { uid?: string }).uid !== before.metadata.uid) throw refusal(verb, 409, "Conflict");
       return this.#store("DELETED", before);
     }
-    if ((body as StoredLease).metadata.resourceVersion !== before.metadata.resourceVersion)
-      throw parseStatus(verb, 409, { reason: "Conflict" });
+    if ((body as StoredLease).metadata.resourceVersion !== before.metadata.resourceVersion) throw refusal(verb, 409, "Conflict");
     return this.#store("MODIFIED", mergePatch(before, body) as StoredLease);
   }
 
@@ -386,4 +385,8 @@ function recordingLogger(lines: string[]): Logger {
   };
   const logger: Logger = { debug: write, info: write, warn: write, error: write, child: () => logger };
   return logger;
+}
+
+function refusal(verb: string, code: number, reason: string): KubeError {
+  return parseStatus(verb, code, { kind: "Status", apiVersion: "v1", status: "Failure", reason, code });
 }
