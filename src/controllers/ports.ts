@@ -1,4 +1,5 @@
 import type { ReviewedObject, TemplateReview } from "../core/job/template-review.ts";
+import type { ContainerRoles } from "../core/kubernetes/container-roles.ts";
 import type { Job, KubeEvent, Pod } from "../core/kubernetes/objects.ts";
 import type { TestTaskEvent } from "../core/task-status/events.ts";
 import type { TestTask } from "../core/test-task/test-task.ts";
@@ -67,7 +68,7 @@ export interface BuildCluster {
   cachedPods(namespace: string, jobName: string): Pod[];
   cachedJobs(): Iterable<Job>;
   /** What a kubelet said when it began to end containers of this pod by itself. */
-  killOf(pod: Pod): string | undefined;
+  killOf(pod: Pod, roles: ContainerRoles): string | undefined;
   /** The Events about one object, past the cache. */
   readEvents(namespace: string, uid: string): Promise<readonly KubeEvent[]>;
 }

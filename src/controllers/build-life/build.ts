@@ -76,7 +76,7 @@ export class Build {
       onChange: () => this.wake(),
     });
     this.#life = new JobFollower({
-      ...{ cluster, job, isFound, limits, wakeup, clock, logger },
+      ...{ cluster, job, roles: record.roles, isFound, limits, wakeup, clock, logger },
       isDelivered: ({ metadata: { uid = "" } }) => context.delivered.has(uid),
       onState: () => counts.rush.noteStep(),
       onQuotaFull: () => context.keptJobs.giveWay(this.namespace, this.number),

@@ -1,4 +1,6 @@
-import type { Job } from "../../core/kubernetes/objects.ts";
+import { readRoles } from "../../core/job/record.ts";
+import type { ContainerRoles } from "../../core/kubernetes/container-roles.ts";
+import type { Job, Pod } from "../../core/kubernetes/objects.ts";
 import type { BuildLimits } from "../../core/observation/build-limits.ts";
 import {
   type BuildState,
@@ -27,6 +29,7 @@ export interface JobFollowerOptions {
   cluster: BuildCluster;
   /** As rendered, or as found. */
   job: Job;
+  roles: ContainerRoles;
   /** It is there already, from before this process. */
   isFound: boolean;
   /** See `JobCreation`. */
@@ -51,6 +54,7 @@ export class JobFollower {
   readonly #creation: JobCreation;
   readonly #namespace: string;
   #jobName: string;
+  #roles: ContainerRoles;
   /** The Job as the API server had it when it was made or found. */
   #made: Job | undefined;
   #wasCached = false;
@@ -65,6 +69,7 @@ export class JobFollower {
     const { cluster, job, isFound, isDelivered, limits, wakeup, clock, logger } = options;
     this.#namespace = job.metadata.namespace ?? "";
     this.#jobName = job.metadata.name;
+    this.#roles = options.roles;
     this.#stateSince = clock.now();
     if (isFound) this.#made = job;
     this.#waiting = new WaitingWatch({
@@ -117,7 +122,11 @@ export class JobFollower {
     if (outcome.kind === "created" || outcome.kind === "found") {
       this.#made = outcome.job;
       this.#jobName = outcome.job.metadata.name;
-      if (outcome.kind === "found") this.#stateSince = new Date(outcome.job.metadata.creationTimestamp ?? this.#stateSince);
+      if (outcome.kind === "found") {
+        // It may have been made of the task as it was before.
+        this.#roles = readRoles(outcome.job);
+        this.#stateSince = new Date(outcome.job.metadata.creationTimestamp ?? this.#stateSince);
+      }
     }
     return outcome;
   }
@@ -129,8 +138,7 @@ export class JobFollower {
 
   /** As the caches show it now, for who only watches: nothing is remembered. */
   glance(): BuildState {
-    const { cluster } = this.#options;
-    return observeBuild(this.#cached(), cluster.cachedPods(this.#namespace, this.#jobName), cluster.killOf.bind(cluster));
+    return this.#observe(this.#cached(), this.#options.cluster.cachedPods(this.#namespace, this.#jobName));
   }
 
   /** What becomes of the build by what is seen of it in this state, though whoever carries it out may not have written that yet. */
@@ -149,11 +157,10 @@ export class JobFollower {
     const cached = this.#cached();
     if (cached) this.#wasCached = true;
     const job = cached ?? (this.#wasCached ? undefined : this.#made);
-    const killOf = cluster.killOf.bind(cluster);
-    let observed = observeBuild(job, cluster.cachedPods(this.#namespace, this.#jobName), killOf);
+    let observed = this.#observe(job, cluster.cachedPods(this.#namespace, this.#jobName));
     // The two watches do not run in step: the end of a Job may be known before that of its pod, which tells what it means.
     const isBehind = job && (isJobOver(job) ? !hasEnded(observed) : observed.kind === "lost" && !observed.pod);
-    if (isBehind) observed = observeBuild(job, await cluster.readPods(this.#namespace, this.#jobName), killOf);
+    if (isBehind) observed = this.#observe(job, await cluster.readPods(this.#namespace, this.#jobName));
     const state = this.#withMemory(observed);
     if (hasTestBegun(state)) this.#hasTestBegun = true;
     if (state.kind !== this.#state.kind) {
@@ -193,6 +200,11 @@ export class JobFollower {
     const { clock, cluster } = this.#options;
     if (this.#wasCached || clock.now().getTime() - this.#stateSince.getTime() < CACHE_LAG_MS) return false;
     return (await cluster.getJob(this.#namespace, this.#jobName)) === undefined;
+  }
+
+  #observe(job: Job | undefined, pods: readonly Pod[]): BuildState {
+    const { cluster } = this.#options;
+    return observeBuild(job, pods, this.#roles, cluster.killOf.bind(cluster));
   }
 
   #cached(): Job | undefined {

@@ -137,7 +137,7 @@ export class Builds implements Service {
     if (!found) return undefined;
     const { job, record } = found;
     const { namespace, jobName, verdict, isCancelled } = record;
-    const state = observeBuild(job, cluster.cachedPods(namespace, jobName), cluster.killOf.bind(cluster));
+    const state = observeBuild(job, cluster.cachedPods(namespace, jobName), record.roles, cluster.killOf.bind(cluster));
     const step = verdict ? "ended" : (STEPS[stepsDone(state)] ?? "ended");
     const pod = "pod" in state ? state.pod?.name : undefined;
     return { number, namespace, jobName, step, pod, withdrawn: isCancelled ? "stop" : undefined, verdict };

@@ -1,6 +1,7 @@
 import { planCheckout } from "../checkout/plan.ts";
-import { judgedContainer } from "../kubernetes/judged-container.ts";
+import { CHECKOUT_CONTAINER, judgedContainer, TEST_CONTAINER } from "../kubernetes/container-roles.ts";
 import {
+  CONTAINERS_ANNOTATION,
   FUNCTION_ANNOTATION,
   INSTALLATION_LABEL,
   MANAGED_BY,
@@ -19,6 +20,7 @@ import type { BuildFunction } from "../zuul/function-name.ts";
 import { escapeExpansion, type Parameters, parameterEnvironment } from "../zuul/parameters.ts";
 import { renderPodSecurity, withContainerSecurity } from "./pod-security.ts";
 import type { RequestRecord } from "./record.ts";
+import { renderRoles } from "./rendered-roles.ts";
 import { renderScript } from "./script.ts";
 import { renderService } from "./service-container.ts";
 
@@ -85,6 +87,7 @@ export function renderJob(input: ManifestInput): Job {
         [FUNCTION_ANNOTATION]: input.function.name,
         [REQUEST_ANNOTATION]: JSON.stringify(request),
         [TIMEOUTS_ANNOTATION]: JSON.stringify(task.spec.timeouts),
+        [CONTAINERS_ANNOTATION]: JSON.stringify(renderRoles(task)),
         ...(input.relaunchKey === undefined ? {} : { [RELAUNCH_ANNOTATION]: input.relaunchKey }),
       },
     },
@@ -102,9 +105,9 @@ function renderPodTemplate(input: ManifestInput, labels: Record<string, string>)
   const { spec } = task;
   const base: PodTemplate = spec.template
     ? structuredClone(spec.template as unknown as PodTemplate)
-    : { spec: { containers: [{ name: "test" }] } };
+    : { spec: { containers: [{ name: TEST_CONTAINER }] } };
   const nodeLabel = spec.nodeLabels?.find(({ name }) => name === input.function.nodeLabel);
-  const test = judgedContainer(base.spec) ?? { name: "test" };
+  const test = judgedContainer(base.spec) ?? { name: TEST_CONTAINER };
   const others = base.spec.containers.filter((container) => container !== test);
   const limits = buildLimits(spec.timeouts);
 
@@ -208,7 +211,7 @@ function escaped({ name, value }: { name: string; value: string }): EnvVar {
 function renderCheckout({ settings: { image, checkout }, task: { spec } }: ManifestInput): Container {
   const { path } = spec.checkout;
   const container: Container = {
-    name: "checkout",
+    name: CHECKOUT_CONTAINER,
     image,
     args: ["checkout", "--path", path, "--timeout", CHECKOUT_TIMEOUT, ...checkout.allowedUrls.flatMap((url) => ["--allowed-url", url])],
     env: [

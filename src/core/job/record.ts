@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { type ContainerRoles, rolesOfTemplate } from "../kubernetes/container-roles.ts";
 import { isDuration } from "../kubernetes/duration.ts";
 import {
   CANCELLED_ANNOTATION,
+  CONTAINERS_ANNOTATION,
   DELIVERED_ANNOTATION,
   FUNCTION_ANNOTATION,
   INSTALLATION_LABEL,
@@ -16,6 +18,7 @@ import type { Job } from "../kubernetes/objects.ts";
 import type { TestTask } from "../test-task/test-task.ts";
 import type { Verdict } from "../verdict/verdict.ts";
 import { failureText } from "../zuul/clean-result-text.ts";
+import { renderRoles } from "./rendered-roles.ts";
 
 /** Whose request a Job answers; on the Job as the `request` annotation. */
 export interface RequestRecord {
@@ -38,6 +41,7 @@ export interface JobRecord {
   functionName: string;
   request: RequestRecord;
   timeouts: { pull: string; run: string; schedule?: string | undefined };
+  roles: ContainerRoles;
   relaunchKey: string | undefined;
   isCancelled: boolean;
   isDelivered: boolean;
@@ -55,6 +59,8 @@ const requestSchema = z.object({
 });
 const duration = z.string().refine(isDuration);
 const timeoutsSchema = z.object({ pull: duration, run: duration, schedule: duration.optional() });
+const names = z.array(z.string());
+const rolesSchema = z.object({ test: z.string().min(1), others: names, services: names, inits: names, checkout: z.boolean() });
 const verdictSchema = z
   .object({
     result: z.string().nullable(),
@@ -93,6 +99,7 @@ export function readJobRecord(job: Job): JobRecord | undefined {
     functionName,
     request,
     timeouts,
+    roles: readRoles(job),
     relaunchKey: annotations[RELAUNCH_ANNOTATION],
     isCancelled: annotations[CANCELLED_ANNOTATION] !== undefined,
     isDelivered: annotations[DELIVERED_ANNOTATION] !== undefined,
@@ -100,16 +107,31 @@ export function readJobRecord(job: Job): JobRecord | undefined {
   };
 }
 
+/** Jobs of an older version, and such as were edited, do not say it. */
+export function readRoles(job: Job): ContainerRoles {
+  return readWrittenRoles(job) ?? rolesOfTemplate(job.spec?.template.spec);
+}
+
+/** As the Job was made with; undefined where it does not say that. */
+export function readWrittenRoles({ metadata }: Job): ContainerRoles | undefined {
+  return parseAnnotation(rolesSchema, metadata.annotations?.[CONTAINERS_ANNOTATION]);
+}
+
 /** What `readJobRecord` would read of a Job that has just been rendered, without reading it. */
 export function makeJobRecord(
-  { metadata: { namespace, name }, spec }: TestTask,
+  task: TestTask,
   made: { functionName: string; request: RequestRecord; relaunchKey: string | undefined },
 ): JobRecord {
   const { functionName, request, relaunchKey } = made;
+  const {
+    metadata: { namespace, name },
+    spec,
+  } = task;
   const { pull, run, schedule } = spec.timeouts;
   const timeouts = { pull, run, ...(schedule === undefined ? {} : { schedule }) };
   const nothingYet = { isCancelled: false, isDelivered: false, verdict: undefined };
-  return { namespace, jobName: request.number, task: name, functionName, request, timeouts, relaunchKey, ...nothingYet };
+  const roles = renderRoles(task);
+  return { namespace, jobName: request.number, task: name, functionName, request, timeouts, roles, relaunchKey, ...nothingYet };
 }
 
 /** The Job of the build with this number, among Jobs that may be others'; of several, as of a unique that is used again, the newest. */

@@ -58,6 +58,7 @@ export interface Container {
   terminationMessagePath?: string;
   terminationMessagePolicy?: string;
   restartPolicy?: string;
+  restartPolicyRules?: object[];
 }
 
 export interface PodSpec {

@@ -1,6 +1,6 @@
-import { judgedContainer, TEST_CONTAINER } from "../kubernetes/judged-container.ts";
+import { type ContainerRoles, type InitRole, initRole, isRendered } from "../kubernetes/container-roles.ts";
 import type { Condition, ContainerStatus, Job, Pod, TerminatedState } from "../kubernetes/objects.ts";
-import { isSidecar, observePod, type PodFacts } from "./pod-facts.ts";
+import { mayRunAgain, observePod, type PodFacts } from "./pod-facts.ts";
 
 /** Where a build stands, read from its Job and Pod alone; every field comes from the API server's objects. */
 export type BuildState =
@@ -18,7 +18,7 @@ export type BuildState =
   /** The test's container has ended. */
   | { kind: "exited"; pod: PodFacts; job: JobFacts; terminated: TerminatedState; container: string }
   /** An init container ended the pod before the test ran. */
-  | { kind: "not-started"; pod: PodFacts; job: JobFacts; container: string; terminated: TerminatedState }
+  | { kind: "not-started"; pod: PodFacts; job: JobFacts; container: string; role: InitRole; terminated: TerminatedState }
   /** The pod is over, or being taken away, and its test's end was not seen. */
   | { kind: "lost"; pod: PodFacts | undefined; job: JobFacts; reason: string };
 
@@ -31,24 +31,27 @@ interface JobFacts {
 
 export interface WaitingContainer {
   container: string;
+  /** The cluster has added it to the pod. */
+  isInjected: boolean;
   reason: string;
   message: string;
 }
 
 /**
- * Pure and level-based: any two observations of the same objects give the same state, whatever came before. `killOf` tells what the
- * kubelet said when it began to end a pod's containers by itself, where it did.
+ * Pure and level-based: any two observations of the same objects give the same state, whatever came before. `roles` are those of the Job,
+ * whatever its pod holds; `killOf` tells what the kubelet said when it began to end a pod's containers by itself, where it did.
  */
 export function observeBuild(
   job: Job | undefined,
   pods: readonly Pod[],
-  killOf: (pod: Pod) => string | undefined = () => undefined,
+  roles: ContainerRoles,
+  killOf: (pod: Pod, roles: ContainerRoles) => string | undefined,
 ): BuildState {
   if (!job) return { kind: "absent" };
   const pod = newest(pods);
   if (!pod?.spec) return observeWithoutPod(job);
-  const judged = judgedContainer(pod.spec)?.name ?? TEST_CONTAINER;
-  const facts = observePod(pod, pod.spec, killOf(pod));
+  const judged = roles.test;
+  const facts = observePod(pod, pod.spec, roles, killOf(pod, roles));
   const state = pod.status?.containerStatuses?.find(({ name }) => name === judged)?.state;
   const ofJob = { isDeleted: job.metadata.deletionTimestamp !== undefined, isSuspended: Boolean(job.spec?.suspend) && facts.hasTestBegun };
   const lost = (reason: string): BuildState => ({ kind: "lost", pod: facts, job: ofJob, reason });
@@ -59,9 +62,13 @@ export function observeBuild(
   }
   if (facts.disruption) return lost(facts.disruption.message);
   if (facts.isDeleted) return lost("the pod was deleted");
-  const failedInit = pod.status?.initContainerStatuses?.find((init) => hasFailed(init, pod));
+  const failedInit = pod.status?.initContainerStatuses?.find((init) => hasFailed(init, pod, roles, facts.isTerminal));
   if (failedInit?.state?.terminated) {
-    return { kind: "not-started", pod: facts, job: ofJob, container: failedInit.name, terminated: failedInit.state.terminated };
+    const {
+      name: container,
+      state: { terminated },
+    } = failedInit;
+    return { kind: "not-started", pod: facts, job: ofJob, container, role: initRole(roles, container), terminated };
   }
   if (facts.isTerminal || facts.phase === "Unknown") return lost(describe(facts));
   if (ofJob.isDeleted) return lost("the Job was deleted");
@@ -71,7 +78,7 @@ export function observeBuild(
     const scheduled = pod.status?.conditions?.find(({ type }) => type === "PodScheduled");
     return { kind: "unscheduled", pod: facts, reason: scheduled?.message ?? scheduled?.reason ?? "waits for a node" };
   }
-  const waiting = waitingContainers(pod);
+  const waiting = waitingContainers(pod, roles);
   return { kind: "preparing", pod: facts, since: pod.status?.startTime, reason: waiting[0]?.reason ?? "starting", waiting };
 }
 
@@ -124,15 +131,20 @@ function isUnknownEnd(terminated: TerminatedState): boolean {
   return terminated.reason === "ContainerStatusUnknown";
 }
 
-function hasFailed(init: ContainerStatus, pod: Pod): boolean {
-  const { terminated } = init.state ?? {};
-  return !isSidecar(pod.spec, init.name) && terminated !== undefined && terminated.exitCode !== 0 && !isUnknownEnd(terminated);
+/** The kubelet counts exit code 0 of an init container that was `OOMKilled` as a failure, too (`isInitContainerFailed`). */
+function hasFailed({ name, state }: ContainerStatus, pod: Pod, roles: ContainerRoles, isTerminal: boolean): boolean {
+  const terminated = state?.terminated;
+  if (terminated === undefined || isUnknownEnd(terminated) || initRole(roles, name) === "service") return false;
+  if (terminated.exitCode === 0 && terminated.reason !== "OOMKilled") return false;
+  return isTerminal || !mayRunAgain(pod.spec?.initContainers?.find((container) => container.name === name));
 }
 
-function waitingContainers(pod: Pod): WaitingContainer[] {
+function waitingContainers(pod: Pod, roles: ContainerRoles): WaitingContainer[] {
   return [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].flatMap(({ name, state }) => {
     const reason = state?.waiting?.reason;
-    return reason && reason !== "PodInitializing" ? [{ container: name, reason, message: state?.waiting?.message ?? "" }] : [];
+    return reason && reason !== "PodInitializing"
+      ? [{ container: name, isInjected: !isRendered(roles, name), reason, message: state?.waiting?.message ?? "" }]
+      : [];
   });
 }
 

@@ -1,5 +1,5 @@
-import { judgedContainer, TEST_CONTAINER } from "../kubernetes/judged-container.ts";
-import type { ContainerStatus, Pod, PodSpec, TerminatedState } from "../kubernetes/objects.ts";
+import type { ContainerRoles } from "../kubernetes/container-roles.ts";
+import type { Container, ContainerStatus, Pod, PodSpec, TerminatedState } from "../kubernetes/objects.ts";
 
 /** What verdict and decision need of a pod besides its state. */
 export interface PodFacts {
@@ -23,7 +23,7 @@ export interface PodFacts {
   isEnding: boolean;
   /** The test's container has run, perhaps without its end being known. */
   hasTestBegun: boolean;
-  /** It has the checkout's init container. */
+  /** It has the checkout's init container, ours. */
   hasCheckout: boolean;
   /** False for a pod whose node never began with any container of it. */
   hasContainerStatuses: boolean;
@@ -45,14 +45,10 @@ interface ServiceEnd {
 /** The deadline that stands for "end now" (the smallest that the API takes); pods are created with hours. */
 export const ENDING_DEADLINE_SECONDS = 1;
 
-/** The init container that runs `turbo-hipster checkout`. */
-export const CHECKOUT_CONTAINER = "checkout";
-
-export function observePod(pod: Pod, spec: PodSpec, killed: string | undefined): PodFacts {
+export function observePod(pod: Pod, spec: PodSpec, roles: ContainerRoles, killed: string | undefined): PodFacts {
   const { status } = pod;
-  const judged = judgedContainer(spec)?.name ?? TEST_CONTAINER;
   const phase = status?.phase ?? "Pending";
-  const test = status?.containerStatuses?.find(({ name }) => name === judged)?.state;
+  const test = status?.containerStatuses?.find(({ name }) => name === roles.test)?.state;
   const target = status?.conditions?.find(({ type, status: value }) => type === "DisruptionTarget" && value === "True");
   const limits = [...spec.containers, ...(spec.initContainers ?? [])].flatMap(({ name, resources }) => {
     const memory = resources?.limits?.memory;
@@ -72,34 +68,35 @@ export function observePod(pod: Pod, spec: PodSpec, killed: string | undefined):
     killed,
     isEnding: spec.activeDeadlineSeconds !== undefined && spec.activeDeadlineSeconds <= ENDING_DEADLINE_SECONDS,
     hasTestBegun: test?.running !== undefined || test?.terminated !== undefined,
-    hasCheckout: spec.initContainers?.some(({ name }) => name === CHECKOUT_CONTAINER) ?? false,
+    hasCheckout: roles.checkout,
     hasContainerStatuses: [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].length > 0,
     memoryLimits: Object.fromEntries(limits),
-    services: findServiceEnds(pod, spec, judged),
-    stuckService: findStuckService(pod, spec),
-    othersRunning: (status?.containerStatuses ?? []).some(({ name, state }) => name !== judged && state?.running !== undefined),
+    services: findServiceEnds(pod, roles),
+    stuckService: findStuckService(pod, roles),
+    othersRunning: (status?.containerStatuses ?? []).some(({ name, state }) => name !== roles.test && state?.running !== undefined),
   };
 }
 
-export function isSidecar(spec: PodSpec | undefined, name: string): boolean {
-  return spec?.initContainers?.find((container) => container.name === name)?.restartPolicy === "Always";
+/** Its own word outdoes the pod's `Never` (Kubernetes 1.35, `ContainerRestartRules`): its end is then not its last. */
+export function mayRunAgain({ restartPolicy = "Never", restartPolicyRules = [] }: Partial<Container> = {}): boolean {
+  return restartPolicy !== "Never" || restartPolicyRules.length > 0;
 }
 
-function findServiceEnds(pod: Pod, spec: PodSpec, judged: string): ServiceEnd[] {
-  const test = pod.status?.containerStatuses?.find(({ name }) => name === judged)?.state?.terminated;
+function findServiceEnds(pod: Pod, roles: ContainerRoles): ServiceEnd[] {
+  const test = pod.status?.containerStatuses?.find(({ name }) => name === roles.test)?.state?.terminated;
   return (pod.status?.initContainerStatuses ?? []).flatMap((service) => {
-    const terminated = isSidecar(spec, service.name) ? endBefore(service, test) : undefined;
+    const terminated = roles.services.includes(service.name) ? endBefore(service, test) : undefined;
     return terminated ? [{ name: service.name, terminated }] : [];
   });
 }
 
 /** Sidecars begin one after another, each once the one before has started: the last one that has begun is the one to wait for. */
-function findStuckService(pod: Pod, spec: PodSpec): string | undefined {
+function findStuckService(pod: Pod, roles: ContainerRoles): string | undefined {
   const begun = (pod.status?.initContainerStatuses ?? []).filter(
     ({ state, lastState }) => state?.running || state?.terminated || lastState?.terminated,
   );
   const last = begun.at(-1);
-  return last && isSidecar(spec, last.name) && last.started !== true ? last.name : undefined;
+  return last && roles.services.includes(last.name) && last.started !== true ? last.name : undefined;
 }
 
 /**

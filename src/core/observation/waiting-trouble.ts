@@ -62,6 +62,8 @@ export function observeTrouble(state: BuildState, events: readonly KubeEvent[]):
       return observeUnscheduled(state.reason);
     case "preparing":
       for (const container of state.waiting) {
+        // What the cluster has added is nothing that the task could mend.
+        if (container.isInjected) continue;
         const found = observeWaiting(container);
         if (found) return found;
       }

@@ -287,6 +287,20 @@ export const VERDICT_RULES = [
     find: whenRefusedByNode(() => true),
   },
   {
+    id: "injected-failed",
+    class: "infrastructure",
+    seen: "An init container that the cluster had added to the pod (a mesh, an agent) failed; neither the task nor the change knows of it.",
+    result: null,
+    keeps: "container, exit code, reason",
+    find: ({ state }) =>
+      state.kind === "not-started" && state.role === "injected"
+        ? {
+            sentence: `init container ${state.container}, which the cluster added to the pod, failed - ${endOf(state.terminated)}`,
+            evidence: { container: state.container, ...exitEvidence(state.terminated) },
+          }
+        : undefined,
+  },
+  {
     id: "checkout-configuration",
     class: "configuration",
     seen: "The checkout cannot work as it is set up: bad URL, forbidden host, missing credentials (exit code 78).",

@@ -1,6 +1,6 @@
 import type { TerminatedState } from "../kubernetes/objects.ts";
 import type { BuildState } from "../observation/build-state.ts";
-import { CHECKOUT_CONTAINER, type PodFacts } from "../observation/pod-facts.ts";
+import type { PodFacts } from "../observation/pod-facts.ts";
 import type { WaitingTrouble } from "../observation/waiting-trouble.ts";
 import { firstLine } from "../zuul/clean-result-text.ts";
 
@@ -109,7 +109,7 @@ export function whenRefusedByNode(is: (reason: string) => boolean): (sighting: S
 
 export function whenCheckoutFailed(exitCode: number | undefined, before = ""): (sighting: Sighting) => Finding | undefined {
   return ({ state }) => {
-    if (state.kind !== "not-started" || state.container !== CHECKOUT_CONTAINER) return undefined;
+    if (state.kind !== "not-started" || state.role !== "checkout") return undefined;
     const { terminated } = state;
     if (exitCode !== undefined && terminated.exitCode !== exitCode) return undefined;
     const said = firstLine(terminated.message ?? "") || endOf(terminated);

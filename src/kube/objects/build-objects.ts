@@ -1,3 +1,4 @@
+import type { ContainerRoles } from "../../core/kubernetes/container-roles.ts";
 import { installationSelector, unrecordedSelectors } from "../../core/kubernetes/labels.ts";
 import type { Job, KubeEvent, Pod } from "../../core/kubernetes/objects.ts";
 import type { Clock } from "../../runtime/clock.ts";
@@ -135,8 +136,8 @@ export class BuildObjects implements Service {
     return this.#podsByJob.podsOf(`${namespace}/${jobName}`);
   }
 
-  killOf(pod: Pod): string | undefined {
-    return this.#kills.of(pod);
+  killOf(pod: Pod, roles: ContainerRoles): string | undefined {
+    return this.#kills.of(pod, roles);
   }
 
   /** The Events of type Warning about one object, past any cache. */

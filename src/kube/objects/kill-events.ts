@@ -1,6 +1,5 @@
-import { judgedContainer } from "../../core/kubernetes/judged-container.ts";
+import { type ContainerRoles, initRole } from "../../core/kubernetes/container-roles.ts";
 import type { KubeEvent, KubeObject, Pod } from "../../core/kubernetes/objects.ts";
-import { isSidecar } from "../../core/observation/pod-facts.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Service } from "../../runtime/service.ts";
@@ -69,12 +68,12 @@ export class KillEvents implements Service {
     return this.#events.lastHeardMsAgo();
   }
 
-  /** What was said about the test's container, or an init container: sidecars are ended after every test. */
-  of({ metadata: { uid = "" }, spec }: Pod): string | undefined {
+  /** What was said about the test's container, the checkout or an init container: services are ended after every test. */
+  of({ metadata: { uid = "" } }: Pod, roles: ContainerRoles): string | undefined {
     for (const [path, message] of this.#byPod.get(uid) ?? []) {
       const [, kind, container = ""] = FIELD_PATH.exec(path) ?? [];
-      const counts = kind === "containers" ? spec && judgedContainer(spec)?.name === container : kind && !isSidecar(spec, container);
-      if (counts) return message;
+      if (kind === "containers" && container === roles.test) return message;
+      if (kind === "initContainers" && ["checkout", "init"].includes(initRole(roles, container))) return message;
     }
     return undefined;
   }

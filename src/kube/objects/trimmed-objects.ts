@@ -1,5 +1,6 @@
+import { readWrittenRoles } from "../../core/job/record.ts";
 import { JOB_NAME_LABEL } from "../../core/kubernetes/labels.ts";
-import type { Condition, Container, ContainerStatus, Job, KubeObject, Pod } from "../../core/kubernetes/objects.ts";
+import type { Condition, Container, ContainerStatus, Job, KubeObject, Pod, PodSpec } from "../../core/kubernetes/objects.ts";
 
 const METADATA = ["name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp"] as const;
 const JOB_METADATA = [...METADATA, "labels", "annotations"] as const;
@@ -11,10 +12,13 @@ const CONTAINER_STATUS = ["name", "state", "lastState", "started", "restartCount
  * over stay by the thousand, so that every field counts.
  */
 export function trimJob(object: KubeObject): Job {
-  const { metadata, spec, status } = object as Job;
+  const job = object as Job;
+  const { metadata, spec, status } = job;
+  // Where the Job does not say what its containers are there for, their names do.
+  const containers = readWrittenRoles(job) ? { containers: [] } : trimContainers(spec?.template.spec);
   return {
     metadata: pick(metadata, JOB_METADATA),
-    spec: { template: { spec: { containers: [] } }, ...(spec ? pick(spec, ["suspend", "ttlSecondsAfterFinished"]) : {}) },
+    spec: { template: { spec: containers }, ...(spec ? pick(spec, ["suspend", "ttlSecondsAfterFinished"]) : {}) },
     ...(status ? { status: { ...pick(status, ["startTime", "active", "failed", "succeeded"]), ...trimConditions(status) } } : {}),
   };
 }
@@ -29,8 +33,7 @@ export function trimPod(object: KubeObject): Pod {
       ? {
           spec: {
             ...pick(spec, ["nodeName", "activeDeadlineSeconds"]),
-            containers: spec.containers.map(trimContainer),
-            ...(spec.initContainers ? { initContainers: spec.initContainers.map(trimContainer) } : {}),
+            ...trimContainers(spec),
           },
         }
       : {}),
@@ -47,8 +50,16 @@ export function trimPod(object: KubeObject): Pod {
   };
 }
 
+function trimContainers(spec: Partial<PodSpec> = {}): Pick<PodSpec, "containers" | "initContainers"> {
+  const { containers = [], initContainers } = spec;
+  return {
+    containers: containers.map(trimContainer),
+    ...(initContainers ? { initContainers: initContainers.map(trimContainer) } : {}),
+  };
+}
+
 function trimContainer(container: Container): Container {
-  return pick(container, ["name", "restartPolicy", "resources"]);
+  return pick(container, ["name", "restartPolicy", "restartPolicyRules", "resources"]);
 }
 
 function trimContainerStatus(status: ContainerStatus): ContainerStatus {

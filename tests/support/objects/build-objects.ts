@@ -1,4 +1,6 @@
+import { rolesOfTemplate } from "../../../src/core/kubernetes/container-roles.ts";
 import type { Condition, ContainerStatus, Job, KubeEvent, Pod } from "../../../src/core/kubernetes/objects.ts";
+import { type BuildState, observeBuild } from "../../../src/core/observation/build-state.ts";
 
 /** A Job as the API server shows it. */
 export function makeJob(changes: { metadata?: Partial<Job["metadata"]>; spec?: Partial<Job["spec"]>; status?: Job["status"] } = {}): Job {
@@ -69,3 +71,8 @@ export const UNSCHEDULED = {
   spec: { containers: [{ name: "test" }], nodeName: undefined as never },
   status: { phase: "Pending", startTime: undefined as never, containerStatuses: [] },
 } satisfies Parameters<typeof makePod>[0];
+
+/** The build of a pod that holds its Job's template and no more. */
+export function observe(job: Job | undefined, pods: readonly Pod[], kill?: string): BuildState {
+  return observeBuild(job, pods, rolesOfTemplate(pods.at(-1)?.spec), () => kill);
+}

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { TEST_CONTAINER } from "../../kubernetes/judged-container.ts";
+import { TEST_CONTAINER } from "../../kubernetes/container-roles.ts";
 import { resourcesSchema } from "./pod.ts";
 import { notOwnContainer } from "./reserved-names.ts";
 import { mapListOf, matchingString, textRules, withRules } from "./rule.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { judgedContainer } from "../../kubernetes/judged-container.ts";
+import { judgedContainer } from "../../kubernetes/container-roles.ts";
 import { checksSchema } from "./check.ts";
 import { artifactsSchema, checkoutSchema } from "./checkout.ts";
 import { envFromSchema, envListSchema, servicesSchema } from "./container.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { judgedContainer } from "../../kubernetes/judged-container.ts";
+import { judgedContainer } from "../../kubernetes/container-roles.ts";
 import { notOwnContainer, notOwnVolume } from "./reserved-names.ts";
 import { mapListOf, withRules } from "./rule.ts";
 

@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { observeBuild } from "../../../../src/core/observation/build-state.ts";
-import { makeJob, makePod, terminated } from "../../../support/objects/build-objects.ts";
+import { makeJob, makePod, observe, terminated } from "../../../support/objects/build-objects.ts";
 import { histories, namesOf, type Shown, type Step, showsSuccess } from "../../../support/objects/pod-histories.ts";
 import { stageBuild } from "./staged-build.ts";
 
@@ -28,7 +27,7 @@ async function play(steps: readonly Step[]): Promise<{ answers: readonly string[
   // However it went on so far: Zuul stops it, the kubelet does as it is told, and at last nothing is left.
   staged.build.requestStop();
   const last = staged.seen.at(-1);
-  if (last && observeBuild(last.job, last.pods).kind !== "absent") await staged.show(last, 1000);
+  if (last && observe(last.job, last.pods).kind !== "absent") await staged.show(last, 1000);
   if (staged.isToldToEnd && !staged.isOver) await staged.show(ENDED, 1000);
   for (let hours = 0; hours < 3 && !staged.isOver; hours += 1) await staged.show(NOTHING, 3_600_000);
   await staged.stop();

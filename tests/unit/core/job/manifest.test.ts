@@ -3,7 +3,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { parse, stringify } from "yaml";
 import { type ManifestInput, renderJob } from "../../../../src/core/job/manifest.ts";
-import { makeJobRecord, readJobRecord } from "../../../../src/core/job/record.ts";
+import { makeJobRecord, readJobRecord, readRoles } from "../../../../src/core/job/record.ts";
+import { rolesOfTemplate } from "../../../../src/core/kubernetes/container-roles.ts";
 import { parseTestTask, type TestTask } from "../../../../src/core/test-task/test-task.ts";
 import { readBuildFunction } from "../../../../src/core/zuul/function-name.ts";
 import { parseParameters } from "../../../../src/core/zuul/parameters.ts";
@@ -48,7 +49,15 @@ function testContainer(input: ManifestInput) {
 }
 
 describe("makeJobRecord", () => {
-  for (const spec of [{ image: "i" }, { image: "i", timeouts: { schedule: "1h", run: "10m", collect: "1m" } }]) {
+  const template = {
+    spec: { containers: [{ name: "unit" }, { name: "web", image: "i" }], initContainers: [{ name: "setup", image: "i" }] },
+  };
+  const specs = [
+    { image: "i" },
+    { image: "i", timeouts: { schedule: "1h", run: "10m", collect: "1m" } },
+    { image: "i", template, services: [{ name: "db", image: "i" }], checkout: { enabled: true } },
+  ];
+  for (const spec of specs) {
     for (const relaunchKey of [undefined, "key"]) {
       test(`is what the rendered Job says, for ${JSON.stringify({ spec, relaunchKey })}`, () => {
         const input = makeInput(spec, { ZUUL_PROJECT: "p" }, "build:unit:bionic");
@@ -60,6 +69,20 @@ describe("makeJobRecord", () => {
 });
 
 describe("renderJob", () => {
+  test("says what each container is there for, as its own template would be read", () => {
+    const sidecar = { name: "cache", image: "i", restartPolicy: "Always" };
+    for (const names of [["unit"], ["web", "unit"], ["web", "test"]]) {
+      const containers = names.map((name) => ({ name, image: "i" }));
+      const spec = { template: { spec: { containers, initContainers: [{ name: "setup", image: "i" }, sidecar] } } };
+      const job = renderJob(makeInput({ ...spec, checkout: { enabled: true }, services: [{ name: "db", image: "i" }] }));
+      const roles = readRoles(job);
+      assert.equal(roles.test, names.includes("test") ? "test" : names[0]);
+      assert.deepEqual([roles.services, roles.inits, roles.checkout], [["db", "cache"], ["setup"], true]);
+      assert.deepEqual(roles, rolesOfTemplate(job.spec?.template.spec));
+      assert.equal(job.spec?.template.spec.containers[0]?.name, roles.test);
+    }
+  });
+
   const golden: Record<string, ManifestInput> = {
     script: makeInput({ image: "python:3.12", script: "tox -e py312\n" }, { ZUUL_UUID: "f00", ZUUL_PROJECT: "org/project" }),
     checkout: makeInput(

@@ -41,6 +41,7 @@ describe("readJobRecord", () => {
       functionName: "build:unit",
       request: REQUEST,
       timeouts: { pull: "10m", run: "1h" },
+      roles: { test: "test", others: [], services: [], inits: [], checkout: false },
       relaunchKey: "key",
       isCancelled: false,
       isDelivered: false,
@@ -58,6 +59,37 @@ describe("readJobRecord", () => {
     );
     assert.deepEqual([record?.isCancelled, record?.isDelivered, record?.verdict?.result], [true, true, "ABORTED"]);
   });
+
+  const ROLES = { test: "unit", others: ["web"], services: ["db"], inits: ["setup"], checkout: true };
+
+  test("believes the Job of what its containers are there for, whatever its template holds", () => {
+    const written = job({ "turbo-hipster.io/containers": JSON.stringify(ROLES) });
+    assert.deepEqual(readJobRecord(written)?.roles, ROLES);
+    const changed = { ...written, spec: { template: { spec: { containers: [{ name: "proxy" }, { name: "unit" }] } } } };
+    assert.deepEqual(readJobRecord(changed)?.roles, ROLES);
+  });
+
+  for (const spoilt of [
+    undefined,
+    "{",
+    "null",
+    "[]",
+    '{"test":"unit"}',
+    JSON.stringify({ ...ROLES, test: "" }),
+    JSON.stringify({ ...ROLES, inits: [1] }),
+  ]) {
+    test(`reads its template where the Job says ${spoilt} of its containers`, () => {
+      const spec = {
+        containers: [{ name: "unit" }, { name: "web" }],
+        initContainers: [{ name: "checkout" }, { name: "db", restartPolicy: "Always" }, { name: "setup" }],
+      };
+      const older = { ...job({ "turbo-hipster.io/containers": spoilt }), spec: { template: { spec } } };
+      assert.deepEqual(readJobRecord(older)?.roles, ROLES);
+      const named = { template: { spec: { ...spec, containers: [{ name: "web" }, { name: "test" }] } } };
+      const roles = readJobRecord({ ...older, spec: named })?.roles;
+      assert.deepEqual([roles?.test, roles?.others], ["test", ["web"]]);
+    });
+  }
 
   const strangers: [string, Job][] = [
     ["a Job without annotations", { metadata: { name: "x", namespace: "ci" } }],

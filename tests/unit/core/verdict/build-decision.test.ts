@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Job, Pod } from "../../../../src/core/kubernetes/objects.ts";
-import { observeBuild, suspendedAfterStart } from "../../../../src/core/observation/build-state.ts";
+import { suspendedAfterStart } from "../../../../src/core/observation/build-state.ts";
 import { type BuildAction, type BuildFacts, decideBuild, mustEndPod } from "../../../../src/core/verdict/build-decision.ts";
 import type { Verdict } from "../../../../src/core/verdict/verdict.ts";
-import { makeJob, makePod, running, service, terminated, waiting } from "../../../support/objects/build-objects.ts";
+import { makeJob, makePod, observe, running, service, terminated, waiting } from "../../../support/objects/build-objects.ts";
 
 const LIMITS = { podMs: 600_000, scheduleMs: undefined, pullMs: 1_200_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };
 const NOW = new Date("2026-01-01T12:00:00Z");
@@ -13,7 +13,7 @@ const ENDING = { containers: [{ name: "test" }], nodeName: "node-1", activeDeadl
 
 function decide(pods: Pod[], facts: Partial<BuildFacts> & { job?: Job } = {}): BuildAction {
   const { job = makeJob(), ...rest } = facts;
-  return decideBuild({ state: observeBuild(job, pods), withdrawn: undefined, since: NOW, limits: LIMITS, ...rest }, NOW);
+  return decideBuild({ state: observe(job, pods), withdrawn: undefined, since: NOW, limits: LIMITS, ...rest }, NOW);
 }
 
 function verdictOf(action: BuildAction): Verdict {
@@ -176,13 +176,13 @@ describe("what is left of an answered build", () => {
     const beside = makePod({ status: { containerStatuses: [running("web"), terminated("test", 0)] } });
     const preparing = makePod({ status: { phase: "Pending", containerStatuses: [waiting("test", "InvalidImageName")] } });
     assert.deepEqual(
-      [beside, preparing].map((pod) => mustEndPod(observeBuild(makeJob(), [pod]))),
+      [beside, preparing].map((pod) => mustEndPod(observe(makeJob(), [pod]))),
       [true, true],
     );
     const alone = makePod({ status: { containerStatuses: [terminated("test", 0)] } });
     const ending = { ...beside, spec: ENDING };
     assert.deepEqual(
-      [alone, ending].map((pod) => mustEndPod(observeBuild(makeJob(), [pod]))),
+      [alone, ending].map((pod) => mustEndPod(observe(makeJob(), [pod]))),
       [false, false],
     );
   });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
+import { type ContainerRoles, rolesOfTemplate } from "../../../../src/core/kubernetes/container-roles.ts";
 import type { Job, KubeEvent, Pod } from "../../../../src/core/kubernetes/objects.ts";
 import { observeBuild } from "../../../../src/core/observation/build-state.ts";
 import { observeTrouble } from "../../../../src/core/observation/waiting-trouble.ts";
@@ -36,6 +37,8 @@ interface Row {
   rule: RuleId | undefined;
   result?: string | null;
   job?: Parameters<typeof makeJob>[0];
+  /** What the Job says; else what its pod's containers are by their names. */
+  roles?: Partial<ContainerRoles>;
   /** undefined: the Job has none. */
   pod?: Parameters<typeof makePod>[0];
   events?: KubeEvent[];
@@ -467,6 +470,101 @@ const ROWS: Row[] = [
   },
 
   {
+    seen: "an injected init container's exit code",
+    rule: "injected-failed",
+    result: null,
+    roles: { inits: ["setup"] },
+    pod: initFailed("mesh-validation", 126),
+  },
+  {
+    seen: "an injected init container's sentence",
+    rule: "injected-failed",
+    result: null,
+    roles: { inits: [] },
+    pod: initFailed("mesh-init", 1, { message: "no network yet" }),
+  },
+  {
+    seen: "an injected init container that is called as the checkout would be",
+    rule: "injected-failed",
+    result: null,
+    roles: { checkout: false },
+    pod: initFailed("checkout", 65, { message: "the ref does not exist" }),
+  },
+  {
+    seen: "an injected init container without memory at its own limit",
+    rule: "injected-failed",
+    result: null,
+    roles: { inits: [] },
+    pod: { ...initFailed("mesh-init", 137, { reason: "OOMKilled" }), spec: { initContainers: [{ name: "mesh-init", ...MEMORY }] } },
+  },
+  {
+    seen: "an injected init container whose command is not there",
+    rule: "injected-failed",
+    result: null,
+    roles: { inits: [] },
+    pod: initFailed("mesh-init", 128, { reason: "StartError", message: 'exec: "/x": permission denied: unknown' }),
+  },
+  {
+    seen: "an injected image that is not there",
+    rule: undefined,
+    ms: 60_000,
+    roles: { others: [] },
+    pod: {
+      status: {
+        phase: "Pending",
+        containerStatuses: [waiting("test", "ContainerCreating"), waiting("proxy", "ErrImagePull", "not found")],
+      },
+    },
+  },
+  {
+    seen: "a failed test whose injected sidecar had ended",
+    rule: "exit-code",
+    result: "FAILURE",
+    roles: { services: [] },
+    pod: withService({ lastState: { terminated: { exitCode: 1, finishedAt: "2026-01-01T00:00:05Z" } } }),
+  },
+  {
+    seen: "a failed test whose injected sidecar was OOMKilled at its own limit",
+    rule: "exit-code",
+    result: "FAILURE",
+    roles: { services: [] },
+    pod: withService({ lastState: { terminated: { exitCode: 137, reason: "OOMKilled" } } }, 1, MEMORY),
+  },
+  {
+    seen: "a failed test beside an injected container that stands first and ended with 0",
+    rule: "exit-code",
+    result: "1 of 3 tests failed",
+    roles: { test: "unit", others: [] },
+    pod: {
+      spec: { containers: [{ name: "proxy" }, { name: "unit" }] },
+      status: { containerStatuses: [terminated("proxy", 0), terminated("unit", 1, { message: "1 of 3 tests failed" })] },
+    },
+  },
+  {
+    seen: "a running test beside an injected container that stands first, is called test and ended with 0",
+    rule: undefined,
+    roles: { test: "unit", others: [] },
+    pod: {
+      spec: { containers: [{ name: "test" }, { name: "unit" }] },
+      status: { containerStatuses: [terminated("test", 0), running("unit")] },
+    },
+  },
+  {
+    seen: "a pull that took too long behind an injected sidecar that does not get ready",
+    rule: "pull-timeout",
+    result: null,
+    end: "pull-timeout",
+    roles: { services: [] },
+    pod: {
+      spec: { initContainers: [{ name: "proxy", restartPolicy: "Always" }] },
+      status: {
+        phase: "Failed",
+        initContainerStatuses: [service("proxy", { started: false, lastState: { terminated: { exitCode: 1 } } })],
+        containerStatuses: [waiting("test", "PodInitializing")],
+      },
+    },
+  },
+  {
     seen: "a checkout that is set up wrong",
     rule: "checkout-configuration",
     result: "CONFIG_ERROR - ZUUL_URL has no scheme",
@@ -769,7 +867,8 @@ const ROWS: Row[] = [
 function judgeRow(row: Row) {
   const job: Job = makeJob(row.job);
   const pods: Pod[] = row.pod ? [makePod(row.pod)] : [];
-  const state = observeBuild(job, pods, () => row.kill);
+  const roles = { ...rolesOfTemplate(pods[0]?.spec), ...row.roles };
+  const state = observeBuild(job, pods, roles, () => row.kill);
   const trouble = observeTrouble(state, row.events ?? []);
   const ms = row.ms ?? 1000;
   return judge({ state, end: row.end, limits: LIMITS, stateMs: ms, trouble: trouble && { trouble, standsMs: ms } });

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { observeBuild, suspendedAfterStart } from "../../../../src/core/observation/build-state.ts";
+import { suspendedAfterStart } from "../../../../src/core/observation/build-state.ts";
 import { observeTrouble } from "../../../../src/core/observation/waiting-trouble.ts";
 import { type BuildFacts, decideBuild } from "../../../../src/core/verdict/build-decision.ts";
 import { VERDICT_RULES } from "../../../../src/core/verdict/rules.ts";
+import { observe } from "../../../support/objects/build-objects.ts";
 import { histories, MOMENTS, namesOf, type Shown, showsSuccess } from "../../../support/objects/pod-histories.ts";
 
 const LIMITS = { podMs: 600_000, scheduleMs: 3_600_000, pullMs: 600_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };
@@ -12,7 +13,7 @@ const START = Date.parse("2026-01-01T00:00:00Z");
 const RULES = new Set<string>(VERDICT_RULES.map(({ id }) => id));
 
 function factsOf(shown: Shown, withdrawn: BuildFacts["withdrawn"], sinceMs: number): BuildFacts {
-  const observed = observeBuild(shown.job, shown.pods, () => shown.kill);
+  const observed = observe(shown.job, shown.pods, shown.kill);
   const state = observed.kind === "absent" ? suspendedAfterStart(undefined) : observed;
   const trouble = observeTrouble(state, shown.events ?? []);
   const since = new Date(sinceMs);

@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { readRoles } from "../../../../src/core/job/record.ts";
+import { CONTAINERS_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
+import { trimJob } from "../../../../src/kube/objects/trimmed-objects.ts";
+import { makeJob } from "../../../support/objects/build-objects.ts";
+
+const TEMPLATE = {
+  spec: {
+    containers: [{ name: "proxy" }, { name: "unit", image: "i", env: [{ name: "A", value: "b" }] }],
+    initContainers: [
+      { name: "setup", image: "i" },
+      { name: "db", image: "i", restartPolicy: "Always" },
+    ],
+  },
+};
+
+describe("a Job as it is kept", () => {
+  for (const written of [undefined, "{", JSON.stringify({ test: "unit", others: [], services: [], inits: [], checkout: false })]) {
+    test(`tells what its containers are there for as the whole one does, where it says ${written}`, () => {
+      const annotations = written === undefined ? {} : { [CONTAINERS_ANNOTATION]: written };
+      const job = makeJob({ metadata: { annotations }, spec: { template: TEMPLATE } });
+      assert.deepEqual(readRoles(trimJob(job)), readRoles(job));
+    });
+  }
+
+  test("has no more of its template than that", () => {
+    const kept = trimJob(makeJob({ spec: { template: TEMPLATE } }));
+    assert.deepEqual(kept.spec?.template.spec.containers, [{ name: "proxy" }, { name: "unit" }]);
+    const annotations = { [CONTAINERS_ANNOTATION]: JSON.stringify(readRoles(kept)) };
+    assert.deepEqual(trimJob(makeJob({ metadata: { annotations }, spec: { template: TEMPLATE } })).spec?.template.spec, { containers: [] });
+  });
+});
