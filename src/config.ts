@@ -3,6 +3,7 @@ import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { isDuration } from "./core/kubernetes/duration.ts";
 import { knownFields } from "./core/test-task/problem.ts";
+import { resourcesSchema } from "./core/test-task/schema/pod.ts";
 import { InputError } from "./runtime/errors.ts";
 import { LOG_LEVELS } from "./runtime/logger.ts";
 import { VERSION } from "./version.ts";
@@ -71,8 +72,13 @@ const configSchema = z.strictObject({
         .array(z.string().min(1))
         .default([])
         .describe("URL prefixes that builds may be checked out from; none given: any http, https, git or ssh URL"),
+      resources: resourcesSchema.optional().describe("requests and limits of the checkout container (default: those of the test)"),
     })
     .prefault({}),
+  podUser: z
+    .enum(["fixed", "cluster"])
+    .default("fixed")
+    .describe("who chooses user and groups of builds' pods where a task does not: fixed (1000), or the cluster, as OpenShift does"),
   keepJobs: z
     .string()
     .refine(isDuration, "must be a duration like 90s, 30m or 24h")

@@ -132,7 +132,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     },
     logger,
   });
-  const settings = { installation, image: config.image, checkout: config.checkout };
+  const settings = { installation, image: config.image, checkout: config.checkout, podUser: config.podUser };
   const tallies = new Tallies({
     onActivity: () => {
       testTasks.wake();

@@ -27,7 +27,7 @@ export function renderCommand(): Command {
     .option("--params <file>", "the request's parameters, a JSON object as Zuul sends it (default: {})")
     .option("--task <name>", "which TestTask of the file (default: the only one)")
     .option("--function <name>", "Gearman function, build:<job> or build:<job>:<node label> (default: the task's first)")
-    .option("--config <file>", "take installation, image and allowed URLs from this configuration")
+    .option("--config <file>", "take installation, image and what else shapes a Job from this configuration")
     .addHelpText("after", "\nThe Job's name is made from what Gearman sends, so its last part differs for every real request.")
     .action((file: string, flags: RenderFlags) => {
       process.stdout.write(stringify(render(file, flags), { lineWidth: 0, aliasDuplicateObjects: false }));
@@ -66,6 +66,7 @@ function render(file: string, flags: RenderFlags): object {
       installation: config?.installation ?? "turbo-hipster",
       image: config?.image ?? `turbo-hipster:${VERSION}`,
       checkout: config?.checkout ?? { allowedUrls: [] },
+      podUser: config?.podUser,
     },
   });
   if (!rendered.ok) throw new InputError(`${file}: ${rendered.problem}`);

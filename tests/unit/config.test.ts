@@ -27,7 +27,7 @@ describe("parseConfig", () => {
       ["turbo-hipster", ["default"], 100, "text", "24h", 5000, "info"],
     );
     assert.deepEqual(config.http, { public: "0.0.0.0:8080", internal: "0.0.0.0:8081" });
-    assert.deepEqual([config.checkout, config.publicUrl], [{ allowedUrls: [] }, undefined]);
+    assert.deepEqual([config.checkout, config.podUser, config.publicUrl], [{ allowedUrls: [] }, "fixed", undefined]);
   });
 
   test("takes IPv6 addresses with and without a port", () => {
@@ -38,6 +38,12 @@ describe("parseConfig", () => {
 
   const bad: [string, string, RegExp][] = [
     ["nothing at all", "", /^config\.yaml is no valid configuration:\n {2}gearman: is missing/],
+    ["a user of the pods by number", `${LEAST}podUser: 1000\n`, /\n {2}podUser: /],
+    [
+      "limits that are none",
+      `${LEAST}checkout: {resources: {limits: {memory: much}}}\n`,
+      /checkout\.resources\.limits\.memory: must be a quantity/,
+    ],
     ["a list", "- a\n", /\n {2}\(whole file\): .*expected object/],
     ["text", "hello", /\n {2}\(whole file\): /],
     ["no servers", "gearman: {}", /\n {2}gearman\.servers: is missing/],

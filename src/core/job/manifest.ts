@@ -1,5 +1,5 @@
 import { planCheckout } from "../checkout/plan.ts";
-import { CHECKOUT_CONTAINER, judgedContainer, TEST_CONTAINER } from "../kubernetes/container-roles.ts";
+import { judgedContainer, TEST_CONTAINER } from "../kubernetes/container-roles.ts";
 import {
   CONTAINERS_ANNOTATION,
   FUNCTION_ANNOTATION,
@@ -13,23 +13,35 @@ import {
   TASK_LABEL,
   TIMEOUTS_ANNOTATION,
 } from "../kubernetes/labels.ts";
-import type { Container, EnvVar, Job, PodSpec, PodTemplate, VolumeMount } from "../kubernetes/objects.ts";
-import { buildLimits, CHECKOUT_TIMEOUT } from "../observation/build-limits.ts";
+import type { Container, EnvVar, Job, PodSpec, PodTemplate } from "../kubernetes/objects.ts";
+import { buildLimits } from "../observation/build-limits.ts";
 import type { TestTask, TestTaskNodeLabel, TestTaskSpec } from "../test-task/test-task.ts";
 import type { BuildFunction } from "../zuul/function-name.ts";
 import { escapeExpansion, type Parameters, parameterEnvironment } from "../zuul/parameters.ts";
-import { renderPodSecurity, withContainerSecurity } from "./pod-security.ts";
+import { type CheckoutSettings, type Resources, renderCheckout } from "./checkout-container.ts";
+import { layEnvironment } from "./environment.ts";
+import { type PodUser, renderPodSecurity, withContainerSecurity } from "./pod-security.ts";
+import {
+  ARTIFACTS_DIRECTORY,
+  MOUNTS,
+  PARAMETERS_FILE,
+  RESULT_FILE,
+  renderVolumes,
+  SCRIPT_FILE,
+  TERMINATION_FILE,
+  withMounts,
+  workspaceMount,
+} from "./pod-volumes.ts";
 import type { RequestRecord } from "./record.ts";
 import { renderRoles } from "./rendered-roles.ts";
 import { renderScript } from "./script.ts";
 import { renderService } from "./service-container.ts";
 
 /** What the manifest needs of the configuration. */
-export interface ManifestSettings {
+export interface ManifestSettings extends CheckoutSettings {
   installation: string;
-  /** The image that holds this program, for the in-pod commands. */
-  image: string;
-  checkout: { allowedUrls: readonly string[] };
+  /** Default: `fixed`. */
+  podUser?: PodUser | undefined;
 }
 
 export interface ManifestInput {
@@ -42,29 +54,12 @@ export interface ManifestInput {
   settings: ManifestSettings;
 }
 
-const REQUEST_DIRECTORY = "/run/turbo-hipster/request";
-const PARAMETERS_FILE = "parameters.json";
-const SCRIPT_FILE = "script";
-const RESULT_DIRECTORY = "/run/turbo-hipster/result";
-/** Of a script; what else is the test writes its own termination message, of which the kubelet reads the last 4 KiB. */
-const RESULT_FILE = `${RESULT_DIRECTORY}/result.txt`;
-const ARTIFACTS_DIRECTORY = "/run/turbo-hipster/artifacts";
-const TERMINATION_FILE = "/dev/termination-log";
 const USER_NAME = "test";
-const SCRIPT_FILES = { script: `${REQUEST_DIRECTORY}/${SCRIPT_FILE}`, result: RESULT_FILE, termination: TERMINATION_FILE };
+const SCRIPT_FILES = { script: SCRIPT_FILE, result: RESULT_FILE, termination: TERMINATION_FILE };
 const MAX_OMITTED_LENGTH = 4096;
 
 /** Beyond every limit of the build: ends the pod when no operator is there to do it. */
 const BACKSTOP_MS = 10 * 60_000;
-
-const WORKSPACE_VOLUME = "th-workspace";
-
-const VOLUMES = {
-  tmp: { name: "th-tmp", mountPath: "/tmp" },
-  artifacts: { name: "th-artifacts", mountPath: ARTIFACTS_DIRECTORY },
-  result: { name: "th-result", mountPath: RESULT_DIRECTORY },
-  request: { name: "th-request", mountPath: REQUEST_DIRECTORY, readOnly: true },
-} as const;
 
 /** The Job that carries out a build: the TestTask's template, laid under its short fields, under what every build gets. */
 export function renderJob(input: ManifestInput): Job {
@@ -110,6 +105,7 @@ function renderPodTemplate(input: ManifestInput, labels: Record<string, string>)
   const test = judgedContainer(base.spec) ?? { name: TEST_CONTAINER };
   const others = base.spec.containers.filter((container) => container !== test);
   const limits = buildLimits(spec.timeouts);
+  const renderedTest = renderTest(test, input, base.spec, nodeLabel);
 
   const podSpec: PodSpec = {
     ...base.spec,
@@ -119,14 +115,14 @@ function renderPodTemplate(input: ManifestInput, labels: Record<string, string>)
     ...(spec.serviceAccountName === undefined ? {} : { serviceAccountName: spec.serviceAccountName }),
     ...(spec.priorityClassName === undefined ? {} : { priorityClassName: spec.priorityClassName }),
     activeDeadlineSeconds: Math.ceil((limits.pullMs + limits.checkoutMs + limits.runMs + BACKSTOP_MS) / 1000),
-    securityContext: renderPodSecurity(base.spec.securityContext, spec.securityContext),
+    securityContext: renderPodSecurity(base.spec.securityContext, spec.securityContext, input.settings.podUser),
     // The template's init containers may need the services, the services what was checked out before a second passes in vain.
     initContainers: [
-      ...(spec.checkout.enabled ? [renderCheckout(input)] : []),
-      ...(spec.services ?? []).map((service) => renderService(service, spec.securityContext)),
+      ...(spec.checkout.enabled ? [renderCheckout(input.settings, spec, renderedTest.resources)] : []),
+      ...(spec.services ?? []).map((service) => renderService(service, spec.securityContext, workspaceMount(spec))),
       ...(base.spec.initContainers ?? []).map((container) => withContainerSecurity(container)),
     ],
-    containers: [renderTest(test, input, base.spec, nodeLabel), ...others.map((container) => withContainerSecurity(container))],
+    containers: [renderedTest, ...others.map((container) => withContainerSecurity(container))],
     volumes: [...(base.spec.volumes ?? []), ...renderVolumes(spec)],
     ...(nodeLabel?.nodeSelector ? { nodeSelector: { ...base.spec.nodeSelector, ...nodeLabel.nodeSelector } } : {}),
     ...(nodeLabel?.tolerations ? { tolerations: [...(base.spec.tolerations ?? []), ...nodeLabel.tolerations] } : {}),
@@ -155,9 +151,9 @@ function renderTest(base: Container, input: ManifestInput, pod: PodSpec, nodeLab
   const container: Container = {
     ...base,
     ...(image === undefined ? {} : { image }),
-    ...(resources === undefined ? {} : { resources: resources as NonNullable<Container["resources"]> }),
+    ...(resources === undefined ? {} : { resources: resources as Resources }),
     ...(spec.script === undefined ? {} : renderScript(spec.script, base, pod, SCRIPT_FILES)),
-    workingDir: base.workingDir ?? workingDirectory(input),
+    ...workingDirectory(base, input),
     env: renderEnvironment(base.env ?? [], input),
     ...(spec.envFrom === undefined ? {} : { envFrom: [...(base.envFrom ?? []), ...spec.envFrom] }),
     terminationMessagePath: TERMINATION_FILE,
@@ -165,20 +161,19 @@ function renderTest(base: Container, input: ManifestInput, pod: PodSpec, nodeLab
   };
   return withMounts(withContainerSecurity(container, spec.securityContext), [
     workspaceMount(spec),
-    VOLUMES.tmp,
-    VOLUMES.artifacts,
-    ...(spec.script === undefined ? [] : [VOLUMES.result]),
-    VOLUMES.request,
+    MOUNTS.tmp,
+    MOUNTS.artifacts,
+    ...(spec.script === undefined ? [] : [MOUNTS.result]),
+    MOUNTS.request,
   ]);
 }
 
-/** Later entries win in a container, but the API server warns of doubles: what the task sets replaces a parameter of that name. */
 function renderEnvironment(template: readonly EnvVar[], { task, function: { jobName }, parameters, request }: ManifestInput): EnvVar[] {
   const { variables, omitted } = parameterEnvironment(parameters);
   const own: EnvVar[] = [
     { name: "TH_JOB_NAME", value: jobName },
     { name: "TH_BUILD_ID", value: request.number },
-    { name: "TH_PARAMETERS_FILE", value: `${REQUEST_DIRECTORY}/${PARAMETERS_FILE}` },
+    { name: "TH_PARAMETERS_FILE", value: PARAMETERS_FILE },
     { name: "TH_ARTIFACTS_DIR", value: ARTIFACTS_DIRECTORY },
     { name: "TH_RESULT_FILE", value: task.spec.script === undefined ? TERMINATION_FILE : RESULT_FILE },
   ];
@@ -186,13 +181,7 @@ function renderEnvironment(template: readonly EnvVar[], { task, function: { jobN
     const names = JSON.stringify(omitted.map(({ name }) => name.toWellFormed()));
     own.push({ name: "TH_OMITTED_PARAMETERS", value: escapeExpansion(names.replaceAll("\\u0000", "").slice(0, MAX_OMITTED_LENGTH)) });
   }
-  const environment = new Map<string, EnvVar>();
-  const layers = [renderDefaults(task.spec), variables.map(escaped), template, (task.spec.env ?? []) as EnvVar[], own];
-  for (const entry of layers.flat()) {
-    environment.delete(entry.name);
-    environment.set(entry.name, entry);
-  }
-  return [...environment.values()];
+  return layEnvironment([own, renderDefaults(task.spec), variables.map(escaped), template, (task.spec.env ?? []) as EnvVar[]]);
 }
 
 /** HOME can be written to. The user has no entry in the image's /etc/passwd, and what asks for its name finds it here first. */
@@ -208,51 +197,17 @@ function escaped({ name, value }: { name: string; value: string }): EnvVar {
   return { name, value: escapeExpansion(value) };
 }
 
-function renderCheckout({ settings: { image, checkout }, task: { spec } }: ManifestInput): Container {
-  const { path } = spec.checkout;
-  const container: Container = {
-    name: CHECKOUT_CONTAINER,
-    image,
-    args: ["checkout", "--path", path, "--timeout", CHECKOUT_TIMEOUT, ...checkout.allowedUrls.flatMap((url) => ["--allowed-url", url])],
-    env: [
-      { name: "HOME", value: path },
-      { name: "TH_PARAMETERS_FILE", value: `${REQUEST_DIRECTORY}/${PARAMETERS_FILE}` },
-      { name: "TH_TERMINATION_FILE", value: TERMINATION_FILE },
-    ],
-    terminationMessagePath: TERMINATION_FILE,
-  };
-  return withMounts(withContainerSecurity(container, spec.securityContext), [workspaceMount(spec), VOLUMES.tmp, VOLUMES.request]);
-}
-
-function workspaceMount({ checkout }: TestTaskSpec): VolumeMount {
-  return { name: WORKSPACE_VOLUME, mountPath: checkout.path };
-}
-
-function renderVolumes({ script }: TestTaskSpec): NonNullable<PodSpec["volumes"]> {
-  const file = (path: string, annotation: string) => ({ path, fieldRef: { fieldPath: `metadata.annotations['${annotation}']` } });
-  const scriptFile = { ...file(SCRIPT_FILE, SCRIPT_ANNOTATION), mode: 0o555 };
-  return [
-    { name: WORKSPACE_VOLUME, emptyDir: {} },
-    { name: VOLUMES.tmp.name, emptyDir: {} },
-    { name: VOLUMES.artifacts.name, emptyDir: {} },
-    ...(script === undefined ? [] : [{ name: VOLUMES.result.name, emptyDir: {} }]),
-    {
-      name: VOLUMES.request.name,
-      downwardAPI: { items: [file(PARAMETERS_FILE, PARAMETERS_ANNOTATION), ...(script === undefined ? [] : [scriptFile])] },
-    },
-  ];
-}
-
-/** A path that the template mounts itself stays the template's. */
-function withMounts(container: Container, mounts: readonly VolumeMount[]): Container {
-  const present = container.volumeMounts ?? [];
-  const added = mounts.filter(({ mountPath }) => !present.some((mount) => mount.mountPath === mountPath));
-  return { ...container, volumeMounts: [...present, ...added.map((mount) => ({ ...mount }))] };
-}
-
-/** The checkout's folder, as zuul-cloner names it. A request that cannot be checked out fails in the checkout container, with a sentence. */
-function workingDirectory({ task, parameters, settings }: ManifestInput): string {
-  const planned = task.spec.checkout.enabled ? planCheckout(parameters, settings.checkout.allowedUrls) : undefined;
-  const { path } = task.spec.checkout;
-  return planned?.ok ? `${path}/${planned.plan.project}` : path;
+/**
+ * The checkout's folder, as zuul-cloner names it, or the workspace, where a script may write. What an image brings along runs where the image
+ * says, unless it is to run on what was checked out. A request that cannot be checked out fails in the checkout container, with a sentence.
+ */
+function workingDirectory(
+  { workingDir }: Container,
+  { task: { spec }, parameters, settings }: ManifestInput,
+): Pick<Container, "workingDir"> {
+  const { enabled, path } = spec.checkout;
+  if (workingDir !== undefined) return { workingDir };
+  if (!enabled) return spec.script === undefined ? {} : { workingDir: path };
+  const planned = planCheckout(parameters, settings.checkout.allowedUrls);
+  return { workingDir: planned.ok ? `${path}/${planned.plan.project}` : path };
 }

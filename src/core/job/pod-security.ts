@@ -4,19 +4,26 @@ import type { TestTaskSecurityContext } from "../test-task/schema/security.ts";
 /** Fields that only a container's security context has; the others are the pod's, which its containers inherit. */
 const CONTAINER_FIELDS = ["allowPrivilegeEscalation", "capabilities", "privileged", "readOnlyRootFilesystem"] as const;
 
+/** Who chooses the user and the groups of builds where neither task nor template does: this program, or the cluster, as OpenShift's SCCs do. */
+export type PodUser = "fixed" | "cluster";
+
+const FIXED_USER = { runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000 };
+
 type SecurityContext = Record<string, unknown>;
 
 /**
  * The pod's security context: the task's over the template's over the restricted default. Who asks for root (`runAsUser: 0`) need not say
  * `runAsNonRoot: false` as well.
  */
-export function renderPodSecurity(template: PodSpec["securityContext"], task: TestTaskSecurityContext | undefined): SecurityContext {
+export function renderPodSecurity(
+  template: PodSpec["securityContext"],
+  task: TestTaskSecurityContext | undefined,
+  user: PodUser = "fixed",
+): SecurityContext {
   const asked = withRootAllowed({ ...withRootAllowed(template ?? {}), ...withRootAllowed(podFields(task)) });
   return {
     runAsNonRoot: true,
-    runAsUser: 1000,
-    runAsGroup: 1000,
-    fsGroup: 1000,
+    ...(user === "fixed" ? FIXED_USER : {}),
     seccompProfile: { type: "RuntimeDefault" },
     ...asked,
   };

@@ -1,4 +1,4 @@
-import type { Container } from "../kubernetes/objects.ts";
+import type { Container, VolumeMount } from "../kubernetes/objects.ts";
 import type { TestTaskService } from "../test-task/schema/container.ts";
 import type { TestTaskSecurityContext } from "../test-task/schema/security.ts";
 import { withContainerSecurity } from "./pod-security.ts";
@@ -8,8 +8,16 @@ import { withContainerSecurity } from "./pod-security.ts";
  * kubelet ends it after the test, and its end is no end of the pod.
  * https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
  */
-export function renderService(service: TestTaskService, securityContext: TestTaskSecurityContext | undefined): Container {
-  const { ready, ...fields } = service;
-  const container: Container = { ...(fields as Omit<Container, "restartPolicy">), restartPolicy: "Always" };
+export function renderService(
+  service: TestTaskService,
+  securityContext: TestTaskSecurityContext | undefined,
+  workspace: VolumeMount,
+): Container {
+  const { ready, workspace: wantsWorkspace, ...fields } = service;
+  const container: Container = {
+    ...(fields as Omit<Container, "restartPolicy">),
+    restartPolicy: "Always",
+    ...(wantsWorkspace ? { volumeMounts: [workspace] } : {}),
+  };
   return withContainerSecurity(ready === undefined ? container : { ...container, startupProbe: ready }, securityContext);
 }

@@ -170,6 +170,10 @@ const serviceSchema = z.strictObject({
     .meta({ description: "Ports of the service; for people and policies, they are open without it.", "x-kubernetes-list-type": "atomic" })
     .exactOptional(),
   resources: resourcesSchema.meta({ description: "Resources of the service's container." }).exactOptional(),
+  workspace: z
+    .boolean()
+    .meta({ description: "true: has the workspace too, with what was checked out, at the same path as the test (checkout.path)." })
+    .exactOptional(),
   ready: readySchema.meta({ description: "When the service is ready; what comes after it waits for that." }).exactOptional(),
 });
 

@@ -193,7 +193,76 @@ describe("renderJob", () => {
     const spec = { image: "i", checkout: { enabled: true } };
     assert.equal(testContainer(makeInput(spec, { ...url, ZUUL_PROJECT: "org/project" })).workingDir, "/workspace/org/project");
     assert.equal(testContainer(makeInput(spec, { ...url, ZUUL_PROJECT: "../../etc" })).workingDir, "/workspace");
-    assert.equal(testContainer(makeInput({ image: "i" }, { ...url, ZUUL_PROJECT: "org/project" })).workingDir, "/workspace");
+    assert.equal(testContainer(makeInput({ image: "i", script: "ls" }, { ...url, ZUUL_PROJECT: "org/project" })).workingDir, "/workspace");
+  });
+
+  test("lets what an image brings along run where the image says, unless something is checked out for it", () => {
+    const url = { ZUUL_URL: "https://git.example.org", ZUUL_REF: "refs/zuul/master/Z1", ZUUL_PROJECT: "org/project" };
+    const own = testContainer(makeInput({ image: "i" }, url));
+    assert.equal("workingDir" in own, false);
+    assert.equal(own.env?.find(({ name }) => name === "HOME")?.value, "/workspace");
+    const template = (test: object) => ({ template: { spec: { containers: [{ name: "test", image: "i", ...test }] } } });
+    assert.equal("workingDir" in testContainer(makeInput(template({ command: ["node", "--test"] }))), false);
+    assert.equal(testContainer(makeInput(template({ workingDir: "/app" }))).workingDir, "/app");
+    assert.equal(testContainer(makeInput({ ...template({ workingDir: "/app" }), script: "ls" })).workingDir, "/app");
+    assert.equal(testContainer(makeInput({ image: "i", checkout: {} }, url)).workingDir, "/workspace/org/project");
+  });
+
+  test("replaces references to variables of ours and of the request", () => {
+    const spec = {
+      image: "i",
+      env: [
+        { name: "JUNIT_FILE", value: "$(TH_ARTIFACTS_DIR)/junit.xml" },
+        { name: "CHANGE", value: "change $(ZUUL_CHANGE)" },
+      ],
+    };
+    const env = testContainer(makeInput(spec, { ZUUL_CHANGE: "1" })).env ?? [];
+    const position = (wanted: string) => env.findIndex(({ name }) => name === wanted);
+    assert.ok(position("TH_ARTIFACTS_DIR") < position("JUNIT_FILE"));
+    assert.ok(position("ZUUL_CHANGE") < position("CHANGE"));
+  });
+
+  test("gives the checkout what the test may use, devices excepted, or what the configuration says", () => {
+    const checkoutOf = (input: ManifestInput) => renderJob(input).spec?.template.spec.initContainers?.[0];
+    const resources = {
+      requests: { cpu: "1", memory: "1Gi", "example.com/gpu": 1 },
+      limits: { memory: "2Gi", "ephemeral-storage": "1Gi", "hugepages-2Mi": "4Mi", "example.com/gpu": 1 },
+    };
+    const input = makeInput({ image: "i", checkout: {}, resources, nodeLabels: [{ name: "small", resources: { limits: { cpu: 1 } } }] });
+    assert.deepEqual(checkoutOf(input)?.resources, {
+      requests: { cpu: "1", memory: "1Gi" },
+      limits: { memory: "2Gi", "ephemeral-storage": "1Gi" },
+    });
+    assert.deepEqual(checkoutOf({ ...input, function: readBuildFunction("build:unit:small") })?.resources, { limits: { cpu: 1 } });
+    const own = { limits: { memory: "4Gi" } };
+    const settings = { ...input.settings, checkout: { ...input.settings.checkout, resources: own } };
+    assert.deepEqual(checkoutOf({ ...input, settings })?.resources, own);
+    assert.equal("resources" in (checkoutOf(makeInput({ image: "i", checkout: {} })) ?? {}), false);
+  });
+
+  test("leaves user and groups to the cluster where the installation says so, and to nobody's root", () => {
+    const input = makeInput({ image: "i" });
+    const contextOf = (made: ManifestInput) => renderJob(made).spec?.template.spec.securityContext;
+    assert.deepEqual(contextOf({ ...input, settings: { ...input.settings, podUser: "cluster" } }), {
+      runAsNonRoot: true,
+      seccompProfile: { type: "RuntimeDefault" },
+    });
+    const asked = makeInput({ image: "i", securityContext: { runAsUser: 2000 } });
+    assert.equal(contextOf({ ...asked, settings: { ...asked.settings, podUser: "cluster" } })?.runAsUser, 2000);
+  });
+
+  test("gives a service the workspace where it asks for it", () => {
+    const services = [
+      { name: "docker", image: "dind", workspace: true },
+      { name: "db", image: "mysql", workspace: false },
+    ];
+    const input = makeInput({ image: "i", script: "ls", checkout: { enabled: false, path: "/src" }, services });
+    const rendered = renderJob(input).spec?.template.spec.initContainers ?? [];
+    assert.deepEqual(
+      rendered.map(({ volumeMounts }) => volumeMounts),
+      [[{ name: "th-workspace", mountPath: "/src" }], undefined],
+    );
+    assert.equal("workspace" in (rendered[0] ?? {}), false);
   });
 
   test("lets a template be privileged, which forbids to forbid escalation", () => {
