@@ -31,6 +31,8 @@ const DEFAULT_TIMES: ListWatchTimes = {
 
 /** A watch that ends normally sooner than this is trouble too: without a wait it would be opened again tens of times a second. */
 const MIN_WATCH_MS = 1_000;
+/** Of a list that was allowed before: it takes some seconds with the pauses in between. */
+const MAX_REFUSALS = 4;
 /** A server may ask for more patience than this, but does not get it. */
 const MAX_RETRY_AFTER_MS = 60_000;
 
@@ -70,8 +72,8 @@ export interface ListWatch<T extends KubeObject> extends Service {
   synced(): Promise<void>;
   /**
    * Whatever the watches say: resolves once the cache has all objects that these label selectors (beside its own) select, none of them older
-   * than this call. Tried for ever, as all else here, but not where the API server refuses it (403, 404); rejects with `TH_KUBE_CLOSED` when
-   * it is stopped.
+   * than this call. Tried for ever, as all else here, but a few times only where the API server refuses it (403, 404): a right may have been
+   * taken away, or not be known yet after a start. Rejects with `TH_KUBE_CLOSED` when it is stopped.
    */
   catchUp(labelSelectors: readonly string[]): Promise<void>;
   /** Watches over new connections, from what was seen last: those at hand may be dead. */
@@ -87,8 +89,10 @@ interface Scope<T extends KubeObject> {
   readonly namespace: string | undefined;
   readonly cache: ObjectCache<T>;
   readonly logger: Logger;
-  /** undefined: must be listed. */
+  /** What the cache has is at least as new; undefined before the first list. */
   resourceVersion: string | undefined;
+  /** No watch can go on from there any more. */
+  mustList: boolean;
   relistAt: number;
   heardAt: number;
   listed: boolean;
@@ -112,7 +116,17 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
     const logger = options.logger.child({ resource: resource.plural, namespace: namespace ?? "*" });
     const cache = makeObjectCache<T>({ trim, onChange: options.onChange, logger });
     return {
-      ...{ namespace, cache, logger, resourceVersion: undefined, relistAt: 0, heardAt: clock.monotonicMs(), listed: false, failures: 0 },
+      ...{
+        namespace,
+        cache,
+        logger,
+        resourceVersion: undefined,
+        mustList: true,
+        relistAt: 0,
+        heardAt: clock.monotonicMs(),
+        listed: false,
+        failures: 0,
+      },
       interruption: new AbortController(),
     };
   }
@@ -125,8 +139,9 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
     const onPage = () => hear(scope);
     const query = { labelSelector, fieldSelector, signal: stopping.signal };
     const { items, resourceVersion } = await listAll(client, resource, scope.namespace, query, onPage, scope.cache.prepare);
-    scope.cache.replace(items);
+    scope.cache.replace(items, resourceVersion, scope.resourceVersion);
     scope.resourceVersion = resourceVersion;
+    scope.mustList = false;
     scope.relistAt = clock.monotonicMs() + times.relistMs * (0.8 + 0.4 * random());
     if (!scope.listed) {
       scope.listed = true;
@@ -137,15 +152,16 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
 
   async function catchUpScope(scope: Scope<T>, only: string): Promise<void> {
     const query = { labelSelector: labelSelector ? `${labelSelector},${only}` : only, fieldSelector, signal: stopping.signal };
-    for (let failures = 0; ; failures += 1) {
+    for (let failures = 0, refusals = 0; ; failures += 1) {
       try {
-        const { items } = await listAll(client, resource, scope.namespace, query, () => hear(scope), scope.cache.prepare);
-        for (const item of items) scope.cache.put(item);
+        const { prepare, merge } = scope.cache;
+        const { items, resourceVersion } = await listAll(client, resource, scope.namespace, query, () => hear(scope), prepare);
+        merge(items, resourceVersion, scope.resourceVersion);
         return;
       } catch (thrown) {
         if (stopping.signal.aborted) throw stoppedError();
         const error = coerceError(thrown);
-        if (isNotToBeSeen(error)) return;
+        if (isNotToBeSeen(error) && ++refusals >= MAX_REFUSALS) return;
         scope.logger.warn({ error: error.message }, "lists anew again after a failure");
       }
       await clock.sleep(backoffMs(failures, times.backoffBaseMs, times.backoffMaxMs, random()), stopping.signal).catch(() => {});
@@ -168,7 +184,7 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
 
   /** Lists if that is due, then watches until the watch ends. Returns how long to wait before the next round. */
   async function round(scope: Scope<T>): Promise<number> {
-    if (scope.resourceVersion === undefined || clock.monotonicMs() >= scope.relistAt) await list(scope);
+    if (scope.mustList || clock.monotonicMs() >= scope.relistAt) await list(scope);
     const startedAt = clock.monotonicMs();
     await watch(scope, scope.resourceVersion ?? "");
     if (clock.monotonicMs() - startedAt >= MIN_WATCH_MS) {
@@ -188,7 +204,7 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
   function afterFailure(scope: Scope<T>, thrown: unknown): number {
     const error = coerceError(thrown);
     const expired = error instanceof KubeError && error.code === "TH_KUBE_EXPIRED";
-    if (expired) scope.resourceVersion = undefined;
+    if (expired) scope.mustList = true;
     const delayMs = nextDelayMs(scope, error instanceof KubeError ? error.retryAfterMs : undefined);
     const fields = { error: error.message, delayMs: Math.round(delayMs) };
     if (expired) scope.logger.info(fields, "lists again after the watch expired");

@@ -17,10 +17,16 @@ export interface ObjectCache<T extends KubeObject> {
   values(): Iterable<T>;
   /** For each object of a full list, in any order. */
   prepare(object: KubeObject): ListedObject<T>;
-  /** Takes one object as it is now, prepared a while ago perhaps: what is there may be newer. */
-  put(listed: ListedObject<T>): void;
-  /** Takes a full list, prepared with nothing in between, as the truth: tells what is new, changed or gone. */
-  replace(listed: readonly ListedObject<T>[]): void;
+  /**
+   * Takes part of the objects, listed at `version` while the watch went on, which has told all up to `seen` (undefined: nothing). What it has
+   * told since, the end of an object above all, counts more than the list.
+   */
+  merge(listed: readonly ListedObject<T>[], version: string, seen: string | undefined): void;
+  /**
+   * Takes a full list of `version` as the truth: tells what is new, changed or gone. What is known to be newer than the list stays, but not
+   * where the list is older than what was `seen` before: then the server has been set back, as from a backup.
+   */
+  replace(listed: readonly ListedObject<T>[], version: string, seen: string | undefined): void;
   /** Takes one event that follows resourceVersion `seen` and returns what is seen now. An event that is not newer is dropped: it is a replay. */
   apply(event: WatchEvent<KubeObject>, seen: string): string;
 }
@@ -55,11 +61,11 @@ export function makeObjectCache<T extends KubeObject>({ trim, onChange, logger }
     }
   }
 
-  function put({ key, object }: ListedObject<T>): void {
+  function put({ key, object }: ListedObject<T>, isSetBack = false): void {
     if (object === undefined) return;
     const before = objects.get(key)?.metadata;
+    if (isOlder(object.metadata, before) && !isSetBack) return;
     if (before !== undefined && before.uid !== object.metadata.uid) remove(key);
-    else if (isOlder(object.metadata, before)) return;
     objects.set(key, object);
     tell(key, object);
   }
@@ -72,12 +78,18 @@ export function makeObjectCache<T extends KubeObject>({ trim, onChange, logger }
     get: (key) => objects.get(key),
     values: () => objects.values(),
     prepare,
-    put,
-    replace(listed) {
+    merge(listed, version, seen) {
+      // All that the list knows was told by now: what it has and the cache has not is gone, and would stay for ever if it came back.
+      if (seen !== undefined && (compareResourceVersions(version, seen) ?? 1) <= 0) return;
+      for (const each of listed) put(each);
+    },
+    replace(listed, version, seen) {
+      const list = { resourceVersion: version };
+      const isSetBack = seen !== undefined && isOlder(list, { resourceVersion: seen });
       const gone = new Set(objects.keys());
       for (const { key } of listed) gone.delete(key);
-      for (const key of gone) remove(key);
-      for (const each of listed) put(each);
+      for (const key of gone) if (isSetBack || !isOlder(list, objects.get(key)?.metadata)) remove(key);
+      for (const each of listed) put(each, isSetBack);
     },
     apply({ type, object }, seen) {
       const version = object.metadata.resourceVersion ?? seen;
@@ -85,15 +97,17 @@ export function makeObjectCache<T extends KubeObject>({ trim, onChange, logger }
       if (order !== undefined && order < 0) return seen;
       if (type === "BOOKMARK") return version;
       if (order === 0) return seen;
-      if (type === "DELETED") remove(keyOf(object));
-      else put(prepare(object));
+      if (type !== "DELETED") put(prepare(object));
+      else if (!isOlder(object.metadata, objects.get(keyOf(object))?.metadata)) remove(keyOf(object));
       return version;
     },
   };
 }
 
+type Versioned = Pick<KubeObject["metadata"], "resourceVersion">;
+
 /** A watch that goes on from what it saw last repeats what a list has shown since. */
-function isOlder(metadata: KubeObject["metadata"], than: KubeObject["metadata"] | undefined): boolean {
+function isOlder(metadata: Versioned, than: Versioned | undefined): boolean {
   if (metadata.resourceVersion === undefined || than?.resourceVersion === undefined) return false;
   return (compareResourceVersions(metadata.resourceVersion, than.resourceVersion) ?? 0) < 0;
 }

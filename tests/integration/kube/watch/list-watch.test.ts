@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { CONFIG_MAPS } from "../../../../src/kube/client/resource.ts";
 import type { FaultEffect } from "../../../support/fake-kube/fault-plan.ts";
 import { expired, StatusError, versionTooLarge } from "../../../support/fake-kube/status-error.ts";
-import { makeHarness } from "./list-watch-harness.ts";
+import { type ListWatchHarness, makeHarness } from "./list-watch-harness.ts";
 
 const isThere = (object: object | undefined) => object !== undefined;
 const isGone = (object: object | undefined) => object === undefined;
@@ -416,6 +416,71 @@ describe("a list-watch's start and stop", () => {
     assert.equal(listWatch.get("ci", "a")?.data?.key, "2");
   });
 
+  /** Catches up with a list of two pages; resolves when the second is asked for, which is answered once `go` has. */
+  async function catchUpSlowly({ fake, listWatch, put }: ListWatchHarness, go: Promise<void>) {
+    for (let index = 0; index < 300; index += 1) put(`object-${index}`);
+    const firstPage = fake.nextCall({ verb: "list" }, "answered");
+    const done = listWatch.catchUp(["!done"]);
+    await firstPage;
+    const secondPage = fake.nextCall({ verb: "list" }, "arrived");
+    fake.misbehave({ verb: "list" }, { kind: "delay", until: go });
+    await secondPage;
+    return { done };
+  }
+
+  it("does not put back what is told to be deleted between two pages of the list that it catches up with", async () => {
+    await using harness = await makeHarness();
+    const { fake, listWatch } = harness;
+    await listWatch.start();
+    await listWatch.synced();
+    const go = Promise.withResolvers<void>();
+    const { done } = await catchUpSlowly(harness, go.promise);
+    await harness.until("object-299", isThere);
+    fake.delete(CONFIG_MAPS, "ci", "object-0");
+    await harness.until("object-0", isGone);
+    go.resolve();
+    await done;
+    assert.equal(listWatch.get("ci", "object-0"), undefined);
+    assert.equal([...listWatch.values()].length, 299);
+  });
+
+  it("does not put back what a list that began later does not hold any more, though the watch never told of it", async () => {
+    await using harness = await makeHarness();
+    const { fake, listWatch, put } = harness;
+    const watching = fake.nextCall({ verb: "watch" });
+    await listWatch.start();
+    await watching;
+    fake.watches.silence();
+    const go = Promise.withResolvers<void>();
+    const { done } = await catchUpSlowly(harness, go.promise);
+    fake.delete(CONFIG_MAPS, "ci", "object-0");
+    put("later");
+    fake.watches.fail(expired());
+    await harness.until("later", isThere);
+    go.resolve();
+    await done;
+    assert.equal(listWatch.get("ci", "object-0"), undefined);
+  });
+
+  it("tells what it has caught up with as gone neither for an older list nor for the end of one that had its name before", async () => {
+    await using harness = await makeHarness();
+    const { fake, listWatch, changes, put } = harness;
+    put("a");
+    const watching = fake.nextCall({ verb: "watch" });
+    await listWatch.start();
+    await watching;
+    fake.watches.silence();
+    fake.delete(CONFIG_MAPS, "ci", "a");
+    put("a", { key: "another" });
+    await listWatch.catchUp(["!done"]);
+    assert.deepEqual(changes.splice(0), ["+ci/a", "-ci/a", "+ci/a"]);
+    listWatch.reconnect();
+    put("b");
+    await harness.until("b", isThere);
+    assert.deepEqual(changes, ["+ci/b"]);
+    assert.equal(listWatch.get("ci", "a")?.data?.key, "another");
+  });
+
   it("catches up as soon as the API server answers again", async () => {
     await using harness = await makeHarness();
     const { fake, listWatch, put } = harness;
@@ -430,12 +495,19 @@ describe("a list-watch's start and stop", () => {
 
   it("holds nobody up where catching up is refused, or when it is stopped", async () => {
     await using harness = await makeHarness();
-    const { fake, listWatch } = harness;
+    const { fake, listWatch, put } = harness;
     await listWatch.start();
     await listWatch.synced();
-    const refused = fake.misbehave({ verb: "list" }, { kind: "status", code: 403, reason: "Forbidden" }, Number.POSITIVE_INFINITY);
+    const refusal = { kind: "status", code: 403, reason: "Forbidden" } as const;
+    const refused = fake.misbehave({ verb: "list" }, refusal, Number.POSITIVE_INFINITY);
     await listWatch.catchUp(["!done"]);
     refused.stop();
+    put("a");
+    fake.watches.silence();
+    fake.misbehave({ verb: "list" }, refusal, 2);
+    put("b");
+    await listWatch.catchUp(["!done"]);
+    assert.notEqual(listWatch.get("ci", "b"), undefined, "a right that was not known yet");
     fake.misbehave({ verb: "list" }, { kind: "hang" }, Number.POSITIVE_INFINITY);
     const stopped = assert.rejects(listWatch.catchUp(["!done"]), { code: "TH_KUBE_CLOSED" });
     await listWatch.stop();
