@@ -1,3 +1,4 @@
+import type { Chance } from "../core/job/claim-clock.ts";
 import type { ReviewedObject, TemplateReview } from "../core/job/template-review.ts";
 import type { ContainerRoles } from "../core/kubernetes/container-roles.ts";
 import type { Job, KubeEvent, Pod } from "../core/kubernetes/objects.ts";
@@ -24,8 +25,6 @@ export interface Tasks {
   find(functionName: string): TestTask | undefined;
   /** Counts a build of this TestTask that runs already against its limits. */
   occupy(taskKey: string): Slot;
-  /** Whether one more request for this TestTask could be taken. */
-  hasRoom(taskKey: string): boolean;
   /** A build of this TestTask ended as CONFIG_ERROR; `why` is a sentence for whoever keeps the task. */
   noteRefusal(taskKey: string, why: string): void;
   /** A build of this TestTask has its verdict. */
@@ -34,8 +33,8 @@ export interface Tasks {
 
 /** What builds need to know of the Gearman servers, each "host:port". */
 export interface Servers {
-  /** Whether we are connected to it; true for one that is configured no more. */
-  isUp(server: string): boolean;
+  /** Whether a request for this function could reach us from it now; "open" for one that is configured no more. */
+  chance(server: string, functionName: string): Chance;
   /** Whether it hands a request out again whose link was lost; another one fails it, and Zuul asks anew. */
   handsOutAgain(server: string): boolean;
 }

@@ -10,15 +10,13 @@ export interface RetryOptions {
   /** Pauses between two tries: the first, and the longest. */
   firstMs: number;
   maxMs: number;
-  /** Tries at all; default: as many as it takes, until `signal` aborts. */
-  maxTries?: number;
   /** Waits between tries; a wake-up ends a pause. */
   wakeup: Wakeup;
   clock: Clock;
   logger: Logger;
 }
 
-/** "given-up": `error` would come again, however often it is tried, or the tries are used up. "stopped": `signal` aborted. */
+/** "given-up": `error` would come again, however often it is tried. "stopped": `signal` aborted. */
 export type Retried<T> = { kind: "done"; value: T } | { kind: "given-up"; error: Error } | { kind: "stopped" };
 
 /**
@@ -30,7 +28,7 @@ export const MAX_REFUSED_MS = 5 * 60_000;
 
 /** Calls until it works, is refused too often, or `signal` aborts; a call that is under way then is waited for. Never rejects. */
 export async function retry<T>(call: () => Promise<T>, options: RetryOptions, signal: AbortSignal): Promise<Retried<T>> {
-  const { what, firstMs, maxMs, maxTries = Number.POSITIVE_INFINITY, wakeup, clock, logger } = options;
+  const { what, firstMs, maxMs, wakeup, clock, logger } = options;
   let refusals = 0;
   let refusedAtMs = Number.POSITIVE_INFINITY;
   for (let attempt = 0; !signal.aborted; attempt += 1) {
@@ -43,7 +41,7 @@ export async function retry<T>(call: () => Promise<T>, options: RetryOptions, si
         refusedAtMs = Math.min(refusedAtMs, clock.monotonicMs());
       }
       const isRefused = refusals >= MAX_REFUSALS && clock.monotonicMs() - refusedAtMs >= MAX_REFUSED_MS;
-      if ((isRefused && !isRetryable(error)) || attempt + 1 >= maxTries) return { kind: "given-up", error };
+      if (isRefused && !isRetryable(error)) return { kind: "given-up", error };
       logger.warn({ err: error, attempt }, `retries to ${what}`);
       await wakeup.wait(backoffMs(attempt, firstMs, maxMs), signal);
     }

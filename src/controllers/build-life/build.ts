@@ -19,9 +19,6 @@ import { JobFollower } from "./job-follower.ts";
 import { Ownership } from "./ownership.ts";
 import { PhaseTimer } from "./phase-timer.ts";
 
-/** How often a build that nobody claims is looked at: there may be room for its request by now, or no more. */
-const CLAIM_LOOK_MS = 10_000;
-
 export interface BuildReport {
   number: string;
   namespace: string;
@@ -61,8 +58,8 @@ export class Build {
   constructor(plan: BuildPlan, context: BuildContext) {
     this.#plan = plan;
     this.#context = context;
-    const { taskKey, job, record, limits, workData, nodeLabels, origin } = plan;
-    const { cluster, servers, tasks, replicas, counts, policy, clock } = context;
+    const { job, record, limits, workData, nodeLabels, origin } = plan;
+    const { cluster, servers, replicas, counts, policy, clock } = context;
     const isFound = origin.kind === "found";
     const wakeup = new Wakeup(clock);
     const logger = () => this.#logger;
@@ -71,8 +68,11 @@ export class Build {
     this.#phases = new PhaseTimer({ observer: counts.observer, clock, isAdopted: isFound });
     this.#conversation = new Conversation({
       ...{ workData, nodeLabels, clock, logger, resultStyle: policy.resultStyle, server: record.request.server },
-      isServerUp: (server) => servers.isUp(server),
-      mayBeAskedLater: (server) => !tasks.hasRoom(taskKey) && (record.relaunchKey !== undefined || servers.handsOutAgain(server)),
+      chance: (server) => {
+        const chance = servers.chance(server, record.functionName);
+        // Where nothing can come that would be known for a request for this build, nothing is waited for.
+        return chance === "none" && record.relaunchKey === undefined && !servers.handsOutAgain(server) ? "open" : chance;
+      },
       onChange: () => this.wake(),
     });
     this.#life = new JobFollower({
@@ -326,7 +326,7 @@ export class Build {
         if (left) return left;
         continue;
       }
-      const { leftMs } = this.#conversation;
+      const leftMs = this.#conversation.look();
       if (leftMs === undefined) continue;
       if (leftMs <= 0 || (!this.#life.made && !this.#ownership.isOurs)) return "unclaimed";
       await this.#wakeup.wait(leftMs, stopping);
@@ -371,10 +371,9 @@ export class Build {
 
   /** Ends a build that nobody claims; returns when to look again. */
   #checkClaim(): number | undefined {
-    this.#conversation.noteRoom();
-    const { leftMs } = this.#conversation;
+    const leftMs = this.#conversation.look();
     if (leftMs === undefined || this.#withdrawn) return undefined;
-    if (leftMs > 0) return Math.min(leftMs, CLAIM_LOOK_MS);
+    if (leftMs > 0) return leftMs;
     this.#logger.info({}, "gives up the build, nobody asks for it any more");
     this.#withdrawn = "unclaimed";
     return undefined;

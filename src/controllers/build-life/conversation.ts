@@ -1,3 +1,4 @@
+import { type Chance, type ClaimClock, claimLeftMs, noteChance, startClaimClock } from "../../core/job/claim-clock.ts";
 import { STEPS } from "../../core/observation/steps.ts";
 import { type ResultStyle, renderResult, type Verdict } from "../../core/verdict/verdict.ts";
 import type { Assignment } from "../../core/zuul/assignment.ts";
@@ -5,10 +6,8 @@ import { renderFinalWorkData, type WorkData } from "../../core/zuul/work-data.ts
 import type { Clock } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 
-/** A build that nobody asks for any more is given up after this long; a requeue or a relaunch comes within seconds. */
-const UNCLAIMED_MS = 120_000;
-/** Nobody can ask while the server is away: that time does not count, but there is an end to it. */
-const MAX_AWAY_MS = 15 * 60_000;
+/** How often it is looked at whether somebody could ask for a build that nobody asks for: that may be so by now, or no more. */
+const LOOK_MS = 10_000;
 
 export interface ConversationOptions {
   /** The Gearman server ("host:port") that the build's request came from. */
@@ -17,23 +16,18 @@ export interface ConversationOptions {
   workData: WorkData;
   nodeLabels: string[];
   resultStyle: ResultStyle;
-  /** Whether we are connected to a server. */
-  isServerUp(server: string): boolean;
-  /** Whether a request for the build may be waiting at a server, because there is no room to take one. */
-  mayBeAskedLater(server: string): boolean;
+  /** Whether a request for the build could reach us from this server now. */
+  chance(server: string): Chance;
   clock: Clock;
   logger(): Logger;
   /** Somebody asks for the build, or does no more. */
   onChange(): void;
 }
 
-/** Whether somebody asks for the build. Where nobody does, `#unclaimedSinceMs` tells since when. */
+/** Whether somebody asks for the build. */
 type Claim =
   | { kind: "claimed"; assignment: Assignment }
-  /** Nobody can ask: the server is away. */
-  | { kind: "away" }
-  /** Somebody could ask, and the time in which nobody has counts from then. */
-  | { kind: "counting"; fromMs: number }
+  | { kind: "unclaimed"; clock: ClaimClock }
   /** Nobody will: the server still has the request and nobody waits for its answer there, or Zuul has launched the build anew. */
   | { kind: "dismissed" };
 
@@ -45,14 +39,12 @@ export class Conversation {
   readonly #options: ConversationOptions;
   #server: string;
   #claim: Claim;
-  #unclaimedSinceMs: number;
   /** How many of `STEPS` are done. */
   #step = 0;
 
   constructor(options: ConversationOptions) {
     this.#options = options;
     this.#server = options.server;
-    this.#unclaimedSinceMs = options.clock.monotonicMs();
     this.#claim = this.#unclaimed();
   }
 
@@ -65,25 +57,22 @@ export class Conversation {
     return STEPS[this.#step] ?? "ended";
   }
 
-  /** Until an unclaimed build is given up: not positive when it is; undefined while somebody asks for it. */
-  get leftMs(): number | undefined {
-    const endMs = this.#givenUpAtMs();
-    return endMs === undefined ? undefined : endMs - this.#options.clock.monotonicMs();
+  /**
+   * Looks whether somebody could ask. Returns when to look again at a build that nobody asks for; not positive when it is given up; undefined
+   * while somebody asks for it.
+   */
+  look(): number | undefined {
+    if (this.#claim.kind === "claimed") return undefined;
+    if (this.#claim.kind === "dismissed") return Number.NEGATIVE_INFINITY;
+    this.#noteChance(this.#claim.clock);
+    return Math.min(claimLeftMs(this.#claim.clock, this.#options.clock.monotonicMs()), LOOK_MS);
   }
 
   /** A Gearman server has come or gone. */
   noteServer(): void {
-    if (this.#claim.kind === "claimed") return;
-    const isUp = this.#options.isServerUp(this.#server);
-    if (isUp === (this.#claim.kind !== "away")) return;
-    this.#claim = isUp ? { kind: "counting", fromMs: this.#options.clock.monotonicMs() } : { kind: "away" };
-    this.#options.onChange();
-  }
-
-  /** While there is no room for the request that would claim the build, the time in which nobody does is not counted. */
-  noteRoom(): void {
-    if (this.#claim.kind !== "counting" || !this.#options.mayBeAskedLater(this.#server)) return;
-    this.#claim = { kind: "counting", fromMs: this.#options.clock.monotonicMs() };
+    if (this.#claim.kind !== "unclaimed") return;
+    const before = this.#claim.clock.chance;
+    if (this.#noteChance(this.#claim.clock) !== before) this.#options.onChange();
   }
 
   /** Takes over a request; an earlier one, if any, is given back to its server. Says at once where the build stands. */
@@ -136,8 +125,7 @@ export class Conversation {
 
   /** Those who may ask for it have the whole time again, from now on. */
   restart(): void {
-    this.#unclaimedSinceMs = this.#options.clock.monotonicMs();
-    if (this.#claim.kind !== "claimed" && this.#claim.kind !== "dismissed") this.#claim = this.#unclaimed();
+    if (this.#claim.kind === "unclaimed") this.#claim = this.#unclaimed();
   }
 
   /** Nobody will ask for it any more: it is given up without waiting. Returns false where somebody asks for it still. */
@@ -160,26 +148,19 @@ export class Conversation {
     if (this.#claim.kind === "claimed") await this.#claim.assignment.fail();
   }
 
-  #givenUpAtMs(): number | undefined {
-    switch (this.#claim.kind) {
-      case "claimed":
-        return undefined;
-      case "away":
-        return this.#unclaimedSinceMs + MAX_AWAY_MS;
-      case "counting":
-        return this.#claim.fromMs + UNCLAIMED_MS;
-      case "dismissed":
-        return Number.NEGATIVE_INFINITY;
-    }
+  #noteChance(clock: ClaimClock): Chance {
+    const chance = this.#options.chance(this.#server);
+    this.#claim = { kind: "unclaimed", clock: noteChance(clock, chance, this.#options.clock.monotonicMs()) };
+    return chance;
   }
 
   #letGo(): void {
-    this.#unclaimedSinceMs = this.#options.clock.monotonicMs();
     this.#claim = this.#unclaimed();
   }
 
   #unclaimed(): Claim {
-    return this.#options.isServerUp(this.#server) ? { kind: "counting", fromMs: this.#unclaimedSinceMs } : { kind: "away" };
+    const chance = this.#options.chance(this.#server);
+    return { kind: "unclaimed", clock: startClaimClock(chance, this.#options.clock.monotonicMs()) };
   }
 
   #holds(assignment: Assignment): boolean {

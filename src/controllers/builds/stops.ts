@@ -8,10 +8,11 @@ import { retry } from "../../runtime/retry.ts";
 import { Wakeup } from "../../runtime/wakeup.ts";
 import type { BuildCluster } from "../ports.ts";
 
-/** Tries at telling the replica that carries a build out that Zuul stopped it. */
-const MAX_TRIES = 10;
-/** A stop for a build not known yet is remembered this long, and at most so many of them. */
-const EARLY_MS = 60_000;
+/**
+ * A stop for a build not known yet is remembered this long, and at most so many of them: the Job of a build that is under way appears when the
+ * API server takes it, which may be long after Zuul has stopped the build.
+ */
+const EARLY_MS = 24 * 60 * 60_000;
 const MAX_EARLY = 1000;
 
 export interface StopsOptions {
@@ -72,7 +73,7 @@ export class Stops {
     const logger = this.#options.logger.child({ build: number, job: name });
     const passed = await retry(
       () => cluster.annotateJob(namespace, name, { [CANCELLED_ANNOTATION]: clock.now().toISOString() }),
-      { what: "pass a stop on", firstMs: 250, maxMs: 15_000, maxTries: MAX_TRIES, wakeup: new Wakeup(clock), clock, logger },
+      { what: "pass a stop on", firstMs: 250, maxMs: 15_000, wakeup: new Wakeup(clock), clock, logger },
       stopping,
     );
     if (passed.kind === "done") logger.info({}, "passes a stop on to the replica that carries the build out");

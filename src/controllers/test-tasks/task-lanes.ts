@@ -9,8 +9,6 @@ const RETIRED_SLOTS = 10;
 export interface Pool {
   readonly capacity: number;
   readonly used: number;
-  /** Whether one more could be taken. */
-  readonly hasRoom: boolean;
   tryReserve(): Slot | undefined;
   /** Counts a build that runs already, whether or not there is room for it. */
   occupy(): Slot;
@@ -63,10 +61,6 @@ export class TaskLanes {
   /** Counts a build that runs already; one of a task that is gone counts in the installation's pool alone. */
   occupy(taskKey: string, task: TestTask | undefined): Slot {
     return this.#poolOf(taskKey, task).occupy();
-  }
-
-  hasRoom(taskKey: string, task: TestTask | undefined): boolean {
-    return (this.#degradedOf(taskKey) ? this.#ownPool(taskKey, 1) : this.#poolOf(taskKey, task)).hasRoom;
   }
 
   /** A task is taken slowly from now on, or no longer: stops its own pool at once, or lets it go on. Its lane follows with `decide`. */

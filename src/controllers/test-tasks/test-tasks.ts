@@ -131,10 +131,6 @@ export class TestTasks implements Service, Tasks {
     return this.#lanes.occupy(taskKey, this.#tasks.get(taskKey));
   }
 
-  hasRoom(taskKey: string): boolean {
-    return this.#lanes.hasRoom(taskKey, this.#tasks.get(taskKey));
-  }
-
   /** Tells whoever keeps the task that builds of it end as CONFIG_ERROR. The holder does, which sees the end of others' builds, too. */
   noteRefusal(taskKey: string, why: string): void {
     if (!this.#options.isHolder()) return;

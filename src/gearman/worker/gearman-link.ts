@@ -1,3 +1,4 @@
+import type { Chance } from "../../core/job/claim-clock.ts";
 import { coerceError, InputError } from "../../runtime/errors.ts";
 import type { Service } from "../../runtime/service.ts";
 import { GearmanError } from "../wire/gearman-error.ts";
@@ -38,8 +39,8 @@ export interface GearmanLink extends Service {
   /** For draining, for good: stays connected and registered, keeps answering `stop:`, asks for no more builds. */
   stopGrabbing(): void;
   readonly servers: readonly ServerState[];
-  /** Whether this server ("host:port") knows all functions; true for one that is configured no more. */
-  isUp(server: string): boolean;
+  /** Whether a build of this function could be handed out to us by this server ("host:port") now; "open" for one that is configured no more. */
+  chance(server: string, functionName: string): Chance;
   /** Whether this server hands a request out again whose link was lost; geard fails it, and Zuul asks anew. */
   handsOutAgain(server: string): boolean;
   /** Called when something in `servers` has changed. Returns what unsubscribes. */
@@ -82,7 +83,7 @@ export function makeGearmanLink(options: GearmanLinkOptions): GearmanLink {
     get servers() {
       return links.map(describeState);
     },
-    isUp: (address) => links.find(({ server }) => server === address)?.isRegistered ?? true,
+    chance: (address, functionName) => links.find(({ server }) => server === address)?.chance(functionName) ?? "open",
     handsOutAgain: (address) => links.find(({ server }) => server === address)?.kind !== "geard",
     onChange(listener) {
       listeners.add(listener);

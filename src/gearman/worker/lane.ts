@@ -1,3 +1,4 @@
+import type { Chance } from "../../core/job/claim-clock.ts";
 import type { Assignment } from "../../core/zuul/assignment.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
@@ -26,6 +27,8 @@ export interface LaneOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   onAssignment(assignment: Assignment): void;
+  /** The server knows what the lane serves. */
+  onReady(): void;
   /** After `retire`: the last build has ended and nothing of the lane is left to do. */
   onRetired(): void;
 }
@@ -80,6 +83,16 @@ export class Lane implements Role {
     return !this.#isRetired;
   }
 
+  serves(functionName: string): boolean {
+    return this.#functions.has(functionName);
+  }
+
+  /** Whether a build could come now: one is asked for, or the server calls when there is one. */
+  get chance(): Chance {
+    if (this.#connection === undefined) return "away";
+    return !this.#isStopped && (this.#isAsleep || this.#grabSlot !== undefined) ? "open" : "none";
+  }
+
   /** Whether `adopt` would do: no function of this connection is missing in `functions`. */
   canAdopt(functions: ReadonlySet<string>): boolean {
     return this.#connection === undefined || this.#functions.isSubsetOf(functions);
@@ -120,7 +133,9 @@ export class Lane implements Role {
     this.#tryGrab();
   }
 
-  onReady(): void {}
+  onReady(): void {
+    this.#options.onReady();
+  }
 
   onPacket(type: PacketType, body: Buffer, bodyBytes: number): void {
     const connection = this.#connection;

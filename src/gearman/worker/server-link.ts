@@ -1,3 +1,4 @@
+import type { Chance } from "../../core/job/claim-clock.ts";
 import type { Assignment } from "../../core/zuul/assignment.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
@@ -85,6 +86,13 @@ export class ServerLink {
     return this.#lastError;
   }
 
+  /** Whether a build of this function could be handed out to us now. */
+  chance(functionName: string): Chance {
+    if (!this.isConnected) return "away";
+    const lane = [...this.#lanes.values()].find((each) => each.serves(functionName));
+    return lane?.chance ?? "none";
+  }
+
   start(): void {
     this.#connector.start();
   }
@@ -127,6 +135,7 @@ export class ServerLink {
       logger,
       clock,
       onAssignment,
+      onReady: () => this.#options.onChange(),
       onRetired: () => this.#connector.remove(lane),
     });
     if (this.#isGrabbingStopped) lane.stopGrabbing();

@@ -4,8 +4,6 @@ import type { Slot } from "../../runtime/slot.ts";
 export interface SlotPool {
   readonly capacity: number;
   readonly used: number;
-  /** Whether a slot could be reserved now. */
-  readonly hasRoom: boolean;
   /** undefined when the pool, or its parent, is full or paused. A pool with a parent reserves in both or in none. */
   tryReserve(): Slot | undefined;
   /** Counts a build that runs already, here and in the parent: `used` may go above `capacity`. */
@@ -48,10 +46,6 @@ class CountingSlotPool implements SlotPool {
 
   get used(): number {
     return this.#used;
-  }
-
-  get hasRoom(): boolean {
-    return this.#hasRoom() && (this.#parent?.hasRoom ?? true);
   }
 
   tryReserve(): Slot | undefined {

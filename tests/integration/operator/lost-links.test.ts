@@ -4,6 +4,7 @@ import { PACKET } from "../../../src/gearman/wire/packet.ts";
 import { TEST_TASKS } from "../../../src/kube/client/resource.ts";
 import { startGeard } from "../../support/gearman/geard.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
+import { untilStatus } from "../gearman/worker/link-harness.ts";
 import { answerOf, dataOf, NAMESPACE, numberOf, recordOf, type Stage, startStage } from "./stage.ts";
 
 const UNCLAIMED_MS = 121_000;
@@ -215,6 +216,26 @@ describe("a build whose link is lost", () => {
     finished.resolve();
     assert.deepEqual([(await answerOf(build)).result, (await answerOf(other)).result], ["SUCCESS", "SUCCESS"]);
     assert.equal(stage.pods().length, 2);
+  });
+
+  test("on geard is ended when nobody asks for it, though a TestTask comes every half minute and links are lost", async () => {
+    const { build, number, ...rest } = await startRunning(geard, changeBuild(1));
+    await using stage = rest.stage;
+    stage.link.cut();
+    assert.equal((await answerOf(build)).result, null);
+    await stage.logged("registered at the gearman server", 1);
+    for (let count = 0; count < 4; count += 1) {
+      stage.task(`other-${count}`);
+      await untilStatus(stage.server, (status) => status.has(`build:other-${count}`));
+      const links = stage.log.items.filter(({ message }) => message === "registered at the gearman server").length;
+      if (count === 2) {
+        stage.link.cut();
+        await stage.logged("registered at the gearman server", links);
+      }
+      await stage.skip(30_000);
+    }
+    await stage.skip(20_000);
+    assert.deepEqual(recordOf(await stage.recorded(number)), { rule: "unclaimed", result: null, isDelivered: false });
   });
 
   test("is kept while its server is away, for a quarter of an hour", async () => {

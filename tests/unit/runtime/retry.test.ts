@@ -12,7 +12,7 @@ const REFUSED = new InputError("you must not");
 const ONE_HOUR_MS = 3_600_000;
 
 /** Calls that fail with these errors, one after another, and then work; time passes by itself while it pauses. */
-async function play(errors: readonly unknown[], options: { maxTries?: number; stopAfter?: number } = {}) {
+async function play(errors: readonly unknown[], options: { stopAfter?: number } = {}) {
   const clock = makeManualClock();
   const stopping = new AbortController();
   let calls = 0;
@@ -24,9 +24,11 @@ async function play(errors: readonly unknown[], options: { maxTries?: number; st
     if (error !== undefined) throw error;
     return "worked";
   };
-  const { maxTries } = options;
-  const limits = { firstMs: 100, maxMs: 1000, ...(maxTries === undefined ? {} : { maxTries }) };
-  const run = retry(call, { what: "try", ...limits, wakeup: new Wakeup(clock), clock, logger: silentLogger }, stopping.signal);
+  const run = retry(
+    call,
+    { what: "try", firstMs: 100, maxMs: 1000, wakeup: new Wakeup(clock), clock, logger: silentLogger },
+    stopping.signal,
+  );
   const done = run.then((retried) => {
     outcome = retried;
   });
@@ -81,16 +83,8 @@ describe("a call that is tried again", () => {
     assert.deepEqual([outcome, calls], [{ kind: "done", value: "worked" }, 5 * MAX_REFUSALS + 1]);
   });
 
-  test("is given up after as many tries as it may have", async () => {
-    const { outcome, calls } = await play(
-      Array.from({ length: 100 }, () => TIMED_OUT),
-      { maxTries: 3 },
-    );
-    assert.deepEqual([outcome, calls], [{ kind: "given-up", error: TIMED_OUT }, 3]);
-  });
-
   test("tells what was thrown as an Error, whatever it was", async () => {
-    const { outcome } = await play(["text"], { maxTries: 1 });
+    const { outcome } = await play(Array.from({ length: 1000 }, () => "text"));
     assert.ok(outcome?.kind === "given-up" && outcome.error.message === "text");
   });
 

@@ -267,7 +267,7 @@ for (const { kind, start } of SERVERS) {
     area.row(kind, "a stop for a number that no build has, and one that is no JSON", async () => {
       await stage.stop("passes-0000000000000000");
       await stage.stop(Buffer.from("not JSON\0\xff", "latin1"));
-      return "answered (WORK_COMPLETE); the first is remembered for 60 s, should the build come yet";
+      return "answered (WORK_COMPLETE); the first is remembered for a day, should the build come yet";
     });
 
     area.row(kind, "Zuul cancels a build that waits at the server", async () => {

@@ -164,15 +164,6 @@ describe("stop:", () => {
     assert.deepEqual(stage.jobs(), []);
   });
 
-  test("for a number that is not known yet is forgotten after a minute", async () => {
-    await using stage = await startStage({ start, tasks: { unit: {} } });
-    const unique = "ef".repeat(16);
-    const number = numberFor(stage, unique);
-    await stage.stop(number);
-    await stage.skip(61_000);
-    assert.equal((await answerOf(await stage.submit("unit", { unique }))).result, "SUCCESS");
-  });
-
   const nonsense: [string, Buffer][] = [
     ["no JSON", Buffer.from("stop it")],
     ["nothing", Buffer.from("")],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { CANCELLED_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
-import { answerOf, numberFor, recordOf, type Stage, type StagedReplica, startStage } from "../stage.ts";
+import { answerOf, numberFor, numberOf, recordOf, type Stage, type StagedReplica, startStage } from "../stage.ts";
 import { CHANGE, gearmand, handOver, startTwo } from "./replica-stage.ts";
 
 const never = new Promise<void>(() => {});
@@ -63,15 +63,24 @@ describe("stop: at a replica that stands by", () => {
     assert.equal(stage.jobs().length <= 1, true);
   });
 
-  test("for a build that is not known for a minute is forgotten", async () => {
-    await using stage = await startStage({ start: gearmand, tasks: { unit: {} } });
+  test("for a build of the holder whose Job appears half an hour later ends it then", async () => {
+    await using stage = await startStage({ start: gearmand, tasks: { unit: {} }, script: () => ({ finished: never }) });
     const standby = await stage.startReplica();
-    const unique = "cd".repeat(16);
-    const number = numberFor(stage, unique);
+    const fault = stage.kube.misbehave({ verb: "create", resource: "jobs" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
+    const build = await stage.submit("unit");
+    const number = await numberOf(build);
+    await stage.logged("retries to create the Job");
     await stopAt(stage, standby, number);
-    await stage.skip(61_000);
-    assert.equal((await answerOf(await stage.submit("unit", { unique }))).result, "SUCCESS");
-    assert.equal(cancels(standby), 0);
+    await standby.logged("remembers a stop for a build that is not known yet");
+    await stage.skip(30 * 60_000);
+    assert.deepEqual(stage.jobs(), []);
+    fault.stop();
+    await stage.skip(20_000);
+    await stage.until(() => stage.jobs().length === 1, "the Job");
+    // Watches may have ended in silence meanwhile, and pause.
+    await stage.skip(20_000);
+    assert.equal((await answerOf(build)).result, "ABORTED");
+    assert.equal(cancels(standby), 1);
   });
 
   test("is passed on although the API server does not take it at first", async () => {
@@ -79,7 +88,8 @@ describe("stop: at a replica that stands by", () => {
     await using stage = rest.stage;
     const fault = stage.kube.misbehave({ verb: "patch", resource: "jobs" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
     await stopAt(stage, standby, number);
-    await standby.logged("retries to pass a stop on");
+    // As often as it takes.
+    await stage.skipTries("retries to pass a stop on", 12);
     assert.equal(cancelledAt(stage, number), undefined);
     fault.stop();
     await stage.skip(16_000);

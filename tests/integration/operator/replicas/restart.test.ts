@@ -4,6 +4,7 @@ import { DELIVERED_ANNOTATION, VERDICT_ANNOTATION } from "../../../../src/core/k
 import { JOBS, PODS } from "../../../../src/kube/client/resource.ts";
 import { startGeard } from "../../../support/gearman/geard.ts";
 import { startGearmand } from "../../../support/gearman/gearmand.ts";
+import { untilStatus } from "../../gearman/worker/link-harness.ts";
 import { answerOf, NAMESPACE, numberFor, numberOf, recordOf, type Stage, startStage } from "../stage.ts";
 
 const gearmand = () => startGearmand();
@@ -150,6 +151,30 @@ describe("an operator that takes over", () => {
     await stage.until(() => stage.pods()[0]?.spec.activeDeadlineSeconds === 1, "the end of its pod");
     await stage.skip(121_000);
     assert.deepEqual(recordOf(await stage.recorded(number)), { rule: "unclaimed", result: null, isDelivered: false });
+  });
+
+  test("at full load keeps a build whose request waits behind others, for as long as it takes and whatever its server does", async () => {
+    const { build, number, finish, ...rest } = await startRunning(gearmand, { maxConcurrent: 1 });
+    await using stage = rest.stage;
+    const other = await stage.submit("unit");
+    await other.handle;
+    await stage.stopOperator();
+    await startNext(stage);
+    await stage.skip(20 * 60_000);
+    // A moment in which the server does not know all functions, and one without links.
+    stage.task("more");
+    await untilStatus(stage.server, (status) => status.has("build:more"));
+    await stage.skip(60_000);
+    const before = stage.log.items.filter(({ message }) => message === "registered at the gearman server").length;
+    stage.link.cut();
+    await stage.logged("registered at the gearman server", before);
+    await stage.skip(60_000);
+    assert.equal(stage.pods().find(({ metadata }) => metadata.labels?.["job-name"] === number)?.spec.activeDeadlineSeconds > 1, true);
+    finish();
+    // Watches may have ended in silence meanwhile, and pause.
+    await stage.skip(20_000);
+    assert.deepEqual([(await answerOf(build)).result, (await answerOf(other)).result], ["SUCCESS", "SUCCESS"]);
+    assert.equal(stage.pods().length, 2);
   });
 
   test("leaves the Jobs of builds alone that were delivered", async () => {

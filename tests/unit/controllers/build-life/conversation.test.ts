@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Conversation } from "../../../../src/controllers/build-life/conversation.ts";
+import type { Chance } from "../../../../src/core/job/claim-clock.ts";
 import { infrastructure, type Verdict } from "../../../../src/core/verdict/verdict.ts";
 import type { Assignment, Delivery } from "../../../../src/core/zuul/assignment.ts";
 import { renderWorkData } from "../../../../src/core/zuul/work-data.ts";
@@ -14,11 +15,10 @@ const MINUTE = 60_000;
 
 function makeStage() {
   const clock = makeManualClock();
-  const world = { isUp: true, mayBeAskedLater: false, changes: 0 };
+  const world = { chance: "open" as Chance, changes: 0 };
   const conversation = new Conversation({
     ...{ server: "a:1", workData: WORK_DATA, nodeLabels: ["bionic"], resultStyle: "text", clock, logger: () => silentLogger },
-    isServerUp: () => world.isUp,
-    mayBeAskedLater: () => world.mayBeAskedLater,
+    chance: () => world.chance,
     onChange: () => (world.changes += 1),
   });
   /** A request whose link and client a test can take away, and what was sent for it. */
@@ -87,72 +87,101 @@ describe("the conversation about a build", () => {
 });
 
 describe("a build that nobody asks for", () => {
+  /** Lets time pass as a build does that looks when it is told to; returns after how long it is given up, undefined if not by then. */
+  function passUntilGivenUp({ clock, conversation }: ReturnType<typeof makeStage>, ms: number): number | undefined {
+    for (let passed = 0; ; ) {
+      const leftMs = conversation.look();
+      if (leftMs !== undefined && leftMs <= 0) return passed;
+      if (passed >= ms) return undefined;
+      const step = Math.min(leftMs ?? ms, ms - passed);
+      clock.skip(step);
+      passed += step;
+    }
+  }
+
   test("has two minutes from the loss of the link", () => {
-    const { clock, conversation, makeRequest } = makeStage();
-    const { assignment, lose } = makeRequest();
-    conversation.take(assignment);
-    clock.skip(10 * MINUTE);
-    assert.equal(conversation.leftMs, undefined);
+    const stage = makeStage();
+    const { assignment, lose } = stage.makeRequest();
+    stage.conversation.take(assignment);
+    stage.clock.skip(10 * MINUTE);
+    assert.equal(stage.conversation.look(), undefined);
     lose();
-    clock.skip(MINUTE);
-    assert.equal(conversation.leftMs, MINUTE);
+    assert.equal(passUntilGivenUp(stage, 10 * MINUTE), 2 * MINUTE);
   });
 
-  test("has none of it counted while its server is away, but fifteen minutes in all", () => {
-    const { clock, world, conversation } = makeStage();
-    clock.skip(MINUTE);
-    world.isUp = false;
+  test("has none of it counted while its server is away or there is no chance to be asked for, and all that was counted stays so", () => {
+    const stage = makeStage();
+    const { world, conversation } = stage;
+    for (const chance of ["away", "none", "away", "none"] as const) {
+      world.chance = "open";
+      conversation.noteServer();
+      assert.equal(passUntilGivenUp(stage, 29_000), undefined);
+      world.chance = chance;
+      conversation.noteServer();
+      assert.equal(passUntilGivenUp(stage, 5 * MINUTE), undefined);
+    }
+    world.chance = "open";
     conversation.noteServer();
-    clock.skip(5 * MINUTE);
-    assert.equal(conversation.leftMs, 9 * MINUTE);
-    world.isUp = true;
-    conversation.noteServer();
-    assert.equal(conversation.leftMs, 2 * MINUTE);
-    clock.skip(MINUTE);
-    conversation.noteServer();
-    assert.deepEqual([conversation.leftMs, world.changes], [MINUTE, 2]);
+    assert.equal(passUntilGivenUp(stage, MINUTE), 4000);
   });
 
-  test("has none of it counted while there is no room for the request that would claim it", () => {
-    const { clock, world, conversation } = makeStage();
-    world.mayBeAskedLater = true;
-    clock.skip(10 * MINUTE);
-    conversation.noteRoom();
-    assert.equal(conversation.leftMs, 2 * MINUTE);
-    world.mayBeAskedLater = false;
-    clock.skip(MINUTE);
-    conversation.noteRoom();
-    assert.equal(conversation.leftMs, MINUTE);
+  test("is given up after a quarter of an hour without its server", () => {
+    const stage = makeStage();
+    stage.world.chance = "away";
+    stage.conversation.noteServer();
+    assert.equal(passUntilGivenUp(stage, 60 * MINUTE), 15 * MINUTE);
   });
 
-  test("has no time left when its client has gone though the server is there, room or not", () => {
+  test("is looked at again when its server comes or goes, and not for what changes nothing", () => {
+    const { world, conversation } = makeStage();
+    conversation.noteServer();
+    world.chance = "away";
+    conversation.noteServer();
+    conversation.noteServer();
+    world.chance = "open";
+    conversation.noteServer();
+    assert.equal(world.changes, 2);
+  });
+
+  test("has no time left when its client has gone though the server is there, chance or not", () => {
     const { world, conversation, makeRequest } = makeStage();
     const { assignment, sent, leave } = makeRequest();
     conversation.take(assignment);
     leave();
-    world.mayBeAskedLater = true;
-    conversation.noteRoom();
+    world.chance = "none";
     conversation.noteServer();
-    assert.deepEqual([conversation.leftMs, sent.at(-1)], [Number.NEGATIVE_INFINITY, "fail"]);
+    conversation.restart();
+    assert.deepEqual([conversation.look(), sent.at(-1)], [Number.NEGATIVE_INFINITY, "fail"]);
     conversation.take(makeRequest().assignment);
-    assert.equal(conversation.leftMs, undefined);
+    assert.equal(conversation.look(), undefined);
+  });
+
+  test("has no time left when it is dismissed, which it is not while somebody asks for it", () => {
+    const { conversation, makeRequest } = makeStage();
+    conversation.take(makeRequest().assignment);
+    assert.deepEqual([conversation.dismiss(), conversation.look()], [false, undefined]);
+    const other = makeStage().conversation;
+    assert.deepEqual([other.dismiss(), other.look()], [true, Number.NEGATIVE_INFINITY]);
   });
 
   test("begins anew when it comes back to this replica, without a word to who asks for it already", () => {
-    const { clock, conversation, makeRequest } = makeStage();
-    clock.skip(MINUTE);
+    const stage = makeStage();
+    const { conversation, makeRequest } = stage;
+    assert.equal(passUntilGivenUp(stage, MINUTE), undefined);
     conversation.restart();
-    assert.equal(conversation.leftMs, 2 * MINUTE);
+    assert.equal(passUntilGivenUp(stage, 119_000), undefined);
     conversation.take(makeRequest().assignment);
     conversation.restart();
     assert.equal(conversation.isClaimed, true);
   });
 
   test("is given back to its server when another replica answers for it", () => {
-    const { conversation, makeRequest } = makeStage();
+    const stage = makeStage();
+    const { conversation, makeRequest } = stage;
     const { assignment, sent } = makeRequest();
     conversation.take(assignment);
     conversation.giveUp();
-    assert.deepEqual([sent.at(-1), conversation.isClaimed, conversation.leftMs], ["fail", false, 2 * MINUTE]);
+    assert.deepEqual([sent.at(-1), conversation.isClaimed], ["fail", false]);
+    assert.equal(passUntilGivenUp(stage, 10 * MINUTE), 2 * MINUTE);
   });
 });

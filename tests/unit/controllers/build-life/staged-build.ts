@@ -113,9 +113,9 @@ export function stageBuild(): StagedBuild {
   };
   const build = new Build(plan, {
     ...{ cluster, clock, logger: silentLogger },
-    servers: { isUp: () => true, handsOutAgain: () => true },
+    servers: { chance: () => "open", handsOutAgain: () => true },
     keptJobs: { giveWay() {} },
-    tasks: { hasRoom: () => true, noteVerdict() {} },
+    tasks: { noteVerdict() {} },
     replicas: { name: "one", isHolder: true, isAlive: () => false },
     counts: {
       tallies: new Tallies({ onActivity() {}, onPending() {} }),

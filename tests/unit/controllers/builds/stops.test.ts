@@ -6,6 +6,7 @@ import { makeManualClock } from "../../../support/manual-clock.ts";
 import { makeJob } from "../../../support/objects/build-objects.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 
+const DAY_MS = 24 * 60 * 60_000;
 const NUMBER = "unit-0123456789abcdef";
 
 function stopOf(number: string): Uint8Array {
@@ -54,14 +55,14 @@ describe("a stop of Zuul's", () => {
     assert.deepEqual(annotated, [`${NUMBER}-r1`]);
   });
 
-  test("for a build not known yet is remembered for a minute, and told once", async () => {
+  test("for a build not known yet is remembered for a day, and told once", async () => {
     const { stops, clock, request } = makeStops();
     await request(stopOf(NUMBER));
     assert.equal(stops.takeEarly("unit-other"), false);
-    clock.skip(60_000);
+    clock.skip(DAY_MS);
     assert.deepEqual([stops.takeEarly(NUMBER), stops.takeEarly(NUMBER)], [true, false]);
     await request(stopOf(NUMBER));
-    clock.skip(60_001);
+    clock.skip(DAY_MS + 1);
     assert.equal(stops.takeEarly(NUMBER), false);
   });
 

@@ -80,34 +80,19 @@ describe("the lanes of TestTasks", () => {
     assert.equal(installation.used, 2);
   });
 
-  test("have room for a task while it is within its own limit and the installation's", () => {
-    const { lanes, few, free } = setUp();
-    const rooms = () => [lanes.hasRoom("ci/few", few), lanes.hasRoom("ci/free", free)];
-    assert.deepEqual(rooms(), [true, true]);
-    const first = lanes.occupy("ci/few", few);
-    lanes.occupy("ci/few", few);
-    assert.deepEqual(rooms(), [false, true]);
-    for (let count = 0; count < 3; count += 1) lanes.occupy("ci/free", free);
-    first.release();
-    assert.deepEqual(rooms(), [true, true]);
-    lanes.occupy("ci/free", free);
-    assert.deepEqual(rooms(), [false, false]);
-  });
-
   test("take a degraded task one at a time, and not at all while it is on hold", () => {
-    const { lanes, degraded, slotsOf, few, free } = setUp();
+    const { lanes, degraded, slotsOf } = setUp();
     const slots = slotsOf("ci/few");
     degraded.set("ci/few", { holdMs: 5 });
     lanes.noteDegraded("ci/few");
     assert.equal(slots.tryReserve(), undefined, "at once, before the lanes are decided anew");
-    assert.equal(lanes.hasRoom("ci/few", few), false);
     degraded.set("ci/few", { holdMs: 0 });
     assert.equal(slotsOf("ci/few"), slots);
     assert.ok(slots.tryReserve());
     assert.equal(slots.tryReserve(), undefined);
     degraded.set("ci/free", { holdMs: 0 });
     slotsOf("ci/free").tryReserve();
-    assert.equal(lanes.hasRoom("ci/free", free), false, "though the installation has room");
+    assert.equal(slotsOf("ci/free").tryReserve(), undefined, "though the installation has room");
     degraded.delete("ci/few");
     slotsOf("ci/few");
     assert.ok(slots.tryReserve());

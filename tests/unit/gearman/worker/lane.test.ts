@@ -39,6 +39,7 @@ function makeBench(
       assignments.push(assignment);
       options.onAssignment?.(assignment);
     },
+    onReady: () => undefined,
     onRetired: () => {
       retired += 1;
     },

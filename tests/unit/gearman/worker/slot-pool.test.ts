@@ -179,7 +179,6 @@ describe("SlotPool", () => {
       const parent: SlotPool = {
         capacity: 1,
         used: 0,
-        hasRoom: true,
         tryReserve: () => counting.tryReserve(),
         occupy: () => counting.occupy(),
         setCapacity: () => undefined,
