@@ -33,6 +33,9 @@ function parseInterpreter(script: string): Interpreter {
   return { command: argument === "" ? [path] : [path, argument], needs: path.endsWith("/env") && isName ? argument : "" };
 }
 
+/** How a test ends whose script cannot be run, and what its message begins with. */
+export const NO_INTERPRETER = { exitCode: 127, before: "CONFIG_ERROR - the interpreter " };
+
 /** A result text has 120 characters at most, and a pod with many containers has less than 1 KiB for each one's message. */
 const MAX_RESULT_BYTES = 512;
 
@@ -59,9 +62,9 @@ for TH_PROGRAM in "$1" \${TH_NEEDS:+"$TH_NEEDS"}; do
     */*) [ -f "$TH_PROGRAM" ] && [ -x "$TH_PROGRAM" ] && continue ;;
     *) command -v "$TH_PROGRAM" >/dev/null && continue ;;
   esac
-  echo "the script's interpreter $TH_PROGRAM is not in the image" >&2
-  echo "CONFIG_ERROR - the script's interpreter $TH_PROGRAM is not in the image" >"$TH_TERMINATION"
-  exit 127
+  echo "the interpreter $TH_PROGRAM of the script is not in the image" >&2
+  echo "${NO_INTERPRETER.before}$TH_PROGRAM of the script is not in the image" >"$TH_TERMINATION"
+  exit ${NO_INTERPRETER.exitCode}
 done
 [ -z "$TH_STOPPING" ] || exit 143
 "$@"

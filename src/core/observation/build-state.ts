@@ -1,6 +1,7 @@
 import { type ContainerRoles, type InitRole, initRole, isRendered } from "../kubernetes/container-roles.ts";
 import type { Condition, ContainerStatus, Job, Pod, TerminatedState } from "../kubernetes/objects.ts";
 import { mayRunAgain, observePod, type PodFacts } from "./pod-facts.ts";
+import { withoutScrap } from "./termination-message.ts";
 
 /** Where a build stands, read from its Job and Pod alone; every field comes from the API server's objects. */
 export type BuildState =
@@ -58,7 +59,7 @@ export function observeBuild(
 
   if (job.spec?.suspend && !facts.hasTestBegun && !facts.isTerminal) return { kind: "suspended" };
   if (state?.terminated && !isUnknownEnd(state.terminated)) {
-    return { kind: "exited", pod: facts, job: ofJob, terminated: state.terminated, container: judged };
+    return { kind: "exited", pod: facts, job: ofJob, terminated: withoutScrap(state.terminated, pod.spec), container: judged };
   }
   if (facts.disruption) return lost(facts.disruption.message);
   if (facts.isDeleted) return lost("the pod was deleted");
@@ -68,7 +69,14 @@ export function observeBuild(
       name: container,
       state: { terminated },
     } = failedInit;
-    return { kind: "not-started", pod: facts, job: ofJob, container, role: initRole(roles, container), terminated };
+    return {
+      kind: "not-started",
+      pod: facts,
+      job: ofJob,
+      container,
+      role: initRole(roles, container),
+      terminated: withoutScrap(terminated, pod.spec),
+    };
   }
   if (facts.isTerminal || facts.phase === "Unknown") return lost(describe(facts));
   if (ofJob.isDeleted) return lost("the Job was deleted");

@@ -1,4 +1,5 @@
 import { CHECKOUT_EXIT_CODES } from "../checkout/plan.ts";
+import { NO_INTERPRETER } from "../job/script.ts";
 import { ownDiskLimit } from "../kubernetes/disk-limit.ts";
 import { startFailure } from "../kubernetes/start-failure.ts";
 import { failureText, firstLine } from "../zuul/clean-result-text.ts";
@@ -351,6 +352,19 @@ export const VERDICT_RULES = [
         const failure = startFailure(terminated);
         return failure ? { sentence: `could not start ${container} - ${failure.cause}` } : undefined;
       }),
+  },
+  {
+    id: "no-interpreter",
+    class: "configuration",
+    seen: "The first line of the test's script names an interpreter that its image does not have.",
+    result: "CONFIG_ERROR - the interpreter /bin/bash of the script is not in the image",
+    keeps: POD,
+    find: (sighting) =>
+      whenExited(sighting, ({ terminated: { exitCode, message = "" } }) =>
+        exitCode === NO_INTERPRETER.exitCode && message.startsWith(NO_INTERPRETER.before)
+          ? { sentence: firstLine(message).replace(/^CONFIG_ERROR - /, "") }
+          : undefined,
+      ),
   },
   {
     id: "out-of-memory",

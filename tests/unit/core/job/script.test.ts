@@ -79,8 +79,8 @@ describe("a script", () => {
         [status, said, stderr],
         [
           127,
-          `CONFIG_ERROR - the script's interpreter ${program} is not in the image\n`,
-          `the script's interpreter ${program} is not in the image\n`,
+          `CONFIG_ERROR - the interpreter ${program} of the script is not in the image\n`,
+          `the interpreter ${program} of the script is not in the image\n`,
         ],
       );
     });

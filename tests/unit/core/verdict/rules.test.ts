@@ -602,6 +602,25 @@ const ROWS: Row[] = [
     }),
   },
   {
+    seen: "a script whose interpreter its image does not have",
+    rule: "no-interpreter",
+    result: "CONFIG_ERROR - the interpreter /bin/bash of the script is not in the image",
+    pod: failed(127, { message: "CONFIG_ERROR - the interpreter /bin/bash of the script is not in the image\n" }),
+  },
+  { seen: "a script that does not find a command", rule: "exit-code", result: "FAILURE", pod: failed(127) },
+  {
+    seen: "a message that is the end of a longer file",
+    rule: "exit-code",
+    result: "FAILURE",
+    pod: failed(1, { message: `tion failed in test_login\n${"x".repeat(4070)}` }),
+  },
+  {
+    seen: "an init container's message that is the end of a longer file",
+    rule: "init-failed",
+    result: "FAILURE - init container setup - exit code 3",
+    pod: initFailed("setup", 3, { message: `\u{fffd}${"x".repeat(4093)}` }),
+  },
+  {
     seen: "a runtime that cannot start it",
     rule: "start-failed",
     result: null,
