@@ -9,6 +9,7 @@ import { type Resource, TEST_TASKS } from "../../src/kube/client/resource.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 import { ensureImage } from "../../tools/image.ts";
+import { runCommand } from "../../tools/machine/run-command.ts";
 import type { BenchWorld } from "./bench-world.ts";
 
 const NAMESPACES: Resource = { group: "", version: "v1", plural: "namespaces" };
@@ -33,6 +34,8 @@ export interface BenchCluster extends AsyncDisposable {
   /** Has `true` and `sh`, and is on the node. */
   readonly image: string;
   applyTestTask(name: string, spec: object): Promise<void>;
+  /** Runs kubectl in the bench's namespace: the local cluster's, or the one on the PATH. */
+  kubectl(...args: string[]): Promise<string>;
 }
 
 export function configureCluster(command: Command): void {
@@ -57,8 +60,10 @@ export async function openBenchCluster(flags: ClusterFlags, world: BenchWorld): 
   await client.create(NAMESPACES, undefined, { apiVersion: "v1", kind: "Namespace", metadata: { name: namespace } });
   stack.defer(() => deleteNamespace(client, namespace));
   const owned = stack.move();
+  const clusterArgs = ["--kubeconfig", choice.kubeconfig, ...(choice.context === undefined ? [] : ["--context", choice.context])];
   return {
-    operatorArgs: ["--kubeconfig", choice.kubeconfig, ...(choice.context === undefined ? [] : ["--context", choice.context])],
+    operatorArgs: clusterArgs,
+    kubectl: (...args) => runCommand(choice.kubectl, [...clusterArgs, "--namespace", namespace, ...args]),
     client,
     namespace,
     image: choice.image,
@@ -71,6 +76,7 @@ export async function openBenchCluster(flags: ClusterFlags, world: BenchWorld): 
 }
 
 interface ClusterChoice {
+  kubectl: string;
   kubeconfig: string;
   context?: string;
   image: string;
@@ -87,19 +93,19 @@ async function openLocal(
   signal.throwIfAborted();
   if (present !== null) log(`measures on cluster ${name}, which stays up`);
   else stack.defer(() => downCluster({ name, log }));
-  const { kubeconfig } = present ?? (await upCluster({ name, log }));
+  const { kubectl, kubeconfig } = present ?? (await upCluster({ name, log }));
   signal.throwIfAborted();
-  if (image !== undefined) return { kubeconfig, image };
+  if (image !== undefined) return { kubectl, kubeconfig, image };
   log(`loading this program's image into cluster ${name}`);
   const own = await ensureImage({ log });
   signal.throwIfAborted();
   await loadImage(name, own.archive);
-  return { kubeconfig, image: own.tag };
+  return { kubectl, kubeconfig, image: own.tag };
 }
 
 function openForeign({ kubeconfig = "", context, image }: ClusterFlags): ClusterChoice {
   if (image === undefined) throw new InputError("--kubeconfig needs --image: an image with sh and true that the nodes have or can pull");
-  return { kubeconfig, image, ...(context === undefined ? {} : { context }) };
+  return { kubectl: "kubectl", kubeconfig, image, ...(context === undefined ? {} : { context }) };
 }
 
 /** One that is there is used as it is. */

@@ -6,8 +6,9 @@ import { gearmanBench } from "./gearman/gearman.ts";
 import { idleBench } from "./idle.ts";
 import { overheadBench } from "./overhead/overhead.ts";
 import { scaleBench } from "./scale/scale.ts";
+import { stopBench } from "./stop/stop.ts";
 
-const BENCHES: readonly Bench[] = [overheadBench, idleBench, gearmanBench, scaleBench];
+const BENCHES: readonly Bench[] = [overheadBench, idleBench, gearmanBench, scaleBench, stopBench];
 
 const interruption = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {

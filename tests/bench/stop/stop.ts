@@ -1,0 +1,128 @@
+import { randomBytes } from "node:crypto";
+import { JOBS } from "../../../src/kube/client/resource.ts";
+import { TurboHipsterError } from "../../../src/runtime/errors.ts";
+import { startGearmand } from "../../support/gearman/gearmand.ts";
+import { startZuulLauncher, type ZuulLauncher } from "../../support/zuul/zuul-launcher.ts";
+import { type BenchCluster, type ClusterFlags, configureCluster, openBenchCluster } from "../bench-cluster.ts";
+import type { Bench, BenchReport, BenchWorld } from "../bench-world.ts";
+import { rejectOnAbort } from "../overhead/job-times.ts";
+import { stagePublishedProgram, startPublishedOperator } from "../published-operator.ts";
+import { type PodTimes, watchPodTimes } from "./pod-times.ts";
+import { isGoodEnough, renderStops, type StoppedBuild, summarizeStops } from "./stop-summary.ts";
+
+/** As a gate's reset stops them: all that is behind the change that failed. */
+const AT_ONCE = 20;
+const ROUNDS = 5;
+/** A round of bare Jobs takes the grace of half a minute. */
+const BARE_ROUNDS = 1;
+/** Longer than so many pods take to start, or to end when they ignore TERM, on a machine that works. */
+const ROUND_LIMIT_MS = 180_000;
+const COMMAND = "sleep 600";
+
+export const stopBench: Bench = {
+  name: "stop",
+  description: `how long until ${AT_ONCE} running builds that Zuul stops at once are answered, and their places free, beside bare Jobs that are deleted`,
+  configure: configureCluster,
+  run: (flags, world) => runStop(flags as unknown as ClusterFlags, world),
+};
+
+interface Rig {
+  cluster: BenchCluster;
+  zuul: ZuulLauncher;
+  times: PodTimes;
+}
+
+async function runStop(flags: ClusterFlags, world: BenchWorld): Promise<BenchReport> {
+  const { signal, log } = world;
+  await using program = await stagePublishedProgram();
+  await using cluster = await openBenchCluster(flags, world);
+  await cluster.applyTestTask("bench", { image: cluster.image, script: COMMAND });
+  await using server = await startGearmand();
+  signal.throwIfAborted();
+  await using _operator = await startPublishedOperator({
+    program,
+    config: { installation: "bench", namespaces: [cluster.namespace], gearman: { servers: [server.address] } },
+    clusterArgs: cluster.operatorArgs,
+    signal,
+  });
+  await using zuul = await startZuulLauncher({ server: server.address, patient: true });
+  await using times = await watchPodTimes(cluster.client, cluster.namespace);
+  const rig: Rig = { cluster, zuul, times };
+
+  const builds: StoppedBuild[] = [];
+  for (let round = 1; round <= ROUNDS; round++) {
+    const stopped = await withinLimit(signal, (limit) => stopBuilds(rig, limit));
+    log(
+      `round ${round} of ${ROUNDS}: the last of ${AT_ONCE} builds was answered after ${latest(stopped.map(({ answered }) => answered))} s`,
+    );
+    builds.push(...stopped);
+  }
+  const bare: number[] = [];
+  for (let round = 1; round <= BARE_ROUNDS; round++) {
+    log(`${AT_ONCE} bare Jobs, deleted while they run`);
+    bare.push(...(await withinLimit(signal, (limit) => deleteBareJobs(rig, limit))));
+  }
+  const report = summarizeStops(builds, bare);
+  return { json: report, text: renderStops(report), isFailed: !isGoodEnough(report) };
+}
+
+/** Resolves when the places of all are free, so that the next round finds the node empty. */
+async function stopBuilds({ zuul, times }: Rig, limit: AbortSignal): Promise<StoppedBuild[]> {
+  const builds = await Promise.all(
+    Array.from({ length: AT_ONCE }, async () => {
+      const build = zuul.launch({ job: "bench", attempts: 1 });
+      const number = String((await build.started).number);
+      await times.seen(number, "running", limit);
+      await build.waitFor("update", ({ numerator }) => numerator === "4");
+      return { build, number };
+    }),
+  );
+  const stoppedMs = performance.now();
+  return Promise.all(
+    builds.map(async ({ build, number }) => {
+      await build.cancel();
+      await build.waitFor("answered");
+      const answered = (performance.now() - stoppedMs) / 1000;
+      const free = ((await times.seen(number, "free", limit)) - stoppedMs) / 1000;
+      return { answered, free };
+    }),
+  );
+}
+
+/** Seconds until the place of each was free. */
+async function deleteBareJobs({ cluster, times }: Rig, limit: AbortSignal): Promise<number[]> {
+  const names = Array.from({ length: AT_ONCE }, () => `bare-${randomBytes(4).toString("hex")}`);
+  for (const name of names) await cluster.client.create(JOBS, cluster.namespace, renderBareJob(name, cluster.image), { signal: limit });
+  await Promise.all(names.map((name) => times.seen(name, "running", limit)));
+  const deletedMs = performance.now();
+  await cluster.kubectl("delete", "--wait=false", ...names.map((name) => `job/${name}`));
+  return Promise.all(names.map(async (name) => ((await times.seen(name, "free", limit)) - deletedMs) / 1000));
+}
+
+async function withinLimit<T>(signal: AbortSignal, run: (limit: AbortSignal) => Promise<T>): Promise<T> {
+  const limit = AbortSignal.timeout(ROUND_LIMIT_MS);
+  const either = AbortSignal.any([signal, limit]);
+  try {
+    return await Promise.race([run(either), rejectOnAbort(either)]);
+  } catch (error) {
+    if (error !== limit.reason) throw error;
+    throw new TurboHipsterError(
+      "TH_BENCH",
+      `${AT_ONCE} builds did not start and end within ${ROUND_LIMIT_MS / 1000} s; is there room for them?`,
+    );
+  }
+}
+
+function renderBareJob(name: string, image: string): object {
+  const spec = {
+    restartPolicy: "Never",
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    containers: [{ name: "test", image, imagePullPolicy: "IfNotPresent", command: ["/bin/sh", "-c", COMMAND] }],
+  };
+  return { apiVersion: "batch/v1", kind: "Job", metadata: { name }, spec: { backoffLimit: 0, template: { spec } } };
+}
+
+function latest(seconds: readonly number[]): string {
+  return Math.max(...seconds).toFixed(1);
+}

@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isGoodEnough, renderStops, type StoppedBuild, summarizeStops } from "../../../bench/stop/stop-summary.ts";
+
+/** A hundred and one builds, each a hundredth of a second later than the one before. */
+const builds = (first: number): StoppedBuild[] =>
+  Array.from({ length: 101 }, (_, index) => ({ answered: first + index / 100, free: first + index / 100 + 0.5 }));
+
+test("answers and places have a spread of their own, beside the places of bare Jobs", () => {
+  assert.deepEqual(summarizeStops(builds(1), [30, 31, 32]), {
+    answeredSeconds: { p50: 1.5, p99: 1.99 },
+    freeSeconds: { p50: 2, p99: 2.49 },
+    bare: { freeSeconds: { p50: 31, p99: 31.98 } },
+  });
+});
+
+test("both are held to the limit, at p99", () => {
+  assert.equal(isGoodEnough(summarizeStops(builds(1.5), [30])), true);
+  assert.equal(isGoodEnough(summarizeStops(builds(1.52), [30])), false, "places are free too late");
+  const late = summarizeStops([{ answered: 3.1, free: 1 }], [30]);
+  assert.equal(isGoodEnough(late), false, "the answer comes too late");
+  assert.match(renderStops(late), /3 s at p99 are wanted: MISSED$/);
+});
