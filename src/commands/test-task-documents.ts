@@ -1,4 +1,4 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, type Tags } from "yaml";
+import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, type ScalarTag, type Tags } from "yaml";
 import type { Problem } from "../core/test-task/problem.ts";
 import { parseTestTask, TEST_TASK_API_VERSION, TEST_TASK_GROUP, TEST_TASK_KIND, type TestTask } from "../core/test-task/test-task.ts";
 import { coerceError } from "../runtime/errors.ts";
@@ -47,7 +47,17 @@ interface Source {
 function kubectlTags(tags: Tags): Tags {
   const unknown = /:(timestamp|binary|omap|pairs|set)$/;
   const kept = tags.filter((tag) => typeof tag === "string" || !(unknown.test(tag.tag) || tag.format === "TIME"));
-  return kept.map((tag) => (typeof tag !== "string" && "test" in tag && tag.test?.test(".") ? { ...tag, test: FLOAT } : tag));
+  return kept.map((tag) => {
+    if (typeof tag === "string" || !("test" in tag)) return tag;
+    if (tag.test?.test(".")) return { ...tag, test: FLOAT };
+    return tag.format === "EXP" ? { ...(tag as ScalarTag), resolve: finite } : tag;
+  });
+}
+
+/** What is too large for a number, or has no digits before its exponent, is a text: a commit's id may look like 5e99999 or e5. */
+function finite(text: string): number | string {
+  const value = Number.parseFloat(text.replaceAll("_", ""));
+  return Number.isFinite(value) ? value : text;
 }
 
 /** The package takes a lone `.` for a number. */

@@ -171,7 +171,7 @@ function renderTest(base: Container, input: ManifestInput, pod: PodSpec, nodeLab
 function renderEnvironment(template: readonly EnvVar[], { task, function: { jobName }, parameters, request }: ManifestInput): EnvVar[] {
   const { variables, omitted } = parameterEnvironment(parameters);
   const own: EnvVar[] = [
-    { name: "TH_JOB_NAME", value: jobName },
+    { name: "TH_JOB_NAME", value: escapeExpansion(jobName) },
     { name: "TH_BUILD_ID", value: request.number },
     { name: "TH_PARAMETERS_FILE", value: PARAMETERS_FILE },
     { name: "TH_ARTIFACTS_DIR", value: ARTIFACTS_DIRECTORY },

@@ -78,6 +78,8 @@ export interface PodSpec {
   serviceAccountName?: string;
   priorityClassName?: string;
   nodeName?: string;
+  /** Of the pod as a whole (Kubernetes 1.34). */
+  resources?: { limits?: Record<string, string | number>; requests?: Record<string, string | number> };
 }
 
 export interface PodTemplate {

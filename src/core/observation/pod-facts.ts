@@ -27,7 +27,7 @@ export interface PodFacts {
   hasCheckout: boolean;
   /** False for a pod whose node never began with any container of it. */
   hasContainerStatuses: boolean;
-  /** Limits of memory by container, init containers included. */
+  /** Limits of memory by container, init containers included: its own, or the pod's. */
   memoryLimits: Readonly<Record<string, string | number>>;
   /** Native sidecars that have ended before the test did; the kubelet starts them again. */
   services: readonly ServiceEnd[];
@@ -51,7 +51,7 @@ export function observePod(pod: Pod, spec: PodSpec, roles: ContainerRoles, kille
   const test = status?.containerStatuses?.find(({ name }) => name === roles.test)?.state;
   const target = status?.conditions?.find(({ type, status: value }) => type === "DisruptionTarget" && value === "True");
   const limits = [...spec.containers, ...(spec.initContainers ?? [])].flatMap(({ name, resources }) => {
-    const memory = resources?.limits?.memory;
+    const memory = resources?.limits?.memory ?? spec.resources?.limits?.memory;
     return memory === undefined ? [] : [[name, memory] as const];
   });
   return {

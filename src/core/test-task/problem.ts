@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { unknownFieldMessage } from "./field-hints.ts";
 
 /** One thing that is wrong with a resource. `segments` is `path` taken apart, for finding the line. */
 export interface Problem {
@@ -36,7 +37,9 @@ export function renderProblems(schema: z.ZodType, issues: readonly z.core.$ZodIs
     const segments = issue.path.map((segment) => (typeof segment === "symbol" ? String(segment) : segment));
     if (issue.code !== "unrecognized_keys") return [makeProblem(segments, issue.message)];
     const known = knownFields(schema, segments);
-    return issue.keys.map((key) => makeProblem([...segments, key], unknownFieldMessage(key, known)));
+    return issue.keys.map((key) =>
+      makeProblem([...segments, key], unknownFieldMessage(key, known, segments, knownFields(schema, ["spec"]))),
+    );
   });
 }
 
@@ -93,53 +96,6 @@ function sizeMessage(origin: string, maximum: number | bigint): string {
   if (origin === "string") return `must be at most ${maximum} characters long`;
   if (origin === "array") return `must have at most ${maximum} entries`;
   return `must be at most ${maximum}`;
-}
-
-/** Words of other programs' resources, and where their meaning goes here. */
-const ELSEWHERE: Record<string, string> = {
-  args: "use script, or a whole pod in template",
-  command: "use script, or a whole pod in template",
-  containers: "a whole pod goes into template.spec",
-  initContainers: "belongs into template.spec",
-  volumeMounts: "belongs into a container of template",
-  volumes: "belongs into template.spec",
-};
-
-function unknownFieldMessage(field: string, known: readonly string[]): string {
-  if (Object.hasOwn(ELSEWHERE, field)) return `unknown field; ${ELSEWHERE[field]}`;
-  const nearest = nearestName(field, known);
-  if (nearest !== undefined) return `unknown field; did you mean ${nearest}?`;
-  return known.length === 0 ? "unknown field; remove it" : `unknown field; known here: ${known.join(", ")}`;
-}
-
-/** The name that `word` was probably meant to be: at most two edits away (one for short words), or one that begins like it. */
-export function nearestName(word: string, names: readonly string[]): string | undefined {
-  const lower = word.toLowerCase();
-  if (lower.length > 50) return undefined;
-  const ranked = names
-    .map((name) => ({ name, distance: editDistance(lower, name.toLowerCase()) }))
-    .filter(
-      ({ name, distance }) => distance <= (Math.min(lower.length, name.length) < 5 ? 1 : 2) || isLongPrefix(lower, name.toLowerCase()),
-    )
-    .sort((left, right) => left.distance - right.distance);
-  return ranked[0]?.name;
-}
-
-function isLongPrefix(left: string, right: string): boolean {
-  return Math.min(left.length, right.length) >= 4 && (left.startsWith(right) || right.startsWith(left));
-}
-
-function editDistance(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= left.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= right.length; j++) {
-      const substituted = (row[j - 1] ?? 0) + (left[i - 1] === right[j - 1] ? 0 : 1);
-      next[j] = Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1);
-    }
-    row = next;
-  }
-  return row[right.length] ?? 0;
 }
 
 /** Names of the fields that `schema` has at `segments`. */

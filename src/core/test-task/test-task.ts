@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { knownFields, makeProblem, nearestName, type Problem, problemMessage, renderProblems } from "./problem.ts";
+import { nearestName } from "./field-hints.ts";
+import { knownFields, makeProblem, type Problem, problemMessage, renderProblems } from "./problem.ts";
 import { testTaskNameSchema, testTaskSpecSchema } from "./schema/spec.ts";
 import { testTaskStatusSchema } from "./schema/status.ts";
 

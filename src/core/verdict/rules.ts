@@ -369,7 +369,7 @@ export const VERDICT_RULES = [
   {
     id: "out-of-memory",
     class: "failure",
-    seen: "The test, an init container, or a service that the failed test needed, was `OOMKilled` and has a memory limit of its own.",
+    seen: "The test, an init container, or a service that the failed test needed, was `OOMKilled` and has a memory limit of its own, or its pod has one.",
     result: "FAILURE - out of memory (limit 2Gi)",
     keeps: "container, exit code, limit",
     find: (sighting) =>
@@ -382,7 +382,7 @@ export const VERDICT_RULES = [
   {
     id: "node-out-of-memory",
     class: "infrastructure",
-    seen: "The same without a limit of its own: the node ran out of memory.",
+    seen: "The same without such a limit: the node ran out of memory.",
     result: null,
     keeps: "container, exit code",
     find: (sighting) =>

@@ -88,8 +88,11 @@ function usually(good: fc.Arbitrary<unknown>, ...others: fc.Arbitrary<unknown>[]
 
 function names(): fc.Arbitrary<unknown> {
   return usually(
-    pick("unit", "bionic", "a.b"),
-    pick("", "a:b", "-a", "a b", "ü", "a\n", "a".repeat(101), "a".repeat(200), "a".repeat(201), 1, null),
+    pick("unit", "bionic", "a.b", "c++", "py27,py35", "docs(html)", "folder/a", "-a", "ü", "$(HOME)", "a@b", "a{b"),
+    pick(
+      ...["", "a:b", "a b", "a\n", "a\t", "a\u00a0", "a\u2028", "a\u0085", "a\u200b", "^a", "{name}-a", "{", "a{}b", "\ud83d\ude00"],
+      ...["a".repeat(101), "a".repeat(200), "a".repeat(201), "ü".repeat(50), "ü".repeat(51), "ü".repeat(101), 1, null],
+    ),
   );
 }
 

@@ -82,6 +82,15 @@ test("a lone point is a string", () => {
   assert.equal(readTestTaskDocuments(`${TASK}  env: [{name: A, value: .5}]\n`)[0]?.state, "invalid");
 });
 
+test("what looks like a number and is too large for one, or has no digits, is a string", () => {
+  for (const value of ["5e99999", "-5e99999", "e5", ".e5"]) {
+    assert.equal(readTestTaskDocuments(`${TASK}  env: [{name: COMMIT, value: ${value}}]\n`)[0]?.state, "valid", value);
+  }
+  for (const value of ["5e3", "1.5e3"]) {
+    assert.equal(readTestTaskDocuments(`${TASK}  env: [{name: COMMIT, value: ${value}}]\n`)[0]?.state, "invalid", value);
+  }
+});
+
 test("aliases that multiply are refused", () => {
   const levels = Array.from({ length: 9 }, (_, level) => `  a${level + 1}: &a${level + 1} [${Array(9).fill(`*a${level}`).join(", ")}]`);
   const [problem] = problemsIn(`${TASK}x:\n  a0: &a0 [lol, lol]\n${levels.join("\n")}\n`);

@@ -4,6 +4,7 @@ import { checksSchema } from "./check.ts";
 import { artifactsSchema, checkoutSchema } from "./checkout.ts";
 import { envFromSchema, envListSchema, servicesSchema } from "./container.ts";
 import { datasetsSchema } from "./dataset.ts";
+import { jobNameSchema, nodeLabelNameSchema } from "./function-part.ts";
 import { annotationsSchema, labelsSchema } from "./metadata.ts";
 import { resourcesSchema, tolerationsSchema } from "./pod.ts";
 import { mapListOf, matchingString, renderCelString, setOf, textRules, withRules } from "./rule.ts";
@@ -19,24 +20,9 @@ import { podTemplateSchema } from "./template.ts";
 const MAX_FUNCTIONS = 1000;
 const MAX_SCRIPT_BYTES = 65_536;
 
-/** Also safe as a path segment and in a Gearman function name, whose parts are separated by colons. */
-const FUNCTION_PART_PATTERN = "^[A-Za-z0-9_][A-Za-z0-9_.-]*$";
-
 /** What execve(2) can make something of. */
 const INTERPRETER_PATTERN = "^#![ \\t]*/[^\\r\\n]*(\\n|$)";
 const INTERPRETER_REG_EXP = new RegExp(INTERPRETER_PATTERN);
-
-const jobName = matchingString(
-  FUNCTION_PART_PATTERN,
-  200,
-  "must be the name of a Zuul job: letters, digits, '_', '.' and '-' only, without the prefix build: and without a colon (a node label goes into spec.nodeLabels)",
-);
-
-const nodeLabelName = matchingString(
-  FUNCTION_PART_PATTERN,
-  100,
-  "must be a node label as Zuul sends it in ZUUL_NODE: letters, digits, '_', '.' and '-' only",
-);
 
 const pipelineName = matchingString(
   "^[A-Za-z0-9_]([A-Za-z0-9_. -]*[A-Za-z0-9_.-])?$",
@@ -71,7 +57,9 @@ const timeoutsSchema = z.strictObject({
 });
 
 const nodeLabelSchema = z.strictObject({
-  name: nodeLabelName.meta({ description: "The label as Zuul sends it in ZUUL_NODE; requests for build:<job>:<name> are served too." }),
+  name: nodeLabelNameSchema.meta({
+    description: "The label as Zuul sends it in ZUUL_NODE; requests for build:<job>:<name> are served too.",
+  }),
   image: imageSchema.meta({ description: "Image instead of spec.image for these builds." }).exactOptional(),
   nodeSelector: nodeSelectorSchema.meta({ description: "Node labels that the pod needs, added to those of the template." }).exactOptional(),
   tolerations: tolerationsSchema.meta({ description: "Tolerations added to those of the template." }).exactOptional(),
@@ -79,7 +67,7 @@ const nodeLabelSchema = z.strictObject({
 });
 
 const specSchema = z.strictObject({
-  jobs: setOf(jobName, { min: 1, max: MAX_FUNCTIONS })
+  jobs: setOf(jobNameSchema, { min: 1, max: MAX_FUNCTIONS })
     .meta({ description: "Names of the Zuul jobs whose builds this task runs, as in Zuul's layout. Without it: the name of the TestTask." })
     .exactOptional(),
   nodeLabels: mapListOf(nodeLabelSchema, "name", { max: 50 })

@@ -41,6 +41,7 @@ const containerFields = {
     .meta({ description: "Volumes that the container sees.", "x-kubernetes-list-type": "atomic" })
     .exactOptional(),
   securityContext: objectSchema.meta({ description: "What differs from the restricted default." }).exactOptional(),
+  lifecycle: objectSchema.meta({ description: "Hooks of the container." }).exactOptional(),
   restartPolicyRules: listOfObjects(20).meta({ description: "Not to be used: the pod of a build runs once." }).exactOptional(),
 };
 

@@ -48,6 +48,11 @@ function testContainer(input: ManifestInput) {
   return container;
 }
 
+test("a job's name is no reference to another variable", () => {
+  const input = makeInput({ image: "i" }, {}, "build:gate-$(HOME)");
+  assert.equal(testContainer(input).env?.find(({ name }) => name === "TH_JOB_NAME")?.value, "gate-$$(HOME)");
+});
+
 describe("makeJobRecord", () => {
   const template = {
     spec: { containers: [{ name: "unit" }, { name: "web", image: "i" }], initContainers: [{ name: "setup", image: "i" }] },

@@ -70,7 +70,7 @@ test("an unknown field is named with the known one that it resembles", () => {
 
 test("a field of other programs is named with the place where its meaning goes", () => {
   assert.deepEqual(problemsOf(makeObject({ image: "a", command: ["true"] })), [
-    "spec.command: unknown field; use script, or a whole pod in template",
+    "spec.command: unknown field; use script, or command of a container of template",
   ]);
 });
 

@@ -637,6 +637,12 @@ const ROWS: Row[] = [
     },
   },
   {
+    seen: "OOMKilled at the limit of the whole pod",
+    rule: "out-of-memory",
+    result: "FAILURE - out of memory (limit 2Gi)",
+    pod: { spec: MEMORY, status: { containerStatuses: [terminated("test", 137, { reason: "OOMKilled" })] } },
+  },
+  {
     seen: "OOMKilled without a limit",
     rule: "node-out-of-memory",
     result: null,

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { V1Container, V1JobSpec, V1PodSpec } from "@kubernetes/client-node";
+import { knownFields } from "../../../../src/core/test-task/problem.ts";
+import { parseTestTask, testTaskSchema } from "../../../../src/core/test-task/test-task.ts";
+
+/** What is said of the one problem. */
+function messageOf(spec: object, root: object = {}): string {
+  const object = {
+    apiVersion: "turbo-hipster.io/v1alpha1",
+    kind: "TestTask",
+    metadata: { name: "a" },
+    spec: { image: "i", ...spec },
+    ...root,
+  };
+  const parsed = parseTestTask(object);
+  assert.ok(!parsed.ok && parsed.problems.length === 1, JSON.stringify(parsed));
+  return parsed.problems[0]?.message ?? "";
+}
+
+describe("a field that is not known in spec", () => {
+  const ours = knownFields(testTaskSchema, ["spec"]);
+  const places: [string, typeof V1PodSpec | typeof V1Container | typeof V1JobSpec, RegExp][] = [
+    ["a PodSpec", V1PodSpec, /belongs into template\.spec|a container of template|is set by turbo-hipster|runs once/],
+    [
+      "a Container",
+      V1Container,
+      /a container of template|belongs into (template\.spec|metadata|a service)|is set by turbo-hipster|runs once/,
+    ],
+    ["a JobSpec", V1JobSpec, /is set by turbo-hipster/],
+  ];
+  for (const [what, type, place] of places) {
+    for (const { baseName } of type.getAttributeTypeMap()) {
+      if (ours.includes(baseName)) continue;
+      test(`${baseName} of ${what} is told where it belongs`, () => {
+        const message = messageOf({ [baseName]: {} });
+        assert.match(message, place);
+        assert.doesNotMatch(message, /did you mean|known here/);
+      });
+    }
+  }
+
+  const hints: [string, RegExp][] = [
+    ["imagePullSecret", /did you mean imagePullSecrets\? It belongs into template\.spec$/],
+    ["imagePullPolicies", /^(?!.*image\?)/],
+    ["timeout", /did you mean timeouts\?$/],
+    ["resource", /did you mean resources\?$/],
+    ["imageName", /did you mean image\?$/],
+    ["shell", /use script with a first line such as #!\/bin\/bash/],
+    ["entrypoint", /use script, or command of a container/],
+    ["qqqqqqqq", /known here: jobs, nodeLabels/],
+  ];
+  for (const [field, hint] of hints)
+    test(`${field} is answered with a hint that leads somewhere`, () => assert.match(messageOf({ [field]: 1 }), hint));
+});
+
+test("a field of spec beside it is told to belong into it", () => {
+  assert.equal(messageOf({}, { script: "true" }), "unknown field; belongs into spec");
+});
+
+test("what a service lacks is told to be a sidecar's, or ready's", () => {
+  const ofService = (field: string) => messageOf({ services: [{ name: "db", image: "i", [field]: {} }] });
+  assert.match(ofService("volumeMounts"), /sidecar \(restartPolicy: Always\) in template\.spec\.initContainers/);
+  assert.equal(ofService("readinessProbe"), "unknown field; use ready");
+});
