@@ -25,6 +25,8 @@ export interface Tasks {
   find(functionName: string): TestTask | undefined;
   /** Counts a build of this TestTask that runs already against its limits. */
   occupy(taskKey: string): Slot;
+  /** Counts a build of this TestTask that was taken with this slot. What is returned stands for it. */
+  count(taskKey: string, slot: Slot): Slot;
   /** A build of this TestTask ended as CONFIG_ERROR; `why` is a sentence for whoever keeps the task. */
   noteRefusal(taskKey: string, why: string): void;
   /** A build of this TestTask has its verdict. */

@@ -139,7 +139,7 @@ export class Build {
   attach(assignment: Assignment, request: RequestRecord): void {
     this.#record.claim(request);
     if (this.#slot) assignment.slot.release();
-    else this.#slot = assignment.slot;
+    else this.#slot = this.#context.tasks.count(this.#plan.taskKey, assignment.slot);
     if (this.#withdrawn === "unclaimed" && !this.#verdict && !this.#life.pod?.isEnding) this.#withdrawn = undefined;
     this.#conversation.take(assignment);
   }

@@ -1,5 +1,4 @@
 import { type DecidedLane, decideLanes, type LaneFacts } from "../../core/test-task/lanes.ts";
-import type { TestTask } from "../../core/test-task/test-task.ts";
 import type { Slot } from "../../runtime/slot.ts";
 
 /** Builds at once that are told that no TestTask serves their job any more. */
@@ -12,6 +11,10 @@ export interface Pool {
   tryReserve(): Slot | undefined;
   /** Counts a build that runs already, whether or not there is room for it. */
   occupy(): Slot;
+  /** The same in this pool alone, though it has a parent. */
+  occupyHere(): Slot;
+  /** Whether this pool has given out the slot. */
+  holds(slot: Slot): boolean;
   setCapacity(capacity: number): void;
   /** A paused pool hands out nothing. */
   setPaused(isPaused: boolean): void;
@@ -30,12 +33,21 @@ export interface TaskLane {
   slots: Pool;
 }
 
+/** Of one build. */
+interface Place {
+  slot: Slot;
+  /** In its task's pool, where `slot` is of another one. */
+  own: Slot | undefined;
+}
+
 /** The lanes that builds are taken by, and the pools that they are counted in. A task keeps its pool for as long as it is there. */
 export class TaskLanes {
   readonly #pools: TaskPools;
   readonly #degradedOf: LaneFacts["degradedOf"];
   readonly #retired: Pool;
   readonly #own = new Map<string, Pool>();
+  /** The builds under way, by task, whatever pool has given their slots out: a limit that comes later counts them too. */
+  readonly #places = new Map<string, Set<Place>>();
   #lanes: readonly TaskLane[] = [];
 
   constructor(pools: TaskPools, degradedOf: LaneFacts["degradedOf"]) {
@@ -58,9 +70,29 @@ export class TaskLanes {
     return this.#lanes;
   }
 
-  /** Counts a build that runs already; one of a task that is gone counts in the installation's pool alone. */
-  occupy(taskKey: string, task: TestTask | undefined): Slot {
-    return this.#poolOf(taskKey, task).occupy();
+  /** Counts a build that runs already, in the installation's pool and against its task's limit. */
+  occupy(taskKey: string): Slot {
+    return this.count(taskKey, this.#pools.installation.occupy());
+  }
+
+  /**
+   * Counts a build with a slot of whatever pool against its task's limit, however that comes, changes and goes while it runs. What is returned
+   * stands for that slot.
+   */
+  count(taskKey: string, slot: Slot): Slot {
+    const place: Place = { slot, own: undefined };
+    const places = this.#places.get(taskKey) ?? new Set();
+    this.#places.set(taskKey, places.add(place));
+    this.#countIn(this.#own.get(taskKey), place);
+    return {
+      release: () => {
+        places.delete(place);
+        if (places.size === 0 && this.#places.get(taskKey) === places) this.#places.delete(taskKey);
+        // First: whoever the installation's place is offered to may be waiting for this one as well.
+        place.own?.release();
+        slot.release();
+      },
+    };
   }
 
   /** A task is taken slowly from now on, or no longer: stops its own pool at once, or lets it go on. Its lane follows with `decide`. */
@@ -81,16 +113,22 @@ export class TaskLanes {
     return own;
   }
 
-  #poolOf(taskKey: string, task: TestTask | undefined): Pool {
-    const maxConcurrent = task?.spec.maxConcurrent;
-    return maxConcurrent === undefined ? this.#pools.installation : this.#ownPool(taskKey, maxConcurrent);
-  }
-
   #ownPool(taskKey: string, capacity: number): Pool {
     const { installation, make } = this.#pools;
-    const own = this.#own.get(taskKey) ?? make(capacity, installation);
-    own.setCapacity(capacity);
-    this.#own.set(taskKey, own);
+    const known = this.#own.get(taskKey);
+    const own = known ?? make(capacity, installation);
+    if (known) known.setCapacity(capacity);
+    else {
+      this.#own.set(taskKey, own);
+      for (const place of this.#places.get(taskKey) ?? []) this.#countIn(own, place);
+    }
     return own;
+  }
+
+  /** Those that it has given the slot of are counted in it already. */
+  #countIn(own: Pool | undefined, place: Place): void {
+    if (!own || own.holds(place.slot)) return;
+    place.own?.release();
+    place.own = own.occupyHere();
   }
 }

@@ -128,7 +128,11 @@ export class TestTasks implements Service, Tasks {
 
   /** Call it after `start`. */
   occupy(taskKey: string): Slot {
-    return this.#lanes.occupy(taskKey, this.#tasks.get(taskKey));
+    return this.#lanes.occupy(taskKey);
+  }
+
+  count(taskKey: string, slot: Slot): Slot {
+    return this.#lanes.count(taskKey, slot);
   }
 
   /** Tells whoever keeps the task that builds of it end as CONFIG_ERROR. The holder does, which sees the end of others' builds, too. */

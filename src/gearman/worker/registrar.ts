@@ -5,6 +5,9 @@ import type { Role } from "./connector.ts";
 
 export type ServerKind = "gearmand" | "geard" | "unknown";
 
+/** Connections in a row that may end over the probe. */
+const MAX_PROBES = 3;
+
 /**
  * The connection that registers every function and never asks for work, so that a name never leaves `status` while lanes come, go or stand
  * still: Zuul answers NOT_REGISTERED for a name that is not there. It also finds out which server this is.
@@ -25,8 +28,8 @@ export class Registrar implements Role {
   #isRegistered: boolean = false;
   #kind: ServerKind = "unknown";
   #isProbing: boolean = false;
-  /** An old gearmand that does not know GET_STATUS_UNIQUE closes the connection; it is not asked twice. */
-  #mayProbe: boolean = true;
+  /** How many connections in a row have ended before the server had answered the probe. */
+  #endedOverProbe = 0;
 
   constructor(options: { clientId: string; onChange: () => void }) {
     this.#clientId = options.clientId;
@@ -70,7 +73,7 @@ export class Registrar implements Role {
   }
 
   onClose(): void {
-    if (this.#isProbing) this.#mayProbe = false;
+    this.#endedOverProbe = this.#isProbing ? this.#endedOverProbe + 1 : 0;
     this.#isProbing = false;
     this.#connection = undefined;
     this.#isReady = false;
@@ -98,10 +101,14 @@ export class Registrar implements Role {
     });
   }
 
-  /** gearmand answers GET_STATUS_UNIQUE, geard ignores it; both answer the GET_STATUS behind it. */
+  /**
+   * gearmand answers GET_STATUS_UNIQUE, geard ignores it; both answer the GET_STATUS behind it. An old gearmand that does not know it closes the
+   * connection, again and again, where a link that is reset just then comes back: so it is asked a few times, then left in peace until the
+   * next connection after that.
+   */
   #probe(): void {
     const connection = this.#connection;
-    if (connection === undefined || !this.#mayProbe) return;
+    if (connection === undefined || this.#endedOverProbe >= MAX_PROBES) return;
     this.#isProbing = true;
     connection.send(encodePacket(PACKET.GET_STATUS_UNIQUE, ["turbo-hipster:probe"]));
     connection.requestProof((isProven) => {

@@ -8,6 +8,10 @@ export interface SlotPool {
   tryReserve(): Slot | undefined;
   /** Counts a build that runs already, here and in the parent: `used` may go above `capacity`. */
   occupy(): Slot;
+  /** Counts a build here alone, that is counted in the parent by a slot of its own. */
+  occupyHere(): Slot;
+  /** Whether this pool has given out the slot. */
+  holds(slot: Slot): boolean;
   /** Raising wakes waiters; lowering never takes a slot away: `used` stays above `capacity` until enough are released. */
   setCapacity(capacity: number): void;
   /** A paused pool hands out nothing; resuming wakes waiters. */
@@ -32,6 +36,7 @@ class CountingSlotPool implements SlotPool {
   /** Subscribed to the parent only while somebody waits here, so that a pool nobody uses any more is not kept by its parent. */
   #leaveParent: (() => void) | undefined;
   #waiters: { wake: () => void }[] = [];
+  readonly #slots = new WeakSet<Slot>();
   #isWaking: boolean = false;
   #mustWakeAgain: boolean = false;
 
@@ -59,10 +64,18 @@ class CountingSlotPool implements SlotPool {
     return this.#take(this.#parent?.occupy());
   }
 
+  occupyHere(): Slot {
+    return this.#take(undefined);
+  }
+
+  holds(slot: Slot): boolean {
+    return this.#slots.has(slot);
+  }
+
   #take(parentSlot: Slot | undefined): Slot {
     this.#used += 1;
     let isReleased = false;
-    return {
+    const slot = {
       release: () => {
         if (isReleased) return;
         isReleased = true;
@@ -72,6 +85,8 @@ class CountingSlotPool implements SlotPool {
         else parentSlot.release();
       },
     };
+    this.#slots.add(slot);
+    return slot;
   }
 
   setCapacity(capacity: number): void {

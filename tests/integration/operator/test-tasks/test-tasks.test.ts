@@ -5,7 +5,7 @@ import type { StoredObject } from "../../../support/fake-kube/resource-rules.ts"
 import { startGeard } from "../../../support/gearman/geard.ts";
 import { startGearmand } from "../../../support/gearman/gearmand.ts";
 import { untilStatus } from "../../gearman/worker/link-harness.ts";
-import { answerOf, dataOf, NAMESPACE, numberOf, type Stage, startStage } from "../stage.ts";
+import { answerOf, dataOf, type LogLine, NAMESPACE, numberOf, type Stage, startStage } from "../stage.ts";
 
 const gearmand = () => startGearmand();
 
@@ -31,6 +31,13 @@ async function condition(
   stage.clock.skip(5000);
   await stage.until(find, `${type} of ${name}`).finally(leave);
   return stage.kube.get(TEST_TASKS, NAMESPACE, name);
+}
+
+/** Waits until the operator has opened this connection, so many times. */
+async function untilOpened(stage: Stage, role: string, times = 1): Promise<void> {
+  const opened = (lines: readonly LogLine[]) =>
+    lines.filter(({ message, fields }) => message === "opened a connection" && fields.role === role).length;
+  await stage.log.until((lines) => opened(lines) >= times);
 }
 
 /** Everything that `finish` lets go, and how many pods ran at once at most. */
@@ -245,6 +252,30 @@ describe("the number of builds at once", () => {
     pods.finish();
     for (const build of builds) assert.equal((await answerOf(build)).result, "SUCCESS");
     assert.equal(pods.most, 3);
+  });
+
+  test("counts what runs when a task gets a limit, and when it is deleted and applied again", async () => {
+    const pods = countingScript();
+    await using stage = await startStage({ start: gearmand, tasks: { unit: {} }, script: pods.script });
+    const first = [await stage.submit("unit"), await stage.submit("unit")];
+    await stage.until(() => stage.pods().length === 2, "two pods");
+    edit(stage, "unit", { maxConcurrent: 2 });
+    await untilOpened(stage, "lane/ci/unit");
+    const later = [await stage.submit("unit"), await stage.submit("unit")];
+    await untilStatus(stage.server, (status) => status.get("build:unit")?.total === 4);
+    stage.untask("unit");
+    await untilOpened(stage, "lane/retired");
+    await Promise.all(later.map(answerOf));
+    stage.task("unit", { maxConcurrent: 2 });
+    await untilOpened(stage, "lane/ci/unit", 2);
+    const last = [await stage.submit("unit"), await stage.submit("unit")];
+    for (let ended = 0; ended < 4; ended += 1) {
+      await stage.until(() => stage.pods().length === Math.min(4, ended + 2), `pod ${ended + 2}`);
+      assert.equal(pods.most, 2);
+      pods.finish();
+    }
+    for (const build of [...first, ...last]) assert.equal((await answerOf(build)).result, "SUCCESS");
+    assert.equal(pods.most, 2);
   });
 
   test("stops at maxPending while that many wait for a node", async () => {

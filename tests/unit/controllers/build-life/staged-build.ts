@@ -115,7 +115,7 @@ export function stageBuild(): StagedBuild {
     ...{ cluster, clock, logger: silentLogger },
     servers: { chance: () => "open", handsOutAgain: () => true },
     keptJobs: { giveWay() {} },
-    tasks: { noteVerdict() {} },
+    tasks: { count: (_taskKey, slot) => slot, noteVerdict() {} },
     replicas: { name: "one", isHolder: true, isAlive: () => false },
     counts: {
       tallies: new Tallies({ onActivity() {}, onPending() {} }),

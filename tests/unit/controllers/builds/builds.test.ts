@@ -53,7 +53,7 @@ async function startBuilds(first: Job) {
       endPod: async () => {},
       readEvents: async () => [],
     },
-    tasks: { find: () => undefined, occupy: () => ({ release() {} }), noteRefusal() {}, noteVerdict() {} },
+    tasks: { find: () => undefined, occupy: () => ({ release() {} }), count: (_taskKey, slot) => slot, noteRefusal() {}, noteVerdict() {} },
     servers: { chance: () => "open", handsOutAgain: () => true },
     keptJobs: { giveWay() {} },
     replicas: { name: "me", isHolder: true, isAlive: (replica) => replica === "other" },

@@ -34,7 +34,7 @@ function setUp(specs: Record<string, object> = { free: {}, few: { maxConcurrent:
     assert.ok(lane, `there is no lane ${name}`);
     return lane.slots;
   };
-  return { installation, degraded, lanes, tasks, facts, slotsOf, few: tasks.get("ci/few"), free: tasks.get("ci/free") };
+  return { installation, degraded, lanes, tasks, facts, slotsOf };
 }
 
 describe("the lanes of TestTasks", () => {
@@ -61,9 +61,9 @@ describe("the lanes of TestTasks", () => {
   });
 
   test("keep a task's pool with its builds through every change of its limit, until the task is gone", () => {
-    const { lanes, tasks, slotsOf, few } = setUp();
+    const { lanes, tasks, slotsOf } = setUp();
     const slots = slotsOf("ci/few");
-    lanes.occupy("ci/few", few);
+    lanes.occupy("ci/few");
     tasks.set("ci/few", makeTask("few", { maxConcurrent: 7 }));
     lanes.keep(tasks);
     assert.equal(slotsOf("ci/few"), slots);
@@ -73,11 +73,67 @@ describe("the lanes of TestTasks", () => {
   });
 
   test("count a build that runs already in its task's pool, and one of a task that is gone in the installation's alone", () => {
-    const { lanes, installation, slotsOf, few } = setUp();
-    lanes.occupy("ci/few", few);
-    lanes.occupy("ci/gone", undefined);
+    const { lanes, installation, slotsOf } = setUp();
+    lanes.occupy("ci/few");
+    lanes.occupy("ci/gone");
     assert.equal(slotsOf("ci/few").used, 1);
     assert.equal(installation.used, 2);
+  });
+
+  test("count what runs of a task against a limit that comes later, or comes anew, and once", () => {
+    const { lanes, tasks, installation, slotsOf } = setUp({ unit: {} });
+    const before = Array.from({ length: 3 }, () => {
+      const slot = slotsOf("shared").tryReserve();
+      assert.ok(slot);
+      return lanes.count("ci/unit", slot);
+    });
+    tasks.set("ci/unit", makeTask("unit", { maxConcurrent: 2 }));
+    const limited = slotsOf("ci/unit");
+    assert.deepEqual([limited.used, limited.tryReserve(), installation.used], [3, undefined, 3]);
+    before[0]?.release();
+    assert.deepEqual([limited.used, limited.tryReserve(), installation.used], [2, undefined, 2]);
+    before[1]?.release();
+    const slot = limited.tryReserve();
+    assert.ok(slot);
+    const own = lanes.count("ci/unit", slot);
+    assert.deepEqual([limited.used, installation.used], [2, 2]);
+    // Deleted, and applied again.
+    lanes.keep(new Set());
+    const anew = slotsOf("ci/unit");
+    assert.notEqual(anew, limited);
+    assert.deepEqual([anew.used, anew.tryReserve(), installation.used], [2, undefined, 2]);
+    own.release();
+    before[2]?.release();
+    assert.deepEqual([anew.used, installation.used], [0, 0]);
+  });
+
+  test("offer the place of a build that was taken before its task had a limit to who waits for that", () => {
+    const { lanes, tasks, slotsOf } = setUp({ unit: {} });
+    const slot = slotsOf("shared").tryReserve();
+    assert.ok(slot);
+    const build = lanes.count("ci/unit", slot);
+    tasks.set("ci/unit", makeTask("unit", { maxConcurrent: 1 }));
+    const limited = slotsOf("ci/unit");
+    let taken = 0;
+    limited.onFree(() => {
+      if (limited.tryReserve()) taken += 1;
+    });
+    build.release();
+    assert.equal(taken, 1);
+  });
+
+  test("leave a degraded task at one build at a time though builds of it are found, those included", () => {
+    const { lanes, degraded, slotsOf } = setUp();
+    const slots = slotsOf("ci/few");
+    degraded.set("ci/few", { holdMs: 0 });
+    slotsOf("ci/few");
+    const found = lanes.occupy("ci/few");
+    assert.deepEqual([slots.capacity, slots.used, slots.tryReserve()], [1, 1, undefined]);
+    found.release();
+    assert.ok(slots.tryReserve());
+    degraded.set("ci/free", { holdMs: 0 });
+    lanes.occupy("ci/free");
+    assert.equal(slotsOf("ci/free").tryReserve(), undefined);
   });
 
   test("take a degraded task one at a time, and not at all while it is on hold", () => {
@@ -99,9 +155,9 @@ describe("the lanes of TestTasks", () => {
   });
 
   test("tell of the installation's pool and of each that is another one", () => {
-    const { lanes, facts, few } = setUp();
+    const { lanes, facts } = setUp();
     lanes.decide(facts(["build:old"]));
-    lanes.occupy("ci/few", few);
+    lanes.occupy("ci/few");
     assert.deepEqual(lanes.pools, [
       { name: "installation", used: 1, capacity: 5 },
       { name: "ci/few", used: 1, capacity: 2 },

@@ -72,18 +72,40 @@ describe("Registrar", () => {
     });
   }
 
-  test("does not ask a server again that closed the connection over the question", () => {
-    const { registrar, open } = makeBench();
+  /** Opens a connection and tells what is asked on it. */
+  function ask({ registrar, open }: ReturnType<typeof makeBench>) {
     const connection = open();
     connection.answer();
+    connection.takeSent();
     registrar.onReady();
-    connection.close();
-    registrar.onClose();
-    const again = open();
-    again.answer();
-    again.takeSent();
-    registrar.onReady();
-    assert.deepEqual(again.sent, []);
-    assert.equal(registrar.isConnected, true);
+    const close = () => {
+      connection.close();
+      registrar.onClose();
+    };
+    return { connection, asked: connection.sent.length > 0, close };
+  }
+
+  test("asks again when the link was reset over the question, and then knows", () => {
+    const bench = makeBench();
+    ask(bench).close();
+    const again = ask(bench);
+    assert.equal(again.asked, true);
+    again.connection.answer();
+    assert.equal(bench.registrar.kind, "geard");
+    again.close();
+    assert.deepEqual([bench.registrar.kind, ask(bench).asked], ["unknown", true]);
+  });
+
+  test("leaves a server in peace that closes each connection over the question, until it has lost one for another reason", () => {
+    const bench = makeBench();
+    for (let count = 0; count < 3; count += 1) {
+      const { asked, close } = ask(bench);
+      assert.equal(asked, true);
+      close();
+    }
+    const quiet = ask(bench);
+    assert.deepEqual([quiet.asked, bench.registrar.isConnected, bench.registrar.isRegistered], [false, true, true]);
+    quiet.close();
+    assert.equal(ask(bench).asked, true);
   });
 });

@@ -181,6 +181,8 @@ describe("SlotPool", () => {
         used: 0,
         tryReserve: () => counting.tryReserve(),
         occupy: () => counting.occupy(),
+        occupyHere: () => counting.occupyHere(),
+        holds: (slot) => counting.holds(slot),
         setCapacity: () => undefined,
         setPaused: () => undefined,
         onFree: (listener) => {
