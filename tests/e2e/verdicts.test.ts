@@ -282,7 +282,7 @@ function rows({ image, node, registryPort, namespaces }: Place): Row[] {
       name: "no-image",
       how: "a registry that has no such image",
       rule: "image-not-found",
-      result: /^CONFIG_ERROR - image not found - localhost-\d+\/unit-3$/,
+      result: /^CONFIG_ERROR - image not found - unit tag 3 at localhost port \d+$/,
       spec: { image: `localhost:${registryPort}/unit:3`, script: "exit 0" },
     },
     {

@@ -181,7 +181,8 @@ export class JobFollower {
   /** What to do next by what was observed. */
   decide(withdrawn: Withdrawal | undefined): BuildAction {
     const { limits, clock } = this.#options;
-    const seen = { state: this.#state, since: this.#stateSince, trouble: this.#waiting.trouble, ending: this.#ending };
+    const { trouble, waitedFor } = this.#waiting;
+    const seen = { state: this.#state, since: this.#stateSince, trouble, waitedFor, ending: this.#ending };
     return decideBuild({ ...seen, withdrawn, limits }, clock.now());
   }
 

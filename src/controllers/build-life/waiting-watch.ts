@@ -1,5 +1,6 @@
 import type { KubeEvent } from "../../core/kubernetes/objects.ts";
 import type { BuildState } from "../../core/observation/build-state.ts";
+import { describeWaiting } from "../../core/observation/waiting-for.ts";
 import { eventsWanted, observeTrouble, type WaitingTrouble } from "../../core/observation/waiting-trouble.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
@@ -25,6 +26,7 @@ export class WaitingWatch {
   #wantedUid: string | undefined;
   #readAtMs: number | undefined;
   #trouble: { trouble: WaitingTrouble; since: Date } | undefined;
+  #waitedFor: string | undefined;
 
   constructor(options: WaitingWatchOptions) {
     this.#options = options;
@@ -32,6 +34,11 @@ export class WaitingWatch {
 
   get trouble(): { trouble: WaitingTrouble; since: Date } | undefined {
     return this.#trouble;
+  }
+
+  /** What it waits for, or last waited for: a pod that was ended meanwhile does not tell any more. */
+  get waitedFor(): string | undefined {
+    return this.#waitedFor;
   }
 
   /** Looks at a state that has stood since `since`; returns when to look again. */
@@ -53,6 +60,7 @@ export class WaitingWatch {
         nextMs = Math.min(waitedMs, MAX_INTERVAL_MS);
       }
     }
+    this.#waitedFor = describeWaiting(state, this.#events) ?? this.#waitedFor;
     const trouble = observeTrouble(state, this.#events);
     if (trouble?.key !== this.#trouble?.trouble.key) {
       if (trouble) logger().info({ rule: trouble.rule, text: trouble.sentence }, "build waits for what may not come");

@@ -14,7 +14,7 @@ export type BuildState =
   /** The pod waits for a node. */
   | { kind: "unscheduled"; pod: PodFacts; reason: string }
   /** The pod has a node: images are pulled, init containers run. `since` is when the kubelet took it (RFC 3339). */
-  | { kind: "preparing"; pod: PodFacts; since: string | undefined; reason: string; waiting: readonly WaitingContainer[] }
+  | { kind: "preparing"; pod: PodFacts; since: string | undefined; reason: string; waiting: readonly WaitingContainer[]; init?: string }
   | { kind: "running"; pod: PodFacts; startedAt: string | undefined }
   /** The test's container has ended. */
   | { kind: "exited"; pod: PodFacts; job: JobFacts; terminated: TerminatedState; container: string }
@@ -87,7 +87,10 @@ export function observeBuild(
     return { kind: "unscheduled", pod: facts, reason: scheduled?.message ?? scheduled?.reason ?? "waits for a node" };
   }
   const waiting = waitingContainers(pod, roles);
-  return { kind: "preparing", pod: facts, since: pod.status?.startTime, reason: waiting[0]?.reason ?? "starting", waiting };
+  const ends = new Set(pod.spec.initContainers?.flatMap(({ name, restartPolicy }) => (restartPolicy === "Always" ? [] : [name])));
+  const init = pod.status?.initContainerStatuses?.find(({ name, state }) => state?.running && ends.has(name))?.name;
+  const reason = waiting[0]?.reason ?? "starting";
+  return { kind: "preparing", pod: facts, since: pod.status?.startTime, reason, waiting, ...(init === undefined ? {} : { init }) };
 }
 
 /** True when the test's container has been seen to run. */

@@ -1,5 +1,5 @@
 import type { PodSpec, TerminatedState } from "../kubernetes/objects.ts";
-import { startFailure } from "../kubernetes/start-failure.ts";
+import { isStartFailure } from "../kubernetes/start-failure.ts";
 
 /** Of a container's file (`MaxContainerTerminationMessageLength`), and of all containers of a pod (`MaxPodTerminationMessageLogLength`). */
 const MAX_BYTES = 4096;
@@ -15,5 +15,5 @@ export function withoutScrap(terminated: TerminatedState, { containers, initCont
   const limit = Math.min(MAX_BYTES, Math.floor(MAX_POD_BYTES / (containers.length + initContainers.length)));
   const isScrap = message !== undefined && new TextEncoder().encode(message).length >= limit;
   // The runtime's own words are no file's.
-  return isScrap && !startFailure(terminated) ? end : terminated;
+  return isScrap && !isStartFailure(terminated) ? end : terminated;
 }

@@ -1,9 +1,12 @@
 import { ownDiskLimit } from "../kubernetes/disk-limit.ts";
+import { imageFailure, imageOf, sayImage } from "../kubernetes/image-failure.ts";
 import type { KubeEvent } from "../kubernetes/objects.ts";
 import { isPassingRefusal } from "../kubernetes/passing-refusal.ts";
 import { isQuotaFull } from "../kubernetes/quota.ts";
 import { refusalCause } from "../kubernetes/refusal-cause.ts";
+import { judgeRuntimeWords } from "../kubernetes/start-failure.ts";
 import type { BuildState, WaitingContainer } from "./build-state.ts";
+import type { PodFacts } from "./pod-facts.ts";
 
 /** Why a build waits, where that is more than a matter of time. */
 export interface WaitingTrouble {
@@ -22,6 +25,9 @@ export interface WaitingTrouble {
 type WaitingRule =
   | "invalid-image-name"
   | "image-not-found"
+  | "image-denied"
+  | "image-platform"
+  | "not-runnable"
   | "container-config"
   | "volume-not-found"
   | "pod-refused"
@@ -32,6 +38,10 @@ type WaitingRule =
 const FINAL_AFTER_MS: Record<WaitingRule, number> = {
   "invalid-image-name": 0,
   "image-not-found": 60_000,
+  // A Secret with the right to pull may come after the pod, and a registry may take it late.
+  "image-denied": 180_000,
+  "image-platform": 60_000,
+  "not-runnable": 30_000,
   "container-config": 30_000,
   "volume-not-found": 30_000,
   "pod-refused": 0,
@@ -49,8 +59,12 @@ export function eventsWanted(state: BuildState): { of: "job" | "pod"; afterMs: n
   if (state.kind === "queued") return { of: "job", afterMs: NO_POD_MS };
   // The pod itself does not tell why the kubelet ended it when its test then exited 0.
   if (state.kind === "exited" && state.pod.killed !== undefined && state.pod.phase === "Succeeded") return { of: "pod", afterMs: 0 };
-  const isSilent = state.kind === "preparing" && state.waiting.every(({ reason }) => reason === "ContainerCreating");
-  return isSilent ? { of: "pod", afterMs: NO_NEWS_MS } : undefined;
+  return state.kind === "preparing" && state.waiting.every(isSilent) ? { of: "pod", afterMs: NO_NEWS_MS } : undefined;
+}
+
+/** It says that it waits, and not why; before Kubernetes 1.31 one that backs off gives no cause. */
+function isSilent({ reason, message }: WaitingContainer): boolean {
+  return reason === "ContainerCreating" || (reason === "ImagePullBackOff" && /^Back-off pulling image "[^"]*"$/.test(message));
 }
 
 /** What keeps the build from going on; `events` are those of its Job (without a pod) or its pod. */
@@ -64,10 +78,10 @@ export function observeTrouble(state: BuildState, events: readonly KubeEvent[]):
       for (const container of state.waiting) {
         // What the cluster has added is nothing that the task could mend.
         if (container.isInjected) continue;
-        const found = observeWaiting(container);
+        const found = observeWaiting(container, state.pod, events);
         if (found) return found;
       }
-      return observeMount(events);
+      return observeMount(events) ?? observeSandbox(events);
     case "exited":
       return observeEviction(events);
     default:
@@ -75,32 +89,68 @@ export function observeTrouble(state: BuildState, events: readonly KubeEvent[]):
   }
 }
 
-const NOT_FOUND = /\bnot found\b|manifest unknown/i;
-/** A registry, not an image, that cannot be found. */
-const NO_REGISTRY = /\blookup [^ ]+|no such host/i;
-/** The kubelet could not ask; it will. */
-const TRANSIENT = /timed out|timeout|connection refused|deadline exceeded|too many requests/i;
+/** The kubelet could not ask; it will. What it finds in a volume may be another thing in a minute. */
+const TRANSIENT = /timed out|timeout|connection refused|deadline exceeded|too many requests|failed to prepare subPath|^stat /i;
 
-function observeWaiting({ container, reason, message }: WaitingContainer): WaitingTrouble | undefined {
+function observeWaiting(waiting: WaitingContainer, pod: PodFacts, events: readonly KubeEvent[]): WaitingTrouble | undefined {
+  const { container, reason } = waiting;
+  const message = wholeMessage(waiting, events);
   const of = (rule: WaitingRule, sentence: string) => trouble(rule, `${rule} ${container}`, sentence, { container, reason, message });
+  const image = () => sayImage(imageOf(message) ?? `the image of ${container}`);
   switch (reason) {
     case "InvalidImageName":
       return of("invalid-image-name", `invalid image name - ${shortCause(message)}`);
     case "ErrImageNeverPull":
-      return of("image-not-found", `image not found - ${message}`);
+      return of("image-not-found", `image not found - ${image()} is not on the node, and imagePullPolicy is Never`);
     case "ErrImagePull":
     case "ImagePullBackOff":
-      if (!NOT_FOUND.test(message) || NO_REGISTRY.test(message) || TRANSIENT.test(message)) return undefined;
-      return of("image-not-found", `image not found - ${imageOf(message) ?? shortCause(message)}`);
+      return observePull(message, image(), of);
     case "CreateContainerConfigError":
       return TRANSIENT.test(message) ? undefined : of("container-config", message);
-    case "CreateContainerError":
-      return /no command specified/.test(message)
-        ? of("container-config", `container ${container} has no command, and its image has none`)
-        : undefined;
+    case "CreateContainerError": {
+      if (/no command specified/.test(message))
+        return of("container-config", `container ${container} has no command, and its image has none`);
+      const failure = judgeRuntimeWords(message, pod.memoryLimits[container]);
+      return failure.isConfiguration ? of("not-runnable", `cannot start ${container} - ${failure.cause}`) : undefined;
+    }
     default:
       return undefined;
   }
+}
+
+function observePull(
+  message: string,
+  image: string,
+  of: (rule: WaitingRule, sentence: string) => WaitingTrouble,
+): WaitingTrouble | undefined {
+  switch (imageFailure(message)) {
+    case "not-found":
+      return of("image-not-found", `image not found - ${image}`);
+    case "denied":
+      return of("image-denied", `image not found, or no right to pull it - ${image}`);
+    case "platform":
+      return of("image-platform", `${image} has nothing for the platform of this node`);
+    case undefined:
+      return undefined;
+  }
+}
+
+/** With the cause that only the Event of the failed pull gives. */
+function wholeMessage(waiting: WaitingContainer, events: readonly KubeEvent[]): string {
+  if (waiting.reason !== "ImagePullBackOff" || !isSilent(waiting)) return waiting.message;
+  const image = imageOf(waiting.message);
+  const pulls = events.filter(
+    ({ reason, message = "" }) => reason === "Failed" && /^Failed to pull image /.test(message) && imageOf(message) === image,
+  );
+  return newest(pulls)?.message ?? waiting.message;
+}
+
+/** CRI-O looks at the pod's memory when it makes the sandbox; whatever else goes wrong there is the node's. */
+function observeSandbox(events: readonly KubeEvent[]): WaitingTrouble | undefined {
+  const message = newest(events.filter(({ reason }) => reason === "FailedCreatePodSandBox"))?.message ?? "";
+  const { cause, isConfiguration } = judgeRuntimeWords(message, undefined);
+  if (!isConfiguration || !cause.startsWith("memory limit")) return undefined;
+  return trouble("not-runnable", "not-runnable sandbox", `cannot start the pod - ${cause}`, { event: message });
 }
 
 function observeMount(events: readonly KubeEvent[]): WaitingTrouble | undefined {
@@ -142,15 +192,10 @@ function trouble(rule: WaitingRule, key: string, sentence: string, evidence: Rec
   return { rule, key, finalAfterMs: FINAL_AFTER_MS[rule], sentence, evidence };
 }
 
-function newest(events: readonly KubeEvent[]): KubeEvent | undefined {
+export function newest(events: readonly KubeEvent[]): KubeEvent | undefined {
   const at = ({ lastTimestamp, eventTime, metadata }: KubeEvent) =>
     Date.parse(lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? "") || 0;
   return events.reduce<KubeEvent | undefined>((latest, event) => (latest && at(latest) > at(event) ? latest : event), undefined);
-}
-
-/** The image that a runtime did not find, out of a message of several hundred characters. */
-function imageOf(message: string): string | undefined {
-  return /(?:pull and unpack image|pulling image|Back-off pulling image) "([^"]+)"/.exec(message)?.[1];
 }
 
 /** The last part of `a: b: c`, which is the cause. */

@@ -17,6 +17,8 @@ export interface BuildFacts {
   ending?: EndRequest | undefined;
   /** What keeps the build from going on, and since when this process sees it unchanged. */
   trouble?: { trouble: WaitingTrouble; since: Date } | undefined;
+  /** What its pod waits for, or last waited for before it was ended, as far as this process saw it. */
+  waitedFor?: string | undefined;
   limits: BuildLimits;
 }
 
@@ -39,6 +41,7 @@ export function decideBuild(facts: BuildFacts, now: Date): BuildAction {
   const sighting: Sighting = {
     ...{ state, end, limits },
     stateMs: now.getTime() - facts.since.getTime(),
+    waitedFor: facts.waitedFor,
     trouble: trouble && { trouble: trouble.trouble, standsMs: now.getTime() - trouble.since.getTime() },
   };
 

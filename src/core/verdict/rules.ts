@@ -107,10 +107,15 @@ export const VERDICT_RULES = [
   {
     id: "pull-timeout",
     class: "infrastructure",
-    seen: "The pod's images and init containers were not ready within `timeouts.pull`, and the checkout's 10 minutes if it has one.",
+    seen: "The pod's images and init containers were not ready within `timeouts.pull`, and the checkout's 10 minutes if it has one. The message says what it waited for.",
     result: null,
-    keeps: POD,
-    find: whenEndedBy(["pull-timeout", "service-not-ready"], () => "the pod's images and init containers were not ready in time"),
+    keeps: "what it waited for, pod, exit code, reason",
+    find: (sighting) => {
+      const why = "the pod's images and init containers were not ready in time";
+      const found = whenEndedBy(["pull-timeout", "service-not-ready"], () => why)(sighting);
+      const { waitedFor } = sighting;
+      return found && waitedFor !== undefined ? { sentence: `${why} - waited for ${waitedFor}`, evidence: { waitedFor } } : found;
+    },
   },
   {
     id: "schedule-timeout",
@@ -330,26 +335,26 @@ export const VERDICT_RULES = [
   {
     id: "not-runnable",
     class: "configuration",
-    seen: "A container's command is not there or cannot be executed (`StartError`, `ContainerCannotRun`).",
+    seen: "A container's command is not there or cannot be executed, its user or seccomp profile is not there, or its memory limit is too low even for the runtime (`StartError`, `ContainerCannotRun`; `CreateContainerError` or `FailedCreatePodSandBox` for 30 s).",
     result: "CONFIG_ERROR - cannot start test - exec - make - executable file not found in PATH",
     keeps: "container, the runtime's message",
     find: (sighting) =>
-      whenContainerEnded(sighting, ({ container, terminated }) => {
-        const failure = startFailure(terminated);
+      whenContainerEnded(sighting, ({ container, terminated, pod }) => {
+        const failure = startFailure(terminated, pod.memoryLimits[container]);
         return failure?.isConfiguration
           ? { sentence: `cannot start ${container} - ${failure.cause}`, evidence: { message: terminated.message ?? "" } }
           : undefined;
-      }),
+      }) ?? whenTroubled("not-runnable")(sighting),
   },
   {
     id: "start-failed",
     class: "infrastructure",
-    seen: "The container runtime could not start a container for any other reason.",
+    seen: "The container runtime could not start a container for any other reason: a hook, a mount, the node's own state.",
     result: null,
     keeps: "container, the runtime's message",
     find: (sighting) =>
-      whenContainerEnded(sighting, ({ container, terminated }) => {
-        const failure = startFailure(terminated);
+      whenContainerEnded(sighting, ({ container, terminated, pod }) => {
+        const failure = startFailure(terminated, pod.memoryLimits[container]);
         return failure ? { sentence: `could not start ${container} - ${failure.cause}` } : undefined;
       }),
   },
@@ -453,9 +458,25 @@ export const VERDICT_RULES = [
     id: "image-not-found",
     class: "configuration",
     seen: "The registry says that there is no such image (`not found`, `manifest unknown`), for 60 s. Every other failed pull has until `timeouts.pull`.",
-    result: "CONFIG_ERROR - image not found - registry.example.org/unit-3",
+    result: "CONFIG_ERROR - image not found - ci/tests tag 3 at registry.example.org port 5000",
     keeps: "container, the kubelet's message",
     find: whenTroubled("image-not-found"),
+  },
+  {
+    id: "image-denied",
+    class: "configuration",
+    seen: "The registry denies access to the repository, for 3 minutes: many say that of one that is not there, too. Credentials that it does not take are waited for.",
+    result: "CONFIG_ERROR - image not found, or no right to pull it - pyhton tag 3.12",
+    keeps: "container, the kubelet's message",
+    find: whenTroubled("image-denied"),
+  },
+  {
+    id: "image-platform",
+    class: "configuration",
+    seen: "The image is there, but not for the operating system and processor of the pod's node, for 60 s.",
+    result: "CONFIG_ERROR - registry.example.org/ci/tests tag 1 has nothing for the platform of this node",
+    keeps: "container, the kubelet's message",
+    find: whenTroubled("image-platform"),
   },
   {
     id: "container-config",

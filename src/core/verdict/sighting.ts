@@ -23,6 +23,8 @@ export interface Sighting {
   stateMs: number;
   /** What keeps a build that waits from going on, and how long that has stood unchanged. */
   trouble?: { trouble: WaitingTrouble; standsMs: number } | undefined;
+  /** What its pod last waited for, in a clause for people. */
+  waitedFor?: string | undefined;
 }
 
 /** What a rule found: the sentence for people, and the text that reviewers get where that is another one. */

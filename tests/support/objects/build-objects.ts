@@ -56,13 +56,13 @@ export function disrupted(reason: string, message = reason): Condition {
   return { type: "DisruptionTarget", status: "True", reason, message };
 }
 
-export function makeEvent(reason: string, message: string): KubeEvent {
+export function makeEvent(reason: string, message: string, lastTimestamp = "2026-01-01T00:00:10Z"): KubeEvent {
   return {
     metadata: { name: `unit.${reason}`, namespace: "ci" },
     reason,
     message,
     type: "Warning",
-    lastTimestamp: "2026-01-01T00:00:10Z",
+    lastTimestamp,
   };
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { JOBS, PODS } from "../../../../src/kube/client/resource.ts";
+import { EVENTS, JOBS, PODS } from "../../../../src/kube/client/resource.ts";
 import { startGearmand } from "../../../support/gearman/gearmand.ts";
 import { answerOf, NAMESPACE, numberOf, recordOf, type Stage, startStage } from "../stage.ts";
 
@@ -101,19 +101,33 @@ describe("a build is given back to Zuul, without a result, when its pod", () => 
     await stage.until(() => stage.jobs().length === 0, "the end of the Job");
   });
 
-  test("gets no image in time", async () => {
+  test("gets no image in time, and the Job says which, and why", async () => {
     await using stage = await startStage({
       start,
       tasks: { unit: { timeouts: { pull: "1m" } } },
-      script: () => ({ waiting: { reason: "ImagePullBackOff", message: "back-off" } }),
+      script: () => ({ waiting: { reason: "ImagePullBackOff", message: 'Back-off pulling image "ci/unit:3"' } }),
     });
     const build = await stage.submit("unit");
     const pod = await stage.until(() => stage.pods().find(({ status }) => status?.startTime), "the pod on its node");
+    stage.kube.create(EVENTS, NAMESPACE, {
+      metadata: { name: "pull" },
+      type: "Warning",
+      reason: "Failed",
+      message: 'Failed to pull image "ci/unit:3": 503 Service Unavailable',
+      involvedObject: { kind: "Pod", namespace: NAMESPACE, name: pod.metadata.name, uid: pod.metadata.uid },
+      lastTimestamp: new Date().toISOString(),
+    });
     await stage.reached("preparing");
     await stage.skip(11 * 60_000 + 1000);
     await stage.until(() => stage.pods()[0]?.spec.activeDeadlineSeconds === 1, "the end of its pod");
-    stage.kube.patchStatus(PODS, NAMESPACE, pod.metadata.name, { phase: "Failed", reason: "DeadlineExceeded" });
+    stage.kube.patchStatus(PODS, NAMESPACE, pod.metadata.name, { phase: "Failed", reason: "DeadlineExceeded", containerStatuses: [] });
     assert.equal((await answerOf(build)).result, null);
+    const job = await stage.recorded(await numberOf(build));
+    const { rule, message, evidence } = JSON.parse(job.metadata.annotations?.["turbo-hipster.io/verdict"] ?? "{}");
+    const waitedFor =
+      'image ci/unit tag 3 of container test - ImagePullBackOff - Failed to pull image "ci/unit:3": 503 Service Unavailable';
+    assert.deepEqual([rule, evidence.waitedFor], ["pull-timeout", waitedFor]);
+    assert.equal(message, `the pod's images and init containers were not ready in time - waited for ${waitedFor}`);
   });
 
   test("finds no node in time, where the task sets one", async () => {

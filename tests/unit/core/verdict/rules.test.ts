@@ -707,7 +707,7 @@ const ROWS: Row[] = [
   {
     seen: "an image that is not there, for a minute",
     rule: "image-not-found",
-    result: "CONFIG_ERROR - image not found - registry.example.org/unit-3",
+    result: "CONFIG_ERROR - image not found - registry.example.org/unit tag 3",
     ms: 60_000,
     pod: pending(
       "ErrImagePull",
@@ -717,16 +717,30 @@ const ROWS: Row[] = [
   {
     seen: "an image that is not there, backing off",
     rule: "image-not-found",
-    result: "CONFIG_ERROR - image not found - unit-3",
+    result: "CONFIG_ERROR - image not found - unit tag 3",
     ms: 60_000,
     pod: pending("ImagePullBackOff", 'Back-off pulling image "unit:3": ErrImagePull: manifest unknown'),
   },
   {
     seen: "an image that may not be pulled and is not there",
     rule: "image-not-found",
-    result: "CONFIG_ERROR - image not found - Container image unit-3 is not present with pull policy of Never",
+    result: "CONFIG_ERROR - image not found - unit tag 3 is not on the node, and imagePullPolicy is Never",
     ms: 60_000,
     pod: pending("ErrImageNeverPull", 'Container image "unit:3" is not present with pull policy of Never'),
+  },
+  {
+    seen: "a repository that is not there, or private",
+    rule: "image-denied",
+    result: "CONFIG_ERROR - image not found, or no right to pull it - pyhton tag 3.12",
+    ms: 180_000,
+    pod: pending("ErrImagePull", 'Back-off pulling image "pyhton:3.12": ErrImagePull: pull access denied, repository does not exist'),
+  },
+  {
+    seen: "an image of another platform",
+    rule: "image-platform",
+    result: "CONFIG_ERROR - ci/tests tag 1 has nothing for the platform of this node",
+    ms: 60_000,
+    pod: pending("ErrImagePull", 'failed to pull and unpack image "ci/tests:1": no match for platform in manifest: not found'),
   },
   { seen: "an image that is not there, for less", rule: undefined, ms: 59_000, pod: pending("ImagePullBackOff", "manifest unknown") },
   {
@@ -934,6 +948,17 @@ describe("the table of verdicts", () => {
     assert.equal(renderResult(verdict, "utf-8"), `expected Prüfung ${"x".repeat(100)}...`);
     assert.equal(renderResult({ ...verdict, result: 'of an older "version"' }, "text"), "of an older version");
     assert.equal(renderResult({ ...verdict, result: "“Success”" }, "text"), "FAILURE");
+  });
+
+  test("says what a build waited for whose images or init containers did not come in time", () => {
+    const waitedFor = "init container setup still runs";
+    const pod = makePod(rejected("DeadlineExceeded", ""));
+    const state = observeBuild(makeJob(), [pod], rolesOfTemplate(pod.spec), () => undefined);
+    const verdict = judge({ state, end: "pull-timeout", limits: LIMITS, stateMs: 1000, waitedFor });
+    assert.deepEqual(
+      [verdict?.message, verdict?.evidence?.waitedFor],
+      ["the pod's images and init containers were not ready in time - waited for init container setup still runs", waitedFor],
+    );
   });
 
   test("keeps the whole of a refusal, in one line, beside its cause", () => {
