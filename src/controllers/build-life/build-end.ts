@@ -3,7 +3,7 @@ import type { Verdict } from "../../core/verdict/verdict.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { type RetryOptions, retry } from "../../runtime/retry.ts";
-import type { Wakeup } from "../../runtime/wakeup.ts";
+import { Wakeup } from "../../runtime/wakeup.ts";
 import type { BuildCluster } from "../ports.ts";
 import type { BuildRecord } from "./build-record.ts";
 import type { JobFollower } from "./job-follower.ts";
@@ -32,6 +32,7 @@ export type Written = "written" | "yielded" | "stopped";
 /** Writes down how a build ended, and ends what is left of it. */
 export class BuildEnd {
   readonly #options: BuildEndOptions;
+  #isPodEnded = false;
 
   constructor(options: BuildEndOptions) {
     this.#options = options;
@@ -56,16 +57,37 @@ export class BuildEnd {
     return written(discarded);
   }
 
-  /** The one patch after delivery: the verdict and when the Job may go. Also ends containers that outlive the judged one. */
+  /**
+   * Ends what of the pod would outlive its test, or begin after it. The verdict is written down before that, should this process end in
+   * between: a pod that was ended tells something else of its test. Resolves when that is done, or nobody is to do it here.
+   */
+  async endPod(verdict: Verdict, logger: Logger, stopping: AbortSignal): Promise<void> {
+    const { cluster, namespace, life, record, clock } = this.#options;
+    const { pod } = life;
+    if (this.#isPodEnded || !life.made || !pod || !life.mustEndPod) return;
+    const ended = await retry(
+      async () => {
+        if (await record.conclude(verdict, undefined)) await cluster.endPod(namespace, pod.name);
+      },
+      // Beside the answer, whose loop has the other one.
+      { ...this.#retrying("end what is left of the pod", 250, 15_000, logger), wakeup: new Wakeup(clock) },
+      stopping,
+    );
+    this.#isPodEnded = ended.kind !== "stopped";
+    if (ended.kind === "done") logger.info({ pod: pod.name }, "ended what was left of the pod");
+    if (ended.kind === "given-up")
+      logger.error({ err: ended.error, pod: pod.name }, "leaves the pod until its deadline, the API server refuses to end it");
+  }
+
+  /** The one patch after delivery: the verdict and when the Job may go. */
   async write(verdict: Verdict, deliveredAt: Date | undefined, logger: Logger, stopping: AbortSignal): Promise<Written> {
-    const { cluster, namespace, life, record, keepJobSeconds } = this.#options;
+    const { life, record, keepJobSeconds } = this.#options;
     if (!life.made && !life.mayExist) return "written";
-    const { pod, mustEndPod } = life;
+    const { pod } = life;
     const recorded = await retry(
       async () => {
         if (!life.made) await life.deleteUnseen();
         else if (!(await record.conclude(verdict, deliveredAt, keepJobSeconds))) return "yielded";
-        if (pod && mustEndPod) await cluster.endPod(namespace, pod.name);
         logger.info({ delivered: deliveredAt !== undefined, pod: pod?.name }, "recorded the build");
         return "written";
       },
@@ -82,7 +104,7 @@ export class BuildEnd {
    */
   async giveWay(verdict: Verdict, isWaitedFor: () => boolean, stopping: AbortSignal): Promise<void> {
     const { life, rush, wakeup, clock } = this.#options;
-    if ((!life.made && !life.mayExist) || !isAnswer(verdict) || life.mustEndPod) return;
+    if ((!life.made && !life.mayExist) || !isAnswer(verdict)) return;
     const untilMs = clock.monotonicMs() + MAX_GIVE_WAY_MS;
     while (!isWaitedFor() && !stopping.aborted) {
       const leftMs = Math.min(rush.leftMs, untilMs - clock.monotonicMs());

@@ -212,7 +212,7 @@ export class Build {
       if (stopping.aborted) return "left";
       this.#conclude(verdict);
       do {
-        const outcome = await this.#deliver(verdict, stopping);
+        const [outcome] = await Promise.all([this.#deliver(verdict, stopping), this.#end.endPod(verdict, this.#logger, stopping)]);
         if (outcome === "left" || outcome === "over") return outcome;
         if (stopping.aborted) return "left";
         this.#context.counts.observer.noteAnswer(outcome === "delivered");

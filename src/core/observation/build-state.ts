@@ -1,6 +1,7 @@
 import { type ContainerRoles, type InitRole, initRole, isRendered } from "../kubernetes/container-roles.ts";
 import type { Condition, ContainerStatus, Job, Pod, TerminatedState } from "../kubernetes/objects.ts";
-import { mayRunAgain, observePod, type PodFacts } from "./pod-facts.ts";
+import { whyInvented } from "./invented-ends.ts";
+import { firstEnd, mayRunAgain, observePod, type PodFacts } from "./pod-facts.ts";
 import { withoutScrap } from "./termination-message.ts";
 
 /** Where a build stands, read from its Job and Pod alone; every field comes from the API server's objects. */
@@ -51,18 +52,18 @@ export function observeBuild(
   if (!job) return { kind: "absent" };
   const pod = newest(pods);
   if (!pod?.spec) return observeWithoutPod(job);
-  const judged = roles.test;
   const facts = observePod(pod, pod.spec, roles, killOf(pod, roles));
-  const state = pod.status?.containerStatuses?.find(({ name }) => name === judged)?.state;
+  const test = pod.status?.containerStatuses?.find(({ name }) => name === roles.test);
+  const end = test && firstEnd(test);
+  const invented = end && whyInvented(end);
   const ofJob = { isDeleted: job.metadata.deletionTimestamp !== undefined, isSuspended: Boolean(job.spec?.suspend) && facts.hasTestBegun };
   const lost = (reason: string): BuildState => ({ kind: "lost", pod: facts, job: ofJob, reason });
 
   if (job.spec?.suspend && !facts.hasTestBegun && !facts.isTerminal) return { kind: "suspended" };
-  if (state?.terminated && !isUnknownEnd(state.terminated)) {
-    return { kind: "exited", pod: facts, job: ofJob, terminated: withoutScrap(state.terminated, pod.spec), container: judged };
-  }
-  if (facts.disruption) return lost(facts.disruption.message);
-  if (facts.isDeleted) return lost("the pod was deleted");
+  if (facts.restarted) return lost(facts.restarted);
+  if (end && !invented) return { kind: "exited", pod: facts, job: ofJob, terminated: withoutScrap(end, pod.spec), container: roles.test };
+  // A disruption that was only announced may never come: until then the test runs on.
+  if (facts.isDeleted) return lost(facts.disruption?.message ?? "the pod was deleted");
   const failedInit = pod.status?.initContainerStatuses?.find((init) => hasFailed(init, pod, roles, facts.isTerminal));
   if (failedInit?.state?.terminated) {
     const {
@@ -78,10 +79,11 @@ export function observeBuild(
       terminated: withoutScrap(terminated, pod.spec),
     };
   }
-  if (facts.isTerminal || facts.phase === "Unknown") return lost(describe(facts));
+  if (facts.isTerminal || facts.phase === "Unknown") return lost(describe(facts, invented));
+  if (invented) return lost(invented);
   if (ofJob.isDeleted) return lost("the Job was deleted");
   if (ofJob.isSuspended) return lost("the Job was suspended while its test ran");
-  if (state?.running) return { kind: "running", pod: facts, startedAt: state.running.startedAt };
+  if (test?.state?.running) return { kind: "running", pod: facts, startedAt: test.state.running.startedAt };
   if (!pod.spec.nodeName) {
     const scheduled = pod.status?.conditions?.find(({ type }) => type === "PodScheduled");
     return { kind: "unscheduled", pod: facts, reason: scheduled?.message ?? scheduled?.reason ?? "waits for a node" };
@@ -137,15 +139,10 @@ function newest(pods: readonly Pod[]): Pod | undefined {
   return [...pods].sort((a, b) => (b.metadata.creationTimestamp ?? "").localeCompare(a.metadata.creationTimestamp ?? ""))[0];
 }
 
-/** The kubelet writes this when it lost sight of a container; its exit code (137) was never seen. */
-function isUnknownEnd(terminated: TerminatedState): boolean {
-  return terminated.reason === "ContainerStatusUnknown";
-}
-
 /** The kubelet counts exit code 0 of an init container that was `OOMKilled` as a failure, too (`isInitContainerFailed`). */
 function hasFailed({ name, state }: ContainerStatus, pod: Pod, roles: ContainerRoles, isTerminal: boolean): boolean {
   const terminated = state?.terminated;
-  if (terminated === undefined || isUnknownEnd(terminated) || initRole(roles, name) === "service") return false;
+  if (terminated === undefined || whyInvented(terminated) !== undefined || initRole(roles, name) === "service") return false;
   if (terminated.exitCode === 0 && terminated.reason !== "OOMKilled") return false;
   return isTerminal || !mayRunAgain(pod.spec?.initContainers?.find((container) => container.name === name));
 }
@@ -159,6 +156,8 @@ function waitingContainers(pod: Pod, roles: ContainerRoles): WaitingContainer[] 
   });
 }
 
-function describe(facts: PodFacts): string {
-  return facts.message ?? facts.reason ?? `the pod ended ${facts.phase} without its test's exit code`;
+function describe(facts: PodFacts, invented: string | undefined): string {
+  return (
+    facts.disruption?.message ?? facts.message ?? facts.reason ?? invented ?? `the pod ended ${facts.phase} without its test's exit code`
+  );
 }

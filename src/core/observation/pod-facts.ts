@@ -27,14 +27,18 @@ export interface PodFacts {
   hasCheckout: boolean;
   /** False for a pod whose node never began with any container of it. */
   hasContainerStatuses: boolean;
-  /** Limits of memory by container, init containers included: its own, or the pod's. */
+  /** It was started again though the pod of a build runs once. */
+  hasTestRunAgain: boolean;
+  /** Why the first end of the test was not seen though it has run again. */
+  restarted: string | undefined;
+  /** Limits of memory by container, init containers included; the pod's own for those that have none. */
   memoryLimits: Readonly<Record<string, string | number>>;
   /** Native sidecars that have ended before the test did; the kubelet starts them again. */
   services: readonly ServiceEnd[];
   /** The service that everything after it waits for. Without meaning once the pod has ended: then none is started. */
   stuckService: string | undefined;
-  /** Names of further containers (not init) that still run. */
-  othersRunning: boolean;
+  /** Containers of it (not init) run, or may begin to: the kubelet does not end it by itself. */
+  isUnended: boolean;
 }
 
 interface ServiceEnd {
@@ -48,7 +52,7 @@ export const ENDING_DEADLINE_SECONDS = 1;
 export function observePod(pod: Pod, spec: PodSpec, roles: ContainerRoles, killed: string | undefined): PodFacts {
   const { status } = pod;
   const phase = status?.phase ?? "Pending";
-  const test = status?.containerStatuses?.find(({ name }) => name === roles.test)?.state;
+  const test = status?.containerStatuses?.find(({ name }) => name === roles.test);
   const target = status?.conditions?.find(({ type, status: value }) => type === "DisruptionTarget" && value === "True");
   const limits = [...spec.containers, ...(spec.initContainers ?? [])].flatMap(({ name, resources }) => {
     const memory = resources?.limits?.memory ?? spec.resources?.limits?.memory;
@@ -67,13 +71,15 @@ export function observePod(pod: Pod, spec: PodSpec, roles: ContainerRoles, kille
     isDeleted: pod.metadata.deletionTimestamp !== undefined,
     killed,
     isEnding: spec.activeDeadlineSeconds !== undefined && spec.activeDeadlineSeconds <= ENDING_DEADLINE_SECONDS,
-    hasTestBegun: test?.running !== undefined || test?.terminated !== undefined,
+    hasTestBegun: test?.state?.running !== undefined || (test && firstEnd(test)) !== undefined,
     hasCheckout: roles.checkout,
     hasContainerStatuses: [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].length > 0,
+    hasTestRunAgain: test?.lastState?.terminated !== undefined,
+    restarted: whyRestarted(pod, test),
     memoryLimits: Object.fromEntries(limits),
     services: findServiceEnds(pod, roles),
     stuckService: findStuckService(pod, roles),
-    othersRunning: (status?.containerStatuses ?? []).some(({ name, state }) => name !== roles.test && state?.running !== undefined),
+    isUnended: phase !== "Succeeded" && phase !== "Failed" && spec.containers.some((container) => !hasEndedForGood(container, pod)),
   };
 }
 
@@ -82,8 +88,29 @@ export function mayRunAgain({ restartPolicy = "Never", restartPolicyRules = [] }
   return restartPolicy !== "Never" || restartPolicyRules.length > 0;
 }
 
+function hasEndedForGood(container: Container, { status }: Pod): boolean {
+  const state = status?.containerStatuses?.find(({ name }) => name === container.name)?.state;
+  return state?.terminated !== undefined && !mayRunAgain(container);
+}
+
+/** How the container ended, the first time where it was started again: the pod of a build runs once, and what comes after is no part of it. */
+export function firstEnd({ state, lastState }: ContainerStatus): TerminatedState | undefined {
+  return lastState?.terminated ?? state?.terminated;
+}
+
+/** `AllContainersRestarting`: the kubelet ends all containers to start them again (Kubernetes 1.35), whoever of them made it do so. */
+function whyRestarted({ status }: Pod, test: ContainerStatus | undefined): string | undefined {
+  const isRestarting = status?.conditions?.some(({ type, status: value }) => type === "AllContainersRestarting" && value === "True");
+  if (isRestarting || test?.lastState?.terminated?.reason === "RestartingAllContainers")
+    return "all containers of its pod were started again";
+  const isUnseen = test?.lastState?.terminated !== undefined && (test.restartCount ?? 0) > 1;
+  return isUnseen ? `container ${test.name} was started again, and how it ended at first was not seen` : undefined;
+}
+
 function findServiceEnds(pod: Pod, roles: ContainerRoles): ServiceEnd[] {
-  const test = pod.status?.containerStatuses?.find(({ name }) => name === roles.test)?.state?.terminated;
+  const status = pod.status?.containerStatuses?.find(({ name }) => name === roles.test);
+  const end = status && firstEnd(status);
+  const test = { startedAt: end?.startedAt ?? status?.state?.running?.startedAt, finishedAt: end?.finishedAt };
   return (pod.status?.initContainerStatuses ?? []).flatMap((service) => {
     const terminated = roles.services.includes(service.name) ? endBefore(service, test) : undefined;
     return terminated ? [{ name: service.name, terminated }] : [];
@@ -99,14 +126,24 @@ function findStuckService(pod: Pod, roles: ContainerRoles): string | undefined {
   return last && roles.services.includes(last.name) && last.started !== true ? last.name : undefined;
 }
 
+/** When the test's container began and ended, as far as it has. */
+interface TestTimes {
+  startedAt: string | null | undefined;
+  finishedAt: string | null | undefined;
+}
+
 /**
- * Its end while the test ran, or before: what ends a sidecar afterwards is the kubelet. One that had to be started again ended before; else
- * the times tell, both of one node and in whole seconds.
+ * Its end while the test ran, or before a test that has not begun: what ends a sidecar afterwards is the kubelet, and what ended it before is
+ * made good when the test begins. One that had to be started again ended before the test did; else the times tell, all of one node and in
+ * whole seconds.
  */
-function endBefore({ state, lastState }: ContainerStatus, test: TerminatedState | undefined): TerminatedState | undefined {
+function endBefore({ state, lastState }: ContainerStatus, { startedAt, finishedAt }: TestTimes): TerminatedState | undefined {
   const own = state?.terminated;
-  if (own?.finishedAt && test?.finishedAt && Date.parse(own.finishedAt) < Date.parse(test.finishedAt)) return own;
+  if (own?.finishedAt && finishedAt && Date.parse(own.finishedAt) < Date.parse(finishedAt)) return own;
   const last = lastState?.terminated;
-  const isBefore = !test?.finishedAt || !last?.finishedAt || Date.parse(last.finishedAt) <= Date.parse(test.finishedAt);
-  return last && isBefore ? last : undefined;
+  if (!last?.finishedAt) return last;
+  const ended = Date.parse(last.finishedAt);
+  const isEarlier = startedAt ? ended < Date.parse(startedAt) : false;
+  const isLater = finishedAt ? ended > Date.parse(finishedAt) : false;
+  return isEarlier || isLater ? undefined : last;
 }

@@ -58,10 +58,14 @@ export function decideBuild(facts: BuildFacts, now: Date): BuildAction {
   return unstarted ? { kind: "finish", verdict: unstarted, deleteJob: true } : { kind: "wait" };
 }
 
-/** True while containers of an answered build's pod may still run, or begin to: they are ended like the test. */
+/**
+ * True while containers of an answered build's pod may still run, or begin to, and nobody ends them: they end with the test. Where an init
+ * container has failed the kubelet does that; a pod without a node goes with its Job.
+ */
 export function mustEndPod(state: BuildState): boolean {
-  if (state.kind === "preparing") return !state.pod.isEnding;
-  return "pod" in state && state.pod !== undefined && state.pod.othersRunning && !state.pod.isEnding && !state.pod.isTerminal;
+  if (!("pod" in state) || !state.pod || state.kind === "unscheduled" || state.kind === "not-started") return false;
+  const { isUnended, isEnding, isDeleted } = state.pod;
+  return isUnended && !isEnding && !isDeleted;
 }
 
 function mustDeleteJob(state: BuildState, verdict: Verdict): boolean {

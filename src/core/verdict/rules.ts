@@ -275,6 +275,18 @@ export const VERDICT_RULES = [
       ),
   },
 
+  {
+    id: "run-again",
+    class: "configuration",
+    seen: "A container of the pod was started again in it by its own `restartPolicy` or a rule, and how the test ended at first was not seen. Seen, its first end counts.",
+    result: "CONFIG_ERROR - all containers of its pod were started again - the pod of a build runs once",
+    keeps: POD,
+    find: ({ state }) =>
+      state.kind === "lost" && state.pod?.restarted !== undefined
+        ? { sentence: `${state.pod.restarted} - the pod of a build runs once` }
+        : undefined,
+  },
+
   // It was never begun.
   {
     id: "node-unfit",
@@ -293,6 +305,21 @@ export const VERDICT_RULES = [
     find: whenRefusedByNode(() => true),
   },
   {
+    id: "pod-ended",
+    class: "infrastructure",
+    seen: "The pod has a reason that none of these rules knows: something other than its containers ended it, whatever their exit codes.",
+    result: null,
+    keeps: "pod, exit code, reason, its message",
+    find: whenPod(({ reason, message }) =>
+      reason === undefined
+        ? undefined
+        : {
+            sentence: `the pod was ended - ${reason}${message === undefined ? "" : ` - ${message}`}`,
+            evidence: { message: message ?? "" },
+          },
+    ),
+  },
+  {
     id: "injected-failed",
     class: "infrastructure",
     seen: "An init container that the cluster had added to the pod (a mesh, an agent) failed; neither the task nor the change knows of it.",
@@ -305,6 +332,19 @@ export const VERDICT_RULES = [
             evidence: { container: state.container, ...exitEvidence(state.terminated) },
           }
         : undefined,
+  },
+  {
+    id: "checkout-out-of-memory",
+    class: "configuration",
+    seen: "The checkout, or git in it, was `OOMKilled` at a limit of its own: that of a LimitRange, for instance, and the next one would be as well.",
+    result: "CONFIG_ERROR - checkout out of memory (limit 24Mi)",
+    keeps: "container, exit code, limit",
+    find: (sighting) =>
+      whenOutOfMemory(sighting, ({ container, limit, role }) =>
+        role === "checkout" && limit !== undefined
+          ? { sentence: `checkout out of memory (limit ${limit})`, evidence: { container, limit } }
+          : undefined,
+      ),
   },
   {
     id: "checkout-configuration",
@@ -374,14 +414,17 @@ export const VERDICT_RULES = [
   {
     id: "out-of-memory",
     class: "failure",
-    seen: "The test, an init container, or a service that the failed test needed, was `OOMKilled` and has a memory limit of its own, or its pod has one.",
+    seen: "The test, an init container, or a service that the failed test needed, was `OOMKilled` and has a memory limit of its own or of its pod. An init container also where it then ended with exit code 0, which the kubelet counts as failed.",
     result: "FAILURE - out of memory (limit 2Gi)",
     keeps: "container, exit code, limit",
     find: (sighting) =>
-      whenOutOfMemory(sighting, ({ container, limit, isTest }) =>
+      whenOutOfMemory(sighting, ({ container, limit, role }) =>
         limit === undefined
           ? undefined
-          : { sentence: `FAILURE - ${isTest ? "" : `${container} `}out of memory (limit ${limit})`, evidence: { container, limit } },
+          : {
+              sentence: `FAILURE - ${role === "test" ? "" : `${container} `}out of memory (limit ${limit})`,
+              evidence: { container, limit },
+            },
       ),
   },
   {
@@ -391,9 +434,9 @@ export const VERDICT_RULES = [
     result: null,
     keeps: "container, exit code",
     find: (sighting) =>
-      whenOutOfMemory(sighting, ({ container, isTest, limit }) =>
+      whenOutOfMemory(sighting, ({ container, role, limit }) =>
         limit === undefined
-          ? { sentence: `the node ran out of memory${isTest ? "" : `, ${container} was killed`}`, evidence: { container } }
+          ? { sentence: `the node ran out of memory${role === "test" ? "" : `, ${container} was killed`}`, evidence: { container } }
           : undefined,
       ),
   },

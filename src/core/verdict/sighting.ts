@@ -1,3 +1,4 @@
+import type { InitRole } from "../kubernetes/container-roles.ts";
 import type { TerminatedState } from "../kubernetes/objects.ts";
 import type { BuildState } from "../observation/build-state.ts";
 import type { PodFacts } from "../observation/pod-facts.ts";
@@ -44,7 +45,7 @@ const [KILLED, TERMINATED] = [137, 143];
 export function mayTellMore({ state, end, stateMs }: Sighting): boolean {
   if ((state.kind !== "exited" && state.kind !== "not-started") || stateMs >= END_BACKSTOP_MS) return false;
   const { pod, terminated } = state;
-  if (pod.isTerminal || pod.disruption || pod.isDeleted) return false;
+  if (pod.isTerminal || pod.disruption || pod.isDeleted || pod.hasTestRunAgain) return false;
   // A test may handle TERM and exit 0 after its end was requested.
   if (end) return state.kind === "exited" && terminated.exitCode === 0;
   if (pod.killed !== undefined) return true;
@@ -119,19 +120,23 @@ export function whenCheckoutFailed(exitCode: number | undefined, before = ""): (
   };
 }
 
+interface OutOfMemory {
+  container: string;
+  role: InitRole | "test";
+  limit: string | number | undefined;
+}
+
 /** The test, the init container that failed, or a service whose end made the test fail. */
-export function whenOutOfMemory(
-  sighting: Sighting,
-  find: (who: { container: string; limit: string | number | undefined; isTest: boolean }) => Finding | undefined,
-): Finding | undefined {
+export function whenOutOfMemory(sighting: Sighting, find: (who: OutOfMemory) => Finding | undefined): Finding | undefined {
   return whenContainerEnded(sighting, (state) => {
     const { pod, container, terminated } = state;
     const isKilled = (end: TerminatedState) => end.reason === "OOMKilled";
-    if (isKilled(terminated)) return find({ container, limit: pod.memoryLimits[container], isTest: state.kind === "exited" });
+    const role = state.kind === "exited" ? "test" : state.role;
+    if (isKilled(terminated)) return find({ container, limit: pod.memoryLimits[container], role });
     // A test that says itself why it failed knows better.
     if (firstLine(terminated.message ?? "") !== "") return undefined;
     const service = pod.services.find((each) => isKilled(each.terminated));
-    return service && find({ container: service.name, limit: pod.memoryLimits[service.name], isTest: false });
+    return service && find({ container: service.name, limit: pod.memoryLimits[service.name], role: "service" });
   });
 }
 

@@ -39,6 +39,8 @@ export interface StagedBuild {
   readonly answers: readonly string[];
   /** What its Job was annotated with, write by write. */
   readonly writes: readonly Record<string, string>[];
+  /** What it did to the cluster, in order: "write", "end-pod". */
+  readonly deeds: readonly string[];
   /** Everything that it was shown, the first when its Job was created. */
   readonly seen: readonly Shown[];
   readonly isToldToEnd: boolean;
@@ -49,6 +51,10 @@ export interface StagedBuild {
   askAgain(): void;
   /** Its next writes fail with these, one after another. */
   failWrites(errors: readonly Error[]): void;
+  /** Its next tries to end the pod fail with these, one after another. */
+  failEnds(errors: readonly Error[]): void;
+  /** Its server reads no answer until the function that is returned is called. */
+  holdAnswers(): () => void;
   /** Lets it stop where it is. */
   stop(): Promise<void>;
 }
@@ -63,6 +69,9 @@ export function stageBuild(): StagedBuild {
   const seen: Shown[] = [shown];
   let isToldToEnd = false;
   const failures: Error[] = [];
+  const endFailures: Error[] = [];
+  const deeds: string[] = [];
+  let answered: Promise<void> | undefined;
   const cluster: BuildCluster = {
     createJob: async (job) => ({ kind: "created", job }),
     getJob: async () => shown.job,
@@ -71,10 +80,14 @@ export function stageBuild(): StagedBuild {
       const failure = failures.shift();
       if (failure) throw failure;
       writes.push(annotations);
+      deeds.push("write");
       return true;
     },
     deleteJob: async () => {},
     async endPod() {
+      const failure = endFailures.shift();
+      if (failure) throw failure;
+      deeds.push("end-pod");
       isToldToEnd = true;
     },
     cachedJob: () => shown.job,
@@ -95,6 +108,7 @@ export function stageBuild(): StagedBuild {
     sendStatus() {},
     complete: async (json) => {
       assert.equal(json, lastData);
+      await answered;
       answers.push(JSON.parse(json).result);
       return "delivered";
     },
@@ -132,7 +146,7 @@ export function stageBuild(): StagedBuild {
     isOver = true;
   });
   return {
-    ...{ build, rush, answers, writes, seen, askAgain },
+    ...{ build, rush, answers, writes, deeds, seen, askAgain },
     get isToldToEnd() {
       return isToldToEnd;
     },
@@ -148,6 +162,12 @@ export function stageBuild(): StagedBuild {
       for (let turn = 0; turn < 3; turn += 1) await immediate();
     },
     failWrites: (errors) => void failures.push(...errors),
+    failEnds: (errors) => void endFailures.push(...errors),
+    holdAnswers() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      answered = promise;
+      return resolve;
+    },
     async stop() {
       stopping.abort();
       await run;

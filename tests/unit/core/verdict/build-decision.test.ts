@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import type { Job, Pod } from "../../../../src/core/kubernetes/objects.ts";
+import type { Container, Job, Pod } from "../../../../src/core/kubernetes/objects.ts";
 import { suspendedAfterStart } from "../../../../src/core/observation/build-state.ts";
 import { type BuildAction, type BuildFacts, decideBuild, mustEndPod } from "../../../../src/core/verdict/build-decision.ts";
 import type { Verdict } from "../../../../src/core/verdict/verdict.ts";
@@ -172,20 +172,76 @@ describe("what waits for what may not come", () => {
 });
 
 describe("what is left of an answered build", () => {
-  test("is ended: containers beside the test, and a pod that still prepares", () => {
-    const beside = makePod({ status: { containerStatuses: [running("web"), terminated("test", 0)] } });
-    const preparing = makePod({ status: { phase: "Pending", containerStatuses: [waiting("test", "InvalidImageName")] } });
-    assert.deepEqual(
-      [beside, preparing].map((pod) => mustEndPod(observe(makeJob(), [pod]))),
-      [true, true],
-    );
-    const alone = makePod({ status: { containerStatuses: [terminated("test", 0)] } });
-    const ending = { ...beside, spec: ENDING };
-    assert.deepEqual(
-      [alone, ending].map((pod) => mustEndPod(observe(makeJob(), [pod]))),
-      [false, false],
-    );
-  });
+  const ended = terminated("test", 0);
+  const two = (other: Partial<Container> = {}) => ({ containers: [{ name: "test" }, { name: "web", ...other }] });
+  const left: [string, boolean, Pod, Job?][] = [
+    ["a container beside the test that runs", true, makePod({ spec: two(), status: { containerStatuses: [running("web"), ended] } })],
+    ...["ContainerCreating", "ErrImagePull", "ImagePullBackOff", "CrashLoopBackOff"].map((reason): [string, boolean, Pod] => [
+      `a container beside the test that waits with ${reason}`,
+      true,
+      makePod({ spec: two(), status: { containerStatuses: [ended, waiting("web", reason)] } }),
+    ]),
+    ["a container beside the test that no status tells of", true, makePod({ spec: two(), status: { containerStatuses: [ended] } })],
+    [
+      "a container that will be started again",
+      true,
+      makePod({ spec: two({ restartPolicy: "Always" }), status: { containerStatuses: [ended, terminated("web", 1)] } }),
+    ],
+    [
+      "a container that a rule may start again",
+      true,
+      makePod({ spec: two({ restartPolicyRules: [{}] }), status: { containerStatuses: [ended, terminated("web", 1)] } }),
+    ],
+    [
+      "a test that was started again",
+      true,
+      makePod({ status: { containerStatuses: [{ ...running("test"), lastState: ended.state as object }] } }),
+    ],
+    [
+      "a pod that still prepares",
+      true,
+      makePod({ status: { phase: "Pending", containerStatuses: [waiting("test", "InvalidImageName")] } }),
+    ],
+    ["a pod without any status yet", true, makePod({ status: { phase: "Pending", containerStatuses: [] } })],
+    ["a pod of a Job that was deleted without it", true, makePod(), makeJob({ metadata: DELETED })],
+    [
+      "a pod whose node lost sight of its test",
+      true,
+      makePod({ spec: two(), status: { containerStatuses: [terminated("test", 255, { reason: "Unknown" }), running("web")] } }),
+    ],
+    [
+      "a pod whose containers have all ended",
+      false,
+      makePod({ spec: two(), status: { containerStatuses: [ended, terminated("web", 1)] } }),
+    ],
+    ["a pod with the test alone", false, makePod({ status: { containerStatuses: [ended] } })],
+    ["a pod that is over", false, makePod({ spec: two(), status: { phase: "Failed", containerStatuses: [ended, running("web")] } })],
+    [
+      "a pod that ends already",
+      false,
+      makePod({ spec: { ...two(), activeDeadlineSeconds: 1 }, status: { containerStatuses: [ended, running("web")] } }),
+    ],
+    [
+      "a pod that is deleted already",
+      false,
+      makePod({ metadata: DELETED, spec: two(), status: { containerStatuses: [ended, running("web")] } }),
+    ],
+    [
+      "a pod whose init container failed",
+      false,
+      makePod({
+        spec: { initContainers: [{ name: "setup" }] },
+        status: {
+          phase: "Pending",
+          initContainerStatuses: [terminated("setup", 1)],
+          containerStatuses: [waiting("test", "PodInitializing")],
+        },
+      }),
+    ],
+  ];
+  for (const [name, must, pod, job = makeJob()] of left) {
+    test(`${must ? "is ended" : "needs nothing"}: ${name}`, () => assert.equal(mustEndPod(observe(job, [pod])), must));
+  }
 
   test("is a Job that must not begin again after Kueue took its room away", () => {
     const action = decide([makePod({ metadata: DELETED })], { job: makeJob({ spec: { suspend: true } }) });

@@ -470,6 +470,189 @@ const ROWS: Row[] = [
   },
 
   {
+    seen: "a node that was reset, as containerd tells",
+    rule: "pod-lost",
+    result: null,
+    pod: { status: { containerStatuses: [terminated("test", 255, { reason: "Unknown" })] } },
+  },
+  {
+    seen: "a node that was reset, its pod over",
+    rule: "pod-lost",
+    result: null,
+    pod: failed(255, { reason: "Unknown" }),
+  },
+  {
+    seen: "a container that containerd could not read, and whose task then ended with 0",
+    rule: "pod-lost",
+    result: null,
+    pod: failed(0, { reason: "Unknown" }, { phase: "Succeeded" }),
+  },
+  { seen: "exit code 255 of the test's own", rule: "exit-code", result: "FAILURE", pod: failed(255) },
+  {
+    seen: "a container without an exit code, as CRI-O tells",
+    rule: "pod-lost",
+    result: null,
+    pod: failed(-1),
+  },
+  {
+    seen: "an init container on a node that was reset",
+    rule: "pod-lost",
+    result: null,
+    pod: initFailed("setup", 255, { reason: "Unknown" }),
+  },
+  {
+    seen: "a checkout on a node that was reset",
+    rule: "pod-lost",
+    result: null,
+    pod: initFailed("checkout", 255, { reason: "Unknown" }),
+  },
+  {
+    seen: "a test that its kubelet has lost and would begin anew",
+    rule: "pod-lost",
+    result: null,
+    pod: {
+      status: {
+        containerStatuses: [
+          {
+            ...waiting("test", "ContainerCreating"),
+            lastState: { terminated: { exitCode: 137, reason: "ContainerStatusUnknown" } },
+            restartCount: 1,
+          },
+        ],
+      },
+    },
+  },
+  {
+    seen: "a failing test that runs again, by its first end",
+    rule: "exit-code",
+    result: "FAILURE",
+    pod: { status: { containerStatuses: [{ ...running("test"), lastState: { terminated: { exitCode: 1 } }, restartCount: 1 }] } },
+  },
+  {
+    seen: "a failing test that ran again and passed, by its first end",
+    rule: "exit-code",
+    result: "3 tests failed",
+    pod: {
+      status: {
+        phase: "Succeeded",
+        containerStatuses: [
+          { ...terminated("test", 0), lastState: { terminated: { exitCode: 1, message: "3 tests failed" } }, restartCount: 1 },
+        ],
+      },
+    },
+  },
+  {
+    seen: "a failing test that is about to run again, by its first end",
+    rule: "exit-code",
+    result: "FAILURE",
+    pod: {
+      status: {
+        containerStatuses: [{ ...waiting("test", "CrashLoopBackOff"), lastState: { terminated: { exitCode: 143 } }, restartCount: 1 }],
+      },
+    },
+  },
+  {
+    seen: "a test that has run three times and passed at last",
+    rule: "run-again",
+    result: "CONFIG_ERROR - container test was started again, and how it ended at first was not seen - the pod of a build runs once",
+    pod: {
+      status: {
+        phase: "Succeeded",
+        containerStatuses: [{ ...terminated("test", 0), lastState: { terminated: { exitCode: 1 } }, restartCount: 2 }],
+      },
+    },
+  },
+  {
+    seen: "a test that ended while all containers of its pod are started again",
+    rule: "run-again",
+    pod: {
+      status: {
+        conditions: [{ type: "AllContainersRestarting", status: "True" }],
+        containerStatuses: [terminated("test", 0), terminated("web", 88)],
+      },
+    },
+    result: "CONFIG_ERROR - all containers of its pod were started again - the pod of a build runs once",
+  },
+  {
+    seen: "an init container of the template that failed and will be started again",
+    rule: undefined,
+    pod: {
+      spec: { initContainers: [{ name: "setup", restartPolicy: "OnFailure" }] },
+      status: {
+        phase: "Pending",
+        initContainerStatuses: [terminated("setup", 1)],
+        containerStatuses: [waiting("test", "PodInitializing")],
+      },
+    },
+    roles: { inits: ["setup"] },
+  },
+  {
+    seen: "exit code 0 in a pod with a reason that nobody knows",
+    rule: "pod-ended",
+    result: null,
+    pod: failed(0, {}, { reason: "NodeReclaimed", message: "the node was reclaimed" }),
+  },
+  {
+    seen: "exit code 1 in a pod with a reason that nobody knows",
+    rule: "pod-ended",
+    result: null,
+    pod: failed(1, {}, { reason: "Terminated", message: "Pod was terminated in response to imminent node shutdown." }),
+  },
+  {
+    seen: "a disruption that was announced while the test runs on",
+    rule: undefined,
+    pod: { status: { conditions: [disrupted("EvictionByEvictionAPI")] } },
+  },
+  {
+    seen: "a disruption that was announced while its image is pulled",
+    rule: undefined,
+    pod: {
+      status: { phase: "Pending", conditions: [disrupted("PreemptionByScheduler")], containerStatuses: [waiting("test", "ErrImagePull")] },
+    },
+  },
+  {
+    seen: "an init container that a shutdown of its node ended",
+    rule: "disrupted",
+    result: null,
+    pod: {
+      ...initFailed("setup", 143),
+      status: { ...initFailed("setup", 143).status, conditions: [disrupted("TerminationByKubelet")] },
+    },
+  },
+  {
+    seen: "a failed test whose service had ended before it began",
+    rule: "exit-code",
+    result: "FAILURE",
+    pod: withService({ lastState: { terminated: { exitCode: 1, finishedAt: "2026-01-01T00:00:00Z" } } }),
+  },
+  {
+    seen: "a failed test whose service was OOMKilled before it began",
+    rule: "exit-code",
+    result: "FAILURE",
+    pod: withService({ lastState: { terminated: { exitCode: 137, reason: "OOMKilled", finishedAt: "2026-01-01T00:00:00Z" } } }, 1, MEMORY),
+  },
+  {
+    seen: "a checkout that a limit kills",
+    rule: "checkout-out-of-memory",
+    result: "CONFIG_ERROR - checkout out of memory (limit 2Gi)",
+    pod: { ...initFailed("checkout", 137, { reason: "OOMKilled" }), spec: { initContainers: [{ name: "checkout", ...MEMORY }] } },
+  },
+  {
+    seen: "a checkout whose git a limit kills",
+    rule: "checkout-out-of-memory",
+    result: "CONFIG_ERROR - checkout out of memory (limit 2Gi)",
+    pod: {
+      ...initFailed("checkout", 69, { reason: "OOMKilled", message: "git fetch was killed" }),
+      spec: { initContainers: [{ name: "checkout", ...MEMORY }] },
+    },
+  },
+  {
+    seen: "an init container of whose processes a limit kills one, and that ends with 0",
+    rule: "out-of-memory",
+    result: "FAILURE - setup out of memory (limit 2Gi)",
+    pod: { ...initFailed("setup", 0, { reason: "OOMKilled" }), spec: { initContainers: [{ name: "setup", ...MEMORY }] } },
+  },
+  {
     seen: "an injected init container's exit code",
     rule: "injected-failed",
     result: null,
