@@ -4,7 +4,7 @@ import { downCluster, findCluster, loadImage, upCluster } from "../../deploy/loc
 import { renderTestTaskCrd } from "../../src/core/test-task/crd.ts";
 import { TEST_TASK_API_VERSION, TEST_TASK_KIND } from "../../src/core/test-task/test-task.ts";
 import { type KubeClient, loadKubeClient } from "../../src/kube/client/kube-client.ts";
-import { isAlreadyExists, isNotFound } from "../../src/kube/client/kube-error.ts";
+import { isAlreadyExists, isNotFound, KubeError } from "../../src/kube/client/kube-error.ts";
 import { type Resource, TEST_TASKS } from "../../src/kube/client/resource.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { InputError } from "../../src/runtime/errors.ts";
@@ -69,7 +69,7 @@ export async function openBenchCluster(flags: ClusterFlags, world: BenchWorld): 
     image: choice.image,
     async applyTestTask(name, spec) {
       const task = { apiVersion: TEST_TASK_API_VERSION, kind: TEST_TASK_KIND, metadata: { name }, spec };
-      await retryWhile(isNotFound, () => client.create(TEST_TASKS, namespace, task), signal);
+      await retryWhile(isNotServed, () => client.create(TEST_TASKS, namespace, task), signal);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -134,6 +134,11 @@ function nothingIf(isExpected: (error: unknown) => boolean): (error: unknown) =>
   return (error) => {
     if (!isExpected(error)) throw error;
   };
+}
+
+/** Before it serves a resource the API server says 404 without a Status of its own. */
+function isNotServed(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 404;
 }
 
 /** A CRD just created is served a moment later. */
