@@ -1,7 +1,9 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, type ScalarTag, type Tags } from "yaml";
-import type { Problem } from "../core/test-task/problem.ts";
+import { makeProblem, type Problem } from "../core/test-task/problem.ts";
 import { parseTestTask, TEST_TASK_API_VERSION, TEST_TASK_GROUP, TEST_TASK_KIND, type TestTask } from "../core/test-task/test-task.ts";
+import { type TaskWarning, testTaskWarnings } from "../core/test-task/warnings.ts";
 import { coerceError } from "../runtime/errors.ts";
+import { findFoldedLines } from "./folded-text.ts";
 
 /** A problem with its place in the text; lines and columns count from 1. `path` is empty when the text is no YAML. */
 export interface LocatedProblem {
@@ -13,7 +15,7 @@ export interface LocatedProblem {
 
 /** One object of a file. `line` is where it begins; `kind` and `name` (`namespace/name`) are as written, where they can be read. */
 export type TestTaskDocument = { line: number; kind: string | undefined; name: string | undefined } & (
-  | { state: "valid"; task: TestTask }
+  | { state: "valid"; task: TestTask; warnings: LocatedProblem[] }
   | { state: "invalid"; problems: LocatedProblem[] }
   | { state: "skipped" }
 );
@@ -35,10 +37,11 @@ export function readTestTaskDocuments(text: string): TestTaskDocument[] {
     prettyErrors: false,
     logLevel: "error",
   });
-  return [...parsed].flatMap((document) => readDocument({ document, lineCounter }));
+  return [...parsed].flatMap((document) => readDocument({ text, document, lineCounter }));
 }
 
 interface Source {
+  text: string;
   document: Document.Parsed;
   lineCounter: LineCounter;
 }
@@ -106,7 +109,28 @@ function readObject(source: Source, object: unknown, segments: Problem["segments
   const isOurs = facts.kind === TEST_TASK_KIND || apiVersion === TEST_TASK_GROUP || apiVersion.startsWith(`${TEST_TASK_GROUP}/`);
   if (!isOurs) return [{ ...facts, state: "skipped" }];
   const result = parseTestTask(object, { strictMetadata: true });
-  return result.ok ? [{ ...facts, state: "valid", task: result.task }] : invalid(result.problems);
+  if (!result.ok) return invalid(result.problems);
+  const warnings = [...testTaskWarnings(result.task), ...foldedWarnings(source, segments)];
+  return [{ ...facts, state: "valid", task: result.task, warnings: warnings.map((warning) => locateWarning(source, segments, warning)) }];
+}
+
+/** What the YAML shows and its meaning does not. */
+function foldedWarnings(source: Source, segments: Problem["segments"]): TaskWarning[] {
+  const { node } = find(source, [...segments, "spec", "script"]);
+  const folded = isScalar(node) ? findFoldedLines(node, source.text) : undefined;
+  if (!folded) return [];
+  const message = `YAML makes one line of its lines: ${JSON.stringify(folded.join(" ").slice(0, 60))} is one command; write script: |`;
+  return [makeProblem(["spec", "script"], message)];
+}
+
+function locateWarning(source: Source, segments: Problem["segments"], warning: TaskWarning): LocatedProblem {
+  const { path, message, scriptLine } = warning;
+  const place = [...segments, ...warning.segments];
+  const { node } = find(source, place);
+  if (scriptLine === undefined || !isScalar(node) || node.type !== "BLOCK_LITERAL" || !node.range) {
+    return { path, message, ...locate(source, place) };
+  }
+  return { path, message, line: position(source, node.range[0]).line + scriptLine, column: 1 };
 }
 
 function writtenName(metadata: unknown): string | undefined {
@@ -117,16 +141,21 @@ function writtenName(metadata: unknown): string | undefined {
 
 /** Where the value at `segments` is written (its key, in a mapping), or the nearest thing around it that is. */
 function locate(source: Source, segments: Problem["segments"]): { line: number; column: number } {
+  return position(source, find(source, segments).offset);
+}
+
+/** Likewise; without a node where only something around it is written. */
+function find(source: Source, segments: Problem["segments"]): { offset: number; node: Node | null | undefined } {
   let node: Node | null | undefined = source.document.contents;
   let offset = node?.range?.[0] ?? source.document.range[0];
   for (const segment of segments) {
     if (isAlias(node)) node = node.resolve(source.document);
     const child = childOf(node, segment);
-    if (!child) break;
+    if (!child) return { offset, node: undefined };
     offset = child.offset ?? offset;
     node = child.node;
   }
-  return position(source, offset);
+  return { offset, node: isAlias(node) ? node.resolve(source.document) : node };
 }
 
 function childOf(node: Node | null | undefined, segment: string | number): { offset: number | undefined; node: Node | null } | undefined {

@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { Command } from "commander";
 import { coerceError } from "../runtime/errors.ts";
 import { printable } from "./printable.ts";
-import { readTestTaskDocuments, type TestTaskDocument } from "./test-task-documents.ts";
+import { type LocatedProblem, readTestTaskDocuments, type TestTaskDocument } from "./test-task-documents.ts";
 
 /** Far beyond any list of TestTasks; an object of the API has at most 1.5 MiB. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
@@ -28,7 +28,7 @@ interface FileReport {
 
 /**
  * Checks TestTask files without a cluster, by the schema that the CRD is made from. Returns the exit code: 0 everything is valid (other
- * kinds do not count), 1 something is not, 2 the arguments are unusable (no file, a file that cannot be read).
+ * kinds and warnings do not count), 1 something is not, 2 the arguments are unusable (no file, a file that cannot be read).
  */
 export async function validateFiles({ files, json }: ValidateOptions, world: ValidateWorld): Promise<0 | 1 | 2> {
   if (files.length === 0) {
@@ -57,7 +57,10 @@ export function validateCommand(): Command {
     .description("check TestTask files, without a cluster")
     .argument("[file...]", "YAML or JSON files with any number of documents; - is standard input")
     .option("--json", "print one JSON object instead of lines", false)
-    .addHelpText("after", "\nExit codes: 0 all valid, 1 problems found, 2 unusable arguments (no file, or one that cannot be read)")
+    .addHelpText(
+      "after",
+      "\nWarnings are about what is valid and probably not meant.\nExit codes: 0 all valid, perhaps with warnings, 1 problems found, 2 unusable arguments (no file, or one that cannot be read)",
+    )
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .action(async (files: string[], flags: { json: boolean }) => {
       process.exitCode = await validateFiles(
@@ -91,13 +94,24 @@ function readErrorMessage(thrown: unknown): string {
 function renderLines(reports: readonly FileReport[]): string[] {
   const lines = reports.flatMap(({ file, documents }) => documents.flatMap((document) => renderDocument(file, document)));
   const { valid, invalid, skipped } = countStates(reports);
-  return [...lines, `${valid} valid, ${invalid} invalid${skipped === 0 ? "" : `, ${skipped} of other kinds skipped`}`].map(printable);
+  const warnings = countWarnings(reports);
+  const counts = [
+    `${valid} valid, ${invalid} invalid`,
+    ...(skipped === 0 ? [] : [`${skipped} of other kinds skipped`]),
+    ...(warnings === 0 ? [] : [warnings === 1 ? "1 warning" : `${warnings} warnings`]),
+  ];
+  return [...lines, counts.join(", ")].map(printable);
 }
 
 function renderDocument(file: string, document: TestTaskDocument): string[] {
   const what = [document.kind, document.name].filter((word) => word !== undefined).join(" ");
   const place = `${file}:${document.line}`;
-  if (document.state === "valid") return [`${place}: ${what} is valid`];
+  if (document.state === "valid") {
+    return [
+      `${place}: ${what} is valid`,
+      ...document.warnings.map(({ line, path, message }) => `${file}:${line}: warning: ${path}: ${message}`),
+    ];
+  }
   if (document.state === "skipped") return [`${place}: ${what} skipped: not a TestTask`];
   return document.problems.map(({ line, column, path, message }) =>
     path === "" ? `${file}:${line}:${column}: ${message}` : `${file}:${line}: ${path}: ${message}`,
@@ -113,9 +127,18 @@ function renderJson(reports: readonly FileReport[]): string {
       name: document.name ?? null,
       state: document.state,
       problems: document.state === "invalid" ? document.problems : [],
+      warnings: warningsOf(document),
     })),
   }));
-  return JSON.stringify({ ...countStates(reports), files });
+  return JSON.stringify({ ...countStates(reports), warnings: countWarnings(reports), files });
+}
+
+function warningsOf(document: TestTaskDocument): readonly LocatedProblem[] {
+  return document.state === "valid" ? document.warnings : [];
+}
+
+function countWarnings(reports: readonly FileReport[]): number {
+  return reports.flatMap(({ documents }) => documents.flatMap(warningsOf)).length;
 }
 
 function countStates(reports: readonly FileReport[]): Record<TestTaskDocument["state"], number> {

@@ -176,7 +176,7 @@ describe("the TestTask CRD on a real API server", () => {
     const map = (value: string) => Object.fromEntries(list(50, (index) => [`${"d".repeat(240)}.io/${"k".repeat(60)}${index}`, value]));
     assert.equal(await judge(makeObject("services", { image: "busybox", services })), undefined);
     assert.equal(
-      await judge(makeObject("maps", { image: "busybox", labels: map("v".repeat(63)), annotations: map("v".repeat(1300)) })),
+      await judge(makeObject("maps", { image: "busybox", labels: map("v".repeat(63)), annotations: map("v".repeat(600)) })),
       undefined,
     );
     const projects = list(100, project);

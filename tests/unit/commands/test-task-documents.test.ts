@@ -91,6 +91,66 @@ test("what looks like a number and is too large for one, or has no digits, is a 
   }
 });
 
+/** `path: message` of the warnings of one valid task. */
+function warningsIn(text: string): string[] {
+  const [document] = readTestTaskDocuments(text);
+  assert.ok(document?.state === "valid", JSON.stringify(document));
+  return document.warnings.map(({ line, path, message }) => `${line} ${path}: ${message}`);
+}
+
+test("lines that YAML makes one command of are told, however they are written", () => {
+  const line = TASK.split("\n").length;
+  const folded = [
+    "script: >\n    cd /tmp\n    make check\n",
+    "script: >-\n    cd /tmp\n    make check\n\n    make docs\n",
+    "script: cd /tmp\n    make check\n",
+    "script: 'cd /tmp\n    make check'\n",
+    'script: "cd /tmp\r\n    make check"\n',
+  ];
+  for (const script of folded) {
+    const message = 'YAML makes one line of its lines: "cd /tmp make check" is one command; write script: |';
+    assert.deepEqual(warningsIn(`${TASK}  ${script}`), [`${line} spec.script: ${message}`], script);
+  }
+});
+
+test("a command that is broken into lines, and lines that stay what they are, are not", () => {
+  const good = [
+    "script: |\n    cd /tmp\n    make check\n",
+    "script: >\n    python -m pytest\n    --numprocesses 4\n    -v\n",
+    "script: >\n    make check &&\n    make docs\n",
+    "script: >\n    make check\n    && make docs\n",
+    "script: >\n    make check\n\n    make docs\n",
+    "script: >\n    make check\n      make docs\n",
+    'script: "cd /tmp\\nmake check"\n',
+    "script: make check\n",
+  ];
+  for (const script of good) assert.deepEqual(warningsIn(`${TASK}  ${script}`), [], script);
+});
+
+test("a file with Windows line ends gives a script without them, and no warning; written as escapes they are told", () => {
+  const crlf = `${TASK}  script: |\n    make\n    make check\n`.replaceAll("\n", "\r\n");
+  const [document] = readTestTaskDocuments(crlf);
+  assert.equal(document?.state === "valid" && document.task.spec.script, "make\nmake check\n");
+  assert.deepEqual(warningsIn(crlf), []);
+  assert.match(warningsIn(`${TASK}  script: "make\\r\\nmake check\\r\\n"\n`)[0] ?? "", /lines end as on Windows/);
+});
+
+test("a template whose test is not plain to see is told", () => {
+  const template = (containers: string) => TASK.replace("  image: busybox\n", `  template: {spec: {containers: ${containers}}}\n`);
+  assert.match(
+    warningsIn(template("[{name: a, image: i, command: [x]}, {name: b, image: i}]"))[0] ?? "",
+    /^7 spec\.template\.spec\.containers\[0\]: is the test because it is the first of several and none is named test; name it test$/,
+  );
+  assert.match(
+    warningsIn(template("[{name: a, image: i}, {name: test, image: i}]"))[0] ?? "",
+    /containers\[1\]: has neither script nor command/,
+  );
+  assert.match(warningsIn(TASK)[0] ?? "", /^7 spec\.image: has neither script nor command: the image's own command is the test$/);
+  for (const containers of ["[{name: a, image: i, args: [x]}]", "[{name: a, image: i}, {name: test, image: i, command: [x]}]"]) {
+    assert.deepEqual(warningsIn(template(containers)), []);
+  }
+});
+
 test("aliases that multiply are refused", () => {
   const levels = Array.from({ length: 9 }, (_, level) => `  a${level + 1}: &a${level + 1} [${Array(9).fill(`*a${level}`).join(", ")}]`);
   const [problem] = problemsIn(`${TASK}x:\n  a0: &a0 [lol, lol]\n${levels.join("\n")}\n`);

@@ -7,7 +7,7 @@ import test, { type TestContext } from "node:test";
 import { validateFiles } from "../../../src/commands/validate.ts";
 
 const FIXTURES = join(import.meta.dirname, "../../fixtures/test-tasks");
-const TASK = "apiVersion: turbo-hipster.io/v1alpha1\nkind: TestTask\nmetadata: {name: nova}\nspec: {image: busybox}\n";
+const TASK = "apiVersion: turbo-hipster.io/v1alpha1\nkind: TestTask\nmetadata: {name: nova}\nspec: {image: busybox, script: make}\n";
 
 async function validate(files: string[], { json = false, stdin = "" }: { json?: boolean; stdin?: string | Buffer } = {}) {
   const printed: string[] = [];
@@ -37,7 +37,7 @@ for (const name of readdirSync(join(FIXTURES, "good"))) {
   test(`accepts good/${name}`, async () => {
     const { exitCode, printed } = await validate([join(FIXTURES, "good", name)]);
     assert.equal(exitCode, 0, printed.join("\n"));
-    assert.equal(printed.at(-1), "1 valid, 0 invalid");
+    assert.match(printed.at(-1) ?? "", /^1 valid, 0 invalid(, [12] warnings?)?$/);
   });
 }
 
@@ -80,17 +80,19 @@ test("--json prints one object with every document and problem", async () => {
     valid: 1,
     invalid: 1,
     skipped: 0,
+    warnings: 0,
     files: [
       {
         file: "<stdin>",
         documents: [
-          { line: 1, kind: "TestTask", name: "nova", state: "valid", problems: [] },
+          { line: 1, kind: "TestTask", name: "nova", state: "valid", problems: [], warnings: [] },
           {
             line: 6,
             kind: "TestTask",
             name: "nova",
             state: "invalid",
             problems: [{ path: "x", line: 10, column: 1, message: "unknown field; known here: apiVersion, kind, metadata, spec, status" }],
+            warnings: [],
           },
         ],
       },
@@ -102,6 +104,23 @@ test("files of other kinds only are no problem", async () => {
   const { exitCode, printed } = await validate(["-"], { stdin: "apiVersion: v1\nkind: Pod\n" });
   assert.equal(exitCode, 0);
   assert.equal(printed.at(-1), "0 valid, 0 invalid, 1 of other kinds skipped");
+});
+
+test("what is valid and probably not meant is a warning, at its line, and the exit code stays 0", async (t) => {
+  const script = "  script: |\n    make\n    [[ -d docs ]] && make docs\n";
+  const file = await makeFile(t, `${TASK.replace("{image: busybox, script: make}", "\n  jobs: [unit, noop]\n  image: python")}\n${script}`);
+  const { exitCode, printed } = await validate([file]);
+  assert.equal(exitCode, 0);
+  assert.equal(printed[0], `${file}:1: TestTask nova is valid`);
+  assert.equal(printed[1], `${file}:5: warning: spec.jobs[1]: Zuul answers noop by itself and never sends it; remove it`);
+  assert.match(printed[2] ?? "", new RegExp(`^${file}:10: warning: spec\\.script: .*\\[\\[ is not found`));
+  assert.equal(printed[3], "1 valid, 0 invalid, 2 warnings");
+  const json = JSON.parse((await validate([file], { json: true })).printed[0] ?? "");
+  assert.equal(json.warnings, 2);
+  assert.deepEqual(json.files[0].documents[0].warnings[0], {
+    ...{ path: "spec.jobs[1]", line: 5, column: 16 },
+    message: "Zuul answers noop by itself and never sends it; remove it",
+  });
 });
 
 test("a YAML error is told with line and column", async () => {

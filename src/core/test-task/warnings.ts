@@ -1,0 +1,44 @@
+import { judgedContainer, TEST_CONTAINER } from "../kubernetes/container-roles.ts";
+import { makeProblem, type Problem } from "./problem.ts";
+import { scriptWarnings } from "./script-warnings.ts";
+import type { TestTask, TestTaskSpec } from "./test-task.ts";
+
+/** Something in a valid TestTask that may well not be meant. `scriptLine`: where in the script, counted from 1. */
+export interface TaskWarning extends Problem {
+  scriptLine?: number;
+}
+
+type Containers = readonly { name: string; image?: string; command?: unknown; args?: unknown }[];
+
+/** What `validate` tells beside problems: what is surely there, and probably a mistake. */
+export function testTaskWarnings({ spec }: TestTask): TaskWarning[] {
+  const containers: Containers = spec.template?.spec.containers ?? [];
+  return [...jobWarnings(spec), ...ownCommandWarnings(spec, containers), ...judgedWarnings(containers), ...ofScript(spec, containers)];
+}
+
+/** Zuul answers it by itself (`zuul/launcher/gearman.py`, `launch`). */
+function jobWarnings({ jobs }: TestTaskSpec): TaskWarning[] {
+  const index = jobs.indexOf("noop");
+  return index < 0 ? [] : [makeProblem(["spec", "jobs", index], "Zuul answers noop by itself and never sends it; remove it")];
+}
+
+function ownCommandWarnings({ script }: TestTaskSpec, containers: Containers): TaskWarning[] {
+  if (script !== undefined) return [];
+  const message = "has neither script nor command: the image's own command is the test";
+  const judged = judgedContainer({ containers });
+  if (!judged) return [makeProblem(["spec", "image"], message)];
+  const isOwn = judged.command === undefined && judged.args === undefined;
+  return isOwn ? [makeProblem(["spec", "template", "spec", "containers", containers.indexOf(judged)], message)] : [];
+}
+
+function judgedWarnings(containers: Containers): TaskWarning[] {
+  if (containers.length < 2 || containers.some(({ name }) => name === TEST_CONTAINER)) return [];
+  const message = `is the test because it is the first of several and none is named ${TEST_CONTAINER}; name it ${TEST_CONTAINER}`;
+  return [makeProblem(["spec", "template", "spec", "containers", 0], message)];
+}
+
+function ofScript(spec: TestTaskSpec, containers: Containers): TaskWarning[] {
+  if (spec.script === undefined) return [];
+  const image = spec.image ?? judgedContainer({ containers })?.image;
+  return scriptWarnings(spec.script, image).map(({ line, message }) => ({ ...makeProblem(["spec", "script"], message), scriptLine: line }));
+}

@@ -1,0 +1,86 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are the shell's
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { scriptWarnings } from "../../../../src/core/test-task/script-warnings.ts";
+
+/** Scripts as projects have them, which do what they say. */
+const GOOD: Record<string, string> = {
+  "one command": "tox -e py312\n",
+  "a list of commands": 'pip install .\npython -m pytest --junitxml="$TH_ARTIFACTS_DIR/junit.xml"\n',
+  "conditions of sh": 'if [ "$ZUUL_BRANCH" = master ] || [ -n "$FORCE" ]; then\n  make check\nfi\n[ -d docs ] && make docs\n',
+  "a case": 'case "$ZUUL_BRANCH" in\n  stable/*) tox -e stable ;;\n  *) tox ;;\nesac\n',
+  "brackets and comparisons in texts": "echo \"use [[ a == b ]] && source x\"\ngrep '==' requirements.txt\nawk '$1 == \"x\" { print }' f\n",
+  comments: "# if [[ a ]]; then source b; fi | tee log\nmake # | tee log\n",
+  "a here-document with an apostrophe": "cat > run.sh <<'EOF'\n#!/bin/bash\n[[ don't == x ]] && source y\nEOF\nbash run.sh\n",
+  "an indented here-document": "cat <<-END\n\tit's [[ x ]]\n\tEND\nmake check\n",
+  "two here-documents": "diff - b <<A && cat <<B\n[[ \nA\n[[ \nB\nmake\n",
+  "redirections of sh": "make >log 2>&1\nmake >&2\nmake 2>/dev/null </dev/null\nexec 3>&1 4<&0\n",
+  arithmetic: "count=$((1 << 4))\nmask=$(( (count & 3) > 2 ? 1 : 0 ))\ntest $mask -eq 0\n",
+  "what a pipe filters": "pip freeze | sort > installed.txt\ngit log --oneline | head -5\nfind . -name '*.pyc' | xargs rm -f\n",
+  "a pipe from what cannot fail": 'echo "deb http://deb.example.org stable main" | tee /etc/apt/sources.list.d/x.list\nenv | sort | cat\n',
+  "a pipe into a variable": 'last=$(git tag | sort -V | tail -1)\n./check "$last"\n',
+  "a pipe in a condition": "if ./probe | tail -1; then echo ok; fi\n",
+  "a pipe whose end does not matter": "./flaky | tee log || true\nmake check\n",
+  "curl into tar": "curl --fail https://example.org/x.tgz | tar xz\n",
+  "a FIFO": "mkfifo pipe\ntee log < pipe &\n./run-tests > pipe\n",
+  "a trap": 'trap \'rm -rf "$scratch"\' EXIT TERM\nscratch=$(mktemp -d)\n./run "$scratch"\n',
+  "a function": 'run() {\n  python -m pytest "$@"\n}\nrun tests/unit\nrun tests/functional\n',
+  "a long command": "python -m pytest \\\n  --numprocesses 4 \\\n  tests\n",
+  "parameters' expansions": 'name=${ZUUL_PROJECT##*/}\necho "${name%.git}" "${#name}"\nset -eux\n',
+  "another language": "#!/usr/bin/env python3\nimport sys\nif x[[0]] == 1: source = [[1]]\nsys.exit(0)\n",
+  "node with what bash would mistake": "#!/usr/bin/env node\nconst a = () => b | tee\n",
+  "bash that is asked for":
+    "#!/bin/bash\nset -euo pipefail\nif [[ $ZUUL_BRANCH == stable/* ]]; then ./run-tests |& tee log; fi\nsource venv/bin/activate\n",
+  "bash by env": "#!/usr/bin/env -S bash -e\nmapfile -t files < <(git ls-files)\nprintf '%s\\n' \"${files[@]}\"\n",
+  "what asks for bash itself": 'if [ -n "$BASH_VERSION" ]; then\n  source venv/bin/activate\nfi\n',
+  PIPESTATUS: "#!/bin/bash\n./run-tests | tee log\nexit ${PIPESTATUS[0]}\n",
+  "a pattern with brackets": "rm -f build/[a-z]*.o\nls [[:upper:]]*\n",
+  "a quoted hash": "grep -c '#' file\necho \"a # b\" | grep -q '#'\n",
+};
+
+const BAD: [what: string, script: string, line: number, message: RegExp][] = [
+  ["[[ under sh", "set -e\nif [[ $ZUUL_BRANCH == master ]]; then\n  make check\nfi\n", 2, /without a first line #!.*\[\[ is not found/],
+  ["[[ after &&", "test -n x && [[ -d y ]]\n", 1, /\[\[/],
+  ["[[ under a named sh", "#!/bin/sh\n[[ a ]] || exit 1\n", 2, /asks for sh.*\[\[/],
+  ["[[ after a here-document", "cat <<'E'\ndon't\nE\n[[ a ]]\n", 4, /\[\[/],
+  ["pipefail under sh", "set -euo pipefail\nmake\n", 1, /pipefail is not there/],
+  ["== in [ ]", 'if [ "$A" == "b" ]; then make check; fi\n', 1, /== in \[ \]/],
+  ["&>", "make check\n./run-tests &> log\n", 2, /runs the command in the background/],
+  ["source", "python -m venv v\nsource v/bin/activate\n", 2, /source is not found/],
+  ["an array", "files=(a b)\n", 1, /arrays/],
+  ["a process substitution", "diff <(a) <(b)\n", 1, /syntax error/],
+  ["a here-string", 'grep x <<<"$A"\n', 1, /<<</],
+  ["function", "function run {\n  make\n}\n", 1, /function is a syntax error/],
+  [
+    "a pipe into tee",
+    "make\n./run-tests 2>&1 | tee log.txt\n",
+    2,
+    /a pipe ends as its last command does.*#!\/bin\/bash, then set -eo pipefail/,
+  ],
+  ["a pipe into tee over two lines", "./run-tests |\n  tee log.txt\n", 1, /a pipe ends/],
+  ["a pipe into tail", "python -m pytest | tail -50\n", 1, /a pipe ends/],
+  ["a pipe under bash", "#!/bin/bash -e\n./run-tests |& tee log\n", 2, /a pipe ends.*; set -o pipefail$/],
+  ["Windows line ends", "make\r\nmake check\r\n", 1, /lines end as on Windows/],
+];
+
+describe("warnings of a script", () => {
+  for (const [what, script] of Object.entries(GOOD)) {
+    test(`there is none of ${what}`, () => assert.deepEqual(scriptWarnings(script, "python:3.12"), []));
+  }
+
+  for (const [what, script, line, message] of BAD) {
+    test(`${what} is told, with its line`, () => {
+      const [warning, ...more] = scriptWarnings(script, "python:3.12");
+      assert.equal(warning?.line, line);
+      assert.match(warning.message, message);
+      assert.deepEqual(more, []);
+    });
+  }
+
+  test("an image whose sh takes what bash takes gets none of those", () => {
+    for (const image of ["python:3.12-alpine", "quay.io/centos/centos:stream9", "fedora:42", "registry.example.org/ubi9/python-312"]) {
+      assert.deepEqual(scriptWarnings("[[ a == b ]] && set -o pipefail\n", image), [], image);
+    }
+    assert.equal(scriptWarnings("[[ a ]]\n", undefined).length, 1);
+  });
+});
