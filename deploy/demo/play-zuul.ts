@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { submitBuild } from "../../src/commands/submit/submit-build.ts";
 import type { SubmitEnd, SubmitEvent } from "../../src/commands/submit/submit-event.ts";
-import { renderZuulParameters, renderZuulPayload, zuulFunctionName } from "../../src/core/zuul/launch-parameters.ts";
+import { renderFunctionName } from "../../src/core/zuul/function-name.ts";
+import { renderZuulParameters } from "../../src/core/zuul/launch-parameters.ts";
+import { renderPythonJson } from "../../src/core/zuul/python-json.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import type { PlannedBuild } from "./demo-builds.ts";
 import type { Screen } from "./screen.ts";
@@ -154,9 +156,9 @@ async function askForBuild(
     {
       server,
       jobName,
-      functionName: zuulFunctionName(jobName, parameters),
+      functionName: renderFunctionName(jobName),
       unique: uuid,
-      payload: renderZuulPayload(parameters),
+      payload: renderPythonJson(parameters),
       waitsForWorker: false,
       timeoutMs: BUILD_LIMIT_MS,
     },

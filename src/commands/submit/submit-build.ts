@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { renderZuulPayload } from "../../core/zuul/launch-parameters.ts";
+import { renderPythonJson } from "../../core/zuul/python-json.ts";
 import { cancelQueuedRequest, fetchRegisteredFunctions } from "../../gearman/client/gearman-admin.ts";
 import { connectGearmanClient, type GearmanClient, type Submission, type SubmissionEvent } from "../../gearman/client/gearman-client.ts";
 import { GearmanError } from "../../gearman/wire/gearman-error.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
+import { renderServingRemedy } from "./serving-remedy.ts";
 import { describeLeft, judgeEnd, renderNoResult, renderWithdrawn } from "./submit-end.ts";
 import { type SubmitEnd, type SubmitEvent, stepName } from "./submit-event.ts";
 import { keepData, NOTHING_READ, readUpdate, type ZuulReading } from "./zuul-reading.ts";
@@ -94,17 +95,15 @@ class BuildSubmission {
 
   /** Zuul reports NOT_REGISTERED for a function that `status` does not list, whether or not a worker is there now. */
   #checkRegistered(registered: ReadonlyMap<string, { workers: number }>): SubmitEnd | undefined {
-    const { functionName, server, jobName } = this.#request;
+    const { functionName, server } = this.#request;
     const workers = registered.get(functionName)?.workers;
     if (workers !== undefined && workers > 0) return undefined;
     if (workers === undefined && !this.#request.waitsForWorker) {
-      const served = [...registered.keys()].filter((name) => name.startsWith("build:"));
-      const known = served.length === 0 ? "no build at all" : `${served.slice(0, 5).join(", ")}${served.length > 5 ? ", ..." : ""}`;
+      const remedy = renderServingRemedy(functionName, registered.keys());
       return renderNoResult(
         this.#reading,
         "unregistered",
-        `no worker serves ${functionName} at ${server} (it knows ${known}); Zuul would report NOT_REGISTERED. ` +
-          `Is the operator running, and does a TestTask name ${jobName} in spec.jobs? --wait submits it all the same`,
+        `no worker serves ${functionName} at ${server}; Zuul would report NOT_REGISTERED. ${remedy} --wait submits it all the same`,
       );
     }
     this.#world.onEvent({ event: "waiting", why: workers === undefined ? "unregistered" : "no-worker", function: functionName });
@@ -214,7 +213,7 @@ class BuildSubmission {
     client.submit({
       functionName: `stop:${manager}`,
       unique: randomUUID().replaceAll("-", ""),
-      payload: renderZuulPayload({ name: this.#request.jobName, number }),
+      payload: renderPythonJson({ name: this.#request.jobName, number }),
       priority: "high",
     });
     this.#tellStopping("stop");

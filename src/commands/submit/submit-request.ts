@@ -1,10 +1,5 @@
-import {
-  NO_REVISION,
-  renderZuulParameters,
-  renderZuulPayload,
-  type ZuulItem,
-  zuulFunctionName,
-} from "../../core/zuul/launch-parameters.ts";
+import { NO_REVISION, renderZuulParameters, type ZuulItem, zuulFunctionName } from "../../core/zuul/launch-parameters.ts";
+import { type Json, JsonError, parseJsonObject, renderPythonJson } from "../../core/zuul/python-json.ts";
 import { parseServerAddress } from "../../gearman/wire/server-address.ts";
 import { InputError } from "../../runtime/errors.ts";
 import type { SubmitRequest } from "./submit-build.ts";
@@ -53,7 +48,7 @@ export function makeSubmitRequest(
   const { host, port } = parseServerAddress(flags.server);
   const uuid = flags.unique ?? fresh.uuid;
   if (!/^[\x21-\x7e]{1,63}$/.test(uuid)) throw new InputError("--unique: 1 to 63 printable ASCII characters; gearmand cuts longer ones");
-  const parameters = {
+  const parameters: Record<string, Json> = {
     ...renderZuulParameters({
       jobName,
       uuid,
@@ -68,13 +63,16 @@ export function makeSubmitRequest(
     ...Object.fromEntries((flags.param ?? []).map(parseParam)),
   };
   const functionName = zuulFunctionName(jobName, parameters);
+  if (functionName === undefined) {
+    throw new InputError(`ZUUL_NODE is ${renderPythonJson(parameters.ZUUL_NODE)}: write the node label as text`);
+  }
   if (/[\s\0]/.test(functionName)) throw new InputError(`ZUUL_NODE makes the function ${JSON.stringify(functionName)}: no blanks, please`);
   return {
     server: host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`,
     jobName,
     functionName,
     unique: uuid,
-    payload: renderZuulPayload(parameters),
+    payload: renderPythonJson(parameters),
     waitsForWorker: flags.wait ?? false,
     ...(flags.timeout === undefined ? {} : { timeoutMs: flags.timeout }),
   };
@@ -90,6 +88,9 @@ function decideItem({ change, branch, ref, commit }: SubmitFlags, refName: strin
     }
     const chosen = branch ?? branchOfRef ?? DEFAULT_BRANCH;
     return { kind: "change", branch: chosen, number, patchset, ref: ref ?? `refs/zuul/${chosen}/${refName}`, commit: commit ?? null };
+  }
+  if (ref === "HEAD") {
+    throw new InputError("--ref HEAD: Zuul names a branch or a tag; git ls-remote --symref URL HEAD tells which branch that is");
   }
   if (ref !== undefined) {
     if (commit === undefined) {
@@ -107,23 +108,17 @@ function parseParam(text: string): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-function parseFileParameters(text: string): Record<string, unknown> {
-  let value: unknown;
+/** Far more than the operator takes. */
+const MAX_DEPTH = 200;
+
+/** Its numbers go out as they are written. */
+function parseFileParameters(text: string): Record<string, Json> {
   try {
-    value = JSON.parse(text, keepNumberText);
+    const members = parseJsonObject(text, MAX_DEPTH);
+    if (members) return Object.fromEntries([...members].map(([name, { value }]) => [name, value]));
   } catch (error) {
-    throw new InputError(`--params-file: not JSON (${(error as Error).message})`, { cause: error });
+    if (error instanceof JsonError) throw new InputError(`--params-file: ${error.message}`, { cause: error });
+    throw error;
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new InputError('--params-file: write one JSON object, for example {"DEVSTACK_GATE_TEMPEST": "1"}');
-  }
-  return value as Record<string, unknown>;
+  throw new InputError('--params-file: write one JSON object, for example {"DEVSTACK_GATE_TEMPEST": "1"}');
 }
-
-/** Numbers go out as they are written: 1.0 and 2^64 would not survive as JavaScript's. */
-function keepNumberText(_key: string, value: unknown, context?: { source?: string }): unknown {
-  return typeof value === "number" && context?.source !== undefined ? rawJson(context.source) : value;
-}
-
-/** ECMAScript's JSON.rawJSON, which TypeScript's library does not know yet. */
-const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;

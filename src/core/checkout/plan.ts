@@ -52,7 +52,7 @@ class PlanError extends Error {
  */
 export function planCheckout(parameters: Parameters, allowedUrls: readonly string[]): PlannedCheckout {
   const read: ReadParameter = (name) => {
-    const value = parameters.values.get(name) ?? "";
+    const value = parameters.values.get(name)?.value ?? "";
     if (typeof value !== "string")
       throw new PlanError("configuration", `${name} is no text - look at the job's parameter-function in Zuul`);
     return value === "" ? undefined : value;

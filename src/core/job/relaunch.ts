@@ -1,6 +1,7 @@
 import type { TestTask } from "../test-task/test-task.ts";
 import type { Verdict } from "../verdict/verdict.ts";
 import { type Parameters, textParameter } from "../zuul/parameters.ts";
+import { JsonNumber } from "../zuul/python-json.ts";
 
 /**
  * Zuul's ref of a build set (`Z` and a uuid4, `zuul/model.py`): new for every build set, so that a recheck or a new patchset never has
@@ -24,7 +25,7 @@ export function relaunchKey(
 ): string | undefined {
   const ref = textParameter(parameters, "ZUUL_REF") ?? "";
   if (!BUILD_SET_REF.test(ref)) return undefined;
-  const kept = [...parameters.values].filter(([name]) => !LAUNCH_PARAMETER.test(name));
+  const kept = [...parameters.values].filter(([name]) => !LAUNCH_PARAMETER.test(name)).map(([name, { value }]) => [name, value] as const);
   const { namespace, name } = task.metadata;
   const spec = canonical({ namespace, name, spec: task.spec });
   const build = sha256Hex(JSON.stringify([functionName, namespace, name, ref]));
@@ -44,7 +45,7 @@ export function changedParameters(earlier: Parameters, later: Parameters): strin
   const names = new Set([...earlier.values.keys(), ...later.values.keys()]);
   const text = (value: unknown) => JSON.stringify(canonical(value));
   return [...names]
-    .filter((name) => !LAUNCH_PARAMETER.test(name) && text(earlier.values.get(name)) !== text(later.values.get(name)))
+    .filter((name) => !LAUNCH_PARAMETER.test(name) && text(earlier.values.get(name)?.value) !== text(later.values.get(name)?.value))
     .sort((a, b) => (a < b ? -1 : 1));
 }
 
@@ -53,10 +54,11 @@ export function isAnswer(verdict: Verdict): boolean {
   return verdict.result !== null && verdict.class !== "cancelled";
 }
 
-/** The same value with the members of all its objects in one order. */
+/** The same value with the members of all its objects in one order, and numbers as they were written. */
 function canonical(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(canonical);
   if (typeof value !== "object" || value === null) return value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (value instanceof JsonNumber) return { number: value.text };
+  const entries = [...(value instanceof Map ? value : Object.entries(value))].sort(([a], [b]) => (a < b ? -1 : 1));
   return entries.map(([key, member]) => [key, canonical(member)]);
 }

@@ -1,4 +1,5 @@
 import { renderFunctionName } from "./function-name.ts";
+import { type Json, JsonNumber } from "./python-json.ts";
 
 /** What a build is for; Zuul sends other parameters for each (`zuul/launcher/gearman.py` of Zuul 2.6, `launch`). */
 export type ZuulItem =
@@ -26,7 +27,7 @@ export const NO_REVISION = "0".repeat(40);
  * The parameters that Zuul 2.6 sends, key by key, before a parameter-function changes them. `launch` has no change ahead of this one, so
  * ZUUL_CHANGES and ZUUL_CHANGE_IDS name this one only.
  */
-export function renderZuulParameters(request: ZuulRequest): Record<string, unknown> {
+export function renderZuulParameters(request: ZuulRequest): Record<string, string | null> {
   const base = baseLogPath(request.item);
   const path = [base, request.pipeline, request.jobName, request.uuid.slice(0, 7)].filter((part) => part !== "");
   return {
@@ -41,7 +42,7 @@ export function renderZuulParameters(request: ZuulRequest): Record<string, unkno
   };
 }
 
-function itemParameters(project: string, item: ZuulItem): Record<string, unknown> {
+function itemParameters(project: string, item: ZuulItem): Record<string, string | null> {
   switch (item.kind) {
     case "change":
       return {
@@ -83,13 +84,20 @@ function baseLogPath(item: ZuulItem): string {
   }
 }
 
-/** The Gearman function that Zuul asks for: a parameter-function that sets ZUUL_NODE chooses the node label. */
-export function zuulFunctionName(jobName: string, parameters: Readonly<Record<string, unknown>>): string {
+/**
+ * The Gearman function that Zuul asks for: a parameter-function that sets ZUUL_NODE chooses the node label. Where that is no text, it is what
+ * Python makes of `'%s' % value`; undefined for what nobody would name a node label by, as a list or a fraction.
+ */
+export function zuulFunctionName(jobName: string, parameters: Readonly<Record<string, Json>>): string | undefined {
   const node = Object.hasOwn(parameters, "ZUUL_NODE") ? parameters.ZUUL_NODE : undefined;
-  return renderFunctionName(jobName, node === undefined ? undefined : String(node));
+  if (node === undefined) return renderFunctionName(jobName);
+  const label = renderPythonText(node);
+  return label === undefined ? undefined : renderFunctionName(jobName, label);
 }
 
-/** JSON as Python's `json.dumps` writes it: ASCII alone, so that its length on the wire is Zuul's. */
-export function renderZuulPayload(parameters: Readonly<Record<string, unknown>>): string {
-  return JSON.stringify(parameters).replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+function renderPythonText(value: Json): string | undefined {
+  if (typeof value === "string") return value;
+  if (value === null) return "None";
+  if (typeof value === "boolean") return value ? "True" : "False";
+  return value instanceof JsonNumber && /^-?[0-9]+$/.test(value.text) ? BigInt(value.text).toString() : undefined;
 }

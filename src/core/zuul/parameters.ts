@@ -1,9 +1,11 @@
+import { JsonError, type JsonMember, parseJsonObject } from "./python-json.ts";
+
 /** The parameters of a Gearman request, as Zuul sends them: one JSON object. All of it is hostile text until parsed here. */
 export interface Parameters {
-  /** The received JSON text, byte for byte; the file in the pod holds exactly this. */
+  /** The received JSON text, byte for byte, `{}` for none at all; the file in the pod holds exactly this. */
   text: string;
   /** Its members. A `Map`, because a key may be `__proto__`. */
-  values: ReadonlyMap<string, unknown>;
+  values: ReadonlyMap<string, JsonMember>;
 }
 
 type ParsedParameters = { ok: true; parameters: Parameters } | { ok: false; problem: string };
@@ -11,7 +13,7 @@ type ParsedParameters = { ok: true; parameters: Parameters } | { ok: false; prob
 /** An annotation holds at most 256 KiB with everything beside it; half of that is for the parameters. Counted on the received bytes. */
 export const MAX_PARAMETERS_BYTES = 128 * 1024;
 
-/** Far beyond what a parameter-function makes; 128 KiB could nest so deep that writing it as JSON exhausts the stack. */
+/** Far beyond what a parameter-function makes; 128 KiB could nest so deep that reading it exhausts the stack. */
 const MAX_DEPTH = 100;
 
 /** Linux takes 128 KiB for one `NAME=value`; beyond this size a value is only in the file. */
@@ -34,32 +36,21 @@ export function parseParameters(payload: Uint8Array, receivedBytes = payload.len
   } catch {
     return { ok: false, problem: "the parameters of the request are not UTF-8 text" };
   }
-  let value: unknown;
+  // A client that has nothing to say often says nothing, as one that only probes.
+  if (text === "") return { ok: true, parameters: { text: "{}", values: new Map() } };
   try {
-    value = JSON.parse(text);
-  } catch {
-    return { ok: false, problem: "the parameters of the request are not JSON" };
+    const values = parseJsonObject(text, MAX_DEPTH);
+    if (values === undefined) return { ok: false, problem: "the parameters of the request are no JSON object" };
+    return { ok: true, parameters: { text, values } };
+  } catch (error) {
+    if (error instanceof JsonError) return { ok: false, problem: `the parameters of the request are ${error.message}` };
+    throw error;
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return { ok: false, problem: "the parameters of the request are no JSON object" };
-  }
-  if (isDeeperThan(MAX_DEPTH, value)) return { ok: false, problem: `the parameters of the request are nested more than ${MAX_DEPTH} deep` };
-  return { ok: true, parameters: { text, values: new Map(Object.entries(value)) } };
-}
-
-/** Level by level, as recursion is what is to be prevented. */
-function isDeeperThan(depth: number, value: object): boolean {
-  let level: object[] = [value];
-  for (let reached = 1; level.length > 0; reached += 1) {
-    if (reached > depth) return true;
-    level = level.flatMap((each) => Object.values(each)).filter((each) => typeof each === "object" && each !== null);
-  }
-  return false;
 }
 
 /** The value of a parameter when it is text, else undefined. */
 export function textParameter(parameters: Parameters, name: string): string | undefined {
-  const value = parameters.values.get(name);
+  const value = parameters.values.get(name)?.value;
   return typeof value === "string" ? value : undefined;
 }
 
@@ -73,11 +64,11 @@ interface ParameterEnvironment {
 const C_IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const RESERVED = /^(TH_.*|PATH|LD_.*|KUBERNETES_.*|HOME)$/;
 
-/** The environment variables that parameters become. Values that are no text are written as JSON. */
+/** The environment variables that parameters become. What is no text is JSON, as it was written. */
 export function parameterEnvironment(parameters: Parameters): ParameterEnvironment {
   const result: ParameterEnvironment = { variables: [], omitted: [] };
-  for (const [name, value] of parameters.values) {
-    const text = typeof value === "string" ? value : JSON.stringify(value);
+  for (const [name, { value, written }] of parameters.values) {
+    const text = typeof value === "string" ? value : written;
     const why = reasonToOmit(name, text);
     if (why) result.omitted.push({ name, why });
     else result.variables.push({ name, value: text });

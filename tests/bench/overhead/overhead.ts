@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { InvalidArgumentError } from "commander";
-import { renderZuulParameters, renderZuulPayload } from "../../../src/core/zuul/launch-parameters.ts";
+import { renderZuulParameters } from "../../../src/core/zuul/launch-parameters.ts";
+import { renderPythonJson } from "../../../src/core/zuul/python-json.ts";
 import { connectGearmanClient, type GearmanClient } from "../../../src/gearman/client/gearman-client.ts";
 import { JOBS } from "../../../src/kube/client/resource.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
@@ -133,7 +134,7 @@ async function runBuild({ gearman, times }: Rig, limit: AbortSignal): Promise<Bu
 /** The build of a change, as Zuul asks for it; each is of a change of its own. */
 function renderZuulRequest(uuid: string): string {
   const ref = `refs/zuul/master/Z${randomBytes(16).toString("hex")}`;
-  return renderZuulPayload(
+  return renderPythonJson(
     renderZuulParameters({
       jobName: "bench",
       uuid,

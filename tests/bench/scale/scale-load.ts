@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import { RECORDED_LABEL } from "../../../src/core/kubernetes/labels.ts";
 import type { Job, Pod, PodTemplate } from "../../../src/core/kubernetes/objects.ts";
 import { STEPS } from "../../../src/core/observation/steps.ts";
-import { renderZuulParameters, renderZuulPayload } from "../../../src/core/zuul/launch-parameters.ts";
+import { renderZuulParameters } from "../../../src/core/zuul/launch-parameters.ts";
+import { renderPythonJson } from "../../../src/core/zuul/python-json.ts";
 import type { GearmanClient } from "../../../src/gearman/client/gearman-client.ts";
 import type { KubeClient } from "../../../src/kube/client/kube-client.ts";
 import { isNotFound } from "../../../src/kube/client/kube-error.ts";
@@ -138,7 +139,7 @@ async function runBuild({ gearmen }: LoadRig, index: number, jobName: string, on
 export function renderRequest(jobName: string, uuid: string): string {
   const ref = `refs/zuul/master/Z${randomBytes(16).toString("hex")}`;
   const item = { kind: "change", branch: "master", number: "1", patchset: "1", ref, commit: null } as const;
-  return renderZuulPayload(
+  return renderPythonJson(
     renderZuulParameters({ jobName, uuid, project: "example/project", pipeline: "check", zuulUrl: null, isVoting: true, item }),
   );
 }

@@ -450,7 +450,7 @@ test("parameters and the container's environment never become git's", async (t) 
 const UNREADABLE: [what: string, text: string, message: RegExp][] = [
   ["no JSON", "{", /parameters of the request are not JSON/],
   ["a list", "[]", /no JSON object/],
-  ["nothing", "", /not JSON/],
+  ["nothing", "", /ZUUL_PROJECT is missing/],
 ];
 for (const [what, text, message] of UNREADABLE) {
   test(`a parameters file with ${what} is the configuration's fault`, async (t) =>

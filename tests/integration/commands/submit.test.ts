@@ -211,7 +211,7 @@ for (const [kind, startServer] of [
       assert.equal(await submitted.exited, 2);
       const ended = await submitted.line("ended");
       assert.equal(ended.reason, "unregistered");
-      assert.match(String(ended.message), /no worker serves build:nobody at .*build:other.*NOT_REGISTERED.*spec\.jobs.*--wait/);
+      assert.match(String(ended.message), /no worker serves build:nobody at .*NOT_REGISTERED.*build:other.*spec\.jobs.*--wait/);
       assert.equal((await untilStatus(server, () => true)).has("build:nobody"), false);
     });
 
@@ -260,9 +260,9 @@ for (const [kind, startServer] of [
       using worker = await startRawWorker(server.address, ["build:unit"]);
       const submitted = submit(server.address, { paramsFile, param: ["SECRET=$(SECRET) $$ a=b", "P2="], zuulUrl: "http://z" });
       const job = await worker.jobs.next();
-      assert.match(job.payload, /"BIG":18446744073709551616,"NESTED":\{"a":\[1\.0,null\]\}/);
-      assert.match(job.payload, /"ZUUL_URL":null/);
-      assert.match(job.payload, /"__proto__":"p","P":"\\u00e9\\ud83d\\ude00\\u0000","SECRET":"\$\(SECRET\) \$\$ a=b","P2":""/);
+      assert.match(job.payload, /"BIG": 18446744073709551616, "NESTED": \{"a": \[1\.0, null\]\}/);
+      assert.match(job.payload, /"ZUUL_URL": null/);
+      assert.match(job.payload, /"__proto__": "p", "P": "\\u00e9\\ud83d\\ude00\\u0000", "SECRET": "\$\(SECRET\) \$\$ a=b", "P2": ""/);
       job.complete({ ...STARTED, result: "SUCCESS" });
       assert.equal(await submitted.exited, 0);
     });
@@ -509,7 +509,7 @@ describe("submit to a server that is none", () => {
     submitted.interrupt();
     const [functionName, , payload] = await stopped.promise;
     assert.equal(functionName, "stop:turbo-hipster-test");
-    assert.equal(payload, '{"name":"unit","number":"unit-0a1b"}');
+    assert.equal(payload, '{"name": "unit", "number": "unit-0a1b"}');
     assert.equal(await submitted.exited, 1);
   });
 

@@ -68,7 +68,10 @@ for (const [why, flags, file, message] of [
   ["a unique with a blank", { unique: "a b" }, undefined, /--unique/],
   ["a node label with a blank", { node: "a b" }, undefined, /ZUUL_NODE/],
   ["a server that is none", { server: "a:b:c" }, undefined, /"a:b:c" is no Gearman server/],
-  ["a file that is no JSON", {}, "{", /--params-file: not JSON/],
+  ["a file that is no JSON", {}, "{", /--params-file: not JSON, it ends too early/],
+  ["a file with a comma too many", {}, '{"A": 1,}', /--params-file: not JSON at character 9/],
+  ["a node label that is a list", {}, '{"ZUUL_NODE": [1.0]}', /ZUUL_NODE is \[1\.0\]: write the node label as text/],
+  ["a ref that is HEAD", { ref: "HEAD", commit: "c".repeat(40) }, undefined, /--ref HEAD: .*git ls-remote --symref URL HEAD/],
   ["a file that is no object", {}, "[1]", /--params-file: .*object/],
 ] as const) {
   test(`refuses ${why} and says what to write`, () => {
@@ -76,6 +79,19 @@ for (const [why, flags, file, message] of [
       () => make(flags, file),
       (error) => error instanceof InputError && message.test(error.message),
     );
+  });
+}
+
+test("numbers of the file go out as they are written, NaN among them", () => {
+  const file = '{"A": 2.0, "B": [1e-07, 18446744073709551616], "C": NaN, "D": -Infinity, "ZUUL_NODE": 7, "__proto__": {"E": 1.10}}';
+  const { payload, functionName } = makeSubmitRequest("unit", FLAGS, file, FRESH);
+  assert.ok(payload.endsWith(`, ${file.slice(1)}`), payload);
+  assert.equal(functionName, "build:unit:7");
+});
+
+for (const jobName of ["gate-c++-unit", "gate-py27,py35", "gate-docs(html)", "$(id)", "тест", "-", '"'.repeat(300)]) {
+  test(`asks for the job ${jobName.slice(0, 20)}, a name that Zuul accepts`, () => {
+    assert.equal(makeSubmitRequest(jobName, FLAGS, undefined, FRESH).functionName, `build:${jobName}`);
   });
 }
 

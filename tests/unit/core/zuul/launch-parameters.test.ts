@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  NO_REVISION,
-  renderZuulParameters,
-  renderZuulPayload,
-  type ZuulRequest,
-  zuulFunctionName,
-} from "../../../../src/core/zuul/launch-parameters.ts";
+import { NO_REVISION, renderZuulParameters, type ZuulRequest, zuulFunctionName } from "../../../../src/core/zuul/launch-parameters.ts";
+import { parseJson } from "../../../../src/core/zuul/python-json.ts";
 
 const REQUEST: Omit<ZuulRequest, "item"> = {
   jobName: "unit",
@@ -78,9 +73,21 @@ test("ZUUL_NODE chooses the function of a node label, and only as a parameter of
   assert.equal(zuulFunctionName("unit", Object.create({ ZUUL_NODE: "bionic" })), "build:unit");
 });
 
-test("the payload is ASCII and says the same", () => {
-  const parameters = { TEXT: "é 😀 \u0000\u007f\ud83d\n", kéy: ["ü"] };
-  const payload = renderZuulPayload(parameters);
-  assert.match(payload, /^[\x20-\x7e]*$/);
-  assert.deepEqual(JSON.parse(payload), parameters);
-});
+const NODES: [written: string, functionName: string | undefined][] = [
+  ['"bionic"', "build:unit:bionic"],
+  ["7", "build:unit:7"],
+  ["-0", "build:unit:0"],
+  ["12345678901234567890", "build:unit:12345678901234567890"],
+  ["null", "build:unit:None"],
+  ["true", "build:unit:True"],
+  ["false", "build:unit:False"],
+  ["7.0", undefined],
+  ["NaN", undefined],
+  ['["a"]', undefined],
+  ['{"a": 1}', undefined],
+];
+for (const [written, functionName] of NODES) {
+  test(`ZUUL_NODE ${written} asks for ${functionName ?? "nothing that a node label could be"}`, () => {
+    assert.equal(zuulFunctionName("unit", { ZUUL_NODE: parseJson(written, 9) }), functionName);
+  });
+}

@@ -14,8 +14,10 @@ function environment(values: Record<string, unknown>) {
 
 describe("parseParameters", () => {
   const bad: [string, string | Buffer, RegExp][] = [
-    ["no JSON", "ZUUL", /are not JSON/],
-    ["nothing", "", /are not JSON/],
+    ["no JSON", "ZUUL", /are not JSON at character 1$/],
+    ["what was cut off", '{"a": "b', /are not JSON at character 7$/],
+    ["a blank", " ", /are not JSON, it ends too early$/],
+    ["a byte order mark", "\ufeff{}", /are not JSON at character 1$/],
     ["an array", "[1]", /no JSON object/],
     ["null", "null", /no JSON object/],
     ["a number", "7", /no JSON object/],
@@ -38,8 +40,15 @@ describe("parseParameters", () => {
     const parsed = parse(text);
     assert.ok(parsed.ok);
     assert.equal(parsed.parameters.text, text);
-    assert.equal(parsed.parameters.values.get("a"), "last");
-    assert.deepEqual(parsed.parameters.values.get("__proto__"), { x: 1 });
+    assert.deepEqual(parsed.parameters.values.get("a"), { value: "last", written: '"last"' });
+    assert.equal(parsed.parameters.values.get("__proto__")?.written, '{"x": 1}');
+  });
+
+  test("a request without a payload has no parameters, and the file is JSON all the same", () => {
+    const parsed = parse("");
+    assert.ok(parsed.ok);
+    assert.equal(parsed.parameters.text, "{}");
+    assert.equal(parsed.parameters.values.size, 0);
   });
 
   test("takes parameters of exactly the limit", () => {
@@ -53,6 +62,28 @@ describe("parseParameters", () => {
 });
 
 describe("parameterEnvironment", () => {
+  test("has what is no text as it was written", () => {
+    const written = {
+      FRAMEWORK: "2.0",
+      MINOR: "1.10",
+      SERIAL: "12345678901234567890",
+      LIMIT: "1e400",
+      EPSILON: "1e-07",
+      STAMP: "1443628800.0",
+      COVERAGE: "NaN",
+      BUDGET: "Infinity",
+      DEBT: "-Infinity",
+      VERSIONS: "[1.0, 2.0]",
+      NOTHING: "null",
+      NESTED: '{"b" : [ 1.50,NaN ], "a":"\\u00e9"}',
+    };
+    const parsed = parse(`{${Object.entries(written).map(([name, text]) => `"${name}" : ${text} `)}}`);
+    assert.ok(parsed.ok);
+    const { variables, omitted } = parameterEnvironment(parsed.parameters);
+    assert.deepEqual(Object.fromEntries(variables.map(({ name, value }) => [name, value])), written);
+    assert.deepEqual(omitted, []);
+  });
+
   test("writes what is no text as JSON", () => {
     assert.deepEqual(environment({ A: "text", B: 7, C: true, D: null, E: { x: [1] } }).variables, [
       { name: "A", value: "text" },
