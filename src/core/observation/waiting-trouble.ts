@@ -81,7 +81,7 @@ export function observeTrouble(state: BuildState, events: readonly KubeEvent[]):
         const found = observeWaiting(container, state.pod, events);
         if (found) return found;
       }
-      return observeMount(events) ?? observeSandbox(events);
+      return observeMount(events) ?? observeSandbox(events, state.pod);
     case "exited":
       return observeEviction(events);
     default:
@@ -145,10 +145,11 @@ function wholeMessage(waiting: WaitingContainer, events: readonly KubeEvent[]): 
   return newest(pulls)?.message ?? waiting.message;
 }
 
-/** CRI-O looks at the pod's memory when it makes the sandbox; whatever else goes wrong there is the node's. */
-function observeSandbox(events: readonly KubeEvent[]): WaitingTrouble | undefined {
+/** The sandbox is the first that must do with the limits of the pod's containers together; whatever else goes wrong with it is the node's. */
+function observeSandbox(events: readonly KubeEvent[], pod: PodFacts): WaitingTrouble | undefined {
   const message = newest(events.filter(({ reason }) => reason === "FailedCreatePodSandBox"))?.message ?? "";
-  const { cause, isConfiguration } = judgeRuntimeWords(message, undefined);
+  const limits = Object.values(pod.memoryLimits).join(" + ");
+  const { cause, isConfiguration } = judgeRuntimeWords(message, limits === "" ? undefined : limits);
   if (!isConfiguration || !cause.startsWith("memory limit")) return undefined;
   return trouble("not-runnable", "not-runnable sandbox", `cannot start the pod - ${cause}`, { event: message });
 }

@@ -193,8 +193,9 @@ describe("the creation of a build's Job", () => {
       "is refused by a policy in several lines",
       {
         kind: "status",
+        // As the API server makes it of a webhook that gives neither (pkg/admission/plugin/webhook/errors/statuserror.go).
         code: 400,
-        reason: "BadRequest",
+        reason: "",
         message:
           "admission webhook \"validate.kyverno.svc-fail\" denied the request: \n\nresource Job/ci/unit-1 was blocked due to the following policies \n\nneeds-limits:\n  autogen-limits: 'validation error: limits are required. rule autogen-limits failed at path /spec/'\n",
       },

@@ -137,5 +137,6 @@ test("firstLine is the first line that says something, whole", () => {
 });
 
 test("plainLine is all of it in one line", () => {
+  assert.equal(plainLine("x".repeat(10_000)).length, 4096, "a Job's annotations have room for so much");
   assert.equal(plainLine('denied:\r\n\n  resource "a"\u2028\tpolicy\u0085b\u0007\n'), 'denied: resource "a" policy b');
 });
