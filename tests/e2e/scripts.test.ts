@@ -7,7 +7,7 @@ import { ensureOwnTestsImage } from "../support/cluster/own-tests-image.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import type { GearmanServer } from "../support/gearman/gearman-server.ts";
 import { startGearmand } from "../support/gearman/gearmand.ts";
-import { startZuulLauncher, type ZuulLauncher } from "../support/zuul/zuul-launcher.ts";
+import { startZuulLauncher, type ZuulBuild, type ZuulLauncher } from "../support/zuul/zuul-launcher.ts";
 
 const context = useTestCluster("scripts");
 
@@ -211,26 +211,42 @@ describe("a script on a real kubelet", { concurrency: 8 }, () => {
 
   for (const { name, how, exitCode, log } of STOPPED) {
     test(`stopped, ${name}: ${how}`, async () => {
-      const build = zuul.launch({ job: name, attempts: 1 });
-      const number = String((await build.started).number);
-      await build.waitFor("update", ({ numerator }) => numerator === "4");
-      await saysReady(number);
+      const { build, number } = await launchReady(name);
       await build.cancel();
       await build.waitFor("answered");
-      const { items } = JSON.parse(
-        await context.kubectl("get", "pods", "--namespace", context.namespace, "-l", `job-name=${number}`, "-o", "json"),
-      );
-      assert.equal(items[0].status.containerStatuses[0].state.terminated?.exitCode, exitCode, JSON.stringify(items[0].status));
+      assert.equal(await exitCodeOf(number), exitCode);
       assert.match(await logOf(number), log);
     });
   }
+
+  test("stopped together, as by a gate's reset: each got TERM, and none was killed", async () => {
+    const builds = await Promise.all(Array.from({ length: 10 }, () => launchReady("handles-nothing")));
+    await Promise.all(builds.map(({ build }) => build.cancel()));
+    await Promise.all(builds.map(({ build }) => build.waitFor("answered")));
+    assert.deepEqual(
+      await Promise.all(builds.map(({ number }) => exitCodeOf(number))),
+      builds.map(() => 143),
+    );
+  });
 });
+
+/** Once its script has come as far as its traps, which is later than the kubelet shows it as running. */
+async function launchReady(job: string): Promise<{ build: ZuulBuild; number: string }> {
+  const build = zuul.launch({ job, attempts: 1 });
+  const number = String((await build.started).number);
+  await build.waitFor("update", ({ numerator }) => numerator === "4");
+  await waitUntil(`a word from ${number}`, 30_000, async () => (await logOf(number)).includes("ready\n"));
+  return { build, number };
+}
+
+/** The answer may come before the kubelet has written down how the container ended. */
+async function exitCodeOf(number: string): Promise<number | undefined> {
+  const ofPod = ["--namespace", context.namespace, "--selector", `job-name=${number}`];
+  const ended = "jsonpath={.status.containerStatuses[0].state.terminated.exitCode}";
+  await context.kubectl("wait", "pod", ...ofPod, `--for=${ended}`, "--timeout=30s");
+  return Number(await context.kubectl("get", "pods", ...ofPod, "-o", ended.replace("{.", "{.items[0].")));
+}
 
 function logOf(number: string): Promise<string> {
   return context.kubectl("logs", "--namespace", context.namespace, `job/${number}`, "--container=test");
-}
-
-/** The kubelet shows a container as running before its script has come as far as its traps. */
-async function saysReady(number: string): Promise<void> {
-  await waitUntil(`a word from ${number}`, 30_000, async () => (await logOf(number)).includes("ready\n"));
 }
