@@ -1,5 +1,5 @@
 import type { DispatcherOptions } from "@kubernetes/client-node";
-import { Agent, type buildConnector, type Dispatcher, ProxyAgent } from "undici";
+import { Agent, type buildConnector, type Dispatcher, Pool, ProxyAgent } from "undici";
 
 /**
  * Requests, watches and followed logs have connections of their own, so that none can starve another: an API server allows about 100
@@ -19,6 +19,8 @@ interface Dispatchers {
 /** The API server closes idle connections after 90 s; be first, or a request meets the closing. */
 const KEEP_ALIVE_MS = 55_000;
 const PING_MS = 15_000;
+/** How long a proxy may take to connect. */
+const TUNNEL_MS = 30_000;
 /** Sockets for plain requests where the server speaks HTTP/1.1 only; more wait in line, each within its deadline. */
 const MAX_REQUEST_CONNECTIONS = 16;
 
@@ -71,7 +73,12 @@ function makeDispatcher(purpose: Purpose, connect: DispatcherOptions): Dispatche
   switch (connect.type) {
     case "proxy":
     case "socks":
-      return new ProxyAgent({ ...options, uri: connect.uri, requestTls: connect.requestTls as buildConnector.BuildOptions });
+      return new ProxyAgent({
+        ...options,
+        uri: connect.uri,
+        requestTls: connect.requestTls as buildConnector.BuildOptions,
+        clientFactory: (origin, pool) => new Pool(origin, { ...pool, headersTimeout: TUNNEL_MS }),
+      });
     case "agent":
       return new Agent({ ...options, connect: connect.connect as buildConnector.BuildOptions });
     case "none":

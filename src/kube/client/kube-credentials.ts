@@ -7,6 +7,7 @@ import type { Cluster, DispatcherOptions, KubeConfig, RequestContext, User } fro
 import { parse } from "yaml";
 import { coerceError, InputError } from "../../runtime/errors.ts";
 import { KubeError } from "./kube-error.ts";
+import { chooseProxy, renderProxy } from "./proxy-choice.ts";
 
 export interface KubeConfigChoice {
   /** Path of a kubeconfig file; without it KUBECONFIG, then ~/.kube/config, then the pod's service account. */
@@ -144,8 +145,11 @@ function loadConfig(makeConfig: () => KubeConfig, choice: KubeConfigChoice): Loa
   } else {
     loadFiles(makeConfig, config, files.paths, files.origin);
   }
-  const from = files.paths.length === 0 ? "the pod's service account" : files.paths.join(", ");
-  return pickContext(config, choice.context, from);
+  const isInPod = files.paths.length === 0;
+  const from = isInPod ? "the pod's service account" : files.paths.join(", ");
+  const picked = pickContext(config, choice.context, from);
+  // A pod's API server is in its own cluster, where no proxy leads to, whatever one the environment names for the world outside.
+  return isInPod ? picked : withProxy(picked, from);
 }
 
 function kubeconfigFiles(choice: KubeConfigChoice): { paths: string[]; origin: string } {
@@ -231,6 +235,22 @@ function pickContext(config: KubeConfig, wanted: string | undefined, from: strin
   return { config, cluster, user, from: `context ${name} of ${from}` };
 }
 
+/** The kubeconfig's `proxy-url` before the environment's, as kubectl has it. */
+function withProxy(loaded: LoadedConfig, file: string): LoadedConfig {
+  const { config, cluster, from } = loaded;
+  const ofEnvironment = cluster.proxyUrl ? undefined : chooseProxy(new URL(cluster.server), process.env);
+  const proxyUrl = cluster.proxyUrl || ofEnvironment;
+  if (proxyUrl === undefined) return loaded;
+  const place =
+    ofEnvironment === undefined ? `the proxy-url of cluster "${cluster.name}" of ${file}` : "the proxy that the environment names";
+  if (!URL.canParse(proxyUrl) || !/^(?:https?|socks5?):$/.test(new URL(proxyUrl).protocol)) {
+    throw new InputError(`${place} is ${renderProxy(proxyUrl)}; http, https and socks5 proxies can be used`);
+  }
+  const proxied = { ...cluster, proxyUrl };
+  config.clusters = config.clusters.map((other) => (other === cluster ? proxied : other));
+  return { ...loaded, cluster: proxied, from: `${from}, through the proxy ${renderProxy(proxyUrl)}` };
+}
+
 function checkCluster(cluster: Cluster, from: string): void {
   const place = `cluster "${cluster.name}" of ${from}`;
   if (!URL.canParse(cluster.server) || !/^https?:$/.test(new URL(cluster.server).protocol)) {
@@ -238,9 +258,6 @@ function checkCluster(cluster: Cluster, from: string): void {
   }
   if (cluster.server.startsWith("http:") && !cluster.skipTLSVerify) {
     throw new InputError(`the server of ${place} is plain http; use https, or say insecure-skip-tls-verify: true there if that is meant`);
-  }
-  if (cluster.proxyUrl !== undefined && !/^(https?|socks5?):\/\//.test(cluster.proxyUrl)) {
-    throw new InputError(`the proxy-url of ${place} is "${cluster.proxyUrl}"; http, https and socks5 proxies can be used`);
   }
 }
 

@@ -83,7 +83,7 @@ export function makeKubeTransport({ credentials, clock, deadlineMs, onCall }: Ku
   async function send(call: KubeCall, deadline: Deadline): Promise<Dispatcher.ResponseData> {
     const access = await deadline.race(credentials.authenticate());
     const contentType = call.contentType ?? (call.verb === "patch" ? "application/merge-patch+json" : "application/json");
-    return dispatchers.pick(call.purpose ?? "request", access.connect).request({
+    const answer = dispatchers.pick(call.purpose ?? "request", access.connect).request({
       origin: credentials.origin,
       path: credentials.pathPrefix + renderTarget(call),
       method: METHODS[call.verb],
@@ -96,6 +96,8 @@ export function makeKubeTransport({ credentials, clock, deadlineMs, onCall }: Ku
       body: call.body === undefined ? null : JSON.stringify(call.body),
       signal: deadline.signal,
     });
+    // undici hears the signal only once it is connected, and a proxy may take minutes to say that it is not.
+    return deadline.race(answer);
   }
 
   /** A login refused with credentials from memory may succeed with those that lie on the disk by now; nothing was done, so trying again is safe. */

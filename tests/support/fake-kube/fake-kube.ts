@@ -183,7 +183,7 @@ function objectAccess(store: FakeStore, rulesOf: (resource: Resource) => Resourc
   };
 }
 
-const SERVER_CERTIFICATE = { file: "server", subject: "/CN=fake-kube", alternativeNames: ["IP:127.0.0.1"] };
+const SERVER_CERTIFICATE = { file: "server", subject: "/CN=fake-kube", alternativeNames: ["IP:127.0.0.1", "DNS:kube.example"] };
 
 async function makeTlsServer(directory: string): Promise<Http2SecureServer> {
   await makeCertificates(directory, [SERVER_CERTIFICATE]);
