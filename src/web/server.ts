@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { coerceError, InputError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
+import { limitConnections } from "./connection-limit.ts";
 
 export interface Answer {
   status: number;
@@ -18,8 +19,13 @@ export interface HttpServer extends Service {
   readonly port: number;
 }
 
+/** Each costs a file descriptor and a few kilobytes. */
+const MAX_CONNECTIONS = 100;
+/** A client that does not read its answer for so long is let go. */
+const IDLE_MS = 15_000;
+
 /**
- * A small read-only HTTP server: GET and HEAD, no bodies taken, short time limits, at most 100 connections.
+ * A small read-only HTTP server: GET and HEAD, no bodies taken, short time limits, at most 100 connections: above that the idle ones give way.
  * `start` rejects with an InputError when the address cannot be listened on.
  */
 export function makeHttpServer(options: { listen: string; handler: Handler; logger: Logger }): HttpServer {
@@ -28,7 +34,8 @@ export function makeHttpServer(options: { listen: string; handler: Handler; logg
   const host = listen.slice(0, separator).replace(/^\[|\]$/g, "");
   const times = { requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 5000, connectionsCheckingInterval: 2000 };
   const server = createServer(times, (request, response) => void answer(request, response, handler, logger));
-  server.maxConnections = 100;
+  server.timeout = IDLE_MS;
+  limitConnections(server, MAX_CONNECTIONS);
   let isStopped = false;
   let starting: Promise<void> | undefined;
   return {

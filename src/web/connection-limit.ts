@@ -1,0 +1,43 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+
+interface Connection {
+  readonly address: string;
+  /** Requests that are not answered yet. */
+  asked: number;
+}
+
+/**
+ * Keeps a server at no more than `most` connections by closing others, never by refusing new ones: silent connections, however many, must not
+ * keep a probe from being answered. The address that has most gives way, of its connections one that asks for nothing before one that waits
+ * for an answer, and of these the one that has been so longest.
+ */
+export function limitConnections(server: Server, most: number): void {
+  /** Whoever has been idle longest comes first. */
+  const open = new Map<Socket, Connection>();
+
+  server.on("connection", (socket: Socket) => {
+    open.set(socket, { address: socket.remoteAddress ?? "", asked: 0 });
+    socket.once("close", () => open.delete(socket));
+    if (open.size > most) findDispensable(open, socket)?.destroy();
+  });
+  server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
+    const connection = open.get(socket);
+    if (!connection) return;
+    connection.asked += 1;
+    response.once("close", () => {
+      connection.asked -= 1;
+      if (!open.delete(socket)) return;
+      open.set(socket, connection);
+    });
+  });
+}
+
+/** Never the one that has just come: it has had no time to ask. */
+function findDispensable(open: ReadonlyMap<Socket, Connection>, newest: Socket): Socket | undefined {
+  const counts = new Map<string, number>();
+  for (const { address } of open.values()) counts.set(address, (counts.get(address) ?? 0) + 1);
+  const largest = Math.max(...counts.values());
+  const others = [...open].filter(([socket, { address }]) => socket !== newest && counts.get(address) === largest);
+  return (others.find(([, { asked }]) => asked === 0) ?? others[0] ?? [...open][0])?.[0];
+}
