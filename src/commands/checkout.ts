@@ -14,6 +14,8 @@ import { printable } from "./printable.ts";
 interface CheckoutFlags {
   path: string;
   allowedUrl: string[];
+  branch?: string;
+  leaveSubmodules?: boolean;
   timeout: number;
 }
 
@@ -36,6 +38,8 @@ export function checkoutCommand(): Command {
     .description("check out the project of a build (runs in the build's pod)")
     .option("--path <directory>", "the workspace; the project lands below it, at its own name", "/workspace")
     .option("--allowed-url <prefix>", "fetch only from URLs below this one (repeatable; none given: from any)", collect, [])
+    .option("--branch <name>", "the branch of a build that names no ref, as a timer's (default: ZUUL_BRANCH, or Gerrit's default branch)")
+    .option("--leave-submodules", "go on with submodules that stay empty, which are an error otherwise")
     .option("--timeout <duration>", "for everything, retries included", parseTimeout, parseDurationMs("10m"))
     .addHelpText(
       "after",
@@ -69,11 +73,12 @@ export async function performCheckout(flags: CheckoutFlags, world: CheckoutWorld
   const startedMs = world.clock.monotonicMs();
   const parameters = await readParameters(world.environment.TH_PARAMETERS_FILE);
   if ("fault" in parameters) return reportProblem(parameters, world);
-  const planned = planCheckout(parameters, flags.allowedUrl);
+  const planned = planCheckout(parameters, { allowedUrls: flags.allowedUrl, branch: flags.branch });
   if (!planned.ok) return reportProblem(planned.problem, world);
   const outcome = await runCheckout(planned.plan, {
     workspace: flags.path,
     timeoutMs: flags.timeout,
+    leavesSubmodules: flags.leaveSubmodules ?? false,
     environment: makeGitEnvironment({
       home: flags.path,
       isRedirectFollowed: flags.allowedUrl.length === 0,

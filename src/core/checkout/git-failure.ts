@@ -16,11 +16,6 @@ const OWN = "^(?:fatal|error|ssh|warning): .*";
  */
 const RULES: readonly Rule[] = [
   {
-    pattern: /^fatal: couldn't find remote ref /m,
-    fault: "ref",
-    sentence: (plan) => `${plan.ref === "HEAD" ? "a default branch" : plan.ref} does not exist in ${plan.project} at ${plan.host}`,
-  },
-  {
     pattern: /^(?:fatal|error): [Ii]nvalid path '/m,
     fault: "ref",
     sentence: (plan) => `the commit holds a path in ${plan.project} that git refuses to write`,
@@ -102,9 +97,10 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** Judges a git command that failed. What no rule knows is the network's fault: it is tried again and never blames the change. */
+/** Judges a git command that failed; it is `plan.missing` itself when the ref is not there. What no rule knows is the network's fault: it is tried again and never blames the change. */
 export function judgeGitFailure(stderr: string, plan: CheckoutPlan): CheckoutProblem {
   const said = stderr.replace(/[\u2028\u2029]/g, " "); // line ends to a pattern, but not to git, which puts `remote: ` before each line
+  if (/^fatal: couldn't find remote ref /m.test(said)) return plan.missing;
   for (const { pattern, fault, sentence } of RULES) {
     const match = pattern.exec(said);
     if (match) return { fault, message: sentence(plan, match.groups?.detail ?? "") };

@@ -24,10 +24,22 @@ export interface CheckoutPlan {
   /** The same without credentials: for `origin`, and for people. */
   publicUrl: string;
   host: string;
-  /** A full name (`refs/...`) or `HEAD`, the remote's default branch. */
-  ref: string;
-  /** 40 or 64 lower-case hex digits; absent: the tip of `ref`. May name an annotated tag. */
+  /** Full names (`refs/...`), of which the first that is there counts. */
+  refs: readonly string[];
+  /** 40 or 64 lower-case hex digits; absent: the tip of the ref. May name an annotated tag. */
   commit?: string;
+  /** What it means when none of `refs` is there. */
+  missing: CheckoutProblem;
+  /** What it means when the commit is not in the history of the ref. */
+  foreign: CheckoutProblem;
+}
+
+/** What is said beside the request of what may be checked out. */
+export interface CheckoutTerms {
+  /** Prefixes one of which the URL must be below; none allow every URL of a known scheme. */
+  allowedUrls: readonly string[];
+  /** The task's `checkout.branch`, for builds that name no ref. */
+  branch?: string | undefined;
 }
 
 type PlannedCheckout = { ok: true; plan: CheckoutPlan } | { ok: false; problem: CheckoutProblem };
@@ -46,15 +58,14 @@ class PlanError extends Error {
 }
 
 /**
- * Decides what to fetch for a request: `ZUUL_PROJECT` from `ZUUL_URL`, at `ZUUL_REF` and `ZUUL_COMMIT`. A build of a timer has neither;
- * then it is the tip of `ZUUL_BRANCH`, or of the remote's default branch. `allowedUrls`: prefixes one of which the URL must be below;
- * an empty list allows every URL of a known scheme.
+ * Decides what to fetch for a request: `ZUUL_PROJECT` from `ZUUL_URL`, at `ZUUL_REF` and `ZUUL_COMMIT`. A build of a timer has neither, and
+ * gets the tip of a branch, see `decideBranch`.
  */
-export function planCheckout(parameters: Parameters, allowedUrls: readonly string[]): PlannedCheckout {
+export function planCheckout(parameters: Parameters, { allowedUrls, branch }: CheckoutTerms): PlannedCheckout {
   const read: ReadParameter = (name) => {
     const value = parameters.values.get(name)?.value ?? "";
     if (typeof value !== "string")
-      throw new PlanError("configuration", `${name} is no text - look at the job's parameter-function in Zuul`);
+      throw new PlanError("configuration", `${name} is no text - look at the parameter-function of the job in Zuul`);
     return value === "" ? undefined : value;
   };
   try {
@@ -63,17 +74,19 @@ export function planCheckout(parameters: Parameters, allowedUrls: readonly strin
     if (!isAllowed(url, allowedUrls)) {
       throw new PlanError("configuration", `${url.host} is not allowed for checkouts - see checkout.allowedUrls in the configuration`);
     }
-    const ref = decideRef(read);
+    const place = { project, host: url.host };
+    const chosen = read("ZUUL_REF") === undefined ? decideBranch(read, branch, place) : decideRef(read, place);
+    const ref = chosen.refs[0] ?? "";
     const commit = decideCommit(read, ref);
     return {
       ok: true,
       plan: {
-        project,
+        ...place,
         url: renderGitUrl(url, { credentials: true }),
         publicUrl: renderGitUrl(url, { credentials: false }),
-        host: url.host,
-        ref,
+        ...chosen,
         ...(commit !== undefined && { commit }),
+        foreign: judgeForeignCommit(read, commit ?? "", { ...place, ref }),
       },
     };
   } catch (error) {
@@ -122,14 +135,49 @@ function isAllowed(url: GitUrl, allowedUrls: readonly string[]): boolean {
   return prefixes.length === 0 || prefixes.some((prefix) => isBelowUrl(url, prefix));
 }
 
+/** What a merger says of an update that failed is in its log alone (`zuul/merger/merger.py`, `updateRepo`). */
+const BEHIND = "the merger is behind, see its log";
+
+interface Place {
+  project: string;
+  host: string;
+}
+
 /** Zuul sends `refs/zuul/<branch>/Z...` for changes and Gerrit's name for updated refs; for a branch that one may be short (`master`). */
-function decideRef(read: ReadParameter): string {
-  const name = read("ZUUL_REF") !== undefined ? "ZUUL_REF" : "ZUUL_BRANCH";
-  const text = read(name);
-  if (text === undefined) return "HEAD";
-  const ref = name === "ZUUL_REF" && text.startsWith("refs/") ? text : `refs/heads/${text}`;
+function decideRef(read: ReadParameter, { project, host }: Place): Pick<CheckoutPlan, "refs" | "missing"> {
+  const text = read("ZUUL_REF") ?? "";
+  const ref = text.startsWith("refs/") ? text : `refs/heads/${text}`;
+  requireRefName(ref, "ZUUL_REF", text);
+  if (ref.startsWith("refs/zuul/")) {
+    return { refs: [ref], missing: { fault: "ref", message: `${ref} does not exist in ${project} at ${host}` } };
+  }
+  // No change names it: it is a branch or tag that was updated, or what a parameter-function chose.
+  const message =
+    read("ZUUL_NEWREV") === undefined
+      ? `ZUUL_REF does not exist, look at the parameter-function - ${ref} of ${project} at ${host}`
+      : `${BEHIND} - ${ref} of ${project} does not exist at ${host}`;
+  return { refs: [ref], missing: { fault: "configuration", message } };
+}
+
+/**
+ * For a build that names no ref: the tip of the branch that the task names, or `ZUUL_BRANCH`, or Gerrit's default branch, all as the merger has
+ * fetched them. Its HEAD is never taken: that is whatever change it has merged last, and anybody can upload one (`zuul/merger/merger.py`,
+ * `Repo.checkout`). Only what is no clone, as a mirror, has its branches below `refs/heads` alone.
+ */
+function decideBranch(read: ReadParameter, ofTask: string | undefined, { project, host }: Place): Pick<CheckoutPlan, "refs" | "missing"> {
+  const branch = ofTask ?? read("ZUUL_BRANCH");
+  if (branch === undefined) {
+    const message = `a build without ZUUL_REF names no branch of ${project} - set checkout.branch in the TestTask`;
+    return { refs: ["refs/remotes/origin/HEAD"], missing: { fault: "configuration", message } };
+  }
+  const name = ofTask === undefined ? "ZUUL_BRANCH" : "checkout.branch";
+  const refs = [`refs/remotes/origin/${branch}`, `refs/heads/${branch}`];
+  for (const ref of refs) requireRefName(ref, name, branch);
+  return { refs, missing: { fault: "configuration", message: `${project} at ${host} has no branch ${branch} - look at ${name}` } };
+}
+
+function requireRefName(ref: string, name: string, text: string): void {
   if (!isRefName(ref)) throw new PlanError("configuration", `${name} is ${quoteForPeople(text)} - not a name that git takes for a ref`);
-  return ref;
 }
 
 function decideCommit(read: ReadParameter, ref: string): string | undefined {
@@ -139,9 +187,20 @@ function decideCommit(read: ReadParameter, ref: string): string | undefined {
     throw new PlanError("configuration", `ZUUL_COMMIT is ${quoteForPeople(commit)} - not the full id of a commit`);
   }
   if (/^0+$/.test(commit)) {
-    throw new PlanError("ref", `${ref} was deleted - nothing to check out (ignore-deletes in Zuul's layout skips such builds)`);
+    // `zuul enqueue-ref` without --newrev sends the same as Gerrit's event of a deletion.
+    throw new PlanError("ref", `ZUUL_NEWREV is all zeros - ${ref} was deleted (see ignore-deletes), or enqueued without --newrev`);
   }
   return commit.toLowerCase();
+}
+
+/** A change is never to blame: Zuul names the commit of its ref, and of an updated ref the merger has what Gerrit had when it looked last. */
+function judgeForeignCommit(read: ReadParameter, commit: string, { project, host, ref }: Place & { ref: string }): CheckoutProblem {
+  const id = commit.slice(0, 12);
+  const message =
+    read("ZUUL_NEWREV") === undefined
+      ? `ZUUL_COMMIT ${id} is not in ZUUL_REF, look at the parameter-function - ${ref} of ${project} at ${host}`
+      : `${BEHIND} - ${ref} of ${project} lacks ZUUL_COMMIT ${id} at ${host}`;
+  return { fault: "configuration", message };
 }
 
 const MAX_REF_LENGTH = 1024;

@@ -21,11 +21,16 @@ export interface CheckoutSettings {
 /** The init container that checks out what Zuul asks about. */
 export function renderCheckout({ image, checkout }: CheckoutSettings, spec: TestTaskSpec, ofTest: Resources | undefined): Container {
   const resources = checkout.resources ?? withoutDevices(ofTest);
-  const { path } = spec.checkout;
+  const { path, branch, submodules } = spec.checkout;
   const container: Container = {
     name: CHECKOUT_CONTAINER,
     image,
-    args: ["checkout", "--path", path, "--timeout", CHECKOUT_TIMEOUT, ...checkout.allowedUrls.flatMap((url) => ["--allowed-url", url])],
+    args: [
+      ...["checkout", "--path", path, "--timeout", CHECKOUT_TIMEOUT],
+      ...(branch === undefined ? [] : ["--branch", branch]),
+      ...(submodules === false ? ["--leave-submodules"] : []),
+      ...checkout.allowedUrls.flatMap((url) => ["--allowed-url", url]),
+    ],
     env: [
       { name: "HOME", value: path },
       { name: "TH_PARAMETERS_FILE", value: PARAMETERS_FILE },

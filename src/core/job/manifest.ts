@@ -184,12 +184,17 @@ function renderEnvironment(template: readonly EnvVar[], { task, function: { jobN
   return layEnvironment([own, renderDefaults(task.spec), variables.map(escaped), template, (task.spec.env ?? []) as EnvVar[]]);
 }
 
-/** HOME can be written to. The user has no entry in the image's /etc/passwd, and what asks for its name finds it here first. */
+/**
+ * HOME can be written to. The user has no entry in the image's /etc/passwd, and what asks for its name finds it here first. CI and WORKSPACE are
+ * what scripts written for Jenkins look for: without the first, some skip everything and pass.
+ */
 function renderDefaults({ checkout }: TestTaskSpec): EnvVar[] {
   return [
     { name: "HOME", value: checkout.path },
     { name: "USER", value: USER_NAME },
     { name: "LOGNAME", value: USER_NAME },
+    { name: "CI", value: "true" },
+    { name: "WORKSPACE", value: checkout.path },
   ];
 }
 
@@ -208,6 +213,6 @@ function workingDirectory(
   const { enabled, path } = spec.checkout;
   if (workingDir !== undefined) return { workingDir };
   if (!enabled) return spec.script === undefined ? {} : { workingDir: path };
-  const planned = planCheckout(parameters, settings.checkout.allowedUrls);
+  const planned = planCheckout(parameters, { allowedUrls: settings.checkout.allowedUrls, branch: spec.checkout.branch });
   return { workingDir: planned.ok ? `${path}/${planned.plan.project}` : path };
 }

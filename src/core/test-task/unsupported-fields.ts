@@ -7,8 +7,8 @@ import type { TestTaskSpec } from "./test-task.ts";
 export function unsupportedFields({ checkout, artifacts, datasets, checks }: TestTaskSpec): string[] {
   const used: string[] = [];
   if (checkout.enabled) {
-    const { gitUrl, projects, branch, projectBranches, submodules } = checkout;
-    const settings = { gitUrl, projects, branch, projectBranches, submodules: submodules || undefined };
+    const { gitUrl, projects, projectBranches, submodules } = checkout;
+    const settings = { gitUrl, projects, projectBranches, submodules: submodules || undefined };
     used.push(...Object.entries(settings).flatMap(([field, value]) => (value === undefined ? [] : [`checkout.${field}`])));
   }
   const lists = { artifacts, datasets, checks };

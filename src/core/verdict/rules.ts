@@ -349,7 +349,7 @@ export const VERDICT_RULES = [
   {
     id: "checkout-configuration",
     class: "configuration",
-    seen: "The checkout cannot work as it is set up: bad URL, forbidden host, missing credentials (exit code 78).",
+    seen: "The checkout cannot work as it is set up: bad URL, forbidden host, missing credentials; a build without a ref that no branch is named for; a branch, tag or `ZUUL_COMMIT` that is not there because the merger is behind or a parameter-function chose it; a submodule that would stay empty (exit code 78).",
     result: "CONFIG_ERROR - git.example.org has no project nova - check zuul_url in zuul.conf",
     keeps: "container, exit code",
     find: whenCheckoutFailed(CHECKOUT_EXIT_CODES.configuration),
@@ -357,7 +357,7 @@ export const VERDICT_RULES = [
   {
     id: "checkout-ref",
     class: "failure",
-    seen: "What Zuul names cannot be checked out: the ref is gone or was deleted, or a path in it is refused (exit code 65). A relaunch would ask for the same.",
+    seen: "What Zuul names cannot be checked out: the change's ref is gone, a branch or tag was deleted, or a path in it is refused (exit code 65). A relaunch would ask for the same.",
     result: "FAILURE - refs/zuul/master/Z0 does not exist in nova at git.example.org",
     keeps: "container, exit code",
     find: whenCheckoutFailed(CHECKOUT_EXIT_CODES.ref, "FAILURE - "),

@@ -11,6 +11,8 @@ interface GitOptions {
   silenceMs: number;
   /** Each finished line of stderr; updates of a progress meter are left out. */
   onLine(line: string): void;
+  /** Each part of stdout as it comes. Without it the run has the first 16 KiB. */
+  onOutput?(text: string): void;
 }
 
 export interface GitRun {
@@ -55,7 +57,8 @@ export function runGit(args: readonly string[], options: GitOptions): Promise<Gi
 
     const lines = makeLineReader(options.onLine);
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      run.stdout = (run.stdout + text).slice(0, KEPT_CHARACTERS);
+      if (options.onOutput) options.onOutput(text);
+      else run.stdout = (run.stdout + text).slice(0, KEPT_CHARACTERS);
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       cancelSilence();

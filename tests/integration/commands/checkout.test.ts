@@ -5,7 +5,7 @@ import { access, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, symlink,
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, type TestContext, test } from "node:test";
+import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { performCheckout } from "../../../src/commands/checkout.ts";
@@ -60,6 +60,7 @@ interface Ran {
 interface RunOptions {
   allowedUrl?: string[];
   timeoutMs?: number;
+  leaveSubmodules?: boolean;
   workspace?: string;
   signal?: AbortSignal;
   schedule?: Clock["schedule"];
@@ -79,7 +80,12 @@ async function run(t: TestContext, values: object | string, options: RunOptions 
   const errors: string[] = [];
   const delaysMs: number[] = [];
   const code = await performCheckout(
-    { path: workspace, allowedUrl: options.allowedUrl ?? [], timeout: options.timeoutMs ?? 60_000 },
+    {
+      path: workspace,
+      allowedUrl: options.allowedUrl ?? [],
+      timeout: options.timeoutMs ?? 60_000,
+      leaveSubmodules: options.leaveSubmodules ?? false,
+    },
     {
       environment: { ...environment, ...options.environment },
       clock: {
@@ -151,9 +157,11 @@ test("a pushed annotated tag is checked out though ZUUL_COMMIT names the tag", a
   assert.equal(await git(ran, "rev-parse", "HEAD"), firstCommit);
 });
 
-test("a timer build gets the tip of the default branch", async (t) => {
-  const ran = await run(t, { ZUUL_URL: daemon.url, ZUUL_PROJECT: "org/project" });
+test("a timer build gets the tip of its branch also from what is no merger's clone, and never its HEAD", async (t) => {
+  const timer = { ZUUL_URL: daemon.url, ZUUL_PROJECT: "org/project" };
+  const ran = await run(t, { ...timer, ZUUL_BRANCH: "master" });
   assertDone(ran);
+  assertFailed(await run(t, timer), "configuration", /^a build without ZUUL_REF names no branch of org\/project/);
   assert.equal(await git(ran, "log", "-1", "--format=%s"), "Second");
 });
 
@@ -206,17 +214,57 @@ test("a missing ref is the ref's fault and not tried again", async (t) => {
   assert.deepEqual(ran.delaysMs, []);
 });
 
-test("a commit that is not in the ref is the ref's fault", async (t) => {
+test("a commit that is not in the ref is never the change's fault", async (t) => {
   for (const commit of ["1".repeat(40), change.commit]) {
     const ran = await run(t, parametersFor(daemon.url, { ZUUL_REF: "master", ZUUL_COMMIT: commit }));
-    assertFailed(ran, "ref", new RegExp(`^refs/heads/master of org/project holds not the commit ${commit.slice(0, 12)}`));
+    assertFailed(
+      ran,
+      "configuration",
+      new RegExp(`^ZUUL_COMMIT ${commit.slice(0, 12)} is not in ZUUL_REF, look at the parameter-function - `),
+    );
   }
+});
+
+describe("submodules", () => {
+  const refs = { linked: "refs/zuul/master/Zlinked", undeclared: "refs/zuul/master/Zundeclared" };
+  before(async () => {
+    const blob = await repository.git(["hash-object", "-w", "--stdin"], '[submodule "lib"]\n\tpath = lib\n\turl = ../lib\n');
+    const links = `160000 commit ${firstCommit}\tlib\n160000 commit ${firstCommit}\t\u00fc\tb\n`;
+    for (const [ref, entries] of [
+      [refs.linked, `100644 blob ${blob}\t.gitmodules\n${links}`],
+      [refs.undeclared, links],
+    ]) {
+      const tree = await repository.git(["mktree"], entries);
+      await repository.git(["update-ref", ref as string, await repository.git(["commit-tree", "-m", "Linked", tree])]);
+    }
+  });
+  const parameters = (ref: string) => parametersFor(daemon.url, { ZUUL_REF: ref, ZUUL_COMMIT: null });
+
+  test("that stay empty end the checkout, with the first one's name", async (t) => {
+    const ran = await run(t, parameters(refs.linked));
+    assertFailed(
+      ran,
+      "configuration",
+      /^'lib' and 1 more is a submodule and stays empty - set checkout\.submodules to false if the test needs none$/m,
+    );
+    assert.match(ran.printed, /^lib is a submodule and stays empty$/m);
+  });
+
+  test("are told and left where the task says so", async (t) => {
+    const ran = await run(t, parameters(refs.linked), { leaveSubmodules: true });
+    assertDone(ran);
+    assert.match(ran.printed, /^lib is a submodule and stays empty$/m);
+    assert.deepEqual(await readdir(join(ran.workspace, "org/project/lib")), []);
+  });
+
+  test("that .gitmodules does not know are none: nobody could fetch them", async (t) =>
+    assertDone(await run(t, parameters(refs.undeclared))));
 });
 
 test("an empty repository has nothing to check out", async (t) => {
   await createGitRepository(root, "org/empty");
-  const ran = await run(t, { ZUUL_URL: daemon.url, ZUUL_PROJECT: "org/empty" });
-  assertFailed(ran, "ref", /a default branch does not exist in org\/empty/);
+  const ran = await run(t, { ZUUL_URL: daemon.url, ZUUL_PROJECT: "org/empty", ZUUL_BRANCH: "master" });
+  assertFailed(ran, "configuration", /^org\/empty at 127\.0\.0\.1 has no branch master/);
 });
 
 test("a commit that would write into .git is the ref's fault", async (t) => {
@@ -227,7 +275,7 @@ test("a commit that would write into .git is the ref's fault", async (t) => {
   const tree = await hostile.git(["mktree"], `040000 tree ${dotGit}\t.git\n`);
   const commit = await hostile.git(["commit-tree", "-m", "Hostile", tree]);
   await hostile.git(["update-ref", "refs/heads/master", commit]);
-  const ran = await run(t, { ZUUL_URL: daemon.url, ZUUL_PROJECT: "org/hostile" });
+  const ran = await run(t, { ZUUL_URL: daemon.url, ZUUL_PROJECT: "org/hostile", ZUUL_BRANCH: "master" });
   assertFailed(ran, "ref", /the commit holds a path in org\/hostile that git refuses/);
   assert.ok(!existsSync(join(ran.workspace, "org/hostile/.git/hooks/post-checkout")));
 });

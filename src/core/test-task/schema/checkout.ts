@@ -28,7 +28,10 @@ export const checkoutSchema = z.strictObject({
     .meta({ description: "Further projects to check out beside the build's own (not carried out yet: such builds are refused)." })
     .exactOptional(),
   branch: branchSchema
-    .meta({ description: "Branch instead of the change's (not carried out yet: such builds are refused)." })
+    .meta({
+      description:
+        "Branch of builds that name no ref, as those of a timer (for builds with a ref not carried out yet: they are refused). Without it ZUUL_BRANCH, or Gerrit's default branch.",
+    })
     .exactOptional(),
   projectBranches: z
     .record(z.string(), branchSchema)
@@ -40,7 +43,10 @@ export const checkoutSchema = z.strictObject({
     .exactOptional(),
   submodules: z
     .boolean()
-    .meta({ description: "true: submodules are checked out as well (not carried out yet: such builds are refused)." })
+    .meta({
+      description:
+        "true: submodules are checked out as well (not carried out yet: such builds are refused). false: the test needs none, they stay empty. Without it a build of a project with submodules ends with CONFIG_ERROR.",
+    })
     .exactOptional(),
   path: mountPathSchema
     .meta({ description: "The workspace: an empty volume that projects land in, and the test's HOME." })

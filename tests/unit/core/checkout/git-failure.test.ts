@@ -1,19 +1,21 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { judgeGitFailure } from "../../../../src/core/checkout/git-failure.ts";
-import type { CheckoutFault } from "../../../../src/core/checkout/plan.ts";
+import type { CheckoutFault, CheckoutPlan } from "../../../../src/core/checkout/plan.ts";
 
-const PLAN = {
+const PLAN: CheckoutPlan = {
   project: "org/p",
   url: "https://jo@h.example/org/p",
   publicUrl: "https://h.example/org/p",
   host: "h.example",
-  ref: "refs/zuul/x",
+  refs: ["refs/zuul/x"],
+  missing: { fault: "ref", message: "refs/zuul/x does not exist" },
+  foreign: { fault: "configuration", message: "not in it" },
 };
 
 /** What git, curl and ssh say under LC_ALL=C; lines that only look similar follow at the end. */
 const SAID: [stderr: string, fault: CheckoutFault, message: RegExp][] = [
-  ["fatal: couldn't find remote ref refs/zuul/x", "ref", /^refs\/zuul\/x does not exist in org\/p at h\.example$/],
+  ["fatal: couldn't find remote ref refs/zuul/x", "ref", /^refs\/zuul\/x does not exist$/],
   ["error: invalid path '.git/hooks/x'", "ref", /path in org\/p that git refuses/],
   ["fatal: remote error: access denied or repository not exported: /org/p", "configuration", /h\.example has no project org\/p/],
   ["fatal: repository 'http://h.example/org/p/' not found", "configuration", /has no project org\/p - check zuul_url/],
@@ -81,7 +83,7 @@ for (const [stderr, fault, message] of SAID) {
   });
 }
 
-test("speaks of the default branch when no ref was asked for", () => {
-  const problem = judgeGitFailure("fatal: couldn't find remote ref HEAD", { ...PLAN, ref: "HEAD" });
-  assert.equal(problem.message, "a default branch does not exist in org/p at h.example");
+test("a ref that is not there means what the plan says", () => {
+  assert.equal(judgeGitFailure("fatal: couldn't find remote ref refs/zuul/master/Z1\n", PLAN), PLAN.missing);
+  assert.notEqual(judgeGitFailure("remote: fatal: couldn't find remote ref refs/zuul/master/Z1\n", PLAN), PLAN.missing);
 });

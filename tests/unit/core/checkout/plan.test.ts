@@ -22,10 +22,15 @@ const CHANGE = {
   ZUUL_COMMIT: COMMIT,
 };
 
-function plan(values: object, allowedUrls: string[] = []) {
+function plan(values: object, allowedUrls: string[] = [], branch?: string) {
   const parsed = parseParameters(Buffer.from(JSON.stringify(values)));
   assert.ok(parsed.ok);
-  return planCheckout(parsed.parameters, allowedUrls);
+  return planCheckout(parsed.parameters, { allowedUrls, branch });
+}
+
+/** Where a merger's clone, and where any other repository has a branch of Gerrit's. */
+function branchRefs(branch: string): string[] {
+  return [`refs/remotes/origin/${branch}`, `refs/heads/${branch}`];
 }
 
 const PLANNED: [what: string, values: object, expected: Partial<CheckoutPlan>][] = [
@@ -37,7 +42,7 @@ const PLANNED: [what: string, values: object, expected: Partial<CheckoutPlan>][]
       url: "http://merger.example/p/org/project",
       publicUrl: "http://merger.example/p/org/project",
       host: "merger.example",
-      ref: REF,
+      refs: [REF],
       commit: COMMIT,
     },
   ],
@@ -50,13 +55,17 @@ const PLANNED: [what: string, values: object, expected: Partial<CheckoutPlan>][]
   [
     "an updated branch by its short name",
     { ...CHANGE, ZUUL_REF: "stable/x", ZUUL_COMMIT: COMMIT, ZUUL_NEWREV: COMMIT },
-    { ref: "refs/heads/stable/x" },
+    { refs: ["refs/heads/stable/x"] },
   ],
-  ["a pushed tag", { ...CHANGE, ZUUL_REF: "refs/tags/1.0" }, { ref: "refs/tags/1.0" }],
+  ["a pushed tag", { ...CHANGE, ZUUL_REF: "refs/tags/1.0" }, { refs: ["refs/tags/1.0"] }],
   ["a ref update without ZUUL_COMMIT", { ...CHANGE, ZUUL_COMMIT: null, ZUUL_NEWREV: COMMIT }, { commit: COMMIT }],
-  ["a timer with a branch", { ...CHANGE, ZUUL_REF: undefined, ZUUL_COMMIT: undefined }, { ref: "refs/heads/master" }],
-  ["a timer", { ZUUL_URL: "git://h", ZUUL_PROJECT: "p" }, { ref: "HEAD", url: "git://h/p" }],
-  ["null and empty values as unset", { ...CHANGE, ZUUL_REF: "", ZUUL_BRANCH: null, ZUUL_COMMIT: "" }, { ref: "HEAD" }],
+  ["a timer with a branch", { ...CHANGE, ZUUL_REF: undefined, ZUUL_COMMIT: undefined }, { refs: branchRefs("master") }],
+  ["a timer", { ZUUL_URL: "git://h", ZUUL_PROJECT: "p" }, { refs: ["refs/remotes/origin/HEAD"], url: "git://h/p" }],
+  [
+    "null and empty values as unset",
+    { ...CHANGE, ZUUL_REF: "", ZUUL_BRANCH: null, ZUUL_COMMIT: "" },
+    { refs: ["refs/remotes/origin/HEAD"] },
+  ],
   ["capitals in the commit", { ...CHANGE, ZUUL_COMMIT: COMMIT.toUpperCase() }, { commit: COMMIT }],
   ["a SHA-256 commit", { ...CHANGE, ZUUL_COMMIT: "a".repeat(64) }, { commit: "a".repeat(64) }],
 ];
@@ -66,6 +75,70 @@ for (const [what, values, expected] of PLANNED) {
     const planned = plan(values);
     assert.ok(planned.ok, JSON.stringify(planned));
     assert.deepEqual({ ...planned.plan, ...expected }, planned.plan);
+  });
+}
+
+test("the task's branch is that of builds without a ref only", () => {
+  const timer = plan({ ZUUL_URL: "git://h", ZUUL_PROJECT: "p", ZUUL_BRANCH: "master" }, [], "stable/x");
+  assert.deepEqual(timer.ok && timer.plan.refs, branchRefs("stable/x"));
+  const change = plan(CHANGE, [], "stable/x");
+  assert.deepEqual(change.ok && change.plan.refs, [REF]);
+});
+
+const ABSENT: [what: string, values: object, branch: string | undefined, fault: CheckoutFault, missing: RegExp, foreign: RegExp][] = [
+  [
+    "a change",
+    CHANGE,
+    undefined,
+    "ref",
+    /^refs\/zuul\/master\/Z\w+ does not exist in org\/project at merger\.example$/,
+    /^ZUUL_COMMIT 0123456789ab is not in ZUUL_REF, look at the parameter-function/,
+  ],
+  [
+    "an updated branch",
+    { ...CHANGE, ZUUL_REF: "master", ZUUL_NEWREV: COMMIT },
+    undefined,
+    "configuration",
+    /^the merger is behind, see its log - refs\/heads\/master of org\/project does not exist/,
+    /^the merger is behind, see its log - refs\/heads\/master of org\/project lacks ZUUL_COMMIT 0123456789ab/,
+  ],
+  [
+    "a branch that a parameter-function chose",
+    { ...CHANGE, ZUUL_REF: "master" },
+    undefined,
+    "configuration",
+    /^ZUUL_REF does not exist, look at the parameter-function - refs\/heads\/master of org\/project/,
+    /^ZUUL_COMMIT 0123456789ab is not in ZUUL_REF, look at the parameter-function - refs\/heads\/master/,
+  ],
+  [
+    "a timer",
+    { ...CHANGE, ZUUL_REF: null, ZUUL_BRANCH: null, ZUUL_COMMIT: null },
+    undefined,
+    "configuration",
+    /^a build without ZUUL_REF names no branch of org\/project - set checkout\.branch in the TestTask$/,
+    /./,
+  ],
+  [
+    "a timer with the task's branch",
+    { ...CHANGE, ZUUL_REF: null, ZUUL_COMMIT: null },
+    "stable/x",
+    "configuration",
+    /^org\/project at merger\.example has no branch stable\/x - look at checkout\.branch$/,
+    /./,
+  ],
+];
+for (const [what, values, branch, fault, missing, foreign] of ABSENT) {
+  test(`says whose fault it is when what is to be checked out is not there: ${what}`, () => {
+    const planned = plan(values, [], branch);
+    assert.ok(planned.ok, JSON.stringify(planned));
+    assert.equal(planned.plan.missing.fault, fault);
+    assert.equal(planned.plan.foreign.fault, "configuration", "no change chooses its commit");
+    for (const [{ message }, told] of [
+      [planned.plan.missing, missing],
+      [planned.plan.foreign, foreign],
+    ] as const) {
+      assert.match(cleanResultText(`CONFIG_ERROR - ${message}`).slice("CONFIG_ERROR - ".length), told, "reviewers read it whole");
+    }
   });
 }
 
@@ -95,7 +168,7 @@ const REFUSED: [what: string, values: object, fault: CheckoutFault, message: Reg
     "a deleted branch",
     { ...CHANGE, ZUUL_REF: "refs/heads/x", ZUUL_COMMIT: ZERO, ZUUL_NEWREV: ZERO },
     "ref",
-    /^refs\/heads\/x was deleted - .*ignore-deletes/,
+    /^ZUUL_NEWREV is all zeros - refs\/heads\/x was deleted \(see ignore-deletes\), or enqueued without --newrev$/,
   ],
 ];
 

@@ -184,6 +184,24 @@ describe("renderJob", () => {
     assert.equal(container.env?.find(({ name }) => name === "A")?.value, "task");
   });
 
+  test("tells scripts that it is a CI, and where the workspace is, unless request or task say otherwise", () => {
+    const valuesOf = (spec: object, parameters: Record<string, unknown> = {}) => {
+      const { env = [] } = testContainer(makeInput({ image: "i", checkout: { path: "/src" }, ...spec }, parameters));
+      return ["CI", "WORKSPACE"].map((wanted) => env.find(({ name }) => name === wanted)?.value);
+    };
+    assert.deepEqual(valuesOf({}), ["true", "/src"]);
+    assert.deepEqual(valuesOf({ env: [{ name: "CI", value: "false" }] }, { CI: "1", WORKSPACE: "/w" }), ["false", "/w"]);
+  });
+
+  test("tells the checkout the task's branch, and that submodules may stay empty where the task says so", () => {
+    const argsOf = (checkout: object) => renderJob(makeInput({ image: "i", checkout })).spec?.template.spec.initContainers?.[0]?.args;
+    const usual = ["checkout", "--path", "/workspace", "--timeout", "10m"];
+    const urls = ["--allowed-url", "https://git.example.org/"];
+    assert.deepEqual(argsOf({}), [...usual, ...urls]);
+    assert.deepEqual(argsOf({ branch: "stable/x" }), [...usual, "--branch", "stable/x", ...urls]);
+    assert.deepEqual(argsOf({ submodules: false }), [...usual, "--leave-submodules", ...urls]);
+  });
+
   test("tells the test which parameters are only in the file", () => {
     const container = testContainer(makeInput({ image: "i" }, { PATH: "/evil", "a-b": "x" }));
     assert.equal(container.env?.find(({ name }) => name === "TH_OMITTED_PARAMETERS")?.value, '["PATH","a-b"]');

@@ -20,6 +20,16 @@ function refusalOf(spec: object, parameters: object = {}): string | null | undef
 }
 
 describe("a build", () => {
+  test("with a ref is refused where the task names a branch, and one without is taken", () => {
+    const checkout = { branch: "stable/x" };
+    assert.equal(
+      refusalOf({ checkout }, { ZUUL_REF: "refs/zuul/master/Z1", ZUUL_BRANCH: "master" }),
+      "CONFIG_ERROR - TestTask unit uses checkout.branch - carried out only for builds without ZUUL_REF",
+    );
+    assert.equal(refusalOf({ checkout }, { ZUUL_PIPELINE: "periodic", ZUUL_REF: null }), undefined);
+    assert.equal(refusalOf({ checkout: { ...checkout, enabled: false } }, { ZUUL_REF: "refs/zuul/master/Z1" }), undefined);
+  });
+
   test("is taken from any pipeline where the task names none", () => {
     assert.equal(refusalOf({}, { ZUUL_PIPELINE: "check" }), undefined);
     assert.equal(refusalOf({}), undefined);
