@@ -28,6 +28,30 @@ for (const [kind, start] of [
       assert.deepEqual([job.metadata.namespace, job.spec.ttlSecondsAfterFinished], [NAMESPACE, 86_400]);
       assert.equal(stage.pods().length, 1);
     });
+
+    test("of a job with any name that Zuul takes is answered, under that name, and its test is told it", async () => {
+      const plain = [
+        "gate-c++-unit",
+        "gate-py27,py35",
+        "gate-docs(html)",
+        "folder/gate-nova",
+        "@weekly",
+        "gate-$(HOME)",
+        "gate-na\u00efve",
+      ];
+      const names = [...plain, "%s", "a'b\"c`d\\e", "<b>&amp;", "x".repeat(200)];
+      await using stage = await startStage({ start, tasks: { unit: { jobs: names, nodeLabels: [{ name: "bare/precise+1" }] } } });
+      for (const name of [...names, "gate-c++-unit:bare/precise+1"]) {
+        const build = await stage.submit(name);
+        const answer = await answerOf(build);
+        const [jobName = "", label] = name.split(":");
+        assert.deepEqual([answer.result, answer.data.name, answer.data.node_labels], ["SUCCESS", jobName, label ? [label] : []], name);
+        const job = await stage.recorded(String(answer.data.number));
+        const { env } = job.spec.template.spec.containers[0];
+        const told = env.find((entry: { name: string }) => entry.name === "TH_JOB_NAME").value;
+        assert.equal(told, jobName.replaceAll("$", "$$$$"));
+      }
+    });
   });
 }
 

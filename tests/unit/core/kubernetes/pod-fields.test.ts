@@ -70,6 +70,12 @@ describe("the tables of pod fields", () => {
     assert.deepEqual(problemsOf(kept(POD_SPEC_FIELDS), kept(CONTAINER_FIELDS)), []);
   });
 
+  test("the pod's own resources are seen by what judges builds", () => {
+    const resources = { limits: { memory: "2Gi" } };
+    const pod = trimPod({ metadata: { name: "a" }, spec: { resources, containers: [{ name: "test" }] } } as never);
+    assert.deepEqual(pod.spec?.resources, resources);
+  });
+
   test("a status field is seen by what judges builds if, and only if, its row says that it is read", () => {
     const all = (type: ApiType) => Object.fromEntries([...fieldsOf(type)].map((field) => [field, `a ${field}`]));
     const read = (table: typeof POD_STATUS_FIELDS) => new Set(Object.keys(table).filter((field) => table[field]?.[0] === "read"));
