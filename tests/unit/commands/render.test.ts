@@ -30,7 +30,10 @@ describe("turbo-hipster render", () => {
     writeFileSync(path("task.yaml"), JSON.stringify(TASK));
     writeFileSync(path("two.yaml"), `${JSON.stringify(TASK)}\n---\n${JSON.stringify({ ...TASK, metadata: { name: "other" } })}`);
     writeFileSync(path("bad.yaml"), "apiVersion: turbo-hipster.io/v1alpha1\nkind: TestTask\nmetadata: {name: unit}\nspec:\n  image: ''\n");
-    writeFileSync(path("beside.yaml"), `${JSON.stringify(TASK)}\n---\n${JSON.stringify({ ...TASK, metadata: { name: "bad" }, spec: {} })}`);
+    writeFileSync(
+      path("beside.yaml"),
+      `${JSON.stringify(TASK)}\n---\n${JSON.stringify({ ...TASK, metadata: { name: "bad" }, spec: {} })}\n---\na: 1`,
+    );
     writeFileSync(path("none.yaml"), "kind: ConfigMap\napiVersion: v1\nmetadata: {name: a}\n");
     writeFileSync(path("params.json"), PARAMETERS);
     writeFileSync(path("list.json"), "[1]");
