@@ -38,7 +38,6 @@ function fromKyverno(why: string): string | undefined {
   const [reason = ""] = rest.split(end);
   return `policy ${policy} - ${reason
     .replace(/\s+/g, " ")
-    .replaceAll("''", "'")
     .replace(/^(?:validation (?:error|failure): )+/, "")
     .replace(/[.;]? (?:Validation )?[Rr]ule [^ ]+ failed at path .*$/, "")}`;
 }

@@ -33,14 +33,12 @@ export function judgeRuntimeWords(message: string, memoryLimit: string | number 
 const WHY_NOT = "(?:executable file not found in \\$PATH|no such file or directory|permission denied|is a directory|exec format error)";
 
 const CONFIGURATION: readonly RegExp[] = [
-  /no command specified/,
   // runc: the command itself, and where it should start.
   new RegExp(`exec:? "(?:[^"\\\\]|\\\\.)*": (?:stat [^:]*: )?${WHY_NOT}`),
-  new RegExp(`exec /[^ :]*: ${WHY_NOT}`),
   /chdir to cwd \("[^"]*"\) set in config.json failed: (?:no such file or directory|permission denied|not a directory)/,
   // crun: the same.
   /executable file `[^`]*` not found(?: in \$PATH)?/,
-  /(?:open executable|exec container process `[^`]*`): (?:permission denied|exec format error|no such file or directory|is a directory)/i,
+  /open executable: (?:permission denied|no such file or directory)/i,
   // containerd and CRI-O: the user that the image or the pod names.
   /unable to find (?:user|group) [^ :]+: no matching entries in (?:passwd|group) file/,
   /no users found/,

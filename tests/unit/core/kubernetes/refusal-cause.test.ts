@@ -11,7 +11,7 @@ const ROWS: [string, string, string][] = [
   [
     "kyverno, one policy whose text is folded (kyverno/kyverno pkg/webhooks/utils/block.go; kyverno/policies #156)",
     KYVERNO(
-      "require-requests-limits:\n  autogen-validate-resources: 'validation error: CPU and memory resource requests and\n    limits are required. rule autogen-validate-resources failed at path /spec/template/spec/containers/0/resources/limits/'\n",
+      "require-requests-limits:\n  autogen-validate-resources: 'validation error: CPU and memory resource requests and\n    limits are required. rule\n    autogen-validate-resources failed at path /spec/template/spec/containers/0/resources/limits/'\n",
     ),
     "CONFIG_ERROR - policy require-requests-limits - CPU and memory resource requests and limits are required",
   ],

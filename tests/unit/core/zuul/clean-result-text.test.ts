@@ -52,6 +52,7 @@ describe("cleanResultText", () => {
     { text: "Größe ≠ Łódź – œuvre…", ascii: "Grosse != Lodz - oeuvre...", utf8: "Größe ≠ Łódź – œuvre…" },
     { text: "“12 µs” ≥ „10 µs“", ascii: "12 us >= 10 us", utf8: "12 µs ≥ 10 µs" },
     { text: "テスト失敗： test_foo", ascii: "? - test_foo", utf8: "テスト失敗 - test_foo" },
+    { text: "ǣon ǿre", ascii: "aeon ore", utf8: "ǣon ǿre" },
     { text: "e\u0301te\u0301", ascii: "ete", utf8: "été" },
     { text: "＂ －－ｓｕｂｍｉｔ", ascii: "submit", utf8: "ｓｕｂｍｉｔ" },
   ];
