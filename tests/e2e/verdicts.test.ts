@@ -40,11 +40,19 @@ const EAT_MEMORY = "dd if=/dev/zero of=/dev/null bs=300M";
 const WAIT = "sleep 600 & wait";
 const SMALL_DISK = { limits: { "ephemeral-storage": "20Mi" } };
 const SMALL_MEMORY = { limits: { memory: "40Mi" } };
-/** Answers like a registry that has no image. */
+/** Answers like a registry that has no image, but `foreign`, for a platform that no node here is of. */
 const EMPTY_REGISTRY = `
+  const digest = (text) => "sha256:" + require("node:crypto").createHash("sha256").update(text).digest("hex");
+  const type = "application/vnd.docker.distribution.manifest.list.v2+json";
+  const mediaType = "application/vnd.docker.distribution.manifest.v2+json";
+  const manifests = [{ mediaType, size: 1, digest: digest("a"), platform: { architecture: "s390x", os: "linux" } }];
+  const list = JSON.stringify({ schemaVersion: 2, mediaType: type, manifests });
+  const foreign = [200, { "content-type": type, "content-length": list.length, "docker-content-digest": digest(list) }, list];
+  const unknown = [404, { "content-type": "application/json" }, '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}'];
   require("node:http").createServer((request, response) => {
-    response.writeHead(request.url === "/v2/" ? 200 : 404, {"content-type": "application/json"});
-    response.end(request.url === "/v2/" ? "{}" : JSON.stringify({errors: [{code: "MANIFEST_UNKNOWN", message: "manifest unknown"}]}));
+    const [, , repository] = request.url.split("/");
+    const [status, headers, body] = repository === "" ? [200, {}, "{}"] : repository === "foreign" ? foreign : unknown;
+    response.writeHead(status, headers).end(request.method === "HEAD" ? undefined : body);
   }).listen(0, "127.0.0.1", function () { console.log(this.address().port); });
 `;
 
@@ -284,6 +292,20 @@ function rows({ image, node, registryPort, namespaces }: Place): Row[] {
       rule: "image-not-found",
       result: /^CONFIG_ERROR - image not found - unit tag 3 at localhost port \d+$/,
       spec: { image: `localhost:${registryPort}/unit:3`, script: "exit 0" },
+    },
+    {
+      name: "foreign-image",
+      how: "an image for another platform",
+      rule: "image-platform",
+      result: /^CONFIG_ERROR - foreign tag 3 at localhost port \d+ has nothing for the platform of this node$/,
+      spec: { image: `localhost:${registryPort}/foreign:3`, script: "exit 0" },
+    },
+    {
+      name: "memory-start",
+      how: "a memory limit that is too low to begin with",
+      rule: "not-runnable",
+      result: "CONFIG_ERROR - cannot start the pod - memory limit 1Mi is too low",
+      spec: { script: "exit 0", resources: { limits: { memory: "1Mi" } } },
     },
     {
       name: "no-registry",
