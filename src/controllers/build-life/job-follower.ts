@@ -62,6 +62,7 @@ export class JobFollower {
   #stateSince: Date;
   #hasTestBegun = false;
   #ending: EndRequest | undefined;
+  #endingSince: Date | undefined;
   #eventsInMs: number | undefined;
 
   constructor(options: JobFollowerOptions) {
@@ -170,6 +171,7 @@ export class JobFollower {
       logger().info({ state: state.kind, pod: "pod" in state ? state.pod?.name : undefined }, "build reached a new state");
     }
     this.#state = state;
+    this.#endingSince = this.pod?.isEnding ? (this.#endingSince ?? clock.now()) : undefined;
   }
 
   /** Finds out why it waits, where Job and pod do not tell. */
@@ -182,7 +184,7 @@ export class JobFollower {
   decide(withdrawn: Withdrawal | undefined): BuildAction {
     const { limits, clock } = this.#options;
     const { trouble, waitedFor } = this.#waiting;
-    const seen = { state: this.#state, since: this.#stateSince, trouble, waitedFor, ending: this.#ending };
+    const seen = { state: this.#state, since: this.#stateSince, trouble, waitedFor, ending: this.#ending, endingSince: this.#endingSince };
     return decideBuild({ ...seen, withdrawn, limits }, clock.now());
   }
 

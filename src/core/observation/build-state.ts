@@ -144,7 +144,8 @@ function hasFailed({ name, state }: ContainerStatus, pod: Pod, roles: ContainerR
   const terminated = state?.terminated;
   if (terminated === undefined || whyInvented(terminated) !== undefined || initRole(roles, name) === "service") return false;
   if (terminated.exitCode === 0 && terminated.reason !== "OOMKilled") return false;
-  return isTerminal || !mayRunAgain(pod.spec?.initContainers?.find((container) => container.name === name));
+  const container = pod.spec?.initContainers?.find((each) => each.name === name);
+  return container?.restartPolicy !== "Always" && (isTerminal || !mayRunAgain(container));
 }
 
 function waitingContainers(pod: Pod, roles: ContainerRoles): WaitingContainer[] {

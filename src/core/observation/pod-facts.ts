@@ -21,6 +21,8 @@ export interface PodFacts {
   killed: string | undefined;
   /** True when its end was requested already by lowering its deadline. */
   isEnding: boolean;
+  /** What its containers get between TERM and KILL. */
+  graceMs: number;
   /** The test's container has run, perhaps without its end being known. */
   hasTestBegun: boolean;
   /** It has the checkout's init container, ours. */
@@ -71,6 +73,7 @@ export function observePod(pod: Pod, spec: PodSpec, roles: ContainerRoles, kille
     isDeleted: pod.metadata.deletionTimestamp !== undefined,
     killed,
     isEnding: spec.activeDeadlineSeconds !== undefined && spec.activeDeadlineSeconds <= ENDING_DEADLINE_SECONDS,
+    graceMs: (spec.terminationGracePeriodSeconds ?? 30) * 1000,
     hasTestBegun: test?.state?.running !== undefined || (test && firstEnd(test)) !== undefined,
     hasCheckout: roles.checkout,
     hasContainerStatuses: [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].length > 0,

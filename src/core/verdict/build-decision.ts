@@ -1,5 +1,6 @@
 import type { BuildLimits } from "../observation/build-limits.ts";
 import { type BuildState, hasStarted } from "../observation/build-state.ts";
+import type { PodFacts } from "../observation/pod-facts.ts";
 import { eventsWanted, type WaitingTrouble } from "../observation/waiting-trouble.ts";
 import { findRule } from "./rules.ts";
 import { type EndRequest, recheckMs, type Sighting, type Withdrawal } from "./sighting.ts";
@@ -15,6 +16,8 @@ export interface BuildFacts {
   since: Date;
   /** Why this process had its pod ended, if it did. */
   ending?: EndRequest | undefined;
+  /** Since when this process sees its pod told to end. */
+  endingSince?: Date | undefined;
   /** What keeps the build from going on, and since when this process sees it unchanged. */
   trouble?: { trouble: WaitingTrouble; since: Date } | undefined;
   /** What its pod waits for, or last waited for before it was ended, as far as this process saw it. */
@@ -32,6 +35,8 @@ export type BuildAction =
 
 /** How often a requested end is looked at again when no event comes. */
 const ENDING_RECHECK_MS = 30_000;
+/** How long after a pod's grace its kubelet may take to end it. */
+const KUBELET_MS = 10 * 60_000;
 
 /** What to do next about a build: data in, data out. */
 export function decideBuild(facts: BuildFacts, now: Date): BuildAction {
@@ -50,12 +55,14 @@ export function decideBuild(facts: BuildFacts, now: Date): BuildAction {
   if (!end) return waitAtMost(overrun.remainingMs, recheckMs(sighting), troubleMs(sighting), newsMs(sighting));
 
   const pod = "pod" in state ? state.pod : undefined;
-  if (pod?.isStarted)
-    return pod.isEnding || pod.isTerminal ? waitAtMost(ENDING_RECHECK_MS, recheckMs(sighting)) : { kind: "end-pod", pod: pod.name, end };
-  // The kubelet ignores the deadline of a pod it has not taken yet, and there is no log to keep.
-  const job = { isDeleted: false, isSuspended: false };
-  const unstarted = judge({ ...sighting, state: { kind: "lost", pod, job, reason: "ended before it started" } });
-  return unstarted ? { kind: "finish", verdict: unstarted, deleteJob: true } : { kind: "wait" };
+  if (pod?.isStarted && !pod.isEnding && !pod.isTerminal) return { kind: "end-pod", pod: pod.name, end };
+  const endsInMs = pod?.isStarted ? kubeletMs(facts, pod, now) : 0;
+  if (endsInMs > 0) return waitAtMost(ENDING_RECHECK_MS, recheckMs(sighting), endsInMs);
+  // The kubelet ignores the deadline of a pod it has not taken yet, and there is no log to keep; or it is not there any more.
+  const lost: BuildState = { kind: "lost", pod, job: { isDeleted: false, isSuspended: false }, reason: "its node did not end it" };
+  // Whether a test on a node that says nothing had its time is not known.
+  const gone = judge({ ...sighting, state: lost, end: end === "run-timeout" ? undefined : end });
+  return gone ? { kind: "finish", verdict: gone, deleteJob: true } : { kind: "wait" };
 }
 
 /**
@@ -71,6 +78,11 @@ export function mustEndPod(state: BuildState): boolean {
 function mustDeleteJob(state: BuildState, verdict: Verdict): boolean {
   const isPending = state.kind === "queued" || state.kind === "unscheduled" || state.kind === "preparing";
   return findRule(verdict.rule)?.deletesJob === true || (isPending && !hasStarted(state));
+}
+
+/** How long a kubelet that was told to end this pod is waited for; it may be gone with its node. */
+function kubeletMs({ endingSince }: BuildFacts, { graceMs }: PodFacts, now: Date): number {
+  return (endingSince ?? now).getTime() + graceMs + KUBELET_MS - now.getTime();
 }
 
 function waitAtMost(...delays: (number | undefined)[]): BuildAction {
@@ -127,7 +139,11 @@ function overrun(end: EndRequest, since: Date, limitMs: number | undefined, now:
 
 /** Why a pod's deadline was lowered, where another process did it: the containers' own times tell which limit it was. */
 function whatEnded(state: Extract<BuildState, { kind: "exited" | "not-started" | "lost" }>, limits: BuildLimits): EndRequest {
-  if (state.kind !== "exited") return state.pod?.hasTestBegun ? "unknown" : "pull-timeout";
+  if (state.kind !== "exited") {
+    if (state.pod?.hasTestBegun) return "unknown";
+    // Who did not see it wait knows only of services that had ended.
+    return state.pod?.services.length ? "service-not-ready" : "pull-timeout";
+  }
   const { startedAt, finishedAt } = state.terminated;
   const ranMs = startedAt && finishedAt ? Date.parse(finishedAt) - Date.parse(startedAt) : Number.NaN;
   // Kubernetes' timestamps are whole seconds.

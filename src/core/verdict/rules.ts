@@ -7,6 +7,7 @@ import {
   endOf,
   exitEvidence,
   type Finding,
+  hadItsTime,
   isUntouched,
   ranMs,
   type Sighting,
@@ -80,7 +81,7 @@ export const VERDICT_RULES = [
     token: "TIMED_OUT",
     keeps: POD,
     find: (sighting) =>
-      whenEndedBy("run-timeout", ({ limits }) => `the test ran longer than ${limits.run}`)(sighting) ??
+      (hadItsTime(sighting) ? whenEndedBy("run-timeout", ({ limits }) => `the test ran longer than ${limits.run}`)(sighting) : undefined) ??
       whenExited(sighting, ({ pod, terminated }) =>
         pod.reason === "DeadlineExceeded" && ranMs(terminated) >= sighting.limits.runMs
           ? { sentence: `the test ran longer than ${sighting.limits.run}` }
@@ -97,9 +98,7 @@ export const VERDICT_RULES = [
       whenOver(sighting, ({ pod }) => {
         const service = pod?.stuckService ?? pod?.services[0]?.name;
         const last = pod?.services.find(({ name }) => name === service)?.terminated;
-        // Who did not see it wait knows only of services that had ended.
-        const isMeant = sighting.end === "service-not-ready" || (sighting.end === "pull-timeout" && last !== undefined);
-        if (!isMeant || service === undefined) return undefined;
+        if (sighting.end !== "service-not-ready" || service === undefined) return undefined;
         const why = last ? endOf(last) : "its probe does not pass";
         return { sentence: `service ${service} does not get ready - ${why}`, evidence: { service, ...(last ? exitEvidence(last) : {}) } };
       }),

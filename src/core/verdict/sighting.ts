@@ -114,7 +114,8 @@ export function whenCheckoutFailed(exitCode: number | undefined, before = ""): (
   return ({ state }) => {
     if (state.kind !== "not-started" || state.role !== "checkout") return undefined;
     const { terminated } = state;
-    if (exitCode !== undefined && terminated.exitCode !== exitCode) return undefined;
+    // What it says of a git that was killed for want of memory is not the cause.
+    if (exitCode !== undefined && (terminated.exitCode !== exitCode || terminated.reason === "OOMKilled")) return undefined;
     const said = firstLine(terminated.message ?? "") || endOf(terminated);
     return { sentence: `${before}${said}`, evidence: { container: state.container, ...exitEvidence(terminated) } };
   };
@@ -147,6 +148,14 @@ export function whenTroubled(rule: WaitingTrouble["rule"]): (sighting: Sighting)
     const isFinal = finalAfterMs !== undefined && seen.standsMs >= finalAfterMs;
     return isFinal ? { sentence, evidence, ...(result === undefined ? {} : { result }) } : undefined;
   };
+}
+
+/** How much earlier than its limit a test ends that nobody has ended for that, whatever clocks say. */
+const EARLY_MS = 60_000;
+
+/** False for a test that has ended well before its limit: its node was away, and told so too late. */
+export function hadItsTime({ state, limits }: Sighting): boolean {
+  return state.kind !== "exited" || !(ranMs(state.terminated) < limits.runMs - EARLY_MS);
 }
 
 export function ranMs({ startedAt, finishedAt }: TerminatedState): number {

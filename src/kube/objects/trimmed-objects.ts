@@ -32,7 +32,7 @@ export function trimPod(object: KubeObject): Pod {
     ...(spec
       ? {
           spec: {
-            ...pick(spec, ["nodeName", "activeDeadlineSeconds", "resources"]),
+            ...pick(spec, ["nodeName", "activeDeadlineSeconds", "terminationGracePeriodSeconds", "resources"]),
             ...trimContainers(spec),
           },
         }

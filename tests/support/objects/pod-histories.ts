@@ -1,4 +1,3 @@
-import fc from "fast-check";
 import type { Job, KubeEvent, Pod } from "../../../src/core/kubernetes/objects.ts";
 import { disrupted, makeEvent, makeJob, makePod, running, service, terminated, UNSCHEDULED, waiting } from "./build-objects.ts";
 
@@ -11,15 +10,6 @@ export interface Shown {
   /** The kubelet's Killing event. */
   kill?: string;
   events?: KubeEvent[];
-}
-
-/** One step of a history. */
-export interface Step {
-  shown: Shown;
-  /** Time that then passes. */
-  passMs: number;
-  /** Zuul asks to stop the build before that. */
-  isStop: boolean;
 }
 
 type PodChanges = Parameters<typeof makePod>[0];
@@ -119,7 +109,7 @@ const WITHOUT_POD: Shown[] = JOBS.flatMap(([of, job]) => [
   { name: `no pod, refused${of}`, job, pods: [], events: [makeEvent("FailedCreate", 'pods "a" is forbidden: violates PodSecurity')] },
 ]);
 
-/** Everything that a history is made of. */
+/** Sights of a build that a follower may have, likely and unlikely ones. */
 export const MOMENTS: readonly Shown[] = [
   { name: "nothing", job: undefined, pods: [] },
   ...WITHOUT_POD,
@@ -133,25 +123,3 @@ export const MOMENTS: readonly Shown[] = [
     ];
   }),
 ];
-
-/** Events in any order, repeated, missing. */
-export const histories: fc.Arbitrary<Step[]> = fc.array(
-  fc.record({
-    shown: fc.constantFrom(...MOMENTS),
-    passMs: fc.constantFrom(0, 10, 1000, 4000, 35_000, 70_000, 11 * 60_000, 3 * 3_600_000),
-    isStop: fc.integer({ min: 0, max: 9 }).map((number) => number === 0),
-  }),
-  { minLength: 1, maxLength: 12 },
-);
-
-/** True where the test's container is seen to have ended with exit code 0, and nothing else to have ended the pod that counts. */
-export function showsSuccess({ job, pods, kill }: Shown): boolean {
-  const pod = pods.at(-1);
-  const end = pod?.status?.containerStatuses?.find(({ name }) => name === "test")?.state?.terminated;
-  const isTouched = pod?.status?.reason || pod?.metadata.deletionTimestamp || pod?.status?.conditions?.length || kill;
-  return job !== undefined && end?.exitCode === 0 && end.reason === "Completed" && !isTouched;
-}
-
-export function namesOf(steps: readonly Step[]): string {
-  return steps.map(({ shown, passMs, isStop }) => `${shown.name} (${passMs} ms${isStop ? ", stop" : ""})`).join(" -> ");
-}

@@ -6,6 +6,8 @@ import { Rush } from "../../../../src/controllers/build-life/rush.ts";
 import { Tallies } from "../../../../src/controllers/builds/tallies.ts";
 import type { BuildCluster } from "../../../../src/controllers/ports.ts";
 import { readJobRecord } from "../../../../src/core/job/record.ts";
+import type { ContainerRoles } from "../../../../src/core/kubernetes/container-roles.ts";
+import { CONTAINERS_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
 import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
 import { renderWorkData } from "../../../../src/core/zuul/work-data.ts";
@@ -39,7 +41,7 @@ export interface StagedBuild {
   readonly answers: readonly string[];
   /** What its Job was annotated with, write by write. */
   readonly writes: readonly Record<string, string>[];
-  /** What it did to the cluster, in order: "write", "end-pod". */
+  /** What it did to the cluster, in order: "write", "end-pod", "delete-job". */
   readonly deeds: readonly string[];
   /** Everything that it was shown, the first when its Job was created. */
   readonly seen: readonly Shown[];
@@ -60,7 +62,7 @@ export interface StagedBuild {
 }
 
 /** Begins it with its request and a Job without a pod. */
-export function stageBuild(): StagedBuild {
+export function stageBuild(roles?: ContainerRoles): StagedBuild {
   const clock = makeManualClock();
   const rush = new Rush(clock);
   const answers: string[] = [];
@@ -83,7 +85,9 @@ export function stageBuild(): StagedBuild {
       deeds.push("write");
       return true;
     },
-    deleteJob: async () => {},
+    deleteJob: async () => {
+      deeds.push("delete-job");
+    },
     async endPod() {
       const failure = endFailures.shift();
       if (failure) throw failure;
@@ -117,7 +121,8 @@ export function stageBuild(): StagedBuild {
       return "delivered";
     },
   });
-  const job: Job = makeJob({ metadata: { annotations: ANNOTATIONS, labels: { "turbo-hipster.io/task": "unit" } } });
+  const annotations = { ...ANNOTATIONS, ...(roles ? { [CONTAINERS_ANNOTATION]: JSON.stringify(roles) } : {}) };
+  const job: Job = makeJob({ metadata: { annotations, labels: { "turbo-hipster.io/task": "unit" } } });
   const record = readJobRecord(job);
   assert.ok(record);
   const plan: BuildPlan = {

@@ -126,6 +126,29 @@ describe("limits", () => {
     assert.equal(verdictOf(limited).rule, "schedule-timeout");
   });
 
+  test("a kubelet that was told to end a pod has its grace and ten minutes more, whatever it is ended for", () => {
+    const pod = makePod({ spec: { ...ENDING, terminationGracePeriodSeconds: 60 } });
+    const after = (ms: number, facts: Partial<BuildFacts>) => decide([pod], { since: ago(7_200_000), endingSince: ago(ms), ...facts });
+    assert.equal(after(659_000, { withdrawn: "stop" }).kind, "wait");
+    const stopped = after(660_000, { withdrawn: "stop" });
+    assert.deepEqual([verdictOf(stopped).result, stopped.kind === "finish" && stopped.deleteJob], ["ABORTED", true]);
+    assert.deepEqual(verdictOf(after(660_000, { ending: "run-timeout" })).rule, "pod-lost");
+  });
+
+  test("a service that had ended is what another process takes for the cause of a pod that was ended as it prepared", () => {
+    const pod = makePod({
+      spec: { ...ENDING, initContainers: [{ name: "db", restartPolicy: "Always" }] },
+      status: {
+        phase: "Failed",
+        reason: "DeadlineExceeded",
+        containerStatuses: [waiting("test", "PodInitializing")],
+        initContainerStatuses: [service("db", { lastState: { terminated: { exitCode: 1 } } })],
+      },
+    });
+    assert.equal(verdictOf(decide([pod])).rule, "service-not-ready");
+    assert.equal(verdictOf(decide([pod], { ending: "pull-timeout" })).rule, "pull-timeout");
+  });
+
   test("a Job that gets no pod is given up, a suspended one is not", () => {
     assert.equal(verdictOf(decide([], { since: ago(600_000) })).rule, "no-pod");
     assert.equal(decide([], { since: ago(600_000), job: makeJob({ spec: { suspend: true } }) }).kind, "wait");

@@ -168,18 +168,25 @@ const ROWS: Row[] = [
   { seen: "a stop of a pod that was then deleted", rule: "stopped", result: "ABORTED", end: "stop", pod: { metadata: DELETED } },
   { seen: "a stop during the checkout", rule: "stopped", result: "ABORTED", end: "stop", pod: initFailed("checkout", 143) },
   {
+    seen: "a test that had ended long before its run limit, as its node tells at last",
+    rule: "pod-deadline",
+    result: null,
+    end: "run-timeout",
+    pod: failed(0, {}, ENDED_BY_US),
+  },
+  {
     seen: "a test over its run limit",
     rule: "run-timeout",
     result: "TIMED_OUT",
     end: "run-timeout",
-    pod: { status: { containerStatuses: [terminated("test", 143)] } },
+    pod: { status: { containerStatuses: [terminated("test", 143, { finishedAt: "2026-01-01T01:00:02Z" })] } },
   },
   {
     seen: "a test over its run limit that handled TERM and exited 0",
     rule: "run-timeout",
     result: "TIMED_OUT",
     end: "run-timeout",
-    pod: failed(0, {}, ENDED_BY_US),
+    pod: failed(0, { finishedAt: "2026-01-01T01:00:02Z" }, ENDED_BY_US),
   },
   {
     seen: "the pod's own deadline after the run limit",
@@ -200,7 +207,7 @@ const ROWS: Row[] = [
     seen: "a service that never got ready",
     rule: "service-not-ready",
     result: "CONFIG_ERROR - service db does not get ready - exit code 1",
-    end: "pull-timeout",
+    end: "service-not-ready",
     pod: {
       spec: { initContainers: [{ name: "db", restartPolicy: "Always" }] },
       status: {
