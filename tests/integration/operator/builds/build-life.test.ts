@@ -59,11 +59,11 @@ describe("a request", () => {
   const start = () => startGearmand();
 
   const bad: [string, string | Buffer, string][] = [
-    ["is no JSON", "ZUUL_UUID=1", "CONFIG_ERROR - the parameters of the request are not JSON"],
-    ["is empty", "", "CONFIG_ERROR - the parameters of the request are not JSON"],
+    ["is no JSON", "ZUUL_UUID=1", "CONFIG_ERROR - the parameters of the request are not JSON at character 1"],
+    ["was cut off", '{"a": ', "CONFIG_ERROR - the parameters of the request are not JSON, it ends too early"],
     ["is a list", "[1]", "CONFIG_ERROR - the parameters of the request are no JSON object"],
     ["is null", "null", "CONFIG_ERROR - the parameters of the request are no JSON object"],
-    ["holds NUL bytes", Buffer.from('{"a":"\0"}'), "CONFIG_ERROR - the parameters of the request are not JSON"],
+    ["holds NUL bytes", Buffer.from('{"a":"\0"}'), "CONFIG_ERROR - the parameters of the request are not JSON at character 6"],
     ["is no UTF-8", Buffer.from([0x7b, 0xff, 0x7d]), "CONFIG_ERROR - the parameters of the request are not UTF-8 text"],
     ["has 5 MB", JSON.stringify({ a: "x".repeat(5e6) }), "CONFIG_ERROR - parameters of 4883 KiB are over the limit of 128 KiB"],
   ];
@@ -78,7 +78,8 @@ describe("a request", () => {
 
   test("reaches the pod as it came: the file byte for byte, values with every dollar doubled, no name of ours replaced", async () => {
     await using stage = await startStage({ start, tasks: { unit: {} } });
-    const parameters = '{ "A": "$(SECRET) $$ \\u00e9", "PATH": "/evil", "TH_RESULT_FILE": "/evil", "n": {"a": [1, null]}, "a-b": 1 }';
+    const parameters =
+      '{ "A": "$(SECRET) $$ \\u00e9", "PATH": "/evil", "TH_RESULT_FILE": "/evil", "n": {"a": [1.0, null, NaN]}, "a-b": 1 }';
     await answerOf(await stage.submit("unit", { parameters }));
     const [pod] = stage.pods();
     assert.equal(pod?.metadata.annotations?.["turbo-hipster.io/parameters"], parameters);
@@ -87,8 +88,14 @@ describe("a request", () => {
     );
     assert.deepEqual(
       ["A", "n", "PATH", "a-b", "TH_RESULT_FILE"].map((name) => env.get(name)),
-      ["$$(SECRET) $$$$ é", '{"a":[1,null]}', undefined, undefined, "/dev/termination-log"],
+      ["$$(SECRET) $$$$ é", '{"a": [1.0, null, NaN]}', undefined, undefined, "/dev/termination-log"],
     );
+  });
+
+  test("without a payload is a build without parameters", async () => {
+    await using stage = await startStage({ start, tasks: { unit: {} } });
+    assert.equal((await answerOf(await stage.submit("unit", { parameters: "" }))).result, "SUCCESS");
+    assert.equal(stage.pods()[0]?.metadata.annotations?.["turbo-hipster.io/parameters"], "{}");
   });
 
   for (const unique of ["", "-", "x".repeat(100), "with space"]) {
