@@ -295,11 +295,11 @@ export async function startStage(options: StageOptions): Promise<Stage> {
   return stage;
 }
 
-/** The number that a build of the TestTask `unit` will have, without a word from the operator. */
-export function numberFor(stage: Stage, unique: string, parameters: object = {}): string {
+/** The number that a build of a TestTask will have that serves one job of its own name, without a word from the operator. */
+export function numberFor(stage: Stage, unique: string, parameters: object = {}, task = "unit"): string {
   const hash = createHash("sha256").update(JSON.stringify(parameters)).digest("hex").slice(0, 16);
-  const identity = { server: stage.link.address, functionName: "build:unit", unique, payloadHash: hash };
-  return buildNumber("unit", identity, sha256Hex);
+  const identity = { server: stage.link.address, functionName: `build:${task}`, unique, payloadHash: hash };
+  return buildNumber(task, identity, sha256Hex);
 }
 
 /** The build's number, from its first WORK_DATA. */

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { after, before, describe } from "node:test";
-import { PODS } from "../../../../src/kube/client/resource.ts";
+import { JOBS, PODS } from "../../../../src/kube/client/resource.ts";
 import type { StoredObject } from "../../../support/fake-kube/resource-rules.ts";
 import { startZuulLauncher, type ZuulBuild, type ZuulBuildSpec, type ZuulLauncher } from "../../../support/zuul/zuul-launcher.ts";
-import { NAMESPACE, type Stage, startStage } from "../../operator/stage.ts";
+import { answerOf, type LogLine, NAMESPACE, numberFor, type Stage, startStage } from "../../operator/stage.ts";
 import { untilStatus, within } from "../worker/link-harness.ts";
 import { protocolArea, SERVERS } from "./protocol-area.ts";
 
@@ -55,6 +55,9 @@ for (const { kind, start } of SERVERS) {
     const launch = (job: string, spec: Partial<ZuulBuildSpec> = {}) => zuul.launch({ job, ...spec });
     const completed = (build: ZuulBuild) => within(build.completed, () => `not completed: ${JSON.stringify(build.events.at(-1))}`, 60_000);
     const launches = (build: ZuulBuild) => build.events.filter((event) => event.event === "launched");
+    /** How often the operator has logged this. */
+    const said = (message: string) => stage.log.items.filter((line) => line.message === message).length;
+    const isJudged = ({ message, fields }: LogLine, number: unknown) => message === "judged the build" && fields.build === number;
     /** Requests that were given a build that was there already. */
     const attached = () => stage.log.items.filter(({ message }) => message.startsWith("attaches ")).length;
     /** Nothing that Zuul or the server still waits for. */
@@ -112,10 +115,14 @@ for (const { kind, start } of SERVERS) {
     });
 
     area.row(kind, "a build under way", async () => {
+      const before = stage.jobs().length;
+      const fault = stage.kube.misbehave({ verb: "create", resource: "jobs" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
       const build = launch("long");
       const started = await within(build.started, () => "not started");
       const state = await build.waitFor("update", (event) => event.numerator !== null);
       const first = JSON.parse(state.data ?? "{}");
+      const jobs = stage.jobs().length - before;
+      fault.stop();
       await stage.running(String(started.number));
       finish.get(String(started.number))?.();
       const end = await completed(build);
@@ -124,7 +131,9 @@ for (const { kind, start } of SERVERS) {
       assert.equal("result" in first, false);
       assert.equal(end.number, started.number);
       const fields = Object.keys(first).filter((field) => !field.startsWith("worker_"));
-      return `${starts} start event; WORK_DATA {${fields.join(", ")}, worker_...} without result, then WORK_STATUS, before the Job runs`;
+      const hadStatus = build.events.findIndex(({ event }) => event === "started") > build.events.indexOf(state);
+      const order = hadStatus ? "after WORK_STATUS" : "then WORK_STATUS";
+      return `${starts} start event; WORK_DATA {${fields.join(", ")}, worker_...} without result, ${order}, when it has ${jobs} Jobs`;
     });
 
     area.row(kind, "ZUUL_NODE asks for a node label", async () => {
@@ -248,26 +257,41 @@ for (const { kind, start } of SERVERS) {
       await stage.until(() => stage.pods().find((pod) => jobOf(pod) === number), "the pod");
       const outcome = await cancelled(build, String(number));
       await stage.until(() => !stage.pods().some((pod) => jobOf(pod) === number), "the end of the pod");
-      return `${outcome}; Job and pod are gone`;
+      const job = stage.jobs().find(({ metadata }) => metadata.name === number);
+      return `${outcome}; the pod is gone, the Job ${job ? "stays" : "too"}`;
     });
 
     area.row(kind, "Zuul cancels a build whose test has just ended", async () => {
       const build = launch("long");
       const { number } = await within(build.started, () => "not started");
       await stage.running(String(number));
-      // The end is on its way when the stop arrives, or the other way round; both are answered.
+      // The stop arrives before anybody has told the operator of the end.
+      stage.kube.watches.silence("pods");
+      stage.kube.watches.silence("jobs");
       finish.get(String(number))?.();
+      const ended = () => stage.pods().find((pod) => jobOf(pod) === number && pod.status?.phase === "Succeeded");
+      await stage.until(ended, "the end of the test");
+      const stopped = stage.logged("stops the build as Zuul asked", said("stops the build as Zuul asked"));
       await build.cancel();
+      await stopped;
+      stage.kube.watches.speak();
+      stage.kube.patch(JOBS, NAMESPACE, String(number), { metadata: { labels: { shown: "again" } } });
       await within(build.waitFor("answered"), () => "no answer");
       const end = await completed(build);
+      await stage.log.until((lines) => lines.some((line) => isJudged(line, number)));
       await settled();
-      return `answered; Zuul: ${end.result === "CANCELED" || end.result === "SUCCESS" ? "CANCELED, or SUCCESS if that came first" : end.result}`;
+      return `the build answers ${stage.log.items.find((line) => isJudged(line, number))?.fields.result}; Zuul: ${end.result}`;
     });
 
     area.row(kind, "a stop for a number that no build has, and one that is no JSON", async () => {
-      await stage.stop("passes-0000000000000000");
+      const ignored = said("ignores a stop request that names no build");
       await stage.stop(Buffer.from("not JSON\0\xff", "latin1"));
-      return "answered (WORK_COMPLETE); the first is remembered for a day, should the build come yet";
+      await stage.logged("ignores a stop request that names no build", ignored);
+      const unique = "0e".repeat(16);
+      await stage.stop(numberFor(stage, unique, {}, "passes"));
+      const later = await answerOf(await stage.submit("passes", { unique }));
+      const next = await answerOf(await stage.submit("passes", { unique }));
+      return `answered (WORK_COMPLETE); the build of that number, when it comes, answers ${later.result}, the next one ${next.result}`;
     });
 
     area.row(kind, "Zuul cancels a build that waits at the server", async () => {
