@@ -113,6 +113,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     clientId: worker.name,
     managerName: manager,
     onAssignment: (assignment) => builds.assign(assignment),
+    isAwaited: (server, serves) => builds.isAwaited(server, serves),
     // More than this is refused anyway: it need not be held.
     limits: { payloadBytes: MAX_PARAMETERS_BYTES, clientGoneAfterMs: parseDurationMs(config.gearman.clientGoneAfter) },
     onStop: (payload) => builds.requestStop(payload),

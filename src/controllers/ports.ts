@@ -37,6 +37,8 @@ export interface Tasks {
 export interface Servers {
   /** Whether a request for this function could reach us from it now; "open" for one that is configured no more. */
   chance(server: string, functionName: string): Chance;
+  /** A build waits for its request from now on, see `Builds.isAwaited`. */
+  reclaim(): void;
   /** Whether it hands a request out again whose link was lost; another one fails it, and Zuul asks anew. */
   handsOutAgain(server: string): boolean;
 }

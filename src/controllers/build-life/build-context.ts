@@ -19,12 +19,19 @@ export interface BuildContext {
   /** Told which build finds a quota on the Jobs of its namespace used up. */
   keptJobs: { giveWay(namespace: string, number: string): void };
   /** Who counts. */
-  counts: { tallies: { notePlaced(): void }; observer: BuildObserver; rush: Rush };
+  counts: { tallies: { noteBegin(taskKey: string): void; notePlaced(): void }; observer: BuildObserver; rush: Rush };
+  /** Builds whose Jobs are there and that nobody asks for. */
+  unclaimed: Set<UnclaimedBuild>;
   /** Uids of the Jobs of builds whose answer was delivered and that are not written down yet. */
   delivered: Set<string>;
   policy: BuildPolicy;
   clock: Clock;
   logger: Logger;
+}
+
+export interface UnclaimedBuild {
+  /** Whether a request for it may come from this server, under a function for which `serves` holds, though nobody asks for it now. */
+  mayBeAskedFor(server: string, serves: (functionName: string) => boolean): boolean;
 }
 
 export interface BuildPolicy {

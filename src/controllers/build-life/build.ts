@@ -5,13 +5,13 @@ import type { BuildState } from "../../core/observation/build-state.ts";
 import { stepsDone } from "../../core/observation/steps.ts";
 import type { Withdrawal } from "../../core/verdict/sighting.ts";
 import { endedBeforeStart, infrastructure, type Verdict } from "../../core/verdict/verdict.ts";
-import type { Assignment } from "../../core/zuul/assignment.ts";
+import type { AssignedSlot, Assignment } from "../../core/zuul/assignment.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Slot } from "../../runtime/slot.ts";
 import { earliest, Wakeup } from "../../runtime/wakeup.ts";
-import type { BuildContext, BuildPlan } from "./build-context.ts";
+import type { BuildContext, BuildPlan, UnclaimedBuild } from "./build-context.ts";
 import { BuildEnd } from "./build-end.ts";
 import { BuildRecord } from "./build-record.ts";
 import { Conversation } from "./conversation.ts";
@@ -37,7 +37,7 @@ type Left = "left" | "over";
  * the Job keeps of it. This goes through the phases in order: create, follow, judge, deliver, record; as long as the build is this replica's. It
  * holds no state that it could not read again from the Job, besides whose request it answers.
  */
-export class Build {
+export class Build implements UnclaimedBuild {
   readonly #plan: BuildPlan;
   readonly #context: BuildContext;
   readonly #wakeup: Wakeup;
@@ -50,6 +50,9 @@ export class Build {
   readonly #created = Promise.withResolvers<void>();
   #logger: Logger;
   #slot: Slot | undefined;
+  /** While its request waits in line for a slot. */
+  #inLine: AssignedSlot | undefined;
+  #hasBegun = false;
   #isPlaced = false;
   #withdrawn: Withdrawal | undefined;
   #verdict: Verdict | undefined;
@@ -73,7 +76,7 @@ export class Build {
         // Where nothing can come that would be known for a request for this build, nothing is waited for.
         return chance === "none" && record.relaunchKey === undefined && !servers.handsOutAgain(server) ? "open" : chance;
       },
-      onChange: () => this.wake(),
+      onChange: () => this.#noteClaim(),
     });
     this.#life = new JobFollower({
       ...{ cluster, job, roles: record.roles, isFound, limits, wakeup, clock, logger },
@@ -91,7 +94,8 @@ export class Build {
     this.#end = new BuildEnd({ ...{ cluster, namespace: this.namespace, wakeup, clock }, ...parts });
     if (origin.kind === "request") this.attach(origin.assignment, record.request);
     else {
-      this.#slot = origin.slot;
+      this.#begin(origin.slot);
+      context.unclaimed.add(this);
       if (this.#record.isCancelled) this.#withdrawn = "stop";
     }
   }
@@ -138,8 +142,7 @@ export class Build {
    */
   attach(assignment: Assignment, request: RequestRecord): void {
     this.#record.claim(request);
-    if (this.#slot) assignment.slot.release();
-    else this.#slot = this.#context.tasks.count(this.#plan.taskKey, assignment.slot);
+    this.#takeSlot(assignment.slot);
     if (this.#withdrawn === "unclaimed" && !this.#verdict && !this.#life.pod?.isEnding) this.#withdrawn = undefined;
     this.#conversation.take(assignment);
   }
@@ -174,6 +177,18 @@ export class Build {
     return verdict === undefined || isAnswer(verdict);
   }
 
+  /** False while its request waits in line for a slot: nothing was done for it yet. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  mayBeAskedFor(server: string, serves: (functionName: string) => boolean): boolean {
+    const { functionName, relaunchKey } = this.#plan.record;
+    if (this.isClaimed || this.#withdrawn || !this.#life.made || !this.#ownership.isOurs) return false;
+    if (this.#conversation.server !== server || !serves(functionName)) return false;
+    return relaunchKey !== undefined || this.#context.servers.handsOutAgain(server);
+  }
+
   /** True while a request for it is answered here. */
   get isClaimed(): boolean {
     return this.#conversation.isClaimed;
@@ -205,7 +220,7 @@ export class Build {
    */
   async run(stopping: AbortSignal): Promise<"ended" | Left> {
     try {
-      const unmade = await this.#create(stopping);
+      const unmade = (await this.#awaitTurn(stopping)) ?? (await this.#create(stopping));
       this.#created.resolve();
       const verdict = unmade ?? (await this.#follow(stopping));
       if (verdict === "left" || verdict === "over") return verdict;
@@ -228,10 +243,63 @@ export class Build {
       return "ended";
     } finally {
       this.#created.resolve();
+      this.#context.unclaimed.delete(this);
+      this.#inLine?.release();
       this.#place();
       this.#slot?.release();
       if (this.jobUid !== undefined) this.#context.delivered.delete(this.jobUid);
     }
+  }
+
+  /**
+   * Until there is a slot for it. A request that is lost, given back or another holder's meanwhile leaves nothing behind, as nothing was done
+   * for it.
+   */
+  async #awaitTurn(stopping: AbortSignal): Promise<Verdict | "left" | undefined> {
+    while (this.#inLine && !this.#hasBegun) {
+      if (stopping.aborted || !this.isClaimed) return "left";
+      if (this.#withdrawn) return endedBeforeStart(this.#withdrawn);
+      if (!this.#context.replicas.isHolder) {
+        this.#conversation.giveUp();
+        return "left";
+      }
+      await this.#wakeup.wait(undefined, stopping);
+    }
+    return undefined;
+  }
+
+  #takeSlot(slot: AssignedSlot): void {
+    this.#inLine?.release();
+    this.#inLine = undefined;
+    if (this.#slot || this.#verdict) slot.release();
+    else if (slot.onTurn) {
+      this.#inLine = slot;
+      this.#logger.info({}, "lets a build wait for a slot, as the request of another one may be behind it");
+      slot.onTurn((taken) => {
+        this.#inLine = undefined;
+        this.#begin(this.#context.tasks.count(this.#plan.taskKey, taken));
+        this.wake();
+      });
+    } else this.#begin(this.#context.tasks.count(this.#plan.taskKey, slot));
+  }
+
+  /** It is carried out from now on. */
+  #begin(slot: Slot): void {
+    this.#slot = slot;
+    if (this.#hasBegun) return;
+    this.#hasBegun = true;
+    this.#context.counts.tallies.noteBegin(this.#plan.taskKey);
+  }
+
+  /** Somebody asks for it, or does no more. */
+  #noteClaim(): void {
+    const { unclaimed, servers } = this.#context;
+    if (this.isClaimed) unclaimed.delete(this);
+    else {
+      unclaimed.add(this);
+      servers.reclaim();
+    }
+    this.wake();
   }
 
   /** Creates the Job, or adopts the one that is there. Returns a verdict when there can be none. */
@@ -391,7 +459,7 @@ export class Build {
 
   /** A kubelet has taken its pod, or it ended without one: it waits for room no longer. */
   #place(): void {
-    if (this.#isPlaced) return;
+    if (this.#isPlaced || !this.#hasBegun) return;
     this.#isPlaced = true;
     this.#context.counts.tallies.notePlaced();
   }

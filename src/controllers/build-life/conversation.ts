@@ -52,6 +52,11 @@ export class Conversation {
     return this.#claim.kind === "claimed";
   }
 
+  /** Of the request that it answers, or answered last. */
+  get server(): string {
+    return this.#server;
+  }
+
   /** The name of the step that the build is at. */
   get step(): string {
     return STEPS[this.#step] ?? "ended";
@@ -125,7 +130,9 @@ export class Conversation {
 
   /** Those who may ask for it have the whole time again, from now on. */
   restart(): void {
-    if (this.#claim.kind === "unclaimed") this.#claim = this.#unclaimed();
+    if (this.#claim.kind !== "unclaimed") return;
+    this.#claim = this.#unclaimed();
+    this.#options.onChange();
   }
 
   /** Nobody will ask for it any more: it is given up without waiting. Returns false where somebody asks for it still. */

@@ -50,7 +50,19 @@ export class Builds implements Service {
     this.#options = options;
     const { cluster, tasks, servers, replicas, keptJobs, tallies, observer, settings, clock, logger } = options;
     const counts = { tallies, observer, rush: new Rush(clock) };
-    this.#context = { cluster, servers, tasks, replicas, keptJobs, counts, delivered: new Set(), policy: settings, clock, logger };
+    this.#context = {
+      cluster,
+      servers,
+      tasks,
+      replicas,
+      keptJobs,
+      counts,
+      delivered: new Set(),
+      unclaimed: new Set(),
+      policy: settings,
+      clock,
+      logger,
+    };
     this.#endedLately = new EndedLately(clock);
     this.#stops = new Stops({ cluster, find: (number) => this.#index.ofNumber(number), clock, logger });
     this.#admission = new Admission({
@@ -73,9 +85,10 @@ export class Builds implements Service {
     for (const job of this.#options.cluster.cachedJobs()) this.#adoptUnknown(job.metadata.namespace ?? "", job.metadata.name);
   }
 
-  /** Resolves once the builds that are there now have their Jobs, or are not to have any. */
+  /** Resolves once the builds that have begun by now have their Jobs, or are not to have any. */
   async created(): Promise<void> {
-    await Promise.all(this.#index.values().map((build) => build.created));
+    const begun = this.#index.values().filter((build) => build.hasBegun);
+    await Promise.all(begun.map((build) => build.created));
   }
 
   /** Resolves once no build is carried out here and all answers were read, or `signal` aborts. */
@@ -114,6 +127,14 @@ export class Builds implements Service {
   /** A `stop:` request; whatever it holds, it needs no further answer. */
   requestStop(payload: Uint8Array): void {
     this.#track(this.#answers, this.#stops.request(payload, this.#stopping.signal));
+  }
+
+  /**
+   * Whether a build that is under way waits for its request from this server, under a function for which `serves` holds: it is to be asked for
+   * though there is no slot, since the build has one.
+   */
+  isAwaited(server: string, serves: (functionName: string) => boolean): boolean {
+    return this.#context.unclaimed.values().some((build) => build.mayBeAskedFor(server, serves));
   }
 
   /** A Gearman server has come or gone. */
@@ -191,7 +212,6 @@ export class Builds implements Service {
   #begin(plan: BuildPlan): Build {
     const { taskKey, record, origin } = plan;
     const build = new Build(plan, this.#context);
-    this.#options.tallies.noteBegin(taskKey);
     this.#context.counts.rush.noteStep();
     this.#index.add(build, { ...record.request, functionName: record.functionName }, record.relaunchKey);
     if (origin.kind === "request" && this.#stops.takeEarly(build.number)) build.requestStop();
@@ -208,7 +228,7 @@ export class Builds implements Service {
     const { verdict, jobUid } = build;
     if (jobUid !== undefined && outcome === "ended") this.#endedLately.note(jobUid, verdict !== undefined && isAnswer(verdict));
     if (verdict?.class === "configuration") this.#options.tasks.noteRefusal(taskKey, `cannot make a build: ${verdict.message}`);
-    this.#options.tallies.noteEnd(taskKey, this.#lastBuild(build));
+    if (build.hasBegun) this.#options.tallies.noteEnd(taskKey, this.#lastBuild(build));
     // It may have come back to this replica while it was left.
     if (outcome === "left") this.#adoptUnknown(build.namespace, build.jobName);
   }

@@ -1,5 +1,16 @@
 export type Delivery = "delivered" | "lost";
 
+/** The right to carry a build out. */
+export interface AssignedSlot {
+  /** Idempotent. */
+  release(): void;
+  /**
+   * Of a request that was taken without a place, because one for a build that is under way may be behind it: `listener` is called with the
+   * slot once its turn has come, unless it was released before. undefined where the slot is there already.
+   */
+  readonly onTurn?: (listener: (slot: { release(): void }) => void) => void;
+}
+
 /** One Gearman request that a server has assigned to us. */
 export interface Assignment {
   /** "host:port" as configured. */
@@ -14,8 +25,8 @@ export interface Assignment {
   readonly payload: Uint8Array;
   /** The payload's length on the wire; larger than `payload.length` when the payload was cut. */
   readonly payloadBytes: number;
-  /** Reserved before the server was asked; the receiver owns it and must release it. */
-  readonly slot: { release(): void };
+  /** Reserved before the server was asked, or a place in the line for one; the receiver owns it and must release it. */
+  readonly slot: AssignedSlot;
   /** Aborts when the link it came over is gone, or has been told so already: nothing can be sent any more. */
   readonly lost: AbortSignal;
   /** Aborts when the link lives and nobody has waited for this build for `clientGoneAfterMs`, as far as the server tells. */

@@ -1,5 +1,4 @@
-import type { Assignment, Delivery } from "../../core/zuul/assignment.ts";
-import type { Slot } from "../../runtime/slot.ts";
+import type { AssignedSlot, Assignment, Delivery } from "../../core/zuul/assignment.ts";
 import { decodeText, encodePacket } from "../wire/codec.ts";
 import type { OpenConnection } from "../wire/connection.ts";
 import { protocolViolation } from "../wire/gearman-error.ts";
@@ -65,7 +64,7 @@ export type SendEnd = (packet: Buffer, handle: string | Buffer, onAnswer: (isPro
 /** An assignment on a living connection; what the lane keeps under the handle until the end is proven or the link is lost. */
 export class LiveAssignment implements Assignment {
   readonly server: string;
-  readonly slot: Slot;
+  readonly slot: AssignedSlot;
   readonly #job: AssignedJob;
   readonly #connection: OpenConnection;
   readonly #countsClients: boolean;
@@ -83,7 +82,7 @@ export class LiveAssignment implements Assignment {
   /** `countsClients` is for a server that answers GET_STATUS_UNIQUE; its answers go to `takeClientCount`. */
   constructor(
     job: AssignedJob,
-    options: { server: string; slot: Slot; connection: OpenConnection; countsClients: boolean; sendEnd: SendEnd },
+    options: { server: string; slot: AssignedSlot; connection: OpenConnection; countsClients: boolean; sendEnd: SendEnd },
   ) {
     this.#job = job;
     this.server = options.server;

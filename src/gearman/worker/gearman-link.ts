@@ -41,6 +41,8 @@ export interface GearmanLink extends Service {
   readonly servers: readonly ServerState[];
   /** Whether a build of this function could be handed out to us by this server ("host:port") now; "open" for one that is configured no more. */
   chance(server: string, functionName: string): Chance;
+  /** A build that is under way waits for its request from now on: lanes without a slot ask for that, too. */
+  reclaim(): void;
   /** Whether this server hands a request out again whose link was lost; geard fails it, and Zuul asks anew. */
   handsOutAgain(server: string): boolean;
   /** Called when something in `servers` has changed. Returns what unsubscribes. */
@@ -64,6 +66,7 @@ export function makeGearmanLink(options: GearmanLinkOptions): GearmanLink {
   };
   const links = servers.map((server) => new ServerLink(server, { ...options, onChange: notify }));
   let isStopped = false;
+  let isReclaiming = false;
   return {
     async start() {
       if (!isStopped) for (const link of links) link.start();
@@ -84,6 +87,15 @@ export function makeGearmanLink(options: GearmanLinkOptions): GearmanLink {
       return links.map(describeState);
     },
     chance: (address, functionName) => links.find(({ server }) => server === address)?.chance(functionName) ?? "open",
+    reclaim() {
+      // Once for all the builds of a link that is lost.
+      if (isReclaiming) return;
+      isReclaiming = true;
+      queueMicrotask(() => {
+        isReclaiming = false;
+        for (const link of links) link.reclaim();
+      });
+    },
     handsOutAgain: (address) => links.find(({ server }) => server === address)?.kind !== "geard",
     onChange(listener) {
       listeners.add(listener);

@@ -1,5 +1,5 @@
 import type { Chance } from "../../core/job/claim-clock.ts";
-import type { Assignment } from "../../core/zuul/assignment.ts";
+import type { AssignedSlot, Assignment } from "../../core/zuul/assignment.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
@@ -12,6 +12,7 @@ import { PACKET, type PacketType } from "../wire/packet.ts";
 import { type AssignedJob, LiveAssignment, parseAssignedJob, type SendEnd } from "./assignment.ts";
 import { ClientWatch } from "./client-watch.ts";
 import type { Role } from "./connector.ts";
+import { SlotLine } from "./slot-line.ts";
 import type { SlotPool } from "./slot-pool.ts";
 
 export interface LaneOptions {
@@ -24,6 +25,8 @@ export interface LaneOptions {
   /** Whether the server is known to answer GET_STATUS_UNIQUE with the number of clients. */
   countsClients(): boolean;
   readonly clientGoneAfterMs: number;
+  /** Whether a build that is under way waits for its request from this server, under a function for which `serves` holds. */
+  isAwaited(serves: (functionName: string) => boolean): boolean;
   readonly logger: Logger;
   readonly clock: Clock;
   onAssignment(assignment: Assignment): void;
@@ -37,6 +40,7 @@ export interface LaneOptions {
  * A connection with a set of functions and a pool of slots. It is always in one of these states:
  *
  *   full      no slot to be had, nothing asked for: called when the pool has one     -> grabbing
+ *             (but where a build under way waits for its request, all that is before that is taken too, and waits in line for slots)
  *   grabbing  a slot is reserved and one GRAB_JOB_UNIQ is unanswered                 -> asleep (NO_JOB) or, with the build, full or grabbing
  *   asleep    NO_JOB came and PRE_SLEEP was sent: the server sends NOOP for a build  -> full or grabbing (NOOP)
  *   stopped   asks for nothing any more; its builds go on
@@ -51,8 +55,9 @@ export class Lane implements Role {
   #slots: SlotPool;
   #connection: OpenConnection | undefined;
   #leaveSlots: (() => void) | undefined;
-  /** Reserved for the unanswered GRAB; undefined when there is none. */
-  #grabSlot: Slot | undefined;
+  /** For the unanswered GRAB: a slot, or "line" for one that is sent without; undefined when there is none. */
+  #grabSlot: Slot | "line" | undefined;
+  readonly #line = new SlotLine();
   /**
    * Questions after an end without an answer. No GRAB is sent meanwhile: geard writes its two answers as two small segments, and TCP (Nagle
    * there, delayed acknowledgement here) would hold the second back for 40 ms, which limits a lane to 22 builds a second.
@@ -161,12 +166,18 @@ export class Lane implements Role {
     this.#isAsleep = false;
     this.#assignments.clear();
     this.#clients.clear();
+    this.#line.clear();
     for (const assignment of lost) assignment.markLost();
     if (lost.length > 0) {
       this.#options.logger.warn({ server: this.#options.server, lane: this.name, builds: lost.length }, "lost the link of running builds");
     }
-    grabSlot?.release();
+    if (grabSlot !== "line") grabSlot?.release();
     this.#closeIfDone();
+  }
+
+  /** A build may wait for its request now: asks for that, slot or not. */
+  reclaim(): void {
+    this.#tryGrab();
   }
 
   #watchSlots(): void {
@@ -175,10 +186,17 @@ export class Lane implements Role {
   }
 
   #tryGrab(): void {
+    this.#line.serve(() => this.#slots.tryReserve());
     if (this.#connection?.isOpen !== true || this.#grabSlot !== undefined || this.#isAsleep || this.#isStopped) return;
     if (this.#unprovenEnds > 0) return;
-    this.#grabSlot = this.#slots.tryReserve();
+    // Whoever waits in line is first.
+    this.#grabSlot = (this.#line.length === 0 ? this.#slots.tryReserve() : undefined) ?? (this.#mayGrabWithoutSlot ? "line" : undefined);
     if (this.#grabSlot !== undefined) this.#connection.send(GRAB);
+  }
+
+  /** gearmand puts the request of a lost link at the end of its queue, and a relaunch by Zuul comes there too. */
+  get #mayGrabWithoutSlot(): boolean {
+    return !this.#line.isFull && this.#options.isAwaited((functionName) => this.#functions.has(functionName));
   }
 
   #sleep(connection: OpenConnection): void {
@@ -188,7 +206,7 @@ export class Lane implements Role {
       this.#isAsleep = true;
       connection.send(PRE_SLEEP);
     }
-    slot.release();
+    if (slot !== "line") slot.release();
     this.#closeIfDone();
   }
 
@@ -199,14 +217,15 @@ export class Lane implements Role {
   }
 
   #takeJob(connection: OpenConnection, job: AssignedJob): void {
-    const slot = this.#takeGrabSlot("an assignment");
+    const grabSlot = this.#takeGrabSlot("an assignment");
+    const slot = grabSlot === "line" ? this.#line.join() : grabSlot;
     const { server, logger } = this.#options;
     const { functionName, key: handle } = job;
     const earlier = this.#assignments.get(handle);
     if (earlier !== undefined && !earlier.isEnded) {
       // One handle has one answer. For the same job the one under way will do; for two jobs none would, so the server must take both back.
       if (!earlier.isSameJob(job)) {
-        this.#grabSlot = slot; // released with the connection
+        this.#grabSlot = grabSlot; // released with the connection
         throw protocolViolation(`${server} gave the handle ${handle} to a second job while the first is running`);
       }
       logger.warn({ server, handle, functionName }, "ignored a build that was assigned a second time");
@@ -222,7 +241,7 @@ export class Lane implements Role {
     this.#closeIfDone();
   }
 
-  #begin(connection: OpenConnection, job: AssignedJob, slot: Slot): void {
+  #begin(connection: OpenConnection, job: AssignedJob, slot: AssignedSlot): void {
     const { server, logger, onAssignment, countsClients } = this.#options;
     const sendEnd: SendEnd = (packet, handle, onAnswer) => {
       this.#clients.remove(assignment);
@@ -275,7 +294,7 @@ export class Lane implements Role {
   }
 
   /** The slot of the GRAB that this packet answers; what the GRAB was to prove is proven. */
-  #takeGrabSlot(what: string): Slot {
+  #takeGrabSlot(what: string): Slot | "line" {
     const slot = this.#grabSlot;
     if (slot === undefined) throw protocolViolation(`${this.#options.server} sent ${what} that was not asked for`);
     this.#grabSlot = undefined;

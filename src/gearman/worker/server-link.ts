@@ -30,6 +30,8 @@ export interface ServerLinkOptions {
   readonly clock: Clock;
   /** Called synchronously as the packet is read; what it sends leaves as soon as it returns. If it throws, the build gets WORK_FAIL. */
   onAssignment(assignment: Assignment): void;
+  /** Whether a build that is under way waits for its request from this server, under a function for which `serves` holds. */
+  isAwaited(server: string, serves: (functionName: string) => boolean): boolean;
   /** A `stop:` request; answered with WORK_COMPLETE right after the call, whatever happens. */
   onStop(payload: Buffer, server: string): void;
   /** Something that the link tells of itself has changed. */
@@ -102,6 +104,10 @@ export class ServerLink {
     await this.#connector.stop();
   }
 
+  reclaim(): void {
+    for (const lane of this.#lanes.values()) lane.reclaim();
+  }
+
   stopGrabbing(): void {
     this.#isGrabbingStopped = true;
     for (const lane of this.#lanes.values()) lane.stopGrabbing();
@@ -135,6 +141,7 @@ export class ServerLink {
       logger,
       clock,
       onAssignment,
+      isAwaited: (serves) => this.#options.isAwaited(this.server, serves),
       onReady: () => this.#options.onChange(),
       onRetired: () => this.#connector.remove(lane),
     });

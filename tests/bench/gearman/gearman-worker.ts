@@ -14,6 +14,7 @@ const link = makeGearmanLink({
   onAssignment: (assignment) => {
     void assignment.complete('{"result": "SUCCESS"}').then(() => assignment.slot.release());
   },
+  isAwaited: () => false,
   onStop: () => {},
   logger: silentLogger,
   clock: systemClock,

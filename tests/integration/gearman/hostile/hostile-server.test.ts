@@ -136,6 +136,7 @@ async function play({ role: roleName, moves, end }: Session): Promise<void> {
         if (assignments.some((other) => other.handle === assignment.handle && !ended.has(other))) twice.push(assignment.handle);
         assignments.push(assignment);
       },
+      isAwaited: () => false,
       onReady: () => undefined,
       onRetired: () => undefined,
     });

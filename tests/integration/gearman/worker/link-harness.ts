@@ -70,6 +70,7 @@ export async function startTestLink(servers: readonly string[], options: Partial
     clientId: "turbo-hipster/test/here",
     managerName: "turbo-hipster-test",
     onAssignment: (assignment) => assignments.push(assignment),
+    isAwaited: () => false,
     onStop: (payload, server) => stops.push({ payload: payload.toString("latin1"), server }),
     logger: silentLogger,
     clock: systemClock,

@@ -195,7 +195,7 @@ describe("a holder that cannot reach the API server", () => {
     await holder.logged("lost the link to whoever asked for the build");
     holder.api.open();
     await stage.skip(31_000);
-    await stage.until(() => requestOf(stage, number).replica === null, "the word that nobody answers");
+    await stage.until(() => requestOf(stage, number).replica === standby.name, "the word that the new holder answers");
     scheduled.resolve();
     assert.equal((await answerOf(build)).result, "SUCCESS");
     await handOver(standby, holder);

@@ -132,7 +132,7 @@ export function stageBuild(roles?: ContainerRoles): StagedBuild {
   };
   const build = new Build(plan, {
     ...{ cluster, clock, logger: silentLogger },
-    servers: { chance: () => "open", handsOutAgain: () => true },
+    servers: { chance: () => "open", reclaim() {}, handsOutAgain: () => true },
     keptJobs: { giveWay() {} },
     tasks: { count: (_taskKey, slot) => slot, noteVerdict() {} },
     replicas: { name: "one", isHolder: true, isAlive: () => false },
@@ -141,6 +141,7 @@ export function stageBuild(roles?: ContainerRoles): StagedBuild {
       observer: { noteVerdict() {}, notePhase() {}, noteAnswer() {} },
       rush,
     },
+    unclaimed: new Set(),
     delivered: new Set(),
     policy: { resultStyle: "text", keepJobSeconds: 60 },
   });

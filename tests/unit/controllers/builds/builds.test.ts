@@ -54,7 +54,7 @@ async function startBuilds(first: Job) {
       readEvents: async () => [],
     },
     tasks: { find: () => undefined, occupy: () => ({ release() {} }), count: (_taskKey, slot) => slot, noteRefusal() {}, noteVerdict() {} },
-    servers: { chance: () => "open", handsOutAgain: () => true },
+    servers: { chance: () => "open", reclaim() {}, handsOutAgain: () => true },
     keptJobs: { giveWay() {} },
     replicas: { name: "me", isHolder: true, isAlive: (replica) => replica === "other" },
     tallies,

@@ -17,6 +17,8 @@ function makeBench(
     capacity?: number;
     functions?: string[];
     countsClients?: boolean;
+    /** Functions of builds that wait for their requests. */
+    awaited?: string[];
     clientGoneAfterMs?: number;
     onAssignment?: (assignment: Assignment) => void;
   } = {},
@@ -39,6 +41,7 @@ function makeBench(
       assignments.push(assignment);
       options.onAssignment?.(assignment);
     },
+    isAwaited: (serves) => options.awaited?.some(serves) ?? false,
     onReady: () => undefined,
     onRetired: () => {
       retired += 1;
@@ -104,6 +107,63 @@ describe("Lane", () => {
     assert.deepEqual(connection.takeSent(), []);
     other?.release();
     assert.deepEqual(connection.takeSent(), ["GRAB_JOB_UNIQ"]);
+  });
+
+  test("asks without a slot while a build waits for its request; what comes waits in line, and is first when there is a slot", () => {
+    const awaited = ["build:a"];
+    const { lane, open, slots, assignments } = makeBench({ awaited });
+    const running = slots.tryReserve();
+    const connection = open();
+    assert.equal(connection.takeSent().at(-1), "GRAB_JOB_UNIQ");
+    assign(lane, "H:1");
+    assign(lane, "H:2");
+    assert.deepEqual(connection.takeSent(), ["GRAB_JOB_UNIQ", "GRAB_JOB_UNIQ"]);
+    awaited.pop();
+    sendNoJob(lane);
+    sendNoop(lane);
+    assert.deepEqual(connection.takeSent(), ["PRE_SLEEP"], "nobody waits any more");
+    const turns: string[] = [];
+    for (const { handle, slot } of assignments) slot.onTurn?.(() => turns.push(handle));
+    assert.deepEqual([turns, slots.used], [[], 1]);
+    running?.release();
+    assert.deepEqual([turns, slots.used, connection.takeSent()], [["H:1"], 1, []]);
+    assignments[0]?.slot.release();
+    assert.deepEqual([turns, slots.used, connection.takeSent()], [["H:1", "H:2"], 1, []]);
+    assignments[1]?.slot.release();
+    assert.deepEqual([slots.used, connection.takeSent()], [1, ["GRAB_JOB_UNIQ"]]);
+  });
+
+  test("asks without a slot for no function but its own, when told to, and holds no more than it may", () => {
+    const awaited = ["build:b"];
+    const { lane, open, slots, assignments } = makeBench({ awaited });
+    slots.tryReserve();
+    const connection = open();
+    connection.takeSent();
+    lane.reclaim();
+    assert.deepEqual(connection.takeSent(), []);
+    awaited.push("build:a");
+    lane.reclaim();
+    assert.deepEqual(connection.takeSent(), ["GRAB_JOB_UNIQ"]);
+    for (let count = 1; count <= 500; count += 1) assign(lane, `H:${count}`);
+    assert.equal(connection.takeSent().length, 499);
+    assert.equal(lane.chance, "none");
+    assignments[7]?.slot.release();
+    lane.reclaim();
+    assert.deepEqual([connection.takeSent(), lane.chance], [["GRAB_JOB_UNIQ"], "open"]);
+  });
+
+  test("gives nothing to those in line whose link is lost, nor to those who left it", () => {
+    const { lane, open, slots, assignments } = makeBench({ awaited: ["build:a"] });
+    const running = slots.tryReserve();
+    open();
+    assign(lane, "H:1");
+    assign(lane, "H:2");
+    const turns: string[] = [];
+    for (const { handle, slot } of assignments) slot.onTurn?.(() => turns.push(handle));
+    assignments[0]?.slot.release();
+    lane.onClose();
+    running?.release();
+    assert.deepEqual([turns, slots.used], [[], 0]);
   });
 
   test("asks for no build between an end and its proof", () => {

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { StoredObject } from "../../support/fake-kube/resource-rules.ts";
+import { startGeard } from "../../support/gearman/geard.ts";
+import { startGearmand } from "../../support/gearman/gearmand.ts";
+import type { SubmittedBuild } from "../gearman/worker/link-harness.ts";
+import { answerOf, numberOf, startStage } from "./stage.ts";
+
+/** As Zuul asks for a build of one change; `attempt` differs with each launch. */
+function change(name: string, attempt = 1): object {
+  const hex = Buffer.from(name.padEnd(16, "0")).toString("hex");
+  return { ZUUL_UUID: `${name}-${attempt}`, LOG_PATH: `${name}/${attempt}`, ZUUL_REF: `refs/zuul/master/Z${hex}` };
+}
+
+/** Tests that run until they are let go, by their Job's name, and how many ran at once at most. */
+function makeTests() {
+  const running = new Map<string, () => void>();
+  let most = 0;
+  const script = ({ metadata: { name } }: StoredObject) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    running.set(name, resolve);
+    most = Math.max(most, running.size);
+    const finished = promise.then(() => void running.delete(name));
+    return { finished };
+  };
+  return { script, running, finish: (name: string) => running.get(name)?.(), most: () => most };
+}
+
+const KINDS = [
+  ["gearmand", () => startGearmand()],
+  ["geard", () => startGeard()],
+] as const;
+
+for (const [kind, start] of KINDS) {
+  describe(`a full task whose link to ${kind} is reset`, () => {
+    for (const [what, spec, config] of [
+      ["its own limit", { maxConcurrent: 1 }, {}],
+      ["the installation's", {}, { maxBuilds: 1 }],
+    ] as const) {
+      test(`has its build answered when that ends, before what waits, and keeps to ${what}`, async () => {
+        const tests = makeTests();
+        await using stage = await startStage({ start, config, tasks: { unit: spec }, script: tests.script });
+        const submit = (name: string, attempt = 1) => stage.submit("unit", { parameters: change(name, attempt) });
+        let first = await submit("a");
+        const number = await numberOf(first);
+        await stage.running(number);
+        await stage.logged("registered at the gearman server");
+        const others: SubmittedBuild[] = [];
+        for (const name of ["b", "c", "d"]) {
+          const other = await submit(name);
+          await other.handle;
+          others.push(other);
+        }
+        stage.link.cut();
+        if (kind === "geard") {
+          assert.equal((await answerOf(first)).result, null);
+          first = await submit("a", 2);
+        }
+        await stage.logged(
+          kind === "gearmand" ? "attaches a request to the build that is under way" : "attaches Zuul's relaunch to the build that it is of",
+        );
+        assert.deepEqual([...tests.running.keys()], [number], "nothing else was begun");
+        tests.finish(number);
+        assert.equal((await answerOf(first)).result, "SUCCESS");
+        const rest = others.map(answerOf);
+        for (const other of others) {
+          const next = await numberOf(other);
+          await stage.running(next);
+          tests.finish(next);
+        }
+        for (const answer of await Promise.all(rest)) assert.equal(answer.result, "SUCCESS");
+        assert.deepEqual([stage.pods().length, tests.most()], [4, 1]);
+      });
+    }
+
+    test("can be asked to stop a build that waits in line, and nothing of it is begun", async () => {
+      const tests = makeTests();
+      await using stage = await startStage({ start, tasks: { unit: { maxConcurrent: 1 } }, script: tests.script });
+      const first = await stage.submit("unit", { parameters: change("a") });
+      const number = await numberOf(first);
+      await stage.running(number);
+      await stage.logged("registered at the gearman server");
+      const other = await stage.submit("unit", { parameters: change("b") });
+      await other.handle;
+      stage.link.cut();
+      await stage.logged("lets a build wait for a slot, as the request of another one may be behind it");
+      await stage.stop(await numberOf(other));
+      assert.equal((await answerOf(other)).result, "ABORTED");
+      assert.deepEqual([...tests.running.keys()], [number]);
+      const again = kind === "geard" ? await stage.submit("unit", { parameters: change("a", 2) }) : first;
+      tests.finish(number);
+      assert.equal((await answerOf(again)).result, "SUCCESS");
+      assert.equal(stage.jobs().length, 1);
+    });
+
+    test("loses nothing when the link is reset again while builds wait in line", async () => {
+      const tests = makeTests();
+      await using stage = await startStage({ start, tasks: { unit: { maxConcurrent: 1 } }, script: tests.script });
+      let builds = await Promise.all(["a"].map((name) => stage.submit("unit", { parameters: change(name) })));
+      const number = await numberOf(builds[0] as SubmittedBuild);
+      await stage.running(number);
+      await stage.logged("registered at the gearman server");
+      for (const name of ["b", "c"]) {
+        const other = await stage.submit("unit", { parameters: change(name) });
+        await other.handle;
+        builds.push(other);
+      }
+      const waits = "lets a build wait for a slot, as the request of another one may be behind it";
+      stage.link.cut();
+      await stage.logged(waits, 1);
+      for (const other of builds.slice(1)) await numberOf(other);
+      stage.link.cut();
+      // On geard each of them has lost an attempt, and Zuul launches it again.
+      if (kind === "geard") {
+        for (const build of builds) assert.equal((await answerOf(build)).result, null);
+        builds = await Promise.all(["a", "b", "c"].map((name) => stage.submit("unit", { parameters: change(name, 2) })));
+      }
+      const rest = builds.map(answerOf);
+      await numberOf(builds[0] as SubmittedBuild);
+      for (const build of builds) {
+        const next = await numberOf(build);
+        await stage.running(next);
+        tests.finish(next);
+      }
+      for (const answer of await Promise.all(rest)) assert.equal(answer.result, "SUCCESS");
+      assert.deepEqual([stage.pods().length, tests.most()], [3, 1]);
+    });
+  });
+}
