@@ -7,6 +7,7 @@ import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import { startGeard } from "../support/gearman/geard.ts";
 import type { GearmanServer } from "../support/gearman/gearman-server.ts";
 import { startGearmand } from "../support/gearman/gearmand.ts";
+import { splitGerritCommand } from "../support/zuul/gerrit-command.ts";
 import { startZuulLauncher, type ZuulLauncher } from "../support/zuul/zuul-launcher.ts";
 
 const context = useTestCluster("main-job");
@@ -45,6 +46,7 @@ for (const start of [startGearmand, startGeard]) {
         testTask("passes", { script: "echo hello; exit 0" }),
         testTask("fails", { script: "exit 3" }),
         testTask("says-why", { script: "echo '3 of 12 tests: failed' > $TH_RESULT_FILE; exit 1" }),
+        testTask("adds-options", { script: `printf '%s' 'x" --label Verified=2 --submit "Prüfung' > $TH_RESULT_FILE; exit 1` }),
         testTask("claims-success", { script: "echo SUCCESS > $TH_RESULT_FILE; exit 1" }),
         testTask("too-slow", { script: "trap 'exit 0' TERM; sleep 600 & wait", timeouts: { run: "2s" } }),
         testTask("handles-term", { script: "trap 'echo got TERM; exit 0' TERM; echo waiting; sleep 600 & wait" }),
@@ -76,6 +78,7 @@ for (const start of [startGearmand, startGeard]) {
       ["exit code 0 is SUCCESS", "passes", "SUCCESS"],
       ["another exit code is FAILURE", "fails", "FAILURE"],
       ["the test's own sentence is the result", "says-why", "3 of 12 tests - failed"],
+      ["a sentence adds nothing to the review, and can be mailed", "adds-options", "x --label Verified=2 --submit Prufung"],
       ["a failing test that says SUCCESS is a FAILURE", "claims-success", "FAILURE"],
       ["a test over its run timeout is TIMED_OUT, even if it then exits 0", "too-slow", "TIMED_OUT"],
       ["a task with a limit of its own is served", "limited", "SUCCESS"],
@@ -86,6 +89,10 @@ for (const start of [startGearmand, startGeard]) {
         assert.deepEqual([completed.result, completed.attempts], [result, 1]);
         assert.equal(completed.nodeName, context.cluster.name);
         assert.match(completed.url ?? "", new RegExp(`/builds/${completed.number}$`));
+        const vote = `verified=${result === "SUCCESS" ? 1 : -1}`;
+        const [message, ...options] = splitGerritCommand(completed.review ?? "").slice(5);
+        assert.deepEqual(options, ["--label", vote, "1234,1"], message);
+        assert.ok(completed.mail?.endsWith(String(message)), completed.mail ?? "");
       });
     }
 
