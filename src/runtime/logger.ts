@@ -1,4 +1,5 @@
 import { type DestinationStream, pino } from "pino";
+import { type Clock, systemClock } from "./clock.ts";
 
 /** The part of pino that the program uses. Messages start with a lower-case verb and put data in fields. */
 export interface Logger {
@@ -28,7 +29,7 @@ export function makeLogger(level: LogLevel, destination?: DestinationStream): Ro
   // A child of pino's keeps the level that its parent had when it was made, so the level is kept here.
   const shared = { level };
   return {
-    ...wrap(pino(options, destination ?? writePerTurn(pino.destination({ fd: 1, sync: true }))), shared),
+    ...wrap(pino(options, destination ?? writeTogether(pino.destination({ fd: 1, sync: true }), systemClock)), shared),
     get level() {
       return shared.level;
     },
@@ -38,26 +39,38 @@ export function makeLogger(level: LogLevel, destination?: DestinationStream): Ro
   };
 }
 
-/** A turn that says more than this is written in pieces. */
+/** Lines that are longer than this together are written at once. */
 const MAX_HELD_LENGTH = 64 * 1024;
 
+/** While lines come one after another, they are written no more often than this. */
+const LEAST_MS = 20;
+
 /**
- * One write for all lines of a turn of the event loop, where a write costs more than to make the line: builds that come by the hundred say
- * seven lines each. Writes on exit as well.
+ * One write for all lines of a turn of the event loop, and of all turns within 20 ms of the last write: a write costs more than to make the
+ * line, and builds that come by the hundred say seven lines each. Writes on exit as well.
  */
-export function writePerTurn(destination: DestinationStream): DestinationStream {
+export function writeTogether(destination: DestinationStream, clock: Clock): DestinationStream {
   let held = "";
+  let isWaiting = false;
+  let writtenAtMs = Number.NEGATIVE_INFINITY;
   const flush = () => {
+    isWaiting = false;
     const lines = held;
     held = "";
-    if (lines !== "") destination.write(lines);
+    if (lines === "") return;
+    writtenAtMs = clock.monotonicMs();
+    destination.write(lines);
   };
   process.on("exit", flush);
   return {
     write(line) {
-      if (held === "") setImmediate(flush);
       held += line;
       if (held.length > MAX_HELD_LENGTH) flush();
+      if (isWaiting || held === "") return;
+      isWaiting = true;
+      const leftMs = writtenAtMs + LEAST_MS - clock.monotonicMs();
+      if (leftMs > 0) clock.schedule(leftMs, flush);
+      else setImmediate(flush);
     },
   };
 }

@@ -2,12 +2,22 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
 import { setImmediate as immediate } from "node:timers/promises";
-import { makeLogger, writePerTurn } from "../../../src/runtime/logger.ts";
+import { makeLogger, writeTogether } from "../../../src/runtime/logger.ts";
+import { makeManualClock } from "../../support/manual-clock.ts";
 
 function startLogging(level: "debug" | "info" | "warn") {
   const lines: Record<string, unknown>[] = [];
   const logger = makeLogger(level, { write: (text) => void lines.push(JSON.parse(text)) });
   return { logger, said: () => lines.splice(0).map(({ level: at, msg, ...rest }) => [at, msg, rest.build, rest.task]) };
+}
+
+/** `written` gives the messages of each write since it was asked last. */
+function startWriting() {
+  const writes: string[] = [];
+  const clock = makeManualClock();
+  const logger = makeLogger("info", writeTogether({ write: (text) => void writes.push(text) }, clock));
+  const messagesOf = (text: string) => text.split("\n").flatMap((line) => (line === "" ? [] : [JSON.parse(line).msg as string]));
+  return { logger, clock, written: () => writes.splice(0).map(messagesOf) };
 }
 
 describe("the logger", () => {
@@ -38,18 +48,31 @@ describe("the logger", () => {
   });
 
   test("writes all lines of a turn at once, in their order, and long ones at once", async () => {
-    const writes: string[] = [];
-    const stream = writePerTurn({ write: (text) => void writes.push(text) });
-    const logger = makeLogger("info", stream);
+    const { logger, written } = startWriting();
     for (const name of ["a", "b", "c"]) logger.info({}, name);
-    assert.equal(writes.length, 0, "nothing while the turn goes on");
+    assert.deepEqual(written(), [], "nothing while the turn goes on");
     await immediate();
-    assert.deepEqual(
-      writes.map((text) => text.split("\n").map((line) => line && JSON.parse(line).msg)),
-      [["a", "b", "c", ""]],
-    );
+    assert.deepEqual(written(), [["a", "b", "c"]]);
     logger.info({ text: "x".repeat(70_000) }, "d");
-    assert.equal(writes.length, 2);
+    assert.deepEqual(written(), [["d"]]);
+  });
+
+  test("writes what comes within 20 ms of the last write together, when they are over, and what comes later in its turn", async () => {
+    const { logger, written, clock } = startWriting();
+    logger.info({}, "a");
+    await immediate();
+    for (const name of ["b", "c"]) {
+      logger.info({}, name);
+      await immediate();
+      clock.skip(9);
+    }
+    assert.deepEqual(written(), [["a"]]);
+    clock.skip(2);
+    assert.deepEqual(written(), [["b", "c"]]);
+    clock.skip(20);
+    logger.info({}, "d");
+    await immediate();
+    assert.deepEqual(written(), [["d"]]);
   });
 
   test("writes what is held when the process exits", () => {
