@@ -483,6 +483,30 @@ function holdContract(open: () => Promise<ContractTarget>): void {
       );
     });
 
+    it("shows the objects whole but for managedFields, in the order of types and of the alphabet", async () => {
+      const namespace = await target.makeNamespace();
+      const config = {
+        apiVersion: "v1",
+        kind: "ConfigMap",
+        metadata: { name: "a", annotations: { b: ',"managedFields":[' } },
+        data: { c: "]" },
+      };
+      const widget = {
+        apiVersion: `${target.widgets.group}/v1`,
+        kind: "Widget",
+        metadata: { name: "a", labels: { z: "y" } },
+        spec: { size: 1 },
+      };
+      for (const [resource, object] of [[CONFIG_MAPS, config] as const, [target.widgets, widget] as const]) {
+        const { metadata } = await client.list(resource, namespace);
+        await create(resource, namespace, object);
+        const [event] = await collect(resource, namespace, { resourceVersion: metadata.resourceVersion }, 1);
+        const whole = await client.get<{ metadata: { managedFields?: unknown } }>(resource, namespace, "a");
+        delete whole.metadata.managedFields;
+        assert.deepEqual(event?.object, whole);
+      }
+    });
+
     it("ends normally after timeoutSeconds, with a bookmark before", async () => {
       const namespace = await target.makeNamespace();
       const { metadata } = await client.list(target.widgets, namespace);

@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "../../runtime/clock.ts";
+import { withoutManagedFields } from "../watch/managed-fields.ts";
 import { splitLines } from "../watch/watch-lines.ts";
 import type { JsonPatchOperation } from "./json-patch.ts";
 import type { KubeConfigChoice } from "./kube-credentials.ts";
@@ -96,7 +97,10 @@ export interface KubeClient {
   ): Promise<T>;
   /** Resolves as well if there is no such object. */
   delete(resource: Resource, namespace: string | undefined, name: string, options: DeleteOptions): Promise<void>;
-  /** Ends when the server ends it. Throws on everything else, an ERROR event included (410: `isExpired`). */
+  /**
+   * Ends when the server ends it. Throws on everything else, an ERROR event included (410: `isExpired`). Of an object `metadata.managedFields`
+   * is left out, where the API server writes it.
+   */
   watch<T>(resource: Resource, namespace: string | undefined, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
   /** Bytes as they come, to be iterated once; leaving the iteration closes the stream. An empty log for a pod that has no node yet. */
   podLog(namespace: string, pod: string, options: PodLogOptions): Promise<AsyncIterable<Buffer>>;
@@ -191,7 +195,7 @@ async function* watchEvents<T>(
   const query: Query = { ...rest, watch: true, allowWatchBookmarks: true };
   const stream = await transport.open({ verb: "watch", resource, namespace, query, signal, purpose: "watch" }, transport.deadlineMs);
   for await (const line of splitLines(stream.chunks(idleMs))) {
-    const event = parseEvent(line);
+    const event = parseEvent(withoutManagedFields(line));
     if (event.type === "ERROR") {
       const code = (event.object as { code?: unknown } | null)?.code;
       throw parseStatus(`watch ${resource.plural}`, typeof code === "number" ? code : 500, event.object);
