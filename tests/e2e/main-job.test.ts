@@ -159,10 +159,9 @@ for (const start of [startGearmand, startGeard]) {
     });
 
     const bad: [string, string | Buffer, string][] = [
-      ["no JSON", "ZUUL", "CONFIG_ERROR - the parameters of the request are not JSON"],
+      ["no JSON", "ZUUL", "CONFIG_ERROR - the parameters of the request are not JSON at character 1"],
       ["no object", "[1]", "CONFIG_ERROR - the parameters of the request are no JSON object"],
-      ["NUL bytes", Buffer.from('{"a":"\0"}'), "CONFIG_ERROR - the parameters of the request are not JSON"],
-      ["nothing", "", "CONFIG_ERROR - the parameters of the request are not JSON"],
+      ["NUL bytes", Buffer.from('{"a":"\0"}'), "CONFIG_ERROR - the parameters of the request are not JSON at character 6"],
       ["5 MB", JSON.stringify({ a: "x".repeat(5e6) }), "CONFIG_ERROR - parameters of 4883 KiB are over the limit of 128 KiB"],
     ];
     for (const [name, payload, result] of bad) {
