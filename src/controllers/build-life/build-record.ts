@@ -5,6 +5,8 @@ import type { Job } from "../../core/kubernetes/objects.ts";
 import type { Verdict } from "../../core/verdict/verdict.ts";
 import type { BuildCluster } from "../ports.ts";
 
+/** A link that comes and goes for days makes a request of each time; the watch is behind by a few at most. */
+const MAX_FORMER = 50;
 /** Tries at a write while the Job's request changes under it. */
 const MAX_TRIES = 3;
 
@@ -164,7 +166,10 @@ export class BuildRecord {
     const [before, stored] = [this.#text, this.#stored];
     this.#setText(text);
     // What was spoilt in between replaces nothing: what stood before may stand again.
-    if (before !== undefined && stored && this.#stored) this.#former.add(before);
+    if (before === undefined || !stored || !this.#stored) return;
+    this.#former.add(before);
+    const [oldest = ""] = this.#former;
+    if (this.#former.size > MAX_FORMER) this.#former.delete(oldest);
   }
 
   #setText(text: string | undefined): void {

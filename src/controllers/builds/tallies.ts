@@ -64,6 +64,11 @@ export class Tallies {
     this.#options.onActivity();
   }
 
+  /** Forgets how builds of tasks that are not there any more have ended. */
+  keep(taskKeys: { has(taskKey: string): boolean }): void {
+    for (const key of this.#last.keys()) if (!taskKeys.has(key)) this.#last.delete(key);
+  }
+
   #countPending(change: number): void {
     this.#pending += change;
     this.#options.onPending(this.#pending);

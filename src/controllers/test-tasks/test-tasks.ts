@@ -51,6 +51,8 @@ export interface TestTasksOptions {
   builds: {
     activeOf(taskKey: string): number;
     lastOf(taskKey: string): TestTaskStatus["lastBuild"];
+    /** No other tasks are there any more. */
+    keep(taskKeys: { has(taskKey: string): boolean }): void;
   };
   /** Whether this replica takes builds and tells of the tasks; any other only keeps their functions registered. */
   isHolder(): boolean;
@@ -224,6 +226,7 @@ export class TestTasks implements Service, Tasks {
     const present = new Set(objects.map(({ metadata: { namespace = "default", name } }) => `${namespace}/${name}`));
     this.#lanes.keep(present);
     this.#degraded.keep(present);
+    this.#options.builds.keep(present);
     return this.#statuses.write(objects, (object, previous) => this.#status(object, previous), signal);
   }
 

@@ -21,3 +21,13 @@ test("Jobs whose builds have ended are known for a minute, with whether their an
   clock.skip(30_000);
   assert.equal(ended.has("b"), false);
 });
+
+test("no more are held than have ended within a minute, though nobody asks", () => {
+  const clock = makeManualClock();
+  const ended = new EndedLately(clock);
+  for (let count = 0; count < 1000; count += 1) {
+    ended.note(`job-${count}`, true);
+    clock.skip(1000);
+  }
+  assert.ok(ended.size <= 61, `${ended.size} are held`);
+});

@@ -24,4 +24,7 @@ test("builds are counted by TestTask while they are under way, as waiting until 
   assert.deepEqual([tallies.activeOf("ci/a"), tallies.activeOf("ci/b"), [...tallies.active]], [1, 0, [["ci/a", 1]]]);
   assert.deepEqual([tallies.lastOf("ci/a"), tallies.lastOf("ci/b")], [last, undefined]);
   assert.deepEqual([tallies.pending, pendings, activities], [1, [1, 2, 3, 2, 1], 5]);
+  tallies.noteEnd("ci/b", last);
+  tallies.keep(new Set(["ci/b"]));
+  assert.deepEqual([tallies.lastOf("ci/a"), tallies.lastOf("ci/b")], [undefined, last], "that of a task that is gone is forgotten");
 });

@@ -20,6 +20,7 @@ function setUp() {
   const loaded = Promise.withResolvers<ReadonlyMap<string, string>>();
   const registered: { functions: readonly string[]; lanes: string[] }[] = [];
   const writes: PromiseWithResolvers<void>[] = [];
+  const kept: boolean[][] = [];
   const until = (promise: Promise<unknown>, signal: AbortSignal) => {
     const aborted = new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
     return Promise.race([promise, aborted]);
@@ -55,12 +56,16 @@ function setUp() {
     },
     reviews: { setTasks() {}, of: () => undefined, awaitedMs: () => undefined },
     events: { note() {} },
-    builds: { activeOf: () => 0, lastOf: () => undefined },
+    builds: {
+      activeOf: () => 0,
+      lastOf: () => undefined,
+      keep: (keys) => void kept.push(["ci/unit", "ci/old"].map((key) => keys.has(key))),
+    },
     isHolder: () => true,
     clock,
     logger: silentLogger,
   });
-  return { tasks, clock, loaded, registered, writes };
+  return { tasks, clock, loaded, registered, writes, kept };
 }
 
 describe("TestTasks", () => {
@@ -79,6 +84,16 @@ describe("TestTasks", () => {
     assert.equal(writes.length, 1, "one write of a status at a time");
     await tasks.stop();
     assert.equal(clock.pending, 0);
+  });
+
+  test("has what is counted of tasks that are gone forgotten", async () => {
+    const { tasks, loaded, kept, writes } = setUp();
+    loaded.resolve(new Map());
+    await tasks.start();
+    await turn();
+    assert.deepEqual(kept[0], [true, false]);
+    writes[0]?.resolve();
+    await tasks.stop();
   });
 
   test("knows a function's task from its start on", async () => {
