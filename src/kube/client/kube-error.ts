@@ -119,7 +119,7 @@ export function parseStatus(place: string, status: number, body: unknown, retryA
   const code = isOfApiServer(status, body) ? codeOf(status, { reason, message, causes }) : "TH_KUBE_PROTOCOL";
   return new KubeError(code, `${place}: ${text} (${reason === "" ? status : `${reason}, ${status}`})`, {
     ...{ status, reason, statusMessage: message, causes, kind, retryAfterMs },
-    retryable: ALWAYS_RETRYABLE.has(code),
+    retryable: status >= 500 || PASSING.has(code),
   });
 }
 
@@ -127,12 +127,7 @@ export function parseStatus(place: string, status: number, body: unknown, retryA
  * 401 is among them: a login is refused too where it can't be looked up, as while etcd is away. Whose login is really worth nothing can
  * do nothing else either, and loses the Lease.
  */
-const ALWAYS_RETRYABLE: ReadonlySet<KubeErrorCode> = new Set([
-  "TH_KUBE_UNAUTHORIZED",
-  "TH_KUBE_BUSY",
-  "TH_KUBE_SERVER",
-  "TH_KUBE_PROTOCOL",
-]);
+const PASSING: ReadonlySet<KubeErrorCode> = new Set(["TH_KUBE_UNAUTHORIZED", "TH_KUBE_BUSY", "TH_KUBE_PROTOCOL"]);
 
 /** The reasons of each refusal that a client may meet (k8s.io/apimachinery, meta/v1 `StatusReason`, with the codes of api/errors). */
 const REASONS: Readonly<Record<number, readonly string[]>> = {

@@ -47,7 +47,8 @@ describe("the error of a Status", () => {
   }
 
   it("tells 504 ResourceVersionTooLarge from other timeouts: the list must begin anew", () => {
-    assert.equal(isExpired(status(504, "Timeout", { causes: [{ reason: "ResourceVersionTooLarge" }] })), true);
+    const tooLarge = status(504, "Timeout", { causes: [{ reason: "ResourceVersionTooLarge" }] });
+    assert.deepEqual([isExpired(tooLarge), tooLarge.retryable], [true, true]);
     assert.equal(isExpired(status(504, "Timeout")), false);
   });
 
