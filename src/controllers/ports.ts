@@ -29,6 +29,8 @@ export interface Tasks {
   count(taskKey: string, slot: Slot): Slot;
   /** A build of this TestTask ended as CONFIG_ERROR; `why` is a sentence for whoever keeps the task. */
   noteRefusal(taskKey: string, why: string): void;
+  /** A build of this TestTask waits for room in a quota; `why` is in the quota's words. */
+  noteWaiting(taskKey: string, why: string): void;
   /** A build of this TestTask has its verdict. */
   noteVerdict(taskKey: string, verdict: Verdict): void;
 }

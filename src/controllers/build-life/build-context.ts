@@ -14,7 +14,7 @@ import type { Rush } from "./rush.ts";
 export interface BuildContext {
   cluster: BuildCluster;
   servers: Servers;
-  tasks: Pick<Tasks, "count" | "noteVerdict">;
+  tasks: Pick<Tasks, "count" | "noteVerdict" | "noteWaiting">;
   replicas: ReplicaRoles;
   /** Told which build finds a quota on the Jobs of its namespace used up. */
   keptJobs: { giveWay(namespace: string, number: string): void };

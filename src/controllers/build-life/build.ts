@@ -83,6 +83,7 @@ export class Build implements UnclaimedBuild {
       isDelivered: ({ metadata: { uid = "" } }) => context.delivered.has(uid),
       onState: () => counts.rush.noteStep(),
       onQuotaFull: () => context.keptJobs.giveWay(this.namespace, this.number),
+      onWaiting: (why) => context.tasks.noteWaiting(plan.taskKey, why),
     });
     this.#record = new BuildRecord({ cluster, replica: replicas.name, job, record });
     const ofJob = () => ({ namespace: this.namespace, name: this.jobName });

@@ -31,6 +31,8 @@ export interface JobCreationOptions {
   scheduleMs: number | undefined;
   /** A quota on the Jobs of its namespace is used up; told at each try. */
   onQuotaFull(): void;
+  /** Told once, in the quota's words. */
+  onWaiting(why: string): void;
 }
 
 /** Pauses between two tries while a quota is used up: the first, and the longest. */
@@ -125,9 +127,12 @@ export class JobCreation {
 
   /** As a pod that a full quota keeps away waits for room like one that waits for a node, so does a Job. */
   async #waitForQuota(message: string, stopping: AbortSignal): Promise<CreationOutcome | undefined> {
-    const { clock, wakeup, logger, scheduleMs = Number.POSITIVE_INFINITY, onQuotaFull } = this.#options;
+    const { clock, wakeup, logger, scheduleMs = Number.POSITIVE_INFINITY, onQuotaFull, onWaiting } = this.#options;
     this.#full ??= { tries: 0, sinceMs: clock.monotonicMs() };
-    if (this.#full.tries === 0) logger.info({ rule: "quota-full", text: message }, "build waits for what may not come");
+    if (this.#full.tries === 0) {
+      logger.info({ rule: "quota-full", text: message }, "build waits for what may not come");
+      onWaiting(message);
+    }
     const leftMs = this.#full.sinceMs + scheduleMs - clock.monotonicMs();
     if (leftMs <= 0) return { kind: "impossible", verdict: infrastructure("schedule-timeout", `no room for its Job in time - ${message}`) };
     onQuotaFull();

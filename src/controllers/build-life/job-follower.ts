@@ -42,6 +42,8 @@ export interface JobFollowerOptions {
   onState(): void;
   /** A quota on Jobs keeps it from being made. */
   onQuotaFull(): void;
+  /** It, or its pod, begins to wait for room in a quota. */
+  onWaiting(why: string): void;
 }
 
 /**
@@ -77,9 +79,11 @@ export class JobFollower {
       ...{ clock, logger },
       readEvents: (uid) => cluster.readEvents(this.#namespace, uid),
       onRead: () => wakeup.wake(),
+      onQuotaFull: options.onWaiting,
     });
     this.#creation = new JobCreation({
       ...{ cluster, job, isDelivered, logger: logger(), wakeup, clock, onQuotaFull: options.onQuotaFull },
+      onWaiting: options.onWaiting,
       scheduleMs: limits.scheduleMs,
     });
   }

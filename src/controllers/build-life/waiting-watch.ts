@@ -1,4 +1,5 @@
 import type { KubeEvent } from "../../core/kubernetes/objects.ts";
+import { refusalCause } from "../../core/kubernetes/refusal-cause.ts";
 import type { BuildState } from "../../core/observation/build-state.ts";
 import { describeWaiting } from "../../core/observation/waiting-for.ts";
 import { eventsWanted, observeTrouble, type WaitingTrouble } from "../../core/observation/waiting-trouble.ts";
@@ -14,6 +15,8 @@ export interface WaitingWatchOptions {
   readEvents(uid: string): Promise<readonly KubeEvent[]>;
   /** What was read may change what `observe` finds. */
   onRead(): void;
+  /** Its pod begins to wait for room in a quota. */
+  onQuotaFull(why: string): void;
   clock: Clock;
   logger(): Logger;
 }
@@ -64,6 +67,7 @@ export class WaitingWatch {
     const trouble = observeTrouble(state, this.#events);
     if (trouble?.key !== this.#trouble?.trouble.key) {
       if (trouble) logger().info({ rule: trouble.rule, text: trouble.sentence }, "build waits for what may not come");
+      if (trouble?.rule === "quota-full") this.#options.onQuotaFull(refusalCause(trouble.sentence));
       this.#trouble = trouble && { trouble, since: clock.now() };
     }
     return nextMs;

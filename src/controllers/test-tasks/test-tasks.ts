@@ -139,11 +139,20 @@ export class TestTasks implements Service, Tasks {
 
   /** Tells whoever keeps the task that builds of it end as CONFIG_ERROR. The holder does, which sees the end of others' builds, too. */
   noteRefusal(taskKey: string, why: string): void {
+    this.#warn(taskKey, "BuildRefused", why);
+  }
+
+  /** Tells whoever keeps the task that builds of it wait for room in a quota. */
+  noteWaiting(taskKey: string, why: string): void {
+    this.#warn(taskKey, "QuotaFull", `a build waits for room: ${why}`);
+  }
+
+  #warn(taskKey: string, reason: string, message: string): void {
     if (!this.#options.isHolder()) return;
     const metadata = this.#tasks.get(taskKey)?.metadata;
     if (!metadata?.uid) return;
     const { namespace, name, uid } = metadata;
-    this.#options.events.note({ namespace, name, uid }, { type: "Warning", reason: "BuildRefused", message: why });
+    this.#options.events.note({ namespace, name, uid }, { type: "Warning", reason, message });
   }
 
   /** What a build of this task came to: several in a row that could not be carried out, and the task is taken slowly. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { JOBS, TEST_TASKS } from "../../../../src/kube/client/resource.ts";
+import { EVENTS, JOBS, TEST_TASKS } from "../../../../src/kube/client/resource.ts";
 import type { FaultEffect } from "../../../support/fake-kube/fault-plan.ts";
 import { startGearmand } from "../../../support/gearman/gearmand.ts";
 import type { SubmittedBuild } from "../../gearman/worker/link-harness.ts";
@@ -110,6 +110,8 @@ describe("the creation of a build's Job", () => {
     const waits = await stage.logged("build waits for what may not come");
     assert.deepEqual([waits.fields.rule, /exceeded quota: builds/.test(String(waits.fields.text))], ["quota-full", true]);
     assert.equal((await stage.scrape()).turbo_hipster_pending_builds, 1);
+    const told = await stage.until(() => stage.kube.list(EVENTS, NAMESPACE).find(({ reason }) => reason === "QuotaFull"), "the Event");
+    assert.match(String(told.message), /^a build waits for room: exceeded quota: builds, requested: count\/jobs\.batch=1, /);
     await skipRefusals(stage, 12);
     const { length } = stage.log.items.filter(({ message }) => message === "build waits for what may not come");
     assert.equal(length, 1);

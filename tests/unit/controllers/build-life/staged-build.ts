@@ -134,7 +134,7 @@ export function stageBuild(roles?: ContainerRoles): StagedBuild {
     ...{ cluster, clock, logger: silentLogger },
     servers: { chance: () => "open", reclaim() {}, handsOutAgain: () => true },
     keptJobs: { giveWay() {} },
-    tasks: { count: (_taskKey, slot) => slot, noteVerdict() {} },
+    tasks: { count: (_taskKey, slot) => slot, noteWaiting() {}, noteVerdict() {} },
     replicas: { name: "one", isHolder: true, isAlive: () => false },
     counts: {
       tallies: new Tallies({ onActivity() {}, onPending() {} }),
