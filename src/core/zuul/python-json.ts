@@ -95,7 +95,7 @@ class Reader {
       case '"':
         return this.#readString();
     }
-    for (const [word, value] of WORDS) if (this.#takes(word)) return value;
+    for (const [word, value] of WORDS) if (word[0] === this.#text[this.#at] && this.#takes(word)) return value;
     const number = this.#match(NUMBER);
     if (number === "") throw this.#error();
     return new JsonNumber(number);
@@ -159,7 +159,7 @@ class Reader {
   }
 
   #skipBlanks(): void {
-    this.#match(BLANKS);
+    if (this.#text.charCodeAt(this.#at) <= 0x20) this.#match(BLANKS);
   }
 
   #match(pattern: RegExp): string {

@@ -190,8 +190,8 @@ async function checkSubmodules(git: Git, { leavesSubmodules, print }: CheckoutOp
   if (first === undefined || !isDeclared) return;
   for (const path of links) print(`${path} is a submodule and stays empty`);
   if (leavesSubmodules) return;
-  const which = `${quoteForPeople(first)}${count > 1 ? ` and ${count - 1} more` : ""}`;
-  const message = `${which} is a submodule and stays empty - set checkout.submodules to false if the test needs none`;
+  const what = count > 1 ? `and ${count - 1} more are submodules and stay empty` : "is a submodule and stays empty";
+  const message = `${quoteForPeople(first)} ${what} - set checkout.submodules to false if the test needs none`;
   throw new StepError({ fault: "configuration", message });
 }
 

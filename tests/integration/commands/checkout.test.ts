@@ -226,11 +226,13 @@ test("a commit that is not in the ref is never the change's fault", async (t) =>
 });
 
 describe("submodules", () => {
-  const refs = { linked: "refs/zuul/master/Zlinked", undeclared: "refs/zuul/master/Zundeclared" };
+  const refs = { linked: "refs/zuul/master/Zlinked", undeclared: "refs/zuul/master/Zundeclared", many: "refs/zuul/master/Zmany" };
   before(async () => {
     const blob = await repository.git(["hash-object", "-w", "--stdin"], '[submodule "lib"]\n\tpath = lib\n\turl = ../lib\n');
     const links = `160000 commit ${firstCommit}\tlib\n160000 commit ${firstCommit}\t\u00fc\tb\n`;
+    const many = Array.from({ length: 3000 }, (_, index) => `160000 commit ${firstCommit}\t${"long-".repeat(20)}${index}\n`);
     for (const [ref, entries] of [
+      [refs.many, `100644 blob ${blob}\t.gitmodules\n${many.join("")}`],
       [refs.linked, `100644 blob ${blob}\t.gitmodules\n${links}`],
       [refs.undeclared, links],
     ]) {
@@ -245,9 +247,13 @@ describe("submodules", () => {
     assertFailed(
       ran,
       "configuration",
-      /^'lib' and 1 more is a submodule and stays empty - set checkout\.submodules to false if the test needs none$/m,
+      /^'lib' and 1 more are submodules and stay empty - set checkout\.submodules to false if the test needs none$/m,
     );
     assert.match(ran.printed, /^lib is a submodule and stays empty$/m);
+  });
+
+  test("are counted, however many there are", async (t) => {
+    assertFailed(await run(t, parameters(refs.many)), "configuration", /^'long-[^']+' and 2999 more are submodules and stay empty/m);
   });
 
   test("are told and left where the task says so", async (t) => {

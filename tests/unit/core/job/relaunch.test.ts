@@ -50,6 +50,23 @@ describe("relaunchKey", () => {
   ];
   for (const [name, other] of others) test(`differs for ${name}`, () => assert.notEqual(other, key()));
 
+  test("tells numbers apart as they were written", () => {
+    const keyOf = (written: string) => {
+      const parsed = parseParameters(Buffer.from(JSON.stringify(CHANGE).replace('"c0ffee"', written)));
+      const task = parseTestTask({
+        apiVersion: "turbo-hipster.io/v1alpha1",
+        kind: "TestTask",
+        metadata: { name: "unit" },
+        spec: { image: "i" },
+      });
+      assert.ok(parsed.ok && task.ok);
+      return relaunchKey(task.task, "build:unit", parsed.parameters, sha256Hex);
+    };
+    const written = ["1", "1.0", "1e400", "1e401", "NaN", "null", "12345678901234567890", "12345678901234567891", "[1.0]", "[1]"];
+    assert.equal(new Set(written.map(keyOf)).size, written.length);
+    assert.equal(keyOf("1e400"), keyOf("1e400"));
+  });
+
   for (const ref of [undefined, null, "refs/heads/master", "refs/tags/1.0", "refs/zuul/master/Zabc", `refs/zuul/Z${"ab".repeat(16)}`, 7]) {
     test(`is none for the ref ${ref}`, () => assert.equal(key({ ...CHANGE, ZUUL_REF: ref }), undefined));
   }
