@@ -13,7 +13,8 @@ exit-143) trap 'echo term >> "$trace"; exit 143' TERM ;;
 exit-0) trap 'echo term >> "$trace"; exit 0' TERM ;;
 ignore) trap 'echo term >> "$trace"' TERM ;;
 esac
-sleep "$DRILL_SECONDS" &
+# SIGTERM comes to all processes.
+(trap "" TERM; exec sleep "$DRILL_SECONDS") &
 while kill -0 $! 2>/dev/null; do wait $! || true; done
 echo "$DRILL_TEXT" > "$TH_RESULT_FILE"
 echo "ended $DRILL_EXIT" >> "$trace"

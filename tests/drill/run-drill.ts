@@ -8,6 +8,7 @@ import { applyTestTaskDefinition } from "../../deploy/local/test-task-definition
 import { systemClock } from "../../src/runtime/clock.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 import { ensureImage } from "../../tools/image.ts";
+import { ensureDebianPackages } from "../../tools/machine/debian-packages.ts";
 import { runCommand } from "../../tools/machine/run-command.ts";
 import { startGeard } from "../support/gearman/geard.ts";
 import { adminStatus, type GearmanServer, type GearmanServerKind } from "../support/gearman/gearman-server.ts";
@@ -110,6 +111,7 @@ async function setScene(options: DrillOptions, stack: AsyncDisposableStack, nowM
   const directory = mkdtempSync(join(tmpdir(), "th-drill-"));
   stack.defer(() => rmSync(directory, { recursive: true, force: true }));
   mkdirSync(logs, { recursive: true });
+  await ensureDebianPackages(["gearman-job-server", "libfaketime", "util-linux"], log);
   const image = await ensureImage({ log });
   signal.throwIfAborted();
   // Another drill's, perhaps: what is not this one's must not be taken down.

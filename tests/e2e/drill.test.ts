@@ -9,7 +9,7 @@ import { FAULT_KINDS } from "../drill/faults/fault-plan.ts";
 import { runDrill } from "../drill/run-drill.ts";
 
 /** Its first 20 faults, a minute and a half of them, are of every kind. */
-const SEED = 83;
+const SEED = 29008;
 const FAULTS = 20;
 /** Well above what it takes: a minute and a half more until the last build has ended, on a machine with much to do. */
 const LIMIT_MS = 540_000;

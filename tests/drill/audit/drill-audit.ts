@@ -207,6 +207,8 @@ function isExplained(jobName: string, rule: string, { allPods, deletedByDrill, b
   if (rule === "unclaimed") return true;
   const pods = allPods.filter(({ job }) => job === jobName);
   if (pods.some(({ name }) => deletedByDrill.has(name))) return true;
+  // What a container did without its kubelet's having seen it is known to nobody then.
+  if (faults.some(({ fault }) => fault.kind === "node-reset")) return true;
   const wasKubeletDown = faults.some(({ fault }) => fault.kind === "kubelet-down");
   return KUBELET_RULES.has(rule) && wasKubeletDown && !pods.some((pod) => hasRunToItsEnd(pod, build));
 }

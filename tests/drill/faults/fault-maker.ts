@@ -2,6 +2,7 @@ import type { LocalCluster } from "../../../deploy/local/local-cluster.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { coerceError } from "../../../src/runtime/errors.ts";
 import { runCommand } from "../../../tools/machine/run-command.ts";
+import { killNodePrograms, startNodePrograms } from "../../support/cluster/node-reset.ts";
 import type { GearmanServer, GearmanServerKind } from "../../support/gearman/gearman-server.ts";
 import type { ClusterTruth } from "../audit/cluster-truth.ts";
 import type { DrillReport } from "../audit/drill-report.ts";
@@ -148,6 +149,30 @@ export class FaultMaker {
         return downProgram(this.#apiServer, fault);
       case "kubelet-down":
         return downProgram(this.#kubelet, fault);
+      case "node-reset": {
+        const { name } = this.#options.cluster;
+        await killNodePrograms(name);
+        return {
+          outcome: "reset",
+          forMs: fault.downMs,
+          heal: async () => {
+            await startNodePrograms(name);
+            return "booted";
+          },
+        };
+      }
+      case "clock-jumped": {
+        const replica = this.#replica(fault.replica);
+        replica.setClock(fault.byMs);
+        return {
+          outcome: "jumped",
+          forMs: fault.forMs,
+          heal: () => {
+            replica.setClock(0);
+            return "goes right";
+          },
+        };
+      }
       case "watch-black-holed": {
         const { watches, end } = this.#replica(fault.replica).api.blackHoleWatches();
         return {

@@ -24,6 +24,10 @@ type FaultAction =
   /** A replica's watches, those that come meanwhile too, stay open and say nothing; then they break. */
   | { readonly kind: "watch-black-holed"; readonly replica: number; readonly forMs: number }
   | { readonly kind: "kubelet-down"; readonly how: "killed" | "suspended"; readonly forMs: number }
+  /** Kubelet, containerd and every pod's processes end at once, as by a power loss; booted after `downMs`. */
+  | { readonly kind: "node-reset"; readonly downMs: number }
+  /** A replica's wall clock goes by so much, at once, and comes back after `forMs`. */
+  | { readonly kind: "clock-jumped"; readonly replica: number; readonly byMs: number; readonly forMs: number }
   | { readonly kind: "pod-deleted"; readonly pick: number }
   /** So large a `share` of a replica's requests is answered like that; only 429 has a Retry-After. */
   | {
@@ -49,6 +53,8 @@ const WEIGHTS: Record<FaultKind, number> = {
   "api-server-down": 0.5,
   "watch-black-holed": 1,
   "kubelet-down": 0.6,
+  "node-reset": 0.4,
+  "clock-jumped": 0.8,
   "pod-deleted": 1,
   "storm-429": 0.8,
   "storm-500": 0.8,
@@ -58,6 +64,7 @@ export const FAULT_KINDS = Object.keys(WEIGHTS) as FaultKind[];
 const API_SERVER_DOWN_MS = 20_000;
 /** For what was down to come up again before the same comes once more. */
 const RECOVERY_MS = 6000;
+const LONGEST_JUMP_MS = 2 * 3_600_000;
 const LONGEST_PAUSE_MS = 25_000;
 const MAX_TRIES = 100;
 
@@ -124,6 +131,13 @@ function makeAction(kind: FaultKind, random: () => number, replicas: number): Fa
       return { kind, replica, forMs: random() < 0.7 ? ms(10_000, 40_000) : ms(160_000, 200_000) };
     case "kubelet-down":
       return { kind, how: random() < 0.5 ? "killed" : "suspended", forMs: ms(5000, 35_000) };
+    case "node-reset":
+      return { kind, downMs: ms(1000, 15_000) };
+    case "clock-jumped": {
+      // As many jumps of seconds as of hours, back as forth.
+      const byMs = Math.round(Math.exp(between(random, Math.log(1000), Math.log(LONGEST_JUMP_MS))));
+      return { kind, replica, byMs: random() < 0.5 ? byMs : -byMs, forMs: ms(5000, 60_000) };
+    }
     case "pod-deleted":
       return { kind, pick: random() };
     case "storm-429":
@@ -146,6 +160,10 @@ function extentOf(action: FaultAction): { target?: string; lastsMs: number } {
       return { target: "api-server", lastsMs: action.forMs };
     case "kubelet-down":
       return { target: "kubelet", lastsMs: action.forMs };
+    case "node-reset":
+      return { target: "kubelet", lastsMs: action.downMs };
+    case "clock-jumped":
+      return { target: `clock-${action.replica}`, lastsMs: action.forMs };
     case "watch-black-holed":
       return { target: `watches-${action.replica}`, lastsMs: action.forMs };
     case "storm-429":

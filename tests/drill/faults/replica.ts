@@ -1,4 +1,4 @@
-import { appendFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, globSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
@@ -29,6 +29,9 @@ interface ReplicaOptions {
 function serverName(kind: GearmanServerKind): string {
   return `${kind}.drill`;
 }
+
+/** Of Debian's libfaketime. */
+const CLOCK_LIBRARY = "/usr/lib/*/faketime/libfaketime.so.1";
 
 /**
  * One place in a Deployment: an operator process, and what stands between it and the world. Its names for the Gearman servers lead to
@@ -69,6 +72,7 @@ export class Replica implements AsyncDisposable {
     const links = new Map<GearmanServerKind, LinkProxy>();
     for (const { kind, port } of servers) links.set(kind, stack.use(await startLinkProxy({ host, port })));
     writeFileSync(file("hosts"), `127.0.0.1 localhost\n${servers.map(({ kind }) => `${host} ${serverName(kind)}`).join("\n")}\n`);
+    writeFileSync(file("clock"), renderClock(0));
     const gearman = { servers: servers.map(({ kind, port }) => `${serverName(kind)}:${port}`) };
     writeFileSync(file("config"), stringify({ http: { public: "127.0.0.1:0", internal: "127.0.0.1:0" }, gearman, ...config }));
     return new Replica(options, api, links, stack.move());
@@ -94,6 +98,11 @@ export class Replica implements AsyncDisposable {
     let hasBegun = false;
     const child = await startChild({
       command: "unshare",
+      // What measures time goes by the monotonic clock, which no jump of a machine's clock moves either.
+      env: {
+        LD_PRELOAD: globSync(CLOCK_LIBRARY)[0] ?? "",
+        ...{ FAKETIME_TIMESTAMP_FILE: file("clock"), FAKETIME_DONT_FAKE_MONOTONIC: "1", FAKETIME_CACHE_DURATION: "1" },
+      },
       args: ["--mount", "--", "sh", "-c", script, "sh", file("hosts"), ...operator],
       onLine: (line) => {
         hasBegun = true;
@@ -153,6 +162,12 @@ export class Replica implements AsyncDisposable {
     this.#current?.kill("SIGCONT");
   }
 
+  /** From within a second on its processes' wall clock differs by so many milliseconds, in whole seconds, from the machine's. */
+  setClock(byMs: number): void {
+    const { index, directory } = this.#options;
+    writeFileSync(join(directory, `replica-${index}-clock`), renderClock(byMs));
+  }
+
   /** Ends all its processes as a person would, then what is around them. */
   async stop(): Promise<void> {
     this.api.setStorm(undefined);
@@ -166,6 +181,11 @@ export class Replica implements AsyncDisposable {
     await Promise.all([...this.#children].map((child) => child.exited));
     await this.#stack.disposeAsync();
   }
+}
+
+function renderClock(byMs: number): string {
+  const seconds = Math.round(byMs / 1000);
+  return `${seconds < 0 ? "" : "+"}${seconds}\n`;
 }
 
 function describeExit({ code, signal }: ChildExit): string {

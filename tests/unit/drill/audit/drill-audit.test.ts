@@ -145,6 +145,18 @@ describe("the audit of a drill", () => {
         pod(1, CUT_SHORT),
       ],
     ],
+    [
+      "takes a node that was reset for a reason, even of a test that had ended unseen",
+      { builds: 1, pods: 2, nulls: 1, faults: 1 },
+      [
+        { type: "fault", atMs: 9, fault: { kind: "node-reset", downMs: 1, index: 0, atMs: 1 }, outcome: "reset" },
+        build(),
+        job("n1", { verdict: { ...GIVEN_BACK, rule: "end-unknown" } }),
+        job("n2"),
+        pod(1),
+        pod(2),
+      ],
+    ],
     ["counts what Zuul itself gave up apart", { builds: 1, zuulGaveUp: 1 }, [build({ result: "NO_HANDLE" })]],
     [
       "counts what Zuul cancelled apart, whatever the pod did",

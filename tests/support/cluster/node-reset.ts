@@ -1,0 +1,106 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { clusterPaths } from "../../../deploy/local/cluster-paths.ts";
+import { readState } from "../../../deploy/local/cluster-state.ts";
+import { findNode, startProgram } from "../../../deploy/local/node/cluster-node.ts";
+import { renderPrograms } from "../../../deploy/local/node/cluster-programs.ts";
+import { findPrerequisites } from "../../../tools/machine/prerequisites.ts";
+import { runCommand } from "../../../tools/machine/run-command.ts";
+import { waitUntil } from "../../../tools/machine/wait-until.ts";
+
+/** What lives on: as if these ran on another machine than the one that is reset. */
+const CONTROL_PLANE = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+/** What a machine starts when it boots. */
+const NODE_PROGRAMS = ["containerd", "kubelet", "kube-proxy"];
+
+/**
+ * Takes away what a reset takes away: the mounts below the given directories, and what containerd and runc keep of running containers in
+ * memory. $1 is the cluster's directory.
+ */
+const FORGET = `
+set -eu
+cut -d " " -f 5 /proc/self/mountinfo | grep -E "^($1|/var/lib[^ ]*$1)/(containerd/state|kubelet/pods)/|^/run/(containerd|netns)" |
+  sort -ru | while read -r mount; do umount -l "$mount" 2>/dev/null || true; done
+rm -rf "$1/containerd/state" /run/containerd /run/runc /run/netns
+mount --bind "$1/node/boot-id" /proc/sys/kernel/random/boot_id
+`;
+
+/**
+ * Resets a local cluster's node as a power loss does: kubelet, containerd and every process of every pod end at once, unseen by anybody;
+ * `down` ends. What is on disk stays, what was in memory is gone, and the kernel has another boot id.
+ * https://kubernetes.io/docs/concepts/cluster-administration/node-shutdown/#non-graceful-node-shutdown
+ */
+export async function killNodePrograms(clusterName: string): Promise<void> {
+  const paths = clusterPaths(clusterName);
+  await waitUntil("the end of the node's programs and pods", 30_000, () => {
+    const left = doomed(clusterName);
+    for (const pid of left) kill(pid);
+    return left.length === 0;
+  });
+  mkdirSync(join(paths.directory, "node"), { recursive: true });
+  writeFileSync(join(paths.directory, "node", "boot-id"), `${randomUUID()}\n`);
+  const { pid } = requireNode(clusterName);
+  await runCommand("nsenter", ["--target", `${pid}`, "--mount", "--pid", "--net", "--", "sh", "-c", FORGET, "sh", paths.directory]);
+}
+
+/** Boots it again; resolves when its programs were started, not when the node is Ready. */
+export async function startNodePrograms(clusterName: string): Promise<void> {
+  const paths = clusterPaths(clusterName);
+  const { addresses } = readState(paths) ?? {};
+  if (!addresses) throw new Error(`cluster ${clusterName} is not up`);
+  const plan = { ...(await findPrerequisites(() => {})), paths, addresses };
+  const { first, withApi } = renderPrograms(plan);
+  for (const name of NODE_PROGRAMS) {
+    const program = [...first, ...withApi].find((candidate) => candidate.name === name);
+    if (!program) throw new Error(`the cluster has no ${name}`);
+    await startProgram(plan, requireNode(clusterName), program);
+  }
+}
+
+function requireNode(clusterName: string): { pid: number } {
+  const node = findNode(clusterPaths(clusterName));
+  if (node === null) throw new Error(`cluster ${clusterName} is not up`);
+  return node;
+}
+
+/** Everything below the node's process 1 but the control plane; containers have process namespaces of their own in there. */
+function doomed(clusterName: string): number[] {
+  const { pid: root } = requireNode(clusterName);
+  const children = new Map<number, number[]>();
+  for (const entry of readdirSync("/proc")) {
+    const parent = /^\d+$/.test(entry) ? parentOf(entry) : undefined;
+    if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), Number(entry)]);
+  }
+  const below = (pid: number): number[] => (children.get(pid) ?? []).flatMap((child) => [child, ...below(child)]);
+  return (children.get(root) ?? []).filter((pid) => !isControlPlane(pid)).flatMap((pid) => [pid, ...below(pid)]);
+}
+
+/** The parent of a process that runs; a zombie is its parent's to collect. */
+function parentOf(pid: string): number | undefined {
+  try {
+    const [state, parent] = readFileSync(`/proc/${pid}/stat`, "utf8")
+      .replace(/^.*\) /s, "")
+      .split(" ");
+    return state === "Z" ? undefined : Number(parent);
+  } catch {
+    return undefined;
+  }
+}
+
+function isControlPlane(pid: number): boolean {
+  try {
+    const program = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[0] ?? "";
+    return CONTROL_PLANE.some((name) => program.endsWith(`/${name}`));
+  } catch {
+    return false;
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}
