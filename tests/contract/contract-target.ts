@@ -3,6 +3,8 @@ import { randomBytes } from "node:crypto";
 import { DEFAULT_CLUSTER, findCluster } from "../../deploy/local/local-cluster.ts";
 import { type KubeClient, loadKubeClient } from "../../src/kube/client/kube-client.ts";
 import type { Resource } from "../../src/kube/client/resource.ts";
+import { isRetryable } from "../../src/runtime/errors.ts";
+import { waitUntil } from "../../tools/machine/wait-until.ts";
 import { startFakeKube } from "../support/fake-kube/fake-kube.ts";
 import { type PodScript, playNode } from "../support/fake-kube/play-node.ts";
 import type { StoredObject } from "../support/fake-kube/resource-rules.ts";
@@ -66,6 +68,16 @@ export async function openRealTarget(kubeconfig: string): Promise<ContractTarget
   const namespaces: string[] = [];
   await client.create(CRDS, undefined, renderWidgetDefinition(widgets.group));
   await awaitObject(client, CRDS, undefined, crd, isEstablished);
+  // Established is said before the storage is there: a list is then answered with 429, "storage is (re)initializing".
+  await waitUntil("the API server to list widgets", 30_000, () =>
+    client.list(widgets, "default").then(
+      () => true,
+      (error) => {
+        if (isRetryable(error)) return false;
+        throw error;
+      },
+    ),
+  );
   return {
     client,
     widgets,
