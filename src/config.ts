@@ -59,7 +59,9 @@ const configSchema = z.strictObject({
     .min(1)
     .max(10_000)
     .optional()
-    .describe("builds at once that wait for room in the cluster; at this number no more are taken (default: as many as maxBuilds)"),
+    .describe(
+      "builds at once that wait for room in the cluster; at this number no more are taken, and of one task no more than half of what is free (default: as many as maxBuilds)",
+    ),
   results: z
     .enum(["text", "utf-8", "token"])
     .default("text")

@@ -139,7 +139,11 @@ export function makeOperator(options: OperatorOptions): Operator {
       testTasks.wake();
       keptJobs.wake();
     },
-    onPending: (count) => pool.setPaused(count >= (config.maxPending ?? Number.POSITIVE_INFINITY)),
+    onPending(count) {
+      // First: a pool that is not paused offers its slots at once.
+      testTasks.noteShares();
+      pool.setPaused(count >= (config.maxPending ?? Number.POSITIVE_INFINITY));
+    },
   });
   const keptJobs = new KeptJobs({ cluster: buildObjects, isHolder: () => term.isHolder, maxKept: config.maxKeptJobs, clock, logger });
   const events = new TaskEvents({ writer: new TaskEventObjects({ client }), clock, logger });
@@ -163,6 +167,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     reviews,
     events,
     builds: tallies,
+    limits: { maxPending: config.maxPending ?? config.maxBuilds, maxBuilds: config.maxBuilds },
     isHolder: () => term.isHolder,
     clock,
     logger,

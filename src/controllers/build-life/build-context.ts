@@ -19,7 +19,7 @@ export interface BuildContext {
   /** Told which build finds a quota on the Jobs of its namespace used up. */
   keptJobs: { giveWay(namespace: string, number: string): void };
   /** Who counts. */
-  counts: { tallies: { noteBegin(taskKey: string): void; notePlaced(): void }; observer: BuildObserver; rush: Rush };
+  counts: { tallies: BuildTallies; observer: BuildObserver; rush: Rush };
   /** Builds whose Jobs are there and that nobody asks for. */
   unclaimed: Set<UnclaimedBuild>;
   /** Uids of the Jobs of builds whose answer was delivered and that are not written down yet. */
@@ -27,6 +27,13 @@ export interface BuildContext {
   policy: BuildPolicy;
   clock: Clock;
   logger: Logger;
+}
+
+export interface BuildTallies {
+  noteBegin(taskKey: string): void;
+  notePlaced(taskKey: string): void;
+  /** The scheduler says this of a build that no node takes, or nothing any more. */
+  noteWait(taskKey: string, number: string, wait: { words: string; sinceMs: number } | undefined): void;
 }
 
 export interface UnclaimedBuild {

@@ -57,6 +57,8 @@ export class Build implements UnclaimedBuild {
   #withdrawn: Withdrawal | undefined;
   #verdict: Verdict | undefined;
   #isDelivered = false;
+  #waitWords: string | undefined;
+  #waitsSinceMs = 0;
 
   constructor(plan: BuildPlan, context: BuildContext) {
     this.#plan = plan;
@@ -450,8 +452,18 @@ export class Build implements UnclaimedBuild {
 
   #noteProgress(state: BuildState): void {
     this.#notePlaced(state);
+    this.#noteWait(state.kind === "unscheduled" && !this.#isPlaced ? state.words : undefined);
     const step = stepsDone(state);
     if (this.#conversation.reach(step)) this.#phases.reach(step);
+  }
+
+  /** In the scheduler's words. */
+  #noteWait(words: string | undefined): void {
+    if (words === this.#waitWords) return;
+    if (this.#waitWords === undefined) this.#waitsSinceMs = this.#context.clock.monotonicMs();
+    this.#waitWords = words;
+    const wait = words === undefined ? undefined : { words, sinceMs: this.#waitsSinceMs };
+    this.#context.counts.tallies.noteWait(this.#plan.taskKey, this.number, wait);
   }
 
   #notePlaced(state: BuildState): void {
@@ -462,7 +474,8 @@ export class Build implements UnclaimedBuild {
   #place(): void {
     if (this.#isPlaced || !this.#hasBegun) return;
     this.#isPlaced = true;
-    this.#context.counts.tallies.notePlaced();
+    this.#context.counts.tallies.notePlaced(this.#plan.taskKey);
+    this.#noteWait(undefined);
   }
 
   #makeLogger(jobName: string): Logger {

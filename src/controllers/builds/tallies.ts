@@ -8,6 +8,12 @@ export interface LastBuild {
   finishedAt: string;
 }
 
+export interface Wait {
+  words: string;
+  /** Of a monotonic clock. */
+  sinceMs: number;
+}
+
 export interface TalliesOptions {
   /** A build of some TestTask has begun or ended. */
   onActivity(): void;
@@ -20,6 +26,9 @@ export class Tallies {
   readonly #options: TalliesOptions;
   readonly #active = new Map<string, number>();
   readonly #last = new Map<string, LastBuild>();
+  readonly #pendingOf = new Map<string, number>();
+  /** Of builds that no node takes, by TestTask and number: what the scheduler says. */
+  readonly #waits = new Map<string, Map<string, Wait>>();
   #pending = 0;
 
   constructor(options: TalliesOptions) {
@@ -36,6 +45,27 @@ export class Tallies {
     return this.#pending;
   }
 
+  /** The same by TestTask; those without any are left out. */
+  get pendingByTask(): ReadonlyMap<string, number> {
+    return this.#pendingOf;
+  }
+
+  /** How many builds of a TestTask no node takes by the scheduler's words, and those of the first of them. */
+  waitOf(taskKey: string): { builds: number; first: Wait } | undefined {
+    const waits = [...(this.#waits.get(taskKey)?.values() ?? [])];
+    const [first] = waits.sort((a, b) => a.sinceMs - b.sinceMs);
+    return first && { builds: waits.length, first };
+  }
+
+  /** The scheduler says this of a build, or nothing any more. */
+  noteWait(taskKey: string, number: string, wait: Wait | undefined): void {
+    const waits = this.#waits.get(taskKey) ?? new Map<string, Wait>();
+    if (wait) this.#waits.set(taskKey, waits.set(number, wait));
+    else waits.delete(number);
+    if (waits.size === 0) this.#waits.delete(taskKey);
+    this.#options.onActivity();
+  }
+
   activeOf(taskKey: string): number {
     return this.#active.get(taskKey) ?? 0;
   }
@@ -45,14 +75,14 @@ export class Tallies {
   }
 
   noteBegin(taskKey: string): void {
-    this.#countPending(1);
     this.#active.set(taskKey, this.activeOf(taskKey) + 1);
+    this.#countPending(taskKey, 1);
     this.#options.onActivity();
   }
 
   /** A build that has begun waits for room no longer. */
-  notePlaced(): void {
-    this.#countPending(-1);
+  notePlaced(taskKey: string): void {
+    this.#countPending(taskKey, -1);
   }
 
   /** `last`: how it ended; undefined for one that goes on elsewhere. */
@@ -61,6 +91,7 @@ export class Tallies {
     const left = this.activeOf(taskKey) - 1;
     if (left > 0) this.#active.set(taskKey, left);
     else this.#active.delete(taskKey);
+    this.#options.onPending(this.#pending);
     this.#options.onActivity();
   }
 
@@ -69,8 +100,11 @@ export class Tallies {
     for (const key of this.#last.keys()) if (!taskKeys.has(key)) this.#last.delete(key);
   }
 
-  #countPending(change: number): void {
+  #countPending(taskKey: string, change: number): void {
     this.#pending += change;
+    const pending = (this.#pendingOf.get(taskKey) ?? 0) + change;
+    if (pending > 0) this.#pendingOf.set(taskKey, pending);
+    else this.#pendingOf.delete(taskKey);
     this.#options.onPending(this.#pending);
   }
 }

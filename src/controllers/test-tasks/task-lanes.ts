@@ -44,15 +44,17 @@ interface Place {
 export class TaskLanes {
   readonly #pools: TaskPools;
   readonly #degradedOf: LaneFacts["degradedOf"];
+  readonly #heldBackOf: LaneFacts["heldBackOf"];
   readonly #retired: Pool;
   readonly #own = new Map<string, Pool>();
   /** The builds under way, by task, whatever pool has given their slots out: a limit that comes later counts them too. */
   readonly #places = new Map<string, Set<Place>>();
   #lanes: readonly TaskLane[] = [];
 
-  constructor(pools: TaskPools, degradedOf: LaneFacts["degradedOf"]) {
+  constructor(pools: TaskPools, states: Pick<LaneFacts, "degradedOf" | "heldBackOf">) {
     this.#pools = pools;
-    this.#degradedOf = degradedOf;
+    this.#degradedOf = states.degradedOf;
+    this.#heldBackOf = states.heldBackOf;
     this.#retired = pools.make(RETIRED_SLOTS);
   }
 
@@ -64,8 +66,8 @@ export class TaskLanes {
   }
 
   /** The lanes as they should be now; none without `facts`, for a replica that takes no builds. */
-  decide(facts: Omit<LaneFacts, "degradedOf"> | undefined): readonly TaskLane[] {
-    const decided = facts ? decideLanes({ ...facts, degradedOf: this.#degradedOf }) : [];
+  decide(facts: Omit<LaneFacts, "degradedOf" | "heldBackOf"> | undefined): readonly TaskLane[] {
+    const decided = facts ? decideLanes({ ...facts, degradedOf: this.#degradedOf, heldBackOf: this.#heldBackOf }) : [];
     this.#lanes = decided.map(({ name, functions, pool }) => ({ name, functions, slots: this.#slotsOf(name, pool) }));
     return this.#lanes;
   }
@@ -96,8 +98,9 @@ export class TaskLanes {
   }
 
   /** A task is taken slowly from now on, or no longer: stops its own pool at once, or lets it go on. Its lane follows with `decide`. */
-  noteDegraded(taskKey: string): void {
-    this.#own.get(taskKey)?.setPaused((this.#degradedOf(taskKey)?.holdMs ?? 0) > 0);
+  notePace(taskKey: string): void {
+    const isOnHold = (this.#degradedOf(taskKey)?.holdMs ?? 0) > 0;
+    this.#own.get(taskKey)?.setPaused(isOnHold || (this.#heldBackOf(taskKey)?.isPaused ?? false));
   }
 
   /** Forgets the pools of tasks that are not there any more. */
@@ -108,7 +111,8 @@ export class TaskLanes {
   #slotsOf(taskKey: string, pool: DecidedLane["pool"]): Pool {
     if (pool === "installation") return this.#pools.installation;
     if (pool === "retired") return this.#retired;
-    const own = this.#ownPool(taskKey, pool.capacity);
+    const capacity = Number.isFinite(pool.capacity) ? pool.capacity : this.#pools.installation.capacity;
+    const own = this.#ownPool(taskKey, capacity);
     own.setPaused(pool.isPaused);
     return own;
   }

@@ -1,6 +1,6 @@
 import type { TemplateReview } from "../../core/job/template-review.ts";
 import type { KubeObject } from "../../core/kubernetes/objects.ts";
-import { renderTestTaskStatus, type ServerRegistration } from "../../core/task-status/conditions.ts";
+import { renderTestTaskStatus, type ServerRegistration, type StatusFacts } from "../../core/task-status/conditions.ts";
 import type { TestTaskEvent } from "../../core/task-status/events.ts";
 import type { LaneFacts } from "../../core/test-task/lanes.ts";
 import type { TestTaskStatus } from "../../core/test-task/schema/status.ts";
@@ -16,9 +16,13 @@ import type { Slot } from "../../runtime/slot.ts";
 import { earliest } from "../../runtime/wakeup.ts";
 import type { EventTarget, Tasks } from "../ports.ts";
 import { DegradedTasks } from "./degraded-tasks.ts";
+import { HeldBackTasks } from "./held-back-tasks.ts";
 import { KeptNames, type NameStore } from "./kept-names.ts";
 import { type TaskLane, TaskLanes, type TaskPools } from "./task-lanes.ts";
 import { STATUS_INTERVAL_MS, TestTaskStatuses } from "./test-task-statuses.ts";
+
+/** Builds that wait for a node this long are told of in the task's status. */
+const TOLD_AFTER_MS = 60_000;
 
 /** The status of a new or edited task waits so long for what the API server says of it: it may be written once in five seconds only. */
 const REVIEW_PATIENCE_MS = 2000;
@@ -48,7 +52,12 @@ export interface TestTasksOptions {
     awaitedMs(task: TestTask): number | undefined;
   };
   events: { note(task: EventTarget, event: TestTaskEvent): void };
+  limits: { maxPending: number; maxBuilds: number };
   builds: {
+    readonly active: ReadonlyMap<string, number>;
+    readonly pending: number;
+    readonly pendingByTask: ReadonlyMap<string, number>;
+    waitOf(taskKey: string): { builds: number; first: { words: string; sinceMs: number } } | undefined;
     activeOf(taskKey: string): number;
     lastOf(taskKey: string): TestTaskStatus["lastBuild"];
     /** No other tasks are there any more. */
@@ -73,11 +82,13 @@ export class TestTasks implements Service, Tasks {
   readonly #names: KeptNames;
   readonly #statuses: TestTaskStatuses;
   readonly #degraded: DegradedTasks;
+  readonly #heldBack: HeldBackTasks;
   /** As read last: what `#served` was decided from, and what statuses are told of, though others may have come meanwhile. */
   #objects: readonly KubeObject[] = [];
   #tasks = new Map<string, TestTask>();
   #served: ServedFunctions = { byFunction: new Map(), byTask: new Map() };
   #beginning: Promise<void> | undefined;
+  #isRegistering: boolean = false;
 
   constructor(options: TestTasksOptions) {
     const { cluster, gearman, events, clock, logger } = options;
@@ -86,7 +97,11 @@ export class TestTasks implements Service, Tasks {
     this.#writing = new Loop(clock, (signal) => this.#tried(() => this.#write(signal)));
     this.#names = new KeptNames({ store: cluster.names, clock, logger });
     this.#degraded = new DegradedTasks({ clock, logger });
-    this.#lanes = new TaskLanes(gearman.pools, (taskKey) => this.#degraded.of(taskKey));
+    this.#heldBack = new HeldBackTasks(clock);
+    this.#lanes = new TaskLanes(gearman.pools, {
+      degradedOf: (taskKey) => this.#degraded.of(taskKey),
+      heldBackOf: (taskKey) => this.#heldBack.of(taskKey),
+    });
     this.#statuses = new TestTaskStatuses({
       write: (...status) => cluster.tasks.writeStatus(...status),
       onNews: (task, event) => events.note(task, event),
@@ -161,12 +176,27 @@ export class TestTasks implements Service, Tasks {
     this.#degraded.note(taskKey, verdict);
     if (!wasDegraded && !this.#degraded.of(taskKey)) return;
     // At once, as the build's own place is about to be free; the task's lane follows.
-    this.#lanes.noteDegraded(taskKey);
+    this.#lanes.notePace(taskKey);
     this.wake();
+  }
+
+  /**
+   * Builds have begun, have a node by now, or have ended: whose builds wait may have to wait with the next one. At once, since the lane that
+   * brought a build asks for the next one right after it.
+   */
+  noteShares(): void {
+    const { builds, limits } = this.#options;
+    // A task that is alone takes nothing from anybody.
+    const waiting = this.#served.byTask.size > 1 ? builds.pendingByTask : new Map<string, number>();
+    const active = [...builds.active.values()].reduce((sum, count) => sum + count, 0);
+    const changed = this.#heldBack.weigh(waiting, { ...limits, allWaiting: builds.pending, active });
+    for (const taskKey of changed) this.#lanes.notePace(taskKey);
+    if (changed.length > 0 && this.#isRegistering) void this.#tried(() => this.#register());
   }
 
   async #begin(): Promise<void> {
     await this.#names.load(this.#stopping.signal);
+    this.#isRegistering = true;
     await Promise.all([this.#registering.start(), this.#writing.start()]);
   }
 
@@ -201,7 +231,7 @@ export class TestTasks implements Service, Tasks {
     const namesMs = await this.#names.save(signal);
     // Names that were read come to be registered.
     if (namesMs === 0) this.wake();
-    return earliest(namesMs, await this.#writeStatuses(signal));
+    return earliest(namesMs, await this.#writeStatuses(signal), this.#waitingMs());
   }
 
   #readTasks(): void {
@@ -239,6 +269,23 @@ export class TestTasks implements Service, Tasks {
     return this.#statuses.write(objects, (object, previous) => this.#status(object, previous), signal);
   }
 
+  /** What no node takes of this task's, once that holds it back or has lasted. */
+  #waiting(taskKey: string): StatusFacts["waiting"] {
+    const { builds, clock } = this.#options;
+    const wait = builds.waitOf(taskKey);
+    const isHeldBack = this.#heldBack.of(taskKey)?.isPaused ?? false;
+    if (!wait || (!isHeldBack && clock.monotonicMs() - wait.first.sinceMs < TOLD_AFTER_MS)) return undefined;
+    return { builds: wait.builds, words: wait.first.words, isHeldBack };
+  }
+
+  /** When the next task is to be told of that has builds that no node takes. */
+  #waitingMs(): number | undefined {
+    const { builds, clock } = this.#options;
+    const due = [...builds.pendingByTask.keys()].flatMap((key) => builds.waitOf(key)?.first.sinceMs ?? []);
+    const leftMs = due.map((sinceMs) => sinceMs + TOLD_AFTER_MS - clock.monotonicMs()).filter((ms) => ms > 0);
+    return earliest(...leftMs);
+  }
+
   /** A status, or in how many milliseconds to ask again. */
   #status(object: KubeObject, previous: TestTaskStatus | undefined): TestTaskStatus | number {
     const { gearman, builds, reviews, clock } = this.#options;
@@ -257,6 +304,7 @@ export class TestTasks implements Service, Tasks {
         active: builds.activeOf(key),
         lastBuild: builds.lastOf(key),
         degraded: this.#degraded.of(key),
+        waiting: this.#waiting(key),
         previous,
       },
       clock.now(),

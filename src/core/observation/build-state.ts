@@ -13,7 +13,7 @@ export type BuildState =
   /** The Job waits for its pod: not made yet, or refused. */
   | { kind: "queued" }
   /** The pod waits for a node. */
-  | { kind: "unscheduled"; pod: PodFacts; reason: string }
+  | { kind: "unscheduled"; pod: PodFacts; reason: string /** The scheduler's, once it has any. */; words: string | undefined }
   /** The pod has a node: images are pulled, init containers run. `since` is when the kubelet took it (RFC 3339). */
   | { kind: "preparing"; pod: PodFacts; since: string | undefined; reason: string; waiting: readonly WaitingContainer[]; init?: string }
   | { kind: "running"; pod: PodFacts; startedAt: string | undefined }
@@ -86,7 +86,8 @@ export function observeBuild(
   if (test?.state?.running) return { kind: "running", pod: facts, startedAt: test.state.running.startedAt };
   if (!pod.spec.nodeName) {
     const scheduled = pod.status?.conditions?.find(({ type }) => type === "PodScheduled");
-    return { kind: "unscheduled", pod: facts, reason: scheduled?.message ?? scheduled?.reason ?? "waits for a node" };
+    const words = scheduled?.message ?? scheduled?.reason;
+    return { kind: "unscheduled", pod: facts, reason: words ?? "waits for a node", words };
   }
   const waiting = waitingContainers(pod, roles);
   const ends = new Set(pod.spec.initContainers?.flatMap(({ name, restartPolicy }) => (restartPolicy === "Always" ? [] : [name])));

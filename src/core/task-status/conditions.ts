@@ -23,6 +23,8 @@ export const REASONS = {
   /** Its builds could be carried out lately, or there were none. */
   healthy: "Healthy",
   buildsLost: "BuildsLost",
+  /** No node takes them. */
+  buildsWait: "BuildsWait",
 } as const;
 
 /** What a Gearman server says of us. */
@@ -43,6 +45,8 @@ export interface StatusFacts {
   lastBuild: TestTaskStatus["lastBuild"];
   /** Set while the task is taken slowly: how many builds in a row could not be carried out, and why the last one. */
   degraded?: { failures: number; message: string; holdUntil: Date } | undefined;
+  /** Set while builds of it wait for a node: how many, and what the scheduler says of the first; whether no more are taken for that. */
+  waiting?: { builds: number; words: string; isHeldBack: boolean } | undefined;
   /** The status as it stands now, for what must not change without need. */
   previous: TestTaskStatus | undefined;
 }
@@ -160,8 +164,14 @@ function templateValidCondition({ task, review, previous, generation }: StatusFa
   }
 }
 
-function degradedCondition({ degraded }: StatusFacts): Found {
+function degradedCondition({ degraded, waiting }: StatusFacts): Found {
   const type = "Degraded";
+  if (!degraded && waiting) {
+    const { builds, words, isHeldBack } = waiting;
+    const holds = isHeldBack ? ", so that it takes no more until one has a node" : "";
+    const message = `${builds === 1 ? "1 build waits" : `${builds} builds wait`} for a node${holds}: ${words}`;
+    return { type, status: "True", reason: REASONS.buildsWait, message };
+  }
   if (!degraded) return { type, status: "False", reason: REASONS.healthy, message: "takes as many builds at once as it may" };
   const { failures, message, holdUntil } = degraded;
   const until = holdUntil.toISOString().replace(/\.\d+Z$/, "Z");

@@ -11,6 +11,8 @@ export interface LaneFacts {
   namespaces: { isKnown(namespace: string): boolean; readonly areAllKnown: boolean };
   /** Of a task that is taken slowly, one build at a time: for how long not even one. undefined: it is taken as always. */
   degradedOf(taskKey: string): { holdMs: number } | undefined;
+  /** Of a task whose builds wait for nodes, and that therefore has a lane of its own: whether it takes any. undefined: it may share. */
+  heldBackOf(taskKey: string): { isPaused: boolean } | undefined;
 }
 
 /** Functions whose builds are taken together. */
@@ -27,16 +29,18 @@ export interface DecidedLane {
  * functions stay registered and nobody takes their builds. Functions that lost their TestTask are answered with a sentence, once all
  * namespaces are known to have none for them.
  */
-export function decideLanes({ tasks, served, registered, namespaces, degradedOf }: LaneFacts): DecidedLane[] {
+export function decideLanes({ tasks, served, registered, namespaces, degradedOf, heldBackOf }: LaneFacts): DecidedLane[] {
   const shared: string[] = [];
   const own: DecidedLane[] = [];
   for (const [key, { metadata, spec }] of tasks) {
     const functions = served.byTask.get(key)?.functions ?? [];
     if (spec.suspend || functions.length === 0 || !namespaces.isKnown(metadata.namespace)) continue;
     const degraded = degradedOf(key);
-    const capacity = degraded ? 1 : spec.maxConcurrent;
+    const heldBack = heldBackOf(key);
+    const capacity = degraded ? 1 : (spec.maxConcurrent ?? (heldBack ? Number.POSITIVE_INFINITY : undefined));
+    const isPaused = (degraded?.holdMs ?? 0) > 0 || (heldBack?.isPaused ?? false);
     if (capacity === undefined) shared.push(...functions);
-    else own.push({ name: key, functions, pool: { capacity, isPaused: (degraded?.holdMs ?? 0) > 0 } });
+    else own.push({ name: key, functions, pool: { capacity, isPaused } });
   }
   const retired = [...registered].filter((name) => !served.byFunction.has(name));
   const lanes: DecidedLane[] = [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { TEST_TASKS } from "../../../../src/kube/client/resource.ts";
+import { PODS, TEST_TASKS } from "../../../../src/kube/client/resource.ts";
 import type { StoredObject } from "../../../support/fake-kube/resource-rules.ts";
 import { startGeard } from "../../../support/gearman/geard.ts";
 import { startGearmand } from "../../../support/gearman/gearmand.ts";
@@ -277,6 +277,35 @@ describe("the number of builds at once", () => {
     for (const build of [...first, ...last]) assert.equal((await answerOf(build)).result, "SUCCESS");
     assert.equal(pods.most, 2);
   });
+
+  for (const config of [{ maxPending: 2 }, { maxBuilds: 2 }]) {
+    for (const [kind, start] of [
+      ["gearmand", gearmand],
+      ["geard", () => startGeard()],
+    ] as const) {
+      test(`of one task that no node takes leaves room for another's, with ${JSON.stringify(config)} through ${kind}`, async () => {
+        const scheduled = Promise.withResolvers<void>();
+        const isStuck = (job: StoredObject) => job.metadata.labels?.["turbo-hipster.io/task"] === "stuck";
+        const script = (job: StoredObject) => (isStuck(job) ? { scheduled: scheduled.promise } : {});
+        await using stage = await startStage({ start, config, tasks: { stuck: {}, healthy: {} }, script });
+        const stuck = [await stage.submit("stuck"), await stage.submit("stuck"), await stage.submit("stuck")];
+        await stage.until(() => stage.pods().length === 1, "the pod that no node takes");
+        for (let count = 0; count < 4; count += 1) assert.equal((await answerOf(await stage.submit("healthy"))).result, "SUCCESS");
+        assert.equal(stage.jobs().filter(isStuck).length, 1);
+        const words = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.";
+        const pod = stage.pods().find(({ metadata }) => /^stuck-/.test(metadata.name));
+        stage.kube.patchStatus(PODS, NAMESPACE, pod?.metadata.name ?? "", {
+          conditions: [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message: words }],
+        });
+        const task = await condition(stage, "stuck", "Degraded", ({ reason }) => reason === "BuildsWait");
+        const told = task.status.conditions.find(({ type }: { type: string }) => type === "Degraded");
+        assert.equal(told.message, `1 build waits for a node, so that it takes no more until one has a node: ${words}`);
+        scheduled.resolve();
+        for (const build of stuck) assert.equal((await answerOf(build)).result, "SUCCESS");
+        await condition(stage, "stuck", "Degraded", ({ status }) => status === "False");
+      });
+    }
+  }
 
   test("stops at maxPending while that many wait for a node", async () => {
     const scheduled = Promise.withResolvers<void>();

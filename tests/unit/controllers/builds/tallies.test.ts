@@ -16,14 +16,22 @@ test("builds are counted by TestTask while they are under way, as waiting until 
       ["ci/b", 1],
     ],
   );
-  tallies.notePlaced();
-  tallies.notePlaced();
+  assert.deepEqual(
+    [...tallies.pendingByTask],
+    [
+      ["ci/a", 2],
+      ["ci/b", 1],
+    ],
+  );
+  tallies.notePlaced("ci/a");
+  tallies.notePlaced("ci/b");
+  assert.deepEqual([...tallies.pendingByTask], [["ci/a", 1]]);
   const last = { number: "a-1", result: "SUCCESS", url: "http://b/1", finishedAt: "2026-11-01T00:00:00Z" };
   tallies.noteEnd("ci/a", last);
   tallies.noteEnd("ci/b", undefined);
   assert.deepEqual([tallies.activeOf("ci/a"), tallies.activeOf("ci/b"), [...tallies.active]], [1, 0, [["ci/a", 1]]]);
   assert.deepEqual([tallies.lastOf("ci/a"), tallies.lastOf("ci/b")], [last, undefined]);
-  assert.deepEqual([tallies.pending, pendings, activities], [1, [1, 2, 3, 2, 1], 5]);
+  assert.deepEqual([tallies.pending, pendings, activities], [1, [1, 2, 3, 2, 1, 1, 1], 5]);
   tallies.noteEnd("ci/b", last);
   tallies.keep(new Set(["ci/b"]));
   assert.deepEqual([tallies.lastOf("ci/a"), tallies.lastOf("ci/b")], [undefined, last], "that of a task that is gone is forgotten");

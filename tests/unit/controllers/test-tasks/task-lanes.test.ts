@@ -15,12 +15,13 @@ function makeTask(name: string, spec: object): TestTask {
 function setUp(specs: Record<string, object> = { free: {}, few: { maxConcurrent: 2 } }) {
   const installation = makeSlotPool({ capacity: 5 });
   const degraded = new Map<string, { holdMs: number }>();
+  const heldBack = new Map<string, { isPaused: boolean }>();
   const lanes = new TaskLanes(
     {
       installation,
       make: (capacity, parent) => makeSlotPool(parent ? { capacity, parent } : { capacity }),
     },
-    (key) => degraded.get(key),
+    { degradedOf: (key) => degraded.get(key), heldBackOf: (key) => heldBack.get(key) },
   );
   const tasks = new Map(Object.entries(specs).map(([name, spec]) => [`ci/${name}`, makeTask(name, spec)]));
   const facts = (registered: string[] = []) => ({
@@ -34,7 +35,7 @@ function setUp(specs: Record<string, object> = { free: {}, few: { maxConcurrent:
     assert.ok(lane, `there is no lane ${name}`);
     return lane.slots;
   };
-  return { installation, degraded, lanes, tasks, facts, slotsOf };
+  return { installation, degraded, heldBack, lanes, tasks, facts, slotsOf };
 }
 
 describe("the lanes of TestTasks", () => {
@@ -140,7 +141,7 @@ describe("the lanes of TestTasks", () => {
     const { lanes, degraded, slotsOf } = setUp();
     const slots = slotsOf("ci/few");
     degraded.set("ci/few", { holdMs: 5 });
-    lanes.noteDegraded("ci/few");
+    lanes.notePace("ci/few");
     assert.equal(slots.tryReserve(), undefined, "at once, before the lanes are decided anew");
     degraded.set("ci/few", { holdMs: 0 });
     assert.equal(slotsOf("ci/few"), slots);
@@ -152,6 +153,21 @@ describe("the lanes of TestTasks", () => {
     degraded.delete("ci/few");
     slotsOf("ci/few");
     assert.ok(slots.tryReserve());
+  });
+
+  test("take no build of a task that is held back, at once, and those of all others as before", () => {
+    const { lanes, heldBack, facts, slotsOf } = setUp({ stuck: {}, free: {}, few: { maxConcurrent: 2 } });
+    for (const name of ["ci/stuck", "ci/few"]) heldBack.set(name, { isPaused: true });
+    const [shared, stuck, few] = lanes.decide(facts());
+    assert.deepEqual([shared?.functions, stuck?.functions, few?.functions], [["build:free"], ["build:stuck"], ["build:few"]]);
+    assert.deepEqual([stuck?.slots.tryReserve(), few?.slots.tryReserve()], [undefined, undefined]);
+    assert.ok(shared?.slots.tryReserve());
+    heldBack.set("ci/stuck", { isPaused: false });
+    lanes.notePace("ci/stuck");
+    assert.ok(stuck?.slots.tryReserve());
+    assert.equal(stuck?.slots.capacity, 5);
+    heldBack.delete("ci/stuck");
+    assert.deepEqual(slotsOf("shared").capacity, 5);
   });
 
   test("tell of the installation's pool and of each that is another one", () => {

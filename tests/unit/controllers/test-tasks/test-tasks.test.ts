@@ -56,7 +56,12 @@ function setUp() {
     },
     reviews: { setTasks() {}, of: () => undefined, awaitedMs: () => undefined },
     events: { note() {} },
+    limits: { maxPending: 10, maxBuilds: 10 },
     builds: {
+      active: new Map(),
+      pending: 0,
+      pendingByTask: new Map(),
+      waitOf: () => undefined,
       activeOf: () => 0,
       lastOf: () => undefined,
       keep: (keys) => void kept.push(["ci/unit", "ci/old"].map((key) => keys.has(key))),

@@ -132,6 +132,17 @@ describe("Degraded", () => {
   });
 });
 
+test("Degraded says how many builds no node takes, in the scheduler's words, and whether that holds the task back", () => {
+  const waiting = { builds: 3, words: "0/2 nodes are available: 2 Insufficient cpu.", isHeldBack: true };
+  assert.deepEqual(conditionOf(statusOf({ waiting }), "Degraded"), [
+    "True",
+    "BuildsWait",
+    "3 builds wait for a node, so that it takes no more until one has a node: 0/2 nodes are available: 2 Insufficient cpu.",
+  ]);
+  const one = conditionOf(statusOf({ waiting: { ...waiting, builds: 1, isHeldBack: false } }), "Degraded");
+  assert.equal(one[2], "1 build waits for a node: 0/2 nodes are available: 2 Insufficient cpu.");
+});
+
 describe("a status", () => {
   test("is equal for equal facts, whenever: a transition time moves with its condition's status only", () => {
     const first = statusOf();

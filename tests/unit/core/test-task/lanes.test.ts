@@ -23,6 +23,7 @@ function makeFacts(specs: Record<string, object>, facts: Partial<LaneFacts> = {}
     registered: served.byFunction.keys(),
     namespaces: { isKnown: () => true, areAllKnown: true },
     degradedOf: () => undefined,
+    heldBackOf: () => undefined,
     ...facts,
   };
 }
