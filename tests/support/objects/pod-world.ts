@@ -131,6 +131,8 @@ export class PodWorld {
 
   /** True once nothing of the pod runs or can begin, or its kubelet has been told to end it. */
   get isLetGo(): boolean {
+    const regular = this.#actors.filter(({ kind }) => kind === "regular");
+    if (regular.every(({ status, plan }) => status.state?.terminated && !plan.again)) return true;
     const { deletionTimestamp } = this.#pod?.metadata ?? {};
     return (
       this.#pod === undefined ||

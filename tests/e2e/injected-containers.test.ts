@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { waitUntil } from "../../tools/machine/wait-until.ts";
+import { type OperatorProcess, startOperator } from "../support/cluster/operator-process.ts";
+import { useTestCluster } from "../support/cluster/test-cluster.ts";
+import type { GearmanServer } from "../support/gearman/gearman-server.ts";
+import { startGearmand } from "../support/gearman/gearmand.ts";
+import { startZuulLauncher, type ZuulBuild, type ZuulLauncher } from "../support/zuul/zuul-launcher.ts";
+
+const context = useTestCluster("injected");
+const FAILING = "sleep 8; echo 1 of 3 tests failed > $TH_RESULT_FILE; exit 1";
+
+let server: GearmanServer;
+let operator: OperatorProcess;
+let zuul: ZuulLauncher;
+
+/** What adds a container to the pods with this label, as the webhook of a mesh does. */
+function injector(name: string, mutation: object): object[] {
+  const rules = [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["pods"] }];
+  const isOurs = `object.metadata.namespace == "${context.namespace}" && has(object.metadata.labels) && "mesh" in object.metadata.labels`;
+  const apiVersion = "admissionregistration.k8s.io/v1";
+  const policyName = `${context.namespace}-${name}`;
+  return [
+    {
+      ...{ apiVersion, kind: "MutatingAdmissionPolicy", metadata: { name: policyName } },
+      spec: {
+        ...{ failurePolicy: "Fail", reinvocationPolicy: "Never", matchConstraints: { resourceRules: rules } },
+        matchConditions: [{ name: "labelled", expression: `${isOurs} && object.metadata.labels["mesh"] == "${name}"` }],
+        mutations: [mutation],
+      },
+    },
+    { apiVersion, kind: "MutatingAdmissionPolicyBinding", metadata: { name: policyName }, spec: { policyName } },
+  ];
+}
+
+/** Puts a container before all others. */
+function first(container: string): object {
+  const expression = `[JSONPatch{op: "add", path: "/spec/containers/0", value: Object.spec.containers${container}}]`;
+  return { patchType: "JSONPatch", jsonPatch: { expression } };
+}
+
+function runs(command: string): string {
+  return `{name: "proxy", image: "${context.image}", command: ["/bin/sh", "-c", "${command}"]}`;
+}
+
+const inNamespace = (...args: string[]) => context.kubectl("--namespace", context.namespace, ...args);
+const podOf = async (number: string, path: string) =>
+  (await inNamespace("get", "pods", "-l", `job-name=${number}`, "-o", `jsonpath=${path}`)).trim();
+
+/** Zuul's result, or "none", and the rule that the operator judged by. */
+async function judged(build: ZuulBuild): Promise<{ result: string | null; rule: string; number: string }> {
+  const number = String((await build.started).number);
+  const completed = await build.completed;
+  const { rule } = await operator.logged("judged the build", (line) => line.build === number);
+  const isRetried = build.events.some((event) => event.event === "ended" && event.retry);
+  return { result: isRetried ? "none" : completed.result, rule: String(rule), number };
+}
+
+/** Resolves once the pod of the build is over. */
+const over = (number: string) =>
+  waitUntil(`the end of the pod of ${number}`, 60_000, async () =>
+    /Failed|Succeeded/.test(await podOf(number, "{.items[0].status.phase}")),
+  );
+
+async function setUp(): Promise<void> {
+  await context.apply(...injector("ends-first", first(runs("sleep 2"))), ...injector("runs-on", first(runs("sleep 600"))));
+  const meshed = (mesh: string) => ({ labels: { mesh }, script: FAILING, template: { spec: { containers: [{ name: "unit" }] } } });
+  const specs: Record<string, object> = {
+    "ends-first": meshed("ends-first"),
+    "runs-on": meshed("runs-on"),
+  };
+  await context.apply(
+    ...Object.entries(specs).map(([name, spec]) => ({
+      ...{ apiVersion: "turbo-hipster.io/v1alpha1", kind: "TestTask", metadata: { name } },
+      spec: { image: context.image, ...spec },
+    })),
+  );
+  const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "probe", labels: { mesh: "ends-first" } } };
+  await waitUntil("the injectors to be in force", 60_000, async () => {
+    const spec = { schedulingGates: [{ name: "example.org/never" }], containers: [{ name: "a", image: context.image }] };
+    await context.apply({ ...pod, spec });
+    const isMutated = (await inNamespace("get", "pod", "probe", "-o", "jsonpath={.spec.containers[0].name}")) === "proxy";
+    await inNamespace("delete", "pod", "probe", "--force", "--grace-period=0");
+    return isMutated;
+  });
+  server = await startGearmand();
+  operator = await startOperator({
+    kubeconfig: context.cluster.kubeconfig,
+    config: { installation: "injected", namespaces: [context.namespace], image: context.image, gearman: { servers: [server.address] } },
+  });
+  await inNamespace("wait", ...Object.keys(specs).map((name) => `testtask/${name}`), "--for=condition=Registered", "--timeout=60s");
+  zuul = await startZuulLauncher({ server: server.address });
+}
+
+async function tearDown(): Promise<void> {
+  await zuul?.stop();
+  await operator?.stop();
+  await server?.stop();
+  for (const kind of ["mutatingadmissionpolicybinding", "mutatingadmissionpolicy"]) {
+    for (const name of ["ends-first", "runs-on"])
+      await context.kubectl("delete", kind, `${context.namespace}-${name}`, "--ignore-not-found");
+  }
+}
+
+describe("on a real kubelet", () => {
+  before(setUp);
+  after(tearDown);
+
+  describe("a pod that the cluster has added containers to", { concurrency: true }, () => {
+    for (const job of ["ends-first", "runs-on"]) {
+      test(`is judged by its test, and ended with it, though a proxy that ${job === "runs-on" ? "runs on" : "ends with 0"} stands before it`, async () => {
+        const build = await judged(zuul.launch({ job, attempts: 1 }));
+        assert.deepEqual([build.result, build.rule], ["1 of 3 tests failed", "exit-code"]);
+        assert.match(await podOf(build.number, "{.items[0].spec.containers[*].name}"), /^proxy /, "the injector was not there");
+        await over(build.number);
+      });
+    }
+  });
+});
