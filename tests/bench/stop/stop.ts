@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { JOBS } from "../../../src/kube/client/resource.ts";
+import { systemClock } from "../../../src/runtime/clock.ts";
 import { TurboHipsterError } from "../../../src/runtime/errors.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { startZuulLauncher, type ZuulLauncher } from "../../support/zuul/zuul-launcher.ts";
@@ -18,6 +19,10 @@ const BARE_ROUNDS = 1;
 /** Longer than so many pods take to start, or to end when they ignore TERM, on a machine that works. */
 const ROUND_LIMIT_MS = 180_000;
 const COMMAND = "sleep 600";
+/** A gate's builds have run for a while: for what has just begun, the kubelet takes another of its looks, of which there is one a second. */
+const SETTLE_MS = 3000;
+/** Not in step with those looks. */
+const MAX_DELAY_MS = 1000;
 
 export const stopBench: Bench = {
   name: "stop",
@@ -77,6 +82,7 @@ async function stopBuilds({ zuul, times }: Rig, limit: AbortSignal): Promise<Sto
       return { build, number };
     }),
   );
+  await settle(limit);
   const stoppedMs = performance.now();
   return Promise.all(
     builds.map(async ({ build, number }) => {
@@ -94,9 +100,14 @@ async function deleteBareJobs({ cluster, times }: Rig, limit: AbortSignal): Prom
   const names = Array.from({ length: AT_ONCE }, () => `bare-${randomBytes(4).toString("hex")}`);
   for (const name of names) await cluster.client.create(JOBS, cluster.namespace, renderBareJob(name, cluster.image), { signal: limit });
   await Promise.all(names.map((name) => times.seen(name, "running", limit)));
+  await settle(limit);
   const deletedMs = performance.now();
   await cluster.kubectl("delete", "--wait=false", ...names.map((name) => `job/${name}`));
   return Promise.all(names.map(async (name) => ((await times.seen(name, "free", limit)) - deletedMs) / 1000));
+}
+
+async function settle(limit: AbortSignal): Promise<void> {
+  await systemClock.sleep(SETTLE_MS + Math.random() * MAX_DELAY_MS, limit);
 }
 
 async function withinLimit<T>(signal: AbortSignal, run: (limit: AbortSignal) => Promise<T>): Promise<T> {
