@@ -92,7 +92,8 @@ describe("stop:", () => {
       const number = await numberOf(build);
       await stage.until(() => stage.pods().length === 1, "the pod");
       await stage.stop(number);
-      await stage.skipTries("retries to delete the Job", 7);
+      // It is refused for five minutes before that is taken for lasting.
+      await stage.skipTries("retries to delete the Job", 20);
       assert.equal((await answerOf(build)).result, "ABORTED");
     });
   }
