@@ -93,7 +93,7 @@ describe("stop:", () => {
       await stage.until(() => stage.pods().length === 1, "the pod");
       await stage.stop(number);
       // It is refused for five minutes before that is taken for lasting.
-      await stage.skipTries("retries to delete the Job", 20);
+      await stage.skipTries("retries to delete the Job", 19);
       assert.equal((await answerOf(build)).result, "ABORTED");
     });
   }
