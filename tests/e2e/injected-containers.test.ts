@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
+import { killNodePrograms, startNodePrograms } from "../support/cluster/node-reset.ts";
 import { type OperatorProcess, startOperator } from "../support/cluster/operator-process.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import type { GearmanServer } from "../support/gearman/gearman-server.ts";
@@ -39,8 +40,13 @@ function first(container: string): object {
   return { patchType: "JSONPatch", jsonPatch: { expression } };
 }
 
-function runs(command: string): string {
-  return `{name: "proxy", image: "${context.image}", command: ["/bin/sh", "-c", "${command}"]}`;
+function initContainer(container: string): object {
+  const expression = `Object{spec: Object.spec{initContainers: [Object.spec.initContainers${container}]}}`;
+  return { patchType: "ApplyConfiguration", applyConfiguration: { expression } };
+}
+
+function runs(command: string, name = "proxy"): string {
+  return `{name: "${name}", image: "${context.image}", command: ["/bin/sh", "-c", "${command}"]}`;
 }
 
 const inNamespace = (...args: string[]) => context.kubectl("--namespace", context.namespace, ...args);
@@ -63,11 +69,19 @@ const over = (number: string) =>
   );
 
 async function setUp(): Promise<void> {
-  await context.apply(...injector("ends-first", first(runs("sleep 2"))), ...injector("runs-on", first(runs("sleep 600"))));
+  await context.apply(
+    ...injector("ends-first", first(runs("sleep 2"))),
+    ...injector("runs-on", first(runs("sleep 600"))),
+    ...injector("fails", initContainer(runs("exit 126", "mesh-validation"))),
+  );
+  const late = { name: "recorder", image: "localhost:1/recorder:1", command: ["sleep", "86400"] };
   const meshed = (mesh: string) => ({ labels: { mesh }, script: FAILING, template: { spec: { containers: [{ name: "unit" }] } } });
   const specs: Record<string, object> = {
     "ends-first": meshed("ends-first"),
     "runs-on": meshed("runs-on"),
+    fails: meshed("fails"),
+    late: { script: "exit 1", template: { spec: { containers: [{ name: "test" }, late] } } },
+    reset: { script: "sleep 600" },
   };
   await context.apply(
     ...Object.entries(specs).map(([name, spec]) => ({
@@ -97,7 +111,7 @@ async function tearDown(): Promise<void> {
   await operator?.stop();
   await server?.stop();
   for (const kind of ["mutatingadmissionpolicybinding", "mutatingadmissionpolicy"]) {
-    for (const name of ["ends-first", "runs-on"])
+    for (const name of ["ends-first", "runs-on", "fails"])
       await context.kubectl("delete", kind, `${context.namespace}-${name}`, "--ignore-not-found");
   }
 }
@@ -115,5 +129,32 @@ describe("on a real kubelet", () => {
         await over(build.number);
       });
     }
+
+    test("is no change's fault where an init container of the cluster's fails", async () => {
+      const build = await judged(zuul.launch({ job: "fails", attempts: 1 }));
+      assert.deepEqual([build.result, build.rule], ["none", "injected-failed"]);
+    });
+
+    test("ends with its test, whatever is still to begin in it", async () => {
+      const build = await judged(zuul.launch({ job: "late", attempts: 1 }));
+      assert.equal(build.rule, "exit-code");
+      await over(build.number);
+      assert.equal(await podOf(build.number, "{.items[0].status.reason}"), "DeadlineExceeded");
+    });
+  });
+
+  describe("a node that loses power while a test runs", () => {
+    test("makes no result of what its runtime says of that test", async () => {
+      const launched = zuul.launch({ job: "reset", attempts: 1 });
+      await launched.waitFor("update", ({ numerator }) => numerator === "4");
+      await killNodePrograms(context.cluster.name);
+      await startNodePrograms(context.cluster.name);
+      const build = await judged(launched);
+      assert.deepEqual([build.result, build.rule], ["none", "pod-lost"]);
+      assert.match(
+        await podOf(build.number, "{.items[0].status.containerStatuses[0].state.terminated.reason}"),
+        /^(Unknown|ContainerStatusUnknown)$/,
+      );
+    });
   });
 });
