@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
+import { waitForCluster } from "../drill/faults/node-program.ts";
 import { killNodePrograms, startNodePrograms } from "../support/cluster/node-reset.ts";
 import { type OperatorProcess, startOperator } from "../support/cluster/operator-process.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
@@ -40,13 +41,8 @@ function first(container: string): object {
   return { patchType: "JSONPatch", jsonPatch: { expression } };
 }
 
-function initContainer(container: string): object {
-  const expression = `Object{spec: Object.spec{initContainers: [Object.spec.initContainers${container}]}}`;
-  return { patchType: "ApplyConfiguration", applyConfiguration: { expression } };
-}
-
-function runs(command: string, name = "proxy"): string {
-  return `{name: "${name}", image: "${context.image}", command: ["/bin/sh", "-c", "${command}"]}`;
+function runs(command: string): string {
+  return `{name: "proxy", image: "${context.image}", command: ["/bin/sh", "-c", "${command}"]}`;
 }
 
 const inNamespace = (...args: string[]) => context.kubectl("--namespace", context.namespace, ...args);
@@ -69,17 +65,12 @@ const over = (number: string) =>
   );
 
 async function setUp(): Promise<void> {
-  await context.apply(
-    ...injector("ends-first", first(runs("sleep 2"))),
-    ...injector("runs-on", first(runs("sleep 600"))),
-    ...injector("fails", initContainer(runs("exit 126", "mesh-validation"))),
-  );
+  await context.apply(...injector("ends-first", first(runs("sleep 2"))), ...injector("runs-on", first(runs("sleep 600"))));
   const late = { name: "recorder", image: "localhost:1/recorder:1", command: ["sleep", "86400"] };
   const meshed = (mesh: string) => ({ labels: { mesh }, script: FAILING, template: { spec: { containers: [{ name: "unit" }] } } });
   const specs: Record<string, object> = {
     "ends-first": meshed("ends-first"),
     "runs-on": meshed("runs-on"),
-    fails: meshed("fails"),
     late: { script: "exit 1", template: { spec: { containers: [{ name: "test" }, late] } } },
     reset: { script: "sleep 600" },
   };
@@ -111,7 +102,7 @@ async function tearDown(): Promise<void> {
   await operator?.stop();
   await server?.stop();
   for (const kind of ["mutatingadmissionpolicybinding", "mutatingadmissionpolicy"]) {
-    for (const name of ["ends-first", "runs-on", "fails"])
+    for (const name of ["ends-first", "runs-on"])
       await context.kubectl("delete", kind, `${context.namespace}-${name}`, "--ignore-not-found");
   }
 }
@@ -130,11 +121,6 @@ describe("on a real kubelet", () => {
       });
     }
 
-    test("is no change's fault where an init container of the cluster's fails", async () => {
-      const build = await judged(zuul.launch({ job: "fails", attempts: 1 }));
-      assert.deepEqual([build.result, build.rule], ["none", "injected-failed"]);
-    });
-
     test("ends with its test, whatever is still to begin in it", async () => {
       const build = await judged(zuul.launch({ job: "late", attempts: 1 }));
       assert.equal(build.rule, "exit-code");
@@ -149,6 +135,7 @@ describe("on a real kubelet", () => {
       await launched.waitFor("update", ({ numerator }) => numerator === "4");
       await killNodePrograms(context.cluster.name);
       await startNodePrograms(context.cluster.name);
+      await waitForCluster(context.cluster.name);
       const build = await judged(launched);
       assert.deepEqual([build.result, build.rule], ["none", "pod-lost"]);
       assert.match(
