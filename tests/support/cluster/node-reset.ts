@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { clusterPaths } from "../../../deploy/local/cluster-paths.ts";
 import { readState } from "../../../deploy/local/cluster-state.ts";
-import { findNode, startProgram } from "../../../deploy/local/node/cluster-node.ts";
+import { findNode, findRunningPrograms, startProgram } from "../../../deploy/local/node/cluster-node.ts";
 import { renderPrograms } from "../../../deploy/local/node/cluster-programs.ts";
 import { findPrerequisites } from "../../../tools/machine/prerequisites.ts";
 import { runCommand } from "../../../tools/machine/run-command.ts";
@@ -11,8 +12,9 @@ import { waitUntil } from "../../../tools/machine/wait-until.ts";
 
 /** What lives on: as if these ran on another machine than the one that is reset. */
 const CONTROL_PLANE = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
-/** What a machine starts when it boots. */
-const NODE_PROGRAMS = ["containerd", "kubelet", "kube-proxy"];
+const KUBELET_PORT = 10_250;
+/** A program that was just started may not be there to be seen yet. */
+const RESTART_AFTER_MS = 1000;
 
 /**
  * Takes away what a reset takes away: the mounts below the given directories, and what containerd and runc keep of running containers in
@@ -44,18 +46,44 @@ export async function killNodePrograms(clusterName: string): Promise<void> {
   await runCommand("nsenter", ["--target", `${pid}`, "--mount", "--pid", "--net", "--", "sh", "-c", FORGET, "sh", paths.directory]);
 }
 
-/** Boots it again; resolves when its programs were started, not when the node is Ready. */
+/**
+ * Boots it again; resolves when its kubelet listens, not when the node is Ready. A kubelet that comes before containerd has found out what is
+ * left of its containers ends, and is started again, as systemd does.
+ */
 export async function startNodePrograms(clusterName: string): Promise<void> {
   const paths = clusterPaths(clusterName);
   const { addresses } = readState(paths) ?? {};
   if (!addresses) throw new Error(`cluster ${clusterName} is not up`);
   const plan = { ...(await findPrerequisites(() => {})), paths, addresses };
+  const node = requireNode(clusterName);
   const { first, withApi } = renderPrograms(plan);
-  for (const name of NODE_PROGRAMS) {
+  const start = async (name: string) => {
     const program = [...first, ...withApi].find((candidate) => candidate.name === name);
     if (!program) throw new Error(`the cluster has no ${name}`);
-    await startProgram(plan, requireNode(clusterName), program);
-  }
+    if (findRunningPrograms(node, [program]).size === 0) await startProgram(plan, node, program);
+  };
+  await start("containerd");
+  await start("kube-proxy");
+  let startedMs = Number.NEGATIVE_INFINITY;
+  await waitUntil("the kubelet to listen", 60_000, async () => {
+    if (await isListening(addresses.node, KUBELET_PORT)) return true;
+    if (performance.now() - startedMs > RESTART_AFTER_MS) {
+      startedMs = performance.now();
+      await start("kubelet");
+    }
+    return false;
+  });
+}
+
+function isListening(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
 }
 
 function requireNode(clusterName: string): { pid: number } {
