@@ -17,6 +17,9 @@ interface Interpreter {
   needs: string;
 }
 
+/** https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#pod-termination */
+const DEFAULT_GRACE_SECONDS = 30;
+
 const DEFAULT_INTERPRETER = ["/bin/sh", "-e"];
 
 /**
@@ -45,12 +48,13 @@ const MAX_RESULT_BYTES = 512;
  * - The script runs in the foreground: in the background, a shell without a terminal would have all of it ignore SIGINT and SIGQUIT. It ends with
  *   what the script ended with, 128+n for a signal n, and takes in orphans meanwhile, as any shell that waits does.
  * - With a trap it knows, when the script has ended, that it was to end (a shell waits for what runs in the foreground before it looks). Then it
- *   waits for the script's other processes, which have got TERM like the script: when PID 1 ends, the kernel kills them.
+ *   waits for the script's other processes, which have got TERM like the script: when PID 1 ends, the kernel kills them. No longer than the grace,
+ *   for the TERM may have been the test's own (`kill 0`), and a daemon that it leaves ends with its container.
  * - The result file may be anything that a test leaves there: a FIFO, a directory, gigabytes without a line end.
  *
  * Variables begin with TH_, which neither request nor task can set, so that none changes one that the script inherits.
  */
-function renderRunner(setTrap: string): string {
+function renderRunner(setTrap: string, graceSeconds: number): string {
   return `
 PATH="$HOME/.local/bin\${PATH:+:$PATH}"
 export PATH
@@ -70,7 +74,10 @@ done
 "$@"
 TH_CODE=$?
 if [ -n "$TH_STOPPING" ]; then
-  while kill -0 -1 2>/dev/null; do sleep 0.1 || sleep 1 || break; done
+  TH_LEFT=${graceSeconds * 10}
+  while [ "$TH_LEFT" -gt 0 ] && kill -0 -1 2>/dev/null; do
+    if sleep 0.1 2>/dev/null; then TH_LEFT=$((TH_LEFT - 1)); else sleep 1 && TH_LEFT=$((TH_LEFT - 10)) || break; fi
+  done
 fi
 if [ -f "$TH_RESULT" ] && [ -s "$TH_RESULT" ]; then
   head -c ${MAX_RESULT_BYTES} "$TH_RESULT" >"$TH_TERMINATION" ||
@@ -93,13 +100,13 @@ const TERMINATE_ALL = { exec: { command: ["/bin/sh", "-c", "kill -TERM 1; kill -
 export function renderScript(
   script: string,
   { lifecycle }: Container,
-  { hostPID, shareProcessNamespace }: PodSpec,
+  { hostPID, shareProcessNamespace, terminationGracePeriodSeconds = DEFAULT_GRACE_SECONDS }: PodSpec,
   files: ScriptFiles,
 ): Pick<Container, "command" | "args" | "lifecycle"> {
   const { command, needs } = parseInterpreter(script);
   const isAlone = !hostPID && !shareProcessNamespace;
   // The name is what shells begin their messages with.
-  const own = ["/bin/sh", "-c", renderRunner(isAlone ? "trap TH_STOPPING=1 TERM" : ""), "turbo-hipster"];
+  const own = ["/bin/sh", "-c", renderRunner(isAlone ? "trap TH_STOPPING=1 TERM" : "", terminationGracePeriodSeconds), "turbo-hipster"];
   return {
     command: [...own, files.result, files.termination, needs, ...command, files.script].map(escapeExpansion),
     args: [],

@@ -62,7 +62,8 @@ interface ParameterEnvironment {
 }
 
 const C_IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*$/;
-const RESERVED = /^(TH_.*|PATH|LD_.*|KUBERNETES_.*|HOME)$/;
+/** The last five are what a shell runs, or is told, before a script's first line: `BASH_ENV=$(...)` would be a command of the request's. */
+const RESERVED = /^(TH_.*|PATH|LD_.*|KUBERNETES_.*|HOME|BASH_ENV|ENV|SHELLOPTS|BASHOPTS|PS4)$/;
 
 /** The environment variables that parameters become. What is no text is JSON, as it was written. */
 export function parameterEnvironment(parameters: Parameters): ParameterEnvironment {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { renderScript } from "../../../../src/core/job/script.ts";
+import type { PodSpec } from "../../../../src/core/kubernetes/objects.ts";
 
 const HAS_BASH = existsSync("/bin/bash");
 const TEST = { name: "test" };
@@ -17,7 +18,10 @@ before(() => {
 after(() => rmSync(directory, { recursive: true, force: true }));
 
 /** As the kubelet has it: what is doubled is one again, and the file is there. */
-function run(script: string, { env = {}, result }: { env?: Record<string, string>; result?: (file: string) => void } = {}) {
+function run(
+  script: string,
+  { env = {}, result, pod = POD }: { env?: Record<string, string>; result?: (file: string) => void; pod?: PodSpec } = {},
+) {
   const place = mkdtempSync(join(directory, "run-"));
   const [file, resultFile, termination] = ["script", "result", "termination"].map((name) => join(place, name)) as [string, string, string];
   writeFileSync(file, script);
@@ -25,7 +29,7 @@ function run(script: string, { env = {}, result }: { env?: Record<string, string
   writeFileSync(termination, "");
   result?.(resultFile);
   const files = { script: file, result: resultFile, termination };
-  const [command = "", ...args] = (renderScript(script, TEST, POD, files).command ?? []).map((word) => word.replaceAll("$$", "$"));
+  const [command = "", ...args] = (renderScript(script, TEST, pod, files).command ?? []).map((word) => word.replaceAll("$$", "$"));
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd: place,
     encoding: "utf8",
@@ -151,6 +155,12 @@ describe("the result file", () => {
 });
 
 describe("TERM", () => {
+  test("of the test's own makes its end wait for what it leaves, but no longer than the grace", () => {
+    // What is left here is all else that this machine runs.
+    const { status } = run("kill -TERM $PPID; exit 3", { pod: { ...POD, terminationGracePeriodSeconds: 1 } });
+    assert.equal(status, 3);
+  });
+
   const files = { script: "/script", result: "/result", termination: "/termination" };
   const hook = { exec: { command: ["/bin/sh", "-c", "kill -TERM 1; kill -TERM -1"] } };
 
