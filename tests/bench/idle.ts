@@ -6,7 +6,7 @@ import { startGearmand } from "../support/gearman/gearmand.ts";
 import { type ClusterFlags, configureCluster, openBenchCluster } from "./bench-cluster.ts";
 import type { Bench, BenchReport, BenchWorld } from "./bench-world.ts";
 import { readProcessUsage } from "./process-usage.ts";
-import { type PublishedProgram, stagePublishedProgram, startPublishedOperator } from "./published-operator.ts";
+import { type PublishedProgram, stagePublishedProgram, startBenchOperator } from "./published-operator.ts";
 
 const TEST_TASKS = 5;
 /** From ready to the end of the measurement, and the part of it that counts for the processor. */
@@ -41,9 +41,8 @@ async function runIdle(flags: ClusterFlags, world: BenchWorld): Promise<BenchRep
   }
   await using server = await startGearmand();
   signal.throwIfAborted();
-  await using operator = await startPublishedOperator({
-    program,
-    config: { installation: "bench", namespaces: [cluster.namespace], gearman: { servers: [server.address] } },
+  await using operator = await startBenchOperator({
+    ...{ program, namespace: cluster.namespace, server: server.address },
     clusterArgs: cluster.operatorArgs,
     nodeArgs: [`--import=data:text/javascript,${encodeURIComponent(EVENT_LOOP_REPORTER)}`],
     signal,

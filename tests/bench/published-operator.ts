@@ -76,3 +76,12 @@ export async function startPublishedOperator({
   }
   return { child, lines, [Symbol.asyncDispose]: async () => void (await child.stop()) };
 }
+
+/** With the configuration that a benchmark of one Gearman server and one namespace needs. */
+export function startBenchOperator({
+  namespace,
+  server,
+  ...launch
+}: Omit<OperatorLaunch, "config"> & { namespace: string; server: string }): Promise<PublishedOperator> {
+  return startPublishedOperator({ ...launch, config: { installation: "bench", namespaces: [namespace], gearman: { servers: [server] } } });
+}

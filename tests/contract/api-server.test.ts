@@ -13,13 +13,12 @@ import {
 } from "../../src/kube/client/kube-error.ts";
 import { CONFIG_MAPS, JOBS, PODS, type Resource } from "../../src/kube/client/resource.ts";
 import type { StoredObject } from "../support/fake-kube/resource-rules.ts";
-import { type ContractTarget, findRealKubeconfig, openFakeTarget, openRealTarget } from "./contract-target.ts";
+import { type ContractTarget, findRealKubeconfig, NO_REAL_SERVER, openFakeTarget, openRealTarget } from "./contract-target.ts";
 
 const realKubeconfig = await findRealKubeconfig();
-const noServer = "no real API server: set TH_TEST_KUBECONFIG, or start one with `npm run cluster -- up`";
 
 describe("the fake API server", () => holdContract(openFakeTarget));
-describe("a real API server", { skip: realKubeconfig === undefined ? noServer : false }, () =>
+describe("a real API server", { skip: realKubeconfig === undefined ? NO_REAL_SERVER : false }, () =>
   holdContract(() => openRealTarget(realKubeconfig ?? "")),
 );
 

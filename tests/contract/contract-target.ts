@@ -20,7 +20,11 @@ export interface ContractTarget extends AsyncDisposable {
 
 const NAMESPACES: Resource = { group: "", version: "v1", plural: "namespaces" };
 const SERVICE_ACCOUNTS: Resource = { group: "", version: "v1", plural: "serviceaccounts" };
+const SECRETS: Resource = { group: "", version: "v1", plural: "secrets" };
 const CRDS: Resource = { group: "apiextensions.k8s.io", version: "v1", plural: "customresourcedefinitions" };
+
+/** Why a test of the real API server is skipped. */
+export const NO_REAL_SERVER = "no real API server: set TH_TEST_KUBECONFIG, or start one with `npm run cluster -- up`";
 
 const randomName = (prefix: string) => `${prefix}-${randomBytes(4).toString("hex")}`;
 
@@ -95,6 +99,19 @@ export async function openRealTarget(kubeconfig: string): Promise<ContractTarget
       await client.close();
     },
   };
+}
+
+/** A token of a new ServiceAccount; it is good as long as the Secret of the same name is there. */
+export async function makeToken(client: KubeClient, namespace: string, name: string): Promise<string> {
+  await client.create(SERVICE_ACCOUNTS, namespace, { metadata: { name } });
+  const annotations = { "kubernetes.io/service-account.name": name };
+  const secret = { metadata: { name, annotations }, type: "kubernetes.io/service-account-token" };
+  const { metadata } = await client.create<StoredObject>(SECRETS, namespace, secret);
+  const query = { fieldSelector: `metadata.name=${name}`, resourceVersion: metadata.resourceVersion, signal: AbortSignal.timeout(20_000) };
+  for await (const { object } of client.watch<StoredObject>(SECRETS, namespace, query)) {
+    if (object.data?.token) return Buffer.from(object.data.token, "base64").toString("utf8");
+  }
+  throw new Error("the watch ended before there was a token");
 }
 
 /** Watches one object until it is as wanted. */

@@ -7,13 +7,12 @@ import { LeaseObjects } from "../../src/kube/objects/lease-objects.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { makeOnlookers } from "../support/onlookers.ts";
 import { silentLogger } from "../support/silent-logger.ts";
-import { type ContractTarget, findRealKubeconfig, openFakeTarget, openRealTarget } from "./contract-target.ts";
+import { type ContractTarget, findRealKubeconfig, NO_REAL_SERVER, openFakeTarget, openRealTarget } from "./contract-target.ts";
 
 const realKubeconfig = await findRealKubeconfig();
-const noServer = "no real API server: set TH_TEST_KUBECONFIG, or start one with `npm run cluster -- up`";
 
 describe("Leases of the fake API server", () => holdContract(openFakeTarget));
-describe("Leases of a real API server", { skip: realKubeconfig === undefined ? noServer : false }, () =>
+describe("Leases of a real API server", { skip: realKubeconfig === undefined ? NO_REAL_SERVER : false }, () =>
   holdContract(() => openRealTarget(realKubeconfig ?? "")),
 );
 

@@ -3,14 +3,14 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
 import { parse } from "yaml";
 import { isQuotaFull } from "../../src/core/kubernetes/quota.ts";
 import { type KubeClient, loadKubeClient } from "../../src/kube/client/kube-client.ts";
 import { KubeError } from "../../src/kube/client/kube-error.ts";
 import { isObjectRefused } from "../../src/kube/client/refusal.ts";
 import { CONFIG_MAPS, JOBS, type Resource } from "../../src/kube/client/resource.ts";
-import { type ContractTarget, findRealKubeconfig, openRealTarget } from "./contract-target.ts";
+import { waitUntil } from "../../tools/machine/wait-until.ts";
+import { type ContractTarget, findRealKubeconfig, makeToken, NO_REAL_SERVER, openRealTarget } from "./contract-target.ts";
 
 const QUOTAS: Resource = { group: "", version: "v1", plural: "resourcequotas" };
 const NAMESPACES: Resource = { group: "", version: "v1", plural: "namespaces" };
@@ -19,7 +19,7 @@ const BINDINGS: Resource = { group: "admissionregistration.k8s.io", version: "v1
 const BACKGROUND = { propagationPolicy: "Background" } as const;
 
 const realKubeconfig = await findRealKubeconfig();
-const skip = realKubeconfig === undefined ? "no real API server: set TH_TEST_KUBECONFIG, or start one with `npm run cluster -- up`" : false;
+const skip = realKubeconfig === undefined ? NO_REAL_SERVER : false;
 
 /** Suspended, so that no controller touches it. */
 function job(name: string, changes: object = {}) {
@@ -61,16 +61,17 @@ describe("what a real API server says of a Job that it does not take", { skip },
 
   /** Creates again until it is refused in these words: what admission goes by comes a moment later. */
   async function refusalLike(words: RegExp, namespace: string, body: (name: string) => object, by = client): Promise<KubeError> {
-    const endMs = performance.now() + 30_000;
-    for (let count = 0; performance.now() < endMs; count += 1) {
-      const error = await by.create(JOBS, namespace, body(`job-${count}`), { dryRun: true }).then(
+    let refusal: KubeError | undefined;
+    let count = 0;
+    await waitUntil(`a refusal like ${words}`, 30_000, async () => {
+      const error = await by.create(JOBS, namespace, body(`job-${count++}`), { dryRun: true }).then(
         () => undefined,
         (thrown: unknown) => thrown,
       );
-      if (error instanceof KubeError && words.test(error.message)) return error;
-      await sleep(100);
-    }
-    return assert.fail(`no refusal like ${words}`);
+      if (error instanceof KubeError && words.test(error.message)) refusal = error;
+      return refusal !== undefined;
+    });
+    return refusal ?? assert.fail();
   }
 
   const assertCounts = (error: KubeError, counts: Counts) => assert.equal(countsAs(error), counts, `${error.code}: ${error.message}`);
@@ -111,13 +112,13 @@ describe("what a real API server says of a Job that it does not take", { skip },
       assert.match(first.message, /status unknown for quota/);
       assertCounts(first, "not the object's fault");
     }
-    const endMs = performance.now() + 30_000;
     let full: unknown;
-    for (let count = 0; !full && performance.now() < endMs; count += 1) {
-      const said = await client.create(JOBS, namespace, job(`more-${count}`)).catch((error: KubeError) => error);
+    let count = 0;
+    await waitUntil("the quota to be full", 30_000, async () => {
+      const said = await client.create(JOBS, namespace, job(`more-${count++}`)).catch((error: KubeError) => error);
       if (said instanceof KubeError && /exceeded quota/.test(said.message)) full = said;
-      else await sleep(100);
-    }
+      return full !== undefined;
+    });
     assert.ok(full instanceof KubeError && isObjectRefused(full) && isQuotaFull(full.statusMessage), String(full));
     const none = await target.makeNamespace();
     await client.create(QUOTAS, none, { metadata: { name: "none" }, spec: { hard: { "count/jobs.batch": "0" } } });
@@ -174,16 +175,7 @@ describe("what a real API server says of a Job that it does not take", { skip },
       await writeFile(path, JSON.stringify(kubeconfig));
       return loadKubeClient({ kubeconfig: path });
     };
-    const accounts: Resource = { group: "", version: "v1", plural: `serviceaccounts` };
-    await client.create(accounts, namespace, { metadata: { name: "nobody" } });
-    const secrets: Resource = { group: "", version: "v1", plural: "secrets" };
-    const annotations = { "kubernetes.io/service-account.name": "nobody" };
-    await client.create(secrets, namespace, { metadata: { name: "nobody", annotations }, type: "kubernetes.io/service-account-token" });
-    let token = "";
-    for (const endMs = performance.now() + 20_000; token === "" && performance.now() < endMs; await sleep(100)) {
-      const { data } = await client.get<{ data?: { token?: string } }>(secrets, namespace, "nobody");
-      token = Buffer.from(data?.token ?? "", "base64").toString("utf8");
-    }
+    const token = await makeToken(client, namespace, "nobody");
     const clients: KubeClient[] = [];
     try {
       for (const [user, counts] of [

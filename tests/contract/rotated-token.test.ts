@@ -8,28 +8,14 @@ import { parse } from "yaml";
 import { type KubeClient, loadKubeClient } from "../../src/kube/client/kube-client.ts";
 import type { Resource } from "../../src/kube/client/resource.ts";
 import type { StoredObject } from "../support/fake-kube/resource-rules.ts";
-import { findRealKubeconfig, openRealTarget } from "./contract-target.ts";
+import { findRealKubeconfig, makeToken, NO_REAL_SERVER, openRealTarget } from "./contract-target.ts";
 
-const SERVICE_ACCOUNTS: Resource = { group: "", version: "v1", plural: "serviceaccounts" };
 const SECRETS: Resource = { group: "", version: "v1", plural: "secrets" };
 const REVIEWS: Resource = { group: "authentication.k8s.io", version: "v1", plural: "selfsubjectreviews" };
 const BACKGROUND = { propagationPolicy: "Background" } as const;
 
 const realKubeconfig = await findRealKubeconfig();
-const skip = realKubeconfig === undefined ? "no real API server: set TH_TEST_KUBECONFIG, or start one with `npm run cluster -- up`" : false;
-
-/** A token of a new ServiceAccount; it is good as long as the Secret of the same name is there. */
-async function makeToken(client: KubeClient, namespace: string, name: string): Promise<string> {
-  await client.create(SERVICE_ACCOUNTS, namespace, { metadata: { name } });
-  const annotations = { "kubernetes.io/service-account.name": name };
-  const secret = { metadata: { name, annotations }, type: "kubernetes.io/service-account-token" };
-  const { metadata } = await client.create<StoredObject>(SECRETS, namespace, secret);
-  const query = { fieldSelector: `metadata.name=${name}`, resourceVersion: metadata.resourceVersion, signal: AbortSignal.timeout(20_000) };
-  for await (const { object } of client.watch<StoredObject>(SECRETS, namespace, query)) {
-    if (object.data?.token) return Buffer.from(object.data.token, "base64").toString("utf8");
-  }
-  throw new Error("the watch ended before there was a token");
-}
+const skip = realKubeconfig === undefined ? NO_REAL_SERVER : false;
 
 /** Who the API server takes the client for. */
 async function whoIs(client: KubeClient): Promise<string> {

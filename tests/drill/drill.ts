@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { coerceError } from "../../src/runtime/errors.ts";
+import { wholeNumber } from "../support/whole-number.ts";
 import { auditReport, isPassed } from "./audit/drill-audit.ts";
 import { type DrillReport, openReport } from "./audit/drill-report.ts";
 import { renderSummary } from "./audit/drill-summary.ts";
@@ -26,14 +27,6 @@ interface DrillFlags {
 const END_GRACE_MS = 3000;
 /** Lines of the replicas' logs about one build that are shown with a problem. */
 const MOST_LOG_LINES = 60;
-
-function wholeNumber(least: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < least) throw new InvalidArgumentError(`must be a whole number from ${least} on.`);
-    return value;
-  };
-}
 
 function positive(text: string): number {
   const value = Number(text);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
-import { waitForCluster } from "../drill/faults/node-program.ts";
+import { waitForCluster } from "../support/cluster/node-program.ts";
 import { killNodePrograms, startNodePrograms } from "../support/cluster/node-reset.ts";
 import { type OperatorProcess, startOperator } from "../support/cluster/operator-process.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";

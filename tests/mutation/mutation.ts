@@ -2,8 +2,9 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { coerceError } from "../../src/runtime/errors.ts";
+import { wholeNumber } from "../support/whole-number.ts";
 import { type MutationReport, renderScores, renderSurvivors } from "./mutation-report.ts";
 import { runStreaming } from "./run-streaming.ts";
 
@@ -64,16 +65,10 @@ function strykerConfig(paths: readonly string[], fileName: string, concurrency: 
   };
 }
 
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError("must be a whole number above 0.");
-  return value;
-}
-
 const program = new Command("npm run mutation --")
   .description("Breaks src/core and src/controllers in one place at a time and lists what no unit test notices. Takes hours for all of it.")
   .argument("[path...]", "files or directories of src to break instead, e.g. src/core/verdict")
-  .option("--concurrency <n>", "tests side by side", positive, 2)
+  .option("--concurrency <n>", "tests side by side", wholeNumber(1), 2)
   .option("--static", "break also what is evaluated when a file is loaded, such as patterns: each of these breaks takes a run of all tests")
   .option("--report <file>", "keep the whole report there (JSON, mutation-testing-report-schema)")
   .action(mutation);

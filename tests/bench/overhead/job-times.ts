@@ -5,6 +5,7 @@ import type { KubeClient } from "../../../src/kube/client/kube-client.ts";
 import { JOBS, PODS, type Resource } from "../../../src/kube/client/resource.ts";
 import { makeListWatch } from "../../../src/kube/watch/list-watch.ts";
 import { makeLogger } from "../../../src/runtime/logger.ts";
+import { type Moments, makeMoments } from "../moments.ts";
 
 /** What happens to a Job, in this order. */
 type JobMoment =
@@ -16,21 +17,11 @@ type JobMoment =
   | "finished";
 
 /** When the moments of a namespace's Jobs were seen by a watch of one's own, in milliseconds of `performance.now()`. */
-export interface JobTimes extends AsyncDisposable {
-  /** When it was seen, be that before the call or after. Rejects with the signal's reason. */
-  seen(jobName: string, moment: JobMoment, signal: AbortSignal): Promise<number>;
-}
+export interface JobTimes extends AsyncDisposable, Pick<Moments<JobMoment>, "seen"> {}
 
 /** Resolves when both watches have begun. */
 export async function watchJobTimes(client: KubeClient, namespace: string): Promise<JobTimes> {
-  const moments = new Map<string, PromiseWithResolvers<number>>();
-  const moment = (jobName: string, name: JobMoment): PromiseWithResolvers<number> => {
-    const key = `${jobName}/${name}`;
-    const known = moments.get(key) ?? Promise.withResolvers<number>();
-    moments.set(key, known);
-    return known;
-  };
-  const note = (jobName: string, name: JobMoment) => moment(jobName, name).resolve(performance.now());
+  const { note, seen } = makeMoments<JobMoment>();
 
   const follow = <T extends KubeObject>(resource: Resource, onObject: (object: T) => void) =>
     makeListWatch<T>({
@@ -59,14 +50,7 @@ export async function watchJobTimes(client: KubeClient, namespace: string): Prom
     throw error;
   }
   return {
-    seen: (jobName, name, signal) => Promise.race([moment(jobName, name).promise, rejectOnAbort(signal)]),
+    seen,
     [Symbol.asyncDispose]: stop,
   };
-}
-
-export function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
 }

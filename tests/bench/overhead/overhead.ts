@@ -9,8 +9,9 @@ import { TurboHipsterError } from "../../../src/runtime/errors.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { type BenchCluster, type ClusterFlags, configureCluster, openBenchCluster } from "../bench-cluster.ts";
 import type { Bench, BenchReport, BenchWorld } from "../bench-world.ts";
-import { stagePublishedProgram, startPublishedOperator } from "../published-operator.ts";
-import { type JobTimes, rejectOnAbort, watchJobTimes } from "./job-times.ts";
+import { rejectOnAbort } from "../moments.ts";
+import { stagePublishedProgram, startBenchOperator } from "../published-operator.ts";
+import { type JobTimes, watchJobTimes } from "./job-times.ts";
 import { type BareRun, type BuildRun, renderOverhead, summarizeOverhead } from "./overhead-summary.ts";
 
 const DEFAULT_PAIRS = 30;
@@ -48,9 +49,8 @@ async function runOverhead(flags: ClusterFlags & { pairs: number }, world: Bench
   await cluster.applyTestTask("bench", { template: { spec: { containers: [testContainer(cluster.image)] } } });
   await using server = await startGearmand();
   signal.throwIfAborted();
-  await using _operator = await startPublishedOperator({
-    program,
-    config: { installation: "bench", namespaces: [cluster.namespace], gearman: { servers: [server.address] } },
+  await using _operator = await startBenchOperator({
+    ...{ program, namespace: cluster.namespace, server: server.address },
     clusterArgs: cluster.operatorArgs,
     signal,
   });

@@ -12,7 +12,7 @@ import { listAll } from "../../../src/kube/watch/list-all.ts";
 import { makeListWatch } from "../../../src/kube/watch/list-watch.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { makeLogger } from "../../../src/runtime/logger.ts";
-import { rejectOnAbort } from "../overhead/job-times.ts";
+import { rejectOnAbort } from "../moments.ts";
 import { HELD_LABEL } from "./scale-nodes.ts";
 
 /** Requests of the bench's own to the API server at once. */

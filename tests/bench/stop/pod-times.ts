@@ -4,28 +4,18 @@ import type { KubeClient } from "../../../src/kube/client/kube-client.ts";
 import { PODS } from "../../../src/kube/client/resource.ts";
 import { makeListWatch } from "../../../src/kube/watch/list-watch.ts";
 import { makeLogger } from "../../../src/runtime/logger.ts";
-import { rejectOnAbort } from "../overhead/job-times.ts";
+import { type Moments, makeMoments } from "../moments.ts";
 
 /** `running`: a container of it runs. `free`: it has ended or is gone, and the scheduler gives its place to others. */
 type PodMoment = "running" | "free";
 
 /** When the moments of Jobs' pods were seen by a watch of one's own, in milliseconds of `performance.now()`. */
-export interface PodTimes extends AsyncDisposable {
-  /** When it was seen, be that before the call or after. Rejects with the signal's reason. */
-  seen(jobName: string, moment: PodMoment, signal: AbortSignal): Promise<number>;
-}
+export interface PodTimes extends AsyncDisposable, Pick<Moments<PodMoment>, "seen"> {}
 
 /** Resolves when the watch has begun. */
 export async function watchPodTimes(client: KubeClient, namespace: string): Promise<PodTimes> {
-  const moments = new Map<string, PromiseWithResolvers<number>>();
+  const { note, seen } = makeMoments<PodMoment>();
   const jobOfPod = new Map<string, string>();
-  const moment = (jobName: string, name: PodMoment): PromiseWithResolvers<number> => {
-    const key = `${jobName}/${name}`;
-    const known = moments.get(key) ?? Promise.withResolvers<number>();
-    moments.set(key, known);
-    return known;
-  };
-  const note = (jobName: string, name: PodMoment) => moment(jobName, name).resolve(performance.now());
   const watch = makeListWatch<Pod>({
     client,
     resource: PODS,
@@ -43,7 +33,7 @@ export async function watchPodTimes(client: KubeClient, namespace: string): Prom
   await watch.start();
   await watch.synced();
   return {
-    seen: (jobName, name, signal) => Promise.race([moment(jobName, name).promise, rejectOnAbort(signal)]),
+    seen,
     [Symbol.asyncDispose]: () => watch.stop(),
   };
 }

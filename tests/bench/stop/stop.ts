@@ -6,8 +6,8 @@ import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { startZuulLauncher, type ZuulLauncher } from "../../support/zuul/zuul-launcher.ts";
 import { type BenchCluster, type ClusterFlags, configureCluster, openBenchCluster } from "../bench-cluster.ts";
 import type { Bench, BenchReport, BenchWorld } from "../bench-world.ts";
-import { rejectOnAbort } from "../overhead/job-times.ts";
-import { stagePublishedProgram, startPublishedOperator } from "../published-operator.ts";
+import { rejectOnAbort } from "../moments.ts";
+import { stagePublishedProgram, startBenchOperator } from "../published-operator.ts";
 import { type PodTimes, watchPodTimes } from "./pod-times.ts";
 import { isGoodEnough, renderStops, type StoppedBuild, summarizeStops } from "./stop-summary.ts";
 
@@ -44,9 +44,8 @@ async function runStop(flags: ClusterFlags, world: BenchWorld): Promise<BenchRep
   await cluster.applyTestTask("bench", { image: cluster.image, script: COMMAND });
   await using server = await startGearmand();
   signal.throwIfAborted();
-  await using _operator = await startPublishedOperator({
-    program,
-    config: { installation: "bench", namespaces: [cluster.namespace], gearman: { servers: [server.address] } },
+  await using _operator = await startBenchOperator({
+    ...{ program, namespace: cluster.namespace, server: server.address },
     clusterArgs: cluster.operatorArgs,
     signal,
   });

@@ -2,12 +2,12 @@ import type { LocalCluster } from "../../../deploy/local/local-cluster.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { coerceError } from "../../../src/runtime/errors.ts";
 import { runCommand } from "../../../tools/machine/run-command.ts";
+import { findNodeProgram, type NodeProgram, waitForCluster } from "../../support/cluster/node-program.ts";
 import { killNodePrograms, startNodePrograms } from "../../support/cluster/node-reset.ts";
 import type { GearmanServer, GearmanServerKind } from "../../support/gearman/gearman-server.ts";
 import type { ClusterTruth } from "../audit/cluster-truth.ts";
 import type { DrillReport } from "../audit/drill-report.ts";
 import type { Fault } from "./fault-plan.ts";
-import { findNodeProgram, type NodeProgram, waitForCluster } from "./node-program.ts";
 import type { Replica } from "./replica.ts";
 
 interface FaultMakerOptions {

@@ -4,11 +4,10 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { clusterPaths } from "../../../deploy/local/cluster-paths.ts";
 import { readState } from "../../../deploy/local/cluster-state.ts";
-import { findNode, findRunningPrograms, startProgram } from "../../../deploy/local/node/cluster-node.ts";
-import { renderPrograms } from "../../../deploy/local/node/cluster-programs.ts";
-import { findPrerequisites } from "../../../tools/machine/prerequisites.ts";
+import { findNode } from "../../../deploy/local/node/cluster-node.ts";
 import { runCommand } from "../../../tools/machine/run-command.ts";
 import { waitUntil } from "../../../tools/machine/wait-until.ts";
+import { findNodeProgram } from "./node-program.ts";
 
 /** What lives on: as if these ran on another machine than the one that is reset. */
 const CONTROL_PLANE = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
@@ -51,25 +50,17 @@ export async function killNodePrograms(clusterName: string): Promise<void> {
  * left of its containers ends, and is started again, as systemd does.
  */
 export async function startNodePrograms(clusterName: string): Promise<void> {
-  const paths = clusterPaths(clusterName);
-  const { addresses } = readState(paths) ?? {};
+  const { addresses } = readState(clusterPaths(clusterName)) ?? {};
   if (!addresses) throw new Error(`cluster ${clusterName} is not up`);
-  const plan = { ...(await findPrerequisites(() => {})), paths, addresses };
-  const node = requireNode(clusterName);
-  const { first, withApi } = renderPrograms(plan);
-  const start = async (name: string) => {
-    const program = [...first, ...withApi].find((candidate) => candidate.name === name);
-    if (!program) throw new Error(`the cluster has no ${name}`);
-    if (findRunningPrograms(node, [program]).size === 0) await startProgram(plan, node, program);
-  };
-  await start("containerd");
-  await start("kube-proxy");
+  await findNodeProgram(clusterName, "containerd").start();
+  await findNodeProgram(clusterName, "kube-proxy").start();
+  const kubelet = findNodeProgram(clusterName, "kubelet");
   let startedMs = Number.NEGATIVE_INFINITY;
   await waitUntil("the kubelet to listen", 60_000, async () => {
     if (await isListening(addresses.node, KUBELET_PORT)) return true;
     if (performance.now() - startedMs > RESTART_AFTER_MS) {
       startedMs = performance.now();
-      await start("kubelet");
+      await kubelet.start();
     }
     return false;
   });

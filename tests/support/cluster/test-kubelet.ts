@@ -2,12 +2,9 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { clusterPaths } from "../../../deploy/local/cluster-paths.ts";
-import { readState } from "../../../deploy/local/cluster-state.ts";
-import { findNode, listClusterProcesses, startProgram } from "../../../deploy/local/node/cluster-node.ts";
-import { renderPrograms } from "../../../deploy/local/node/cluster-programs.ts";
-import { findPrerequisites } from "../../../tools/machine/prerequisites.ts";
-import { waitUntil } from "../../../tools/machine/wait-until.ts";
+import { findNode } from "../../../deploy/local/node/cluster-node.ts";
 import { type Child, startChild } from "../child-process.ts";
+import { findNodeProgram } from "./node-program.ts";
 
 /** The kubelet of a local cluster, as a test may treat it; pods go on running meanwhile. */
 export interface TestKubelet {
@@ -23,34 +20,21 @@ export interface TestKubelet {
 export function findTestKubelet(clusterName: string): TestKubelet {
   const paths = clusterPaths(clusterName);
   const config = join(paths.directory, "config", "kubelet.yaml");
-  const isKubelet = ({ args }: { args: string[] }) => args[0] === join(paths.bin, "kubelet");
-  const pids = () =>
-    listClusterProcesses(paths)
-      .filter(isKubelet)
-      .map(({ pid }) => pid);
-  const signal = (name: NodeJS.Signals) => {
-    for (const pid of pids()) process.kill(pid, name);
-  };
+  const kubelet = findNodeProgram(clusterName, "kubelet");
   const node = () => {
     const found = findNode(paths);
     if (!found) throw new Error(`cluster ${clusterName} is not up`);
     return found;
   };
 
-  async function restart(): Promise<void> {
-    signal("SIGKILL");
-    await waitUntil("the kubelet's end", 10_000, () => pids().length === 0);
-    const { addresses } = readState(paths) ?? {};
-    if (!addresses) throw new Error(`cluster ${clusterName} has no state`);
-    const plan = { ...(await findPrerequisites(() => {})), paths, addresses };
-    const kubelet = renderPrograms(plan).withApi.find(({ name }) => name === "kubelet");
-    if (!kubelet) throw new Error("the cluster has no kubelet");
-    await startProgram(plan, node(), kubelet);
-  }
+  const restart = async () => {
+    await kubelet.kill();
+    await kubelet.start();
+  };
 
   return {
-    suspend: () => signal("SIGSTOP"),
-    resume: () => signal("SIGCONT"),
+    suspend: kubelet.suspend,
+    resume: kubelet.resume,
     async reconfigure(changes) {
       const before = readFileSync(config, "utf8");
       writeFileSync(config, stringify({ ...parse(before), ...changes }));

@@ -18,11 +18,12 @@ export interface NodeProgram {
   start(): Promise<void>;
 }
 
-export function findNodeProgram(clusterName: string, name: "kube-apiserver" | "kubelet"): NodeProgram {
+export function findNodeProgram(clusterName: string, name: "kube-apiserver" | "kubelet" | "containerd" | "kube-proxy"): NodeProgram {
   const paths = clusterPaths(clusterName);
   const pids = () =>
     listClusterProcesses(paths)
-      .filter(({ args }) => args[0] === join(paths.bin, name))
+      // containerd is the machine's own.
+      .filter(({ args: [command] }) => command === join(paths.bin, name) || command === name)
       .map(({ pid }) => pid);
   const signal = (signalName: NodeJS.Signals) => {
     for (const pid of pids()) process.kill(pid, signalName);
