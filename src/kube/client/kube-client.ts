@@ -1,12 +1,12 @@
 import { type Clock, systemClock } from "../../runtime/clock.ts";
-import { withoutManagedFields } from "../watch/managed-fields.ts";
-import { splitLines } from "../watch/watch-lines.ts";
 import type { JsonPatchOperation } from "./json-patch.ts";
 import type { KubeConfigChoice } from "./kube-credentials.ts";
 import { loadKubeCredentials } from "./kube-credentials.ts";
 import { explainRefusedPatch, isNotFound, KubeError, parseStatus } from "./kube-error.ts";
 import { type KubeCallObserver, type KubeTransport, makeKubeTransport, type Query } from "./kube-transport.ts";
+import { withoutManagedFields } from "./managed-fields.ts";
 import type { KubeList, Resource } from "./resource.ts";
+import { splitLines } from "./watch-lines.ts";
 
 interface CreateOptions {
   /** Goes through admission and validation, stores nothing. */

@@ -1,4 +1,4 @@
-import { KubeError } from "../client/kube-error.ts";
+import { KubeError } from "./kube-error.ts";
 
 /** An object is at most 1.5 MiB in etcd (3 MiB as a request); a longer line is no event. */
 const MAX_WATCH_LINE_BYTES = 8 * 2 ** 20;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import fc from "fast-check";
-import { splitLines } from "../../../../src/kube/watch/watch-lines.ts";
+import { splitLines } from "../../../../src/kube/client/watch-lines.ts";
 
 async function* chunksOf(bytes: Buffer, cuts: readonly number[]): AsyncGenerator<Buffer> {
   let start = 0;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { withoutManagedFields } from "../../../../src/kube/watch/managed-fields.ts";
+import { withoutManagedFields } from "../../../../src/kube/client/managed-fields.ts";
 
 /** As kube-apiserver writes them: texts of names are keys, with quotes and brackets in them. */
 const MANAGED_FIELDS = [
