@@ -18,6 +18,7 @@ import { Conversation } from "./conversation.ts";
 import { JobFollower } from "./job-follower.ts";
 import { Ownership } from "./ownership.ts";
 import { PhaseTimer } from "./phase-timer.ts";
+import { Placement } from "./placement.ts";
 
 export interface BuildReport {
   number: string;
@@ -42,6 +43,7 @@ export class Build implements UnclaimedBuild {
   readonly #context: BuildContext;
   readonly #wakeup: Wakeup;
   readonly #phases: PhaseTimer;
+  readonly #placement: Placement;
   readonly #conversation: Conversation;
   readonly #life: JobFollower;
   readonly #record: BuildRecord;
@@ -52,13 +54,9 @@ export class Build implements UnclaimedBuild {
   #slot: Slot | undefined;
   /** While its request waits in line for a slot. */
   #inLine: AssignedSlot | undefined;
-  #hasBegun = false;
-  #isPlaced = false;
   #withdrawn: Withdrawal | undefined;
   #verdict: Verdict | undefined;
   #isDelivered = false;
-  #waitWords: string | undefined;
-  #waitsSinceMs = 0;
 
   constructor(plan: BuildPlan, context: BuildContext) {
     this.#plan = plan;
@@ -70,6 +68,7 @@ export class Build implements UnclaimedBuild {
     const logger = () => this.#logger;
     this.#wakeup = wakeup;
     this.#logger = this.#makeLogger(job.metadata.name);
+    this.#placement = new Placement({ tallies: counts.tallies, taskKey: plan.taskKey, number: this.number, clock });
     this.#phases = new PhaseTimer({ observer: counts.observer, clock, isAdopted: isFound });
     this.#conversation = new Conversation({
       ...{ workData, nodeLabels, clock, logger, resultStyle: policy.resultStyle, server: record.request.server },
@@ -180,9 +179,9 @@ export class Build implements UnclaimedBuild {
     return verdict === undefined || isAnswer(verdict);
   }
 
-  /** False while its request waits in line for a slot: nothing was done for it yet. */
+  /** See `Placement`. */
   get hasBegun(): boolean {
-    return this.#hasBegun;
+    return this.#placement.hasBegun;
   }
 
   mayBeAskedFor(server: string, serves: (functionName: string) => boolean): boolean {
@@ -248,7 +247,7 @@ export class Build implements UnclaimedBuild {
       this.#created.resolve();
       this.#context.unclaimed.delete(this);
       this.#inLine?.release();
-      this.#place();
+      this.#placement.place();
       this.#slot?.release();
       if (this.jobUid !== undefined) this.#context.delivered.delete(this.jobUid);
     }
@@ -259,7 +258,7 @@ export class Build implements UnclaimedBuild {
    * for it.
    */
   async #awaitTurn(stopping: AbortSignal): Promise<Verdict | "left" | undefined> {
-    while (this.#inLine && !this.#hasBegun) {
+    while (this.#inLine && !this.hasBegun) {
       if (stopping.aborted || !this.isClaimed) return "left";
       if (this.#withdrawn) return endedBeforeStart(this.#withdrawn);
       if (!this.#context.replicas.isHolder) {
@@ -289,9 +288,7 @@ export class Build implements UnclaimedBuild {
   /** It is carried out from now on. */
   #begin(slot: Slot): void {
     this.#slot = slot;
-    if (this.#hasBegun) return;
-    this.#hasBegun = true;
-    this.#context.counts.tallies.noteBegin(this.#plan.taskKey);
+    this.#placement.begin();
   }
 
   /** Somebody asks for it, or does no more. */
@@ -369,7 +366,7 @@ export class Build implements UnclaimedBuild {
 
   #conclude(verdict: Verdict): void {
     const { counts, tasks } = this.#context;
-    this.#place();
+    this.#placement.place();
     this.#verdict = verdict;
     this.#phases.conclude();
     counts.observer.noteVerdict(this.#plan.taskKey, verdict.class);
@@ -426,7 +423,7 @@ export class Build implements UnclaimedBuild {
 
   /** For a build that is not this replica's to carry out. Returns undefined as long as it is to be looked at again. */
   async #standBy(stopping: AbortSignal): Promise<Left | undefined> {
-    if (!this.#isPlaced) this.#notePlaced(this.#life.glance());
+    this.#placement.glance(() => this.#life.glance());
     const outcome = await this.#ownership.standBy(stopping);
     switch (outcome) {
       case "watched":
@@ -435,7 +432,7 @@ export class Build implements UnclaimedBuild {
         return "left";
       case "over":
         this.#verdict ??= this.#record.verdict;
-        this.#place();
+        this.#placement.place();
         return "over";
     }
   }
@@ -451,31 +448,9 @@ export class Build implements UnclaimedBuild {
   }
 
   #noteProgress(state: BuildState): void {
-    this.#notePlaced(state);
-    this.#noteWait(state.kind === "unscheduled" && !this.#isPlaced ? state.words : undefined);
+    this.#placement.note(state);
     const step = stepsDone(state);
     if (this.#conversation.reach(step)) this.#phases.reach(step);
-  }
-
-  /** In the scheduler's words. */
-  #noteWait(words: string | undefined): void {
-    if (words === this.#waitWords) return;
-    if (this.#waitWords === undefined) this.#waitsSinceMs = this.#context.clock.monotonicMs();
-    this.#waitWords = words;
-    const wait = words === undefined ? undefined : { words, sinceMs: this.#waitsSinceMs };
-    this.#context.counts.tallies.noteWait(this.#plan.taskKey, this.number, wait);
-  }
-
-  #notePlaced(state: BuildState): void {
-    if ("pod" in state && (state.pod?.isStarted ?? true)) this.#place();
-  }
-
-  /** A kubelet has taken its pod, or it ended without one: it waits for room no longer. */
-  #place(): void {
-    if (this.#isPlaced || !this.#hasBegun) return;
-    this.#isPlaced = true;
-    this.#context.counts.tallies.notePlaced(this.#plan.taskKey);
-    this.#noteWait(undefined);
   }
 
   #makeLogger(jobName: string): Logger {
