@@ -7,7 +7,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 
-/** Events are read again after as long as the build has waited, but no later than this. */
+/** Events are read again after as long as the build had waited when they were read, but no later than this. */
 const MAX_INTERVAL_MS = 60_000;
 
 export interface WaitingWatchOptions {
@@ -27,7 +27,8 @@ export class WaitingWatch {
   #events: readonly KubeEvent[] = [];
   /** Whose Events are wanted. */
   #wantedUid: string | undefined;
-  #readAtMs: number | undefined;
+  /** When they were read last, and how long the build had waited by then. */
+  #read: { atMs: number; waitedMs: number } | undefined;
   #trouble: { trouble: WaitingTrouble; since: Date } | undefined;
   #waitedFor: string | undefined;
 
@@ -49,15 +50,19 @@ export class WaitingWatch {
     const { clock, logger } = this.#options;
     const wanted = eventsWanted(state);
     const uid = wanted && uids[wanted.of];
-    if (uid !== this.#wantedUid) this.#events = [];
+    if (uid !== this.#wantedUid) {
+      this.#events = [];
+      this.#read = undefined;
+    }
     this.#wantedUid = uid;
     const waitedMs = clock.now().getTime() - since.getTime();
     let nextMs: number | undefined;
     if (wanted && waitedMs >= wanted.afterMs) {
-      const sinceReadMs = clock.monotonicMs() - (this.#readAtMs ?? Number.NEGATIVE_INFINITY);
-      nextMs = Math.min(waitedMs, MAX_INTERVAL_MS) - sinceReadMs;
+      const { atMs, waitedMs: pauseMs } = this.#read ?? { atMs: Number.NEGATIVE_INFINITY, waitedMs: 0 };
+      nextMs = atMs + Math.min(pauseMs, MAX_INTERVAL_MS) - clock.monotonicMs();
       if (nextMs <= 0) {
-        const read = this.#read(uid);
+        this.#read = { atMs: clock.monotonicMs(), waitedMs };
+        const read = this.#readEvents(uid);
         // Only where they decide about a build that is over are they waited for: else it would not see meanwhile that its pod has gone on.
         if (wanted.afterMs === 0) await read;
         nextMs = Math.min(waitedMs, MAX_INTERVAL_MS);
@@ -74,9 +79,8 @@ export class WaitingWatch {
   }
 
   /** Events are a help, not a need: without them the limits of time decide. Never rejects. */
-  async #read(uid: string | undefined): Promise<void> {
-    const { readEvents, clock, logger, onRead } = this.#options;
-    this.#readAtMs = clock.monotonicMs();
+  async #readEvents(uid: string | undefined): Promise<void> {
+    const { readEvents, logger, onRead } = this.#options;
     if (uid === undefined) return;
     try {
       const events = await readEvents(uid);

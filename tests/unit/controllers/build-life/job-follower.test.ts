@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Job } from "../../../../src/core/kubernetes/objects.ts";
+import { makePod, running, terminated } from "../../../support/objects/build-objects.ts";
+import { makeTask, type StagedBuilds, stageBuilds } from "../builds/staged-builds.ts";
+
+const MINUTE = 60_000;
+const COMPLETE: Job["status"] = { conditions: [{ type: "Complete", status: "True" }], succeeded: 1 };
+
+async function startStage(spec: object = { timeouts: { run: "1h", pull: "10m" } }): Promise<StagedBuilds> {
+  const stage = stageBuilds();
+  stage.world.tasks.set("build:unit", makeTask(spec));
+  await stage.builds.start();
+  return stage;
+}
+
+describe("the life of a Job, where the two watches do not run in step", () => {
+  test("is not taken for lost when the Job's end is known before its pod's", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    stage.lagPods(true);
+    await stage.play(request.number, "passed");
+    assert.deepEqual(request.answers, []);
+    await stage.change(request.number, { status: COMPLETE });
+    assert.deepEqual(request.answers, ["SUCCESS"]);
+  });
+
+  test("has its result though no pod of it was ever seen here", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    stage.lagPods(true);
+    await stage.play(request.number, "failed");
+    await stage.change(request.number, { status: { conditions: [{ type: "Failed", status: "True" }] } });
+    assert.deepEqual(request.answers, ["FAILURE"]);
+  });
+
+  test("is one that a relaunch may have, as long as it is not known to have ended in vain", async () => {
+    await using stage = await startStage();
+    const first = await stage.request("a");
+    await stage.settle();
+    stage.lagPods(true);
+    await stage.play(first.number, "passed");
+    stage.lag(true);
+    const second = await stage.request("a", { launch: 2 });
+    stage.lag(false);
+    await stage.change(first.number, { status: COMPLETE });
+    assert.deepEqual([second.number, second.answers], [first.number, ["SUCCESS"]]);
+  });
+});
+
+describe("the life of a Job that is suspended", () => {
+  test("goes on waiting before its test has begun, and is over after that: it would run a second time", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.change(request.number, { spec: { suspend: true } });
+    await stage.pass(60 * MINUTE);
+    assert.deepEqual([request.answers, stage.deeds], [[], []]);
+    await stage.change(request.number, { spec: { suspend: false } });
+    await stage.play(request.number, "running");
+    stage.lagPods(true);
+    await stage.change(request.number, { spec: { suspend: true } });
+    assert.deepEqual([request.answers, stage.told], [["none"], ["ci/unit job-suspended"]]);
+  });
+
+  test("is over although its pod was gone when that was seen", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    stage.lag(true);
+    stage.removePod(request.number);
+    await stage.change(request.number, { spec: { suspend: true } });
+    stage.lag(false);
+    stage.builds.wake("ci", request.number);
+    await stage.settle();
+    assert.deepEqual([request.answers, stage.told], [["none"], ["ci/unit job-suspended"]]);
+  });
+});
+
+describe("the limits of a build", () => {
+  test("of its run count from when this replica saw it run", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "unscheduled");
+    await stage.pass(120 * MINUTE);
+    await stage.play(request.number, "running");
+    await stage.pass(60 * MINUTE - 1000);
+    assert.deepEqual(stage.deeds, []);
+    await stage.pass(1000);
+    assert.deepEqual(stage.deeds, [`end ${request.number}-pod`]);
+  });
+
+  test("of a run that is found count from its beginning, which is never later than now", async () => {
+    const at = (ms: number) => new Date(ms).toISOString();
+    for (const [startedAt, leftMs] of [
+      [at(20 * MINUTE), 20 * MINUTE],
+      [at(10_000 * MINUTE), 60 * MINUTE],
+    ] as const) {
+      await using before = await startStage();
+      const { number } = await before.request("a");
+      await using stage = stageBuilds();
+      await stage.pass(60 * MINUTE);
+      stage.put(before.jobs.get(number) ?? assert.fail());
+      await stage.play(number, makePod({ status: { containerStatuses: [running("test", startedAt)] } }));
+      await stage.builds.start();
+      const request = await stage.request("a");
+      assert.equal(request.number, number);
+      await stage.pass(leftMs - 1000);
+      assert.deepEqual(stage.deeds, [], startedAt);
+      await stage.pass(1000);
+      assert.deepEqual(stage.deeds, [`end ${number}-pod`], startedAt);
+    }
+  });
+
+  test("end its pod once, and are waited for: the kubelet's end is the build's", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    await stage.pass(65 * MINUTE);
+    assert.deepEqual([stage.deeds.length, request.answers], [1, []]);
+    const times = { startedAt: "1970-01-01T00:00:00Z", finishedAt: "1970-01-01T01:00:20Z" };
+    const status = { phase: "Failed", reason: "DeadlineExceeded", containerStatuses: [terminated("test", 143, times)] };
+    await stage.play(request.number, makePod({ status }));
+    assert.match(request.answers.join(), /^TIMED_OUT/);
+  });
+});

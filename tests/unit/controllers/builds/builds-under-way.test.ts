@@ -1,0 +1,399 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { type StagedBuilds, stageBuilds } from "./staged-builds.ts";
+
+const MINUTE = 60_000;
+const CANCELLED = "turbo-hipster.io/cancelled";
+
+async function startStage(): Promise<StagedBuilds> {
+  const stage = stageBuilds();
+  await stage.builds.start();
+  return stage;
+}
+
+/** The Job of a build that another replica has begun, with a pod that runs; before this one's builds have started. */
+async function stageFound(replica: string | null): Promise<{ stage: StagedBuilds; number: string }> {
+  await using before = await startStage();
+  const { number } = await before.request("a");
+  const stage = stageBuilds();
+  stage.put(before.jobs.get(number) ?? assert.fail());
+  await stage.play(number, "running");
+  const { request } = stage.record(number);
+  await stage.edit(number, { "turbo-hipster.io/request": JSON.stringify({ ...request, replica }) });
+  return { stage, number };
+}
+
+describe("a build that is stopped by Zuul", () => {
+  test("has its pod ended, is aborted when that has ended, and holds its place until then", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    await stage.stop(request.number);
+    assert.deepEqual([stage.deeds, request.answers, request.hasSlot], [[`end ${request.number}-pod`], [], true]);
+    assert.equal(stage.record(request.number).isCancelled, true);
+    await stage.play(request.number, "ended");
+    assert.deepEqual([request.answers, request.hasSlot], [["ABORTED"], false]);
+    assert.deepEqual([stage.record(request.number).isDelivered, stage.deeds.length], [true, 1]);
+  });
+
+  test("before a kubelet has its pod leaves no Job", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "unscheduled");
+    await stage.stop(request.number);
+    assert.deepEqual([stage.deeds, request.answers, stage.jobs.size], [[`delete ${request.number}`], ["ABORTED"], 0]);
+  });
+
+  test("before its request comes has no Job at all", async () => {
+    await using other = await startStage();
+    const { number } = await other.request("a");
+    await using stage = await startStage();
+    await stage.stop(number);
+    const request = await stage.request("a");
+    assert.deepEqual([request.number, request.answers, stage.jobs.size, request.hasSlot], [number, ["ABORTED"], 0, false]);
+    assert.deepEqual((await stage.request("a")).answers, [], "it was meant once");
+  });
+
+  test("after its test has ended has the test's result", async () => {
+    await using stage = await startStage();
+    const reading = Promise.withResolvers<void>();
+    stage.world.reading = reading.promise;
+    const request = await stage.request("a");
+    await stage.play(request.number, "passed");
+    assert.deepEqual([request.hasSlot, stage.builds.undelivered, stage.builds.claimed], [false, 1, 1], "its place is free already");
+    await stage.stop(request.number);
+    reading.resolve();
+    await stage.settle();
+    assert.deepEqual([request.answers, stage.record(request.number).isCancelled], [["SUCCESS"], false]);
+    assert.deepEqual([stage.builds.undelivered, stage.builds.claimed], [0, 0]);
+  });
+
+  test("at another replica is told of it by its Job", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    await stage.edit(request.number, { [CANCELLED]: "2026-11-01T00:00:00Z" });
+    assert.deepEqual(stage.deeds, [`end ${request.number}-pod`]);
+    await stage.play(request.number, "ended");
+    assert.deepEqual(request.answers, ["ABORTED"]);
+  });
+
+  test("is ended by who finds it, though nobody asks for it", async () => {
+    const { stage, number } = await stageFound("gone");
+    await using _ = stage;
+    await stage.edit(number, { [CANCELLED]: "2026-11-01T00:00:00Z" });
+    await stage.builds.start();
+    await stage.settle();
+    assert.deepEqual([stage.deeds, stage.occupied.count], [[`end ${number}-pod`], 1]);
+    await stage.play(number, "ended");
+    await stage.pass(2 * MINUTE);
+    assert.deepEqual([stage.record(number).verdict?.rule, stage.occupied.count], ["stopped", 0]);
+  });
+
+  test("early, at a replica that takes no builds, is passed on once its Job appears", async () => {
+    const { stage, number } = await stageFound("other");
+    await using _ = stage;
+    stage.world.isHolder = false;
+    const job = stage.jobs.get(number) ?? assert.fail();
+    stage.remove(number);
+    await stage.builds.start();
+    await stage.stop(number);
+    stage.put(job);
+    await stage.settle();
+    assert.deepEqual([stage.record(number).isCancelled, stage.occupied.count], [true, 0]);
+  });
+});
+
+describe("a build that nobody asks for any more", () => {
+  test("is ended after two minutes, not before, and written down without a delivery", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    await stage.pass(10 * MINUTE);
+    await request.lose();
+    await stage.pass(2 * MINUTE - 1000);
+    assert.deepEqual(stage.deeds, []);
+    await stage.pass(1000);
+    assert.deepEqual([stage.deeds, request.hasSlot], [[`end ${request.number}-pod`], true]);
+    await stage.play(request.number, "ended");
+    await stage.pass(MINUTE);
+    const { verdict, isDelivered } = stage.record(request.number);
+    assert.deepEqual([verdict?.rule, isDelivered, request.hasSlot], ["unclaimed", false, false]);
+    assert.equal(stage.jobs.get(request.number)?.spec?.ttlSecondsAfterFinished, 60);
+  });
+
+  test("runs on while its server has no chance to ask, and where none is known for its relaunch, has two minutes all the same", async () => {
+    for (const [payload, handsOutAgain, isEnded] of [
+      [undefined, false, false],
+      ['{"ZUUL_REF":"refs/heads/master"}', true, false],
+      ['{"ZUUL_REF":"refs/heads/master"}', false, true],
+    ] as const) {
+      await using stage = await startStage();
+      Object.assign(stage.world, { handsOutAgain, chance: "none" });
+      const request = await stage.request("a", payload === undefined ? {} : { payload });
+      await stage.play(request.number, "running");
+      await request.lose();
+      await stage.pass(10 * MINUTE);
+      assert.equal(stage.deeds.length > 0, isEnded, `${payload} ${handsOutAgain}`);
+    }
+  });
+
+  test("is ended at once when its client has gone", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    await request.leave();
+    assert.deepEqual([stage.deeds, request.answers], [[`end ${request.number}-pod`], ["none"]]);
+  });
+
+  test("is asked for though there is no place, as long as a request for it may come", async () => {
+    await using stage = await startStage();
+    const isAwaited = (server = "s:1", served = "build:unit") => stage.builds.isAwaited(server, (name) => name === served);
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    assert.equal(isAwaited(), false, "it is answered here");
+    await request.lose();
+    stage.world.handsOutAgain = false;
+    assert.deepEqual([isAwaited(), isAwaited("s:2"), isAwaited("s:1", "build:other")], [true, false, false]);
+    const ofRef = await stage.request("b", { payload: '{"ZUUL_REF":"refs/heads/master"}', server: "s:3" });
+    await ofRef.lose();
+    assert.equal(isAwaited("s:3"), false, "nobody knows it again");
+    stage.world.handsOutAgain = true;
+    assert.equal(isAwaited("s:3"), true);
+    await stage.stop(request.number);
+    assert.equal(isAwaited(), false, "it is to end");
+  });
+
+  test("keeps its result for whoever asks within two minutes", async () => {
+    await using stage = await startStage();
+    const first = await stage.request("a");
+    await stage.play(first.number, "running");
+    await first.lose();
+    await stage.play(first.number, "passed");
+    await stage.pass(MINUTE);
+    const second = await stage.request("a");
+    await stage.settle();
+    assert.deepEqual([second.answers, second.number, stage.jobs.size], [["SUCCESS"], first.number, 1]);
+    assert.equal(stage.record(first.number).isDelivered, true);
+  });
+});
+
+describe("a build whose Job is there when its holder begins", () => {
+  for (const replica of ["gone", "me", null]) {
+    test(`is carried out where it was of ${replica ?? "nobody"}, counts, and waits two minutes for its request`, async () => {
+      const { stage, number } = await stageFound(replica);
+      await using _ = stage;
+      await stage.builds.start();
+      await stage.settle();
+      assert.deepEqual([stage.occupied.count, stage.tallies.activeOf("ci/unit")], [1, 1]);
+      await stage.pass(2 * MINUTE - 1000);
+      assert.deepEqual(stage.deeds, []);
+      await stage.pass(1000);
+      assert.deepEqual(stage.deeds, [`end ${number}-pod`]);
+      await stage.play(number, "ended");
+      await stage.pass(MINUTE);
+      assert.deepEqual([stage.occupied.count, stage.tallies.activeOf("ci/unit")], [0, 0]);
+    });
+  }
+
+  test("is watched while another replica answers for it, and has its two minutes from that one's end", async () => {
+    const { stage, number } = await stageFound("other");
+    await using _ = stage;
+    await stage.builds.start();
+    await stage.pass(60 * MINUTE);
+    assert.deepEqual([stage.deeds, stage.occupied.count, stage.record(number).request.replica], [[], 1, "other"]);
+    stage.world.alive.clear();
+    stage.builds.noteReplicas();
+    await stage.pass(2 * MINUTE - 1000);
+    assert.deepEqual(stage.deeds, []);
+    await stage.pass(1000);
+    assert.deepEqual(stage.deeds, [`end ${number}-pod`]);
+  });
+
+  test("is not known to a replica that is no holder, until it is one", async () => {
+    const { stage, number } = await stageFound("gone");
+    await using _ = stage;
+    stage.world.isHolder = false;
+    await stage.builds.start();
+    stage.builds.wake("ci", number);
+    await stage.pass(10 * MINUTE);
+    assert.deepEqual([stage.occupied.count, stage.deeds], [0, []]);
+    stage.world.isHolder = true;
+    stage.builds.noteReplicas();
+    await stage.settle();
+    assert.equal(stage.occupied.count, 1);
+  });
+
+  test("is not taken before the start, nor after the stop", async () => {
+    const { stage, number } = await stageFound("gone");
+    stage.builds.wake("ci", number);
+    await stage.settle();
+    assert.equal(stage.occupied.count, 0);
+    await stage.builds.stop();
+    await stage.builds.start();
+    stage.builds.wake("ci", number);
+    await stage.settle();
+    assert.equal(stage.occupied.count, 0);
+  });
+});
+
+describe("a replica that is holder no more", () => {
+  test("carries out what somebody asks it for, and gives up the rest so that the next holder may have it", async () => {
+    await using stage = await startStage();
+    const asked = await stage.request("a");
+    const left = await stage.request("b");
+    for (const { number } of [asked, left]) await stage.play(number, "running");
+    await left.lose();
+    stage.world.isHolder = false;
+    stage.builds.noteReplicas();
+    await stage.pass(10 * MINUTE);
+    assert.deepEqual([stage.record(left.number).request.replica, left.hasSlot], [null, false]);
+    assert.deepEqual([stage.record(asked.number).request.replica, stage.deeds], ["me", []]);
+    await stage.play(left.number, "passed");
+    await stage.play(asked.number, "passed");
+    assert.deepEqual([asked.answers, stage.record(asked.number).isDelivered], [["SUCCESS"], true]);
+    assert.equal(stage.record(left.number).verdict, undefined, "it is the next holder's to judge");
+    assert.equal(stage.tallies.activeOf("ci/unit"), 0);
+  });
+
+  test("gives a request back whose build another replica answers for by now, and writes nothing more of it", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    stage.world.isHolder = false;
+    stage.builds.noteReplicas();
+    const record = stage.record(request.number).request;
+    const theirs = JSON.stringify({ ...record, replica: "other", since: "2026-11-02T00:00:00Z" });
+    await stage.edit(request.number, { "turbo-hipster.io/request": theirs });
+    assert.deepEqual([request.answers, request.hasSlot], [["none"], false]);
+    await stage.play(request.number, "passed");
+    await stage.pass(10 * MINUTE);
+    assert.deepEqual([stage.record(request.number).verdict, stage.record(request.number).request.replica], [undefined, "other"]);
+  });
+});
+
+describe("a request that waits in line for a place", () => {
+  test("has no Job and does not count before it has one", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a", { inLine: true });
+    await stage.pass(60 * MINUTE);
+    assert.deepEqual([stage.jobs.size, stage.tallies.activeOf("ci/unit"), request.answers], [0, 0, []]);
+    await request.giveTurn();
+    assert.deepEqual([stage.jobs.size, stage.tallies.activeOf("ci/unit")], [1, 1]);
+    await stage.play(request.number, "passed");
+    assert.deepEqual([request.answers, request.hasSlot], [["SUCCESS"], false]);
+  });
+
+  test("leaves nothing behind when it is stopped, lost, or this replica is holder no more", async () => {
+    await using stage = await startStage();
+    const [stopped, lost, other] = [
+      await stage.request("a", { inLine: true }),
+      await stage.request("b", { inLine: true }),
+      await stage.request("c", { inLine: true }),
+    ];
+    await stage.stop(stopped.number);
+    await lost.lose();
+    assert.deepEqual([stopped.answers, lost.answers, other.answers], [["ABORTED"], [], []]);
+    stage.world.isHolder = false;
+    stage.builds.noteReplicas();
+    await stage.settle();
+    assert.deepEqual([other.answers, stage.jobs.size, stage.tallies.activeOf("ci/unit")], [["none"], 0, 0]);
+    for (const { number } of [stopped, lost, other]) assert.equal(stage.builds.report(number), undefined);
+  });
+});
+
+describe("the end of a build", () => {
+  test("is not begun anew while the cache shows its Job as it was", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    stage.lag(true);
+    await stage.play(request.number, "passed");
+    assert.deepEqual(request.answers, ["SUCCESS"]);
+    stage.builds.wake("ci", request.number);
+    stage.builds.noteReplicas();
+    await stage.settle();
+    assert.deepEqual([stage.occupied.count, stage.tallies.activeOf("ci/unit")], [0, 0]);
+  });
+
+  test("comes when somebody deletes its Job: Zuul runs it again", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    stage.remove(request.number);
+    await stage.settle();
+    assert.deepEqual([request.answers, request.hasSlot, stage.told], [["none"], false, ["ci/unit job-deleted"]]);
+  });
+
+  test("comes when its Job has come and gone before the cache has shown it", async () => {
+    await using stage = await startStage();
+    stage.lag(true);
+    const request = await stage.request("a");
+    await stage.pass(2 * MINUTE);
+    assert.deepEqual(request.answers, [], "the watch may be behind");
+    stage.jobs.delete(request.number);
+    await stage.pass(MINUTE);
+    assert.deepEqual([request.answers, stage.told], [["none"], ["ci/unit job-gone"]]);
+  });
+
+  test("is waited for by who stops when all is answered, and is told to the page until its Job is gone", async () => {
+    await using stage = await startStage();
+    const isEmptied = async (signal = new AbortController().signal) => {
+      let isSo = false;
+      void stage.builds.emptied(signal).then(() => {
+        isSo = true;
+      });
+      await stage.settle();
+      return () => isSo;
+    };
+    assert.equal((await isEmptied())(), true);
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    const [late, cut] = [new AbortController(), await isEmptied(AbortSignal.abort())];
+    const [emptied, given] = [await isEmptied(), await isEmptied(late.signal)];
+    assert.deepEqual([emptied(), given(), cut()], [false, false, true]);
+    late.abort();
+    await stage.settle();
+    assert.deepEqual([emptied(), given()], [false, true]);
+    const report = stage.builds.report(request.number);
+    assert.deepEqual([report?.step, report?.pod, report?.verdict], ["running", `${request.number}-pod`, undefined]);
+    await stage.play(request.number, "passed");
+    assert.equal(emptied(), true);
+    const kept = stage.builds.report(request.number);
+    assert.deepEqual([kept?.step, kept?.verdict?.result, kept?.withdrawn], ["ended", "SUCCESS", undefined]);
+    assert.deepEqual(stage.tallies.lastOf("ci/unit"), {
+      number: request.number,
+      result: "SUCCESS",
+      url: `http://b/${request.number}`,
+      finishedAt: "1970-01-01T00:00:00Z",
+    });
+    stage.remove(request.number);
+    assert.equal(stage.builds.report(request.number), undefined);
+  });
+
+  test("is waited for only by who wants it: the Jobs of what was taken are there sooner", async () => {
+    await using stage = await startStage();
+    const creation = Promise.withResolvers<undefined>();
+    stage.world.creation = () => creation.promise;
+    await stage.request("a");
+    await stage.request("b", { inLine: true });
+    let areCreated = false;
+    void stage.builds.created().then(() => {
+      areCreated = true;
+    });
+    await stage.settle();
+    assert.equal(areCreated, false);
+    creation.resolve(undefined);
+    await stage.settle();
+    assert.deepEqual([areCreated, stage.jobs.size], [true, 1]);
+  });
+
+  test("is not reached when the replica stops: its Job goes on, and says nothing of it", async () => {
+    const stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    await stage.builds.stop();
+    assert.deepEqual([request.answers, stage.deeds, stage.record(request.number).verdict], [[], [], undefined]);
+    assert.equal(stage.clock.pending, 0);
+  });
+});

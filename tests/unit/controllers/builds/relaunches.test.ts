@@ -1,0 +1,235 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { makeTask, stageBuilds } from "./staged-builds.ts";
+
+const AN_HOUR = 3_600_000;
+
+describe("Zuul's relaunch of a build", () => {
+  test("has the Job that runs; the earlier request is given back", async () => {
+    await using stage = stageBuilds();
+    await stage.builds.start();
+    const first = await stage.request("a");
+    await stage.play(first.number, "running");
+    const second = await stage.request("a", { launch: 2 });
+    assert.deepEqual([second.number, first.answers, [...stage.jobs.keys()]], [first.number, ["none"], [first.number]]);
+    assert.equal(second.hasSlot, false, "the build has its place already");
+    await stage.play(first.number, "passed");
+    assert.deepEqual([second.answers, stage.record(first.number).request.unique], [["SUCCESS"], "a-2"]);
+  });
+
+  for (const [state, result] of [
+    ["passed", "SUCCESS"],
+    ["failed", "FAILURE"],
+  ] as const) {
+    for (const isBehind of [false, true]) {
+      const shown = isBehind ? "does not show that end yet" : "shows its end";
+      test(`has the ${result} that was answered already, where the cache ${shown}`, async () => {
+        await using stage = stageBuilds();
+        await stage.builds.start();
+        const first = await stage.request("a");
+        await stage.play(first.number, "running");
+        stage.lag(isBehind);
+        await stage.play(first.number, state);
+        assert.deepEqual(first.answers, [result]);
+        const second = await stage.request("a", { launch: 2 });
+        assert.deepEqual([second.answers, second.number, stage.jobs.size], [[result], first.number, 1]);
+      });
+
+      test(`has a Job of its own after one that ended in vain, where the cache ${shown}`, async () => {
+        await using stage = stageBuilds();
+        await stage.builds.start();
+        const first = await stage.request("a");
+        await stage.play(first.number, "running");
+        stage.lag(isBehind);
+        await stage.play(first.number, "lost");
+        assert.deepEqual(first.answers, ["none"]);
+        const second = await stage.request("a", { launch: 2 });
+        assert.deepEqual([second.answers, stage.jobs.size], [[], 2]);
+        assert.notEqual(second.number, first.number);
+      });
+    }
+  }
+
+  test("has the answer of a build whose end is not written down yet, which a request with the same unique has not", async () => {
+    await using stage = stageBuilds();
+    await stage.builds.start();
+    const first = await stage.request("a");
+    await stage.play(first.number, "running");
+    stage.world.isWritingAway = true;
+    await stage.play(first.number, "passed");
+    const relaunch = await stage.request("a", { launch: 2 });
+    assert.deepEqual([first.answers, relaunch.number, stage.jobs.size], [["SUCCESS"], first.number, 1]);
+    const again = await stage.request("a");
+    assert.deepEqual([again.answers, [...stage.jobs.keys()]], [[], [first.number, `${first.number}-r1`]]);
+    stage.world.isWritingAway = false;
+    await stage.play(`${first.number}-r1`, "failed");
+    await stage.pass(60_000);
+    assert.deepEqual([relaunch.answers, again.answers, stage.record(first.number).isDelivered], [["SUCCESS"], ["FAILURE"], true]);
+  });
+
+  test("has a Job of its own while one that was stopped ends, and after that", async () => {
+    await using stage = stageBuilds();
+    await stage.builds.start();
+    const first = await stage.request("a");
+    await stage.play(first.number, "running");
+    await stage.stop(first.number);
+    const second = await stage.request("a", { launch: 2 });
+    assert.deepEqual([first.answers, stage.jobs.size], [[], 2]);
+    await stage.play(first.number, "ended");
+    assert.deepEqual(first.answers, ["ABORTED"]);
+    await stage.play(second.number, "running");
+    await stage.stop(second.number);
+    await stage.play(second.number, "ended");
+    const third = await stage.request("a", { launch: 3 });
+    assert.deepEqual([second.answers, third.answers, stage.jobs.size], [["ABORTED"], [], 3]);
+  });
+
+  test("has a Job of its own beside one that is being deleted", async () => {
+    await using stage = stageBuilds();
+    await stage.builds.start();
+    const first = await stage.request("a");
+    await stage.play(first.number, "passed");
+    await stage.edit(first.number, {}, { deletionTimestamp: "2026-11-01T00:00:00Z" });
+    const second = await stage.request("a", { launch: 2 });
+    assert.deepEqual([second.answers, stage.jobs.size], [[], 2]);
+  });
+
+  test("has the newest of the Jobs that it may have: all before were in vain", async () => {
+    await using stage = stageBuilds();
+    await stage.builds.start();
+    const first = await stage.request("a");
+    await stage.play(first.number, "passed");
+    await stage.request("a");
+    await stage.play(`${first.number}-r1`, "failed");
+    const second = await stage.request("a", { launch: 2 });
+    assert.deepEqual([second.answers, stage.jobs.size], [["FAILURE"], 2]);
+  });
+
+  test("has the Job that another replica carries out, which is this one's from then on", async () => {
+    await using before = stageBuilds();
+    await before.builds.start();
+    const { number } = await before.request("a");
+    await using stage = stageBuilds();
+    stage.put(before.jobs.get(number) ?? assert.fail());
+    await stage.play(number, "running");
+    const record = stage.record(number).request;
+    await stage.edit(number, { "turbo-hipster.io/request": JSON.stringify({ ...record, replica: "other" }) });
+    await stage.builds.start();
+    const second = await stage.request("a", { launch: 2 });
+    assert.deepEqual([second.number, stage.jobs.size, stage.record(number).request.replica], [number, 1, "me"]);
+    await stage.play(number, "passed");
+    assert.deepEqual(second.answers, ["SUCCESS"]);
+  });
+
+  test("whose parameters are others ends the Job before it, unless somebody asks for that still", async () => {
+    await using stage = stageBuilds();
+    await stage.builds.start();
+    const first = await stage.request("a");
+    await stage.play(first.number, "running");
+    const second = await stage.request("a", { launch: 2, parameters: { NEW: "1" } });
+    assert.deepEqual([stage.jobs.size, stage.deeds, first.answers], [2, [], []]);
+    await stage.play(second.number, "running");
+    await second.lose();
+    const third = await stage.request("a", { launch: 3, parameters: { NEW: "2" } });
+    assert.deepEqual([stage.jobs.size, stage.deeds], [3, [`end ${second.number}-pod`]]);
+    await stage.play(second.number, "ended");
+    assert.deepEqual([stage.record(second.number).verdict?.rule, first.answers, third.answers], ["unclaimed", [], []]);
+  });
+
+  test("of a build that is not asked for any more saves it, unless its pod is told to end already", async () => {
+    await using stage = stageBuilds();
+    await stage.builds.start();
+    const first = await stage.request("a");
+    await stage.play(first.number, "running");
+    stage.world.isEndingAway = true;
+    await first.lose();
+    await stage.pass(130_000);
+    const second = await stage.request("a", { launch: 2 });
+    stage.world.isEndingAway = false;
+    await stage.pass(60_000);
+    assert.deepEqual([second.number, stage.deeds], [first.number, []]);
+    await second.lose();
+    await stage.pass(130_000);
+    assert.deepEqual(stage.deeds, [`end ${first.number}-pod`]);
+    const third = await stage.request("a", { launch: 3 });
+    assert.deepEqual([third.number === first.number, stage.jobs.size], [false, 2]);
+  });
+});
+
+describe("a request", () => {
+  test("with the unique of one that is under way belongs to it, though its task is gone, and others do not", async () => {
+    await using stage = stageBuilds();
+    await stage.builds.start();
+    const first = await stage.request("a");
+    await stage.play(first.number, "running");
+    for (const plan of [{ server: "s:2" }, { parameters: { NEW: "1" } }]) {
+      const other = await stage.request("b", { unique: "a-1", ...plan });
+      assert.notEqual(other.number, first.number);
+    }
+    assert.equal(stage.jobs.size, 3);
+    stage.world.tasks.clear();
+    const again = await stage.request("a");
+    assert.deepEqual([again.number, again.answers, first.answers, stage.jobs.size], [first.number, [], ["none"], 3]);
+  });
+
+  test("with the unique of one that was answered is a new build, whatever it asks for", async () => {
+    await using stage = stageBuilds();
+    await stage.builds.start();
+    const first = await stage.request("a");
+    await stage.play(first.number, "passed");
+    const second = await stage.request("a");
+    assert.deepEqual([first.answers, second.answers, [...stage.jobs.keys()]], [["SUCCESS"], [], [first.number, `${first.number}-r1`]]);
+    await stage.play(`${first.number}-r1`, "failed");
+    assert.deepEqual(second.answers, ["FAILURE"]);
+  });
+
+  test("without a unique that tells anything is a build of its own each time, and so is each build of a ref", async () => {
+    await using stage = stageBuilds();
+    await stage.builds.start();
+    const payload = JSON.stringify({ ZUUL_REF: "refs/heads/master" });
+    const plans = [{ unique: "-" }, { unique: "-" }, { unique: "u1" }, { unique: "u2" }];
+    for (const plan of plans) await stage.request("a", { payload, ...plan });
+    assert.equal(stage.jobs.size, 4);
+  });
+
+  const REFUSED: [string, object, RegExp, string[]][] = [
+    ["that no task serves", { functionName: "build:other" }, /^CONFIG_ERROR - no TestTask serves this job any more$/, []],
+    ["whose parameters are none", { payload: "[]" }, /^CONFIG_ERROR - the parameters of the request are no JSON object$/, []],
+    [
+      "of a pipeline that its task does not take",
+      { parameters: { ZUUL_PIPELINE: "check" } },
+      /^CONFIG_ERROR - pipeline check is none of those that TestTask unit takes builds of$/,
+      ["ci/unit refused: refuses a build of unit: pipeline check is none of those that TestTask unit takes builds of"],
+    ],
+  ];
+  for (const [what, plan, result, told] of REFUSED) {
+    test(`${what} is answered at once, has no Job and gives its place back`, async () => {
+      await using stage = stageBuilds();
+      await stage.builds.start();
+      stage.world.tasks.set("build:unit", makeTask({ pipelines: ["gate"] }));
+      const request = await stage.request("a", plan);
+      assert.match(request.answers.join(), result);
+      assert.deepEqual([request.hasSlot, stage.jobs.size, stage.told], [false, 0, told]);
+    });
+  }
+
+  test("that meets a defect of ours is given back to its server, and so is its place", async () => {
+    await using stage = stageBuilds();
+    await stage.builds.start();
+    stage.world.tasks.get = () => assert.fail("the defect of tomorrow");
+    const request = await stage.request("a");
+    assert.deepEqual([request.answers, request.hasSlot], [["none"], false]);
+  });
+
+  test("whose Job the API server refuses is a configuration error, and its task's keeper hears of it", async () => {
+    await using stage = stageBuilds();
+    await stage.builds.start();
+    stage.world.creation = async () => ({ kind: "refused", message: 'jobs.batch "x" is invalid: spec.x: Invalid value' });
+    const request = await stage.request("a");
+    assert.match(request.answers.join(), /^CONFIG_ERROR - /);
+    assert.equal(request.hasSlot, false);
+    assert.match(stage.told.join("\n"), /^ci\/unit job-refused\nci\/unit refused: cannot make a build: /);
+    await stage.pass(AN_HOUR);
+    assert.equal(stage.jobs.size, 0);
+  });
+});
