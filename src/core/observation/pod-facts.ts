@@ -21,6 +21,8 @@ export interface PodFacts {
   killed: string | undefined;
   /** True when its end was requested already by lowering its deadline. */
   isEnding: boolean;
+  /** When its kubelet ends it for its own deadline, by the node's clock; undefined without one, and once its end was requested. */
+  deadlineAtMs: number | undefined;
   /** What its containers get between TERM and KILL. */
   graceMs: number;
   /** The test's container has run, perhaps without its end being known. */
@@ -56,6 +58,8 @@ export function observePod(pod: Pod, spec: PodSpec, roles: ContainerRoles, kille
   const phase = status?.phase ?? "Pending";
   const test = status?.containerStatuses?.find(({ name }) => name === roles.test);
   const target = status?.conditions?.find(({ type, status: value }) => type === "DisruptionTarget" && value === "True");
+  const { activeDeadlineSeconds: deadline } = spec;
+  const isEnding = deadline !== undefined && deadline <= ENDING_DEADLINE_SECONDS;
   const limits = [...spec.containers, ...(spec.initContainers ?? [])].flatMap(({ name, resources }) => {
     const memory = resources?.limits?.memory ?? spec.resources?.limits?.memory;
     return memory === undefined ? [] : [[name, memory] as const];
@@ -72,7 +76,8 @@ export function observePod(pod: Pod, spec: PodSpec, roles: ContainerRoles, kille
     disruption: target ? { reason: target.reason ?? "", message: target.message ?? target.reason ?? "no reason given" } : undefined,
     isDeleted: pod.metadata.deletionTimestamp !== undefined,
     killed,
-    isEnding: spec.activeDeadlineSeconds !== undefined && spec.activeDeadlineSeconds <= ENDING_DEADLINE_SECONDS,
+    isEnding,
+    deadlineAtMs: deadline === undefined || isEnding || !status?.startTime ? undefined : Date.parse(status.startTime) + deadline * 1000,
     graceMs: (spec.terminationGracePeriodSeconds ?? 30) * 1000,
     hasTestBegun: test?.state?.running !== undefined || (test && firstEnd(test)) !== undefined,
     hasCheckout: roles.checkout,

@@ -8,6 +8,7 @@ import {
   exitEvidence,
   type Finding,
   hadItsTime,
+  isPastDeadline,
   isUntouched,
   ranMs,
   type Sighting,
@@ -58,8 +59,10 @@ export const VERDICT_RULES = [
     result: "SUCCESS",
     keeps: POD,
     find: (sighting) =>
-      whenExited(sighting, ({ pod, terminated }) => {
-        const wasFirst = sighting.end === undefined || pod.phase === "Succeeded";
+      whenExited(sighting, (state) => {
+        const { pod, terminated } = state;
+        const isOpen = sighting.end !== undefined || isPastDeadline(state);
+        const wasFirst = !isOpen || pod.phase === "Succeeded";
         return terminated.exitCode === 0 && wasFirst && isUntouched(pod) ? { sentence: "the test ended with exit code 0" } : undefined;
       }),
   },
@@ -252,12 +255,16 @@ export const VERDICT_RULES = [
   {
     id: "pod-deadline",
     class: "infrastructure",
-    seen: "The pod's own deadline ended it (while no operator ran) though its test had not had its time.",
+    seen: "The pod's own deadline ended it (while no operator ran) though its test had not had its time; or something of it ended after that, and the pod did not.",
     result: null,
     keeps: POD,
-    find: whenPod(({ reason }) =>
-      reason === "DeadlineExceeded" ? { sentence: "the pod's deadline passed before its test had its time" } : undefined,
-    ),
+    find: (sighting) => {
+      const finding = { sentence: "the pod's deadline passed before its test had its time" };
+      return (
+        whenPod(({ reason }) => (reason === "DeadlineExceeded" ? finding : undefined))(sighting) ??
+        whenContainerEnded(sighting, (state) => (!state.pod.isTerminal && isPastDeadline(state) ? finding : undefined))
+      );
+    },
   },
   {
     id: "killed",

@@ -48,7 +48,7 @@ export function mayTellMore({ state, end, stateMs }: Sighting): boolean {
   if (pod.isTerminal || pod.disruption || pod.isDeleted || pod.hasTestRunAgain) return false;
   // A test may handle TERM and exit 0 after its end was requested.
   if (end) return state.kind === "exited" && terminated.exitCode === 0;
-  if (pod.killed !== undefined) return true;
+  if (pod.killed !== undefined || isPastDeadline(state)) return true;
   const isBySignal = terminated.exitCode === KILLED || terminated.exitCode === TERMINATED;
   return isBySignal && terminated.reason !== "OOMKilled" && stateMs < SIGNAL_MS;
 }
@@ -62,6 +62,14 @@ export function recheckMs({ state, stateMs }: Sighting): number | undefined {
 /** Nothing but its containers ended this pod. */
 export function isUntouched({ disruption, isDeleted, killed, reason }: PodFacts): boolean {
   return disruption === undefined && !isDeleted && killed === undefined && reason === undefined;
+}
+
+/**
+ * It ended when its pod's own deadline had passed. The kubelet ends all containers then, and tells why with the pod's own end, for a pod
+ * whose containers had ended by themselves as well (pkg/kubelet: active_deadline.go, `mergePodStatus` in status/status_manager.go).
+ */
+export function isPastDeadline({ pod: { deadlineAtMs }, terminated: { finishedAt } }: ContainerEnd): boolean {
+  return deadlineAtMs !== undefined && finishedAt != null && Date.parse(finishedAt) >= deadlineAtMs;
 }
 
 type Over = Extract<BuildState, { kind: "exited" | "not-started" | "lost" }>;

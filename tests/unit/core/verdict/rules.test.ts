@@ -32,6 +32,9 @@ const ENDED_BY_US = {
   message: "Pod was active on the node longer than the specified deadline",
 };
 
+/** When the pod's own 5,400 s are over. */
+const AT_DEADLINE = { finishedAt: "2026-01-01T01:30:00Z" };
+
 interface Row {
   seen: string;
   rule: RuleId | undefined;
@@ -195,6 +198,59 @@ const ROWS: Row[] = [
     pod: failed(137, { finishedAt: "2026-01-01T01:00:02Z" }, ENDED_BY_US),
   },
   { seen: "the pod's own deadline before the run limit", rule: "pod-deadline", result: null, pod: failed(137, {}, ENDED_BY_US) },
+  {
+    seen: "exit code 0 once the pod's own deadline has passed",
+    rule: undefined,
+    pod: { status: { containerStatuses: [terminated("test", 0, AT_DEADLINE)] } },
+  },
+  {
+    seen: "exit code 1 once the pod's own deadline has passed",
+    rule: undefined,
+    pod: { status: { containerStatuses: [terminated("test", 1, AT_DEADLINE)] } },
+  },
+  {
+    seen: "exit code 0 once the pod's own deadline has passed, beside a container that does not begin",
+    rule: undefined,
+    ms: 10 * MINUTES - 1,
+    pod: { status: { containerStatuses: [terminated("test", 0, AT_DEADLINE), waiting("proxy", "ContainerCreating")] } },
+  },
+  {
+    seen: "exit code 0 once the pod's own deadline has passed, and no end of the pod for ten minutes",
+    rule: "pod-deadline",
+    result: null,
+    ms: 10 * MINUTES,
+    pod: { status: { containerStatuses: [terminated("test", 0, AT_DEADLINE)] } },
+  },
+  {
+    seen: "exit code 1 once the pod's own deadline has passed, and no end of the pod for ten minutes",
+    rule: "pod-deadline",
+    result: null,
+    ms: 10 * MINUTES,
+    pod: { status: { containerStatuses: [terminated("test", 1, AT_DEADLINE)] } },
+  },
+  {
+    seen: "an init container that ends once the pod's own deadline has passed",
+    rule: undefined,
+    pod: {
+      ...initFailed("setup", 1, AT_DEADLINE),
+      status: { ...initFailed("setup", 1, AT_DEADLINE).status, phase: "Pending" },
+    },
+  },
+  {
+    seen: "exit code 0 a second before the pod's own deadline",
+    rule: "exit-0",
+    result: "SUCCESS",
+    pod: { status: { containerStatuses: [terminated("test", 0, { finishedAt: "2026-01-01T01:29:59Z" })] } },
+  },
+  {
+    seen: "exit code 0 in a pod without a deadline",
+    rule: "exit-0",
+    result: "SUCCESS",
+    pod: {
+      spec: { activeDeadlineSeconds: undefined as never },
+      status: { containerStatuses: [terminated("test", 0, AT_DEADLINE)] },
+    },
+  },
   { seen: "the pod's own deadline and exit code 0", rule: "pod-deadline", result: null, pod: failed(0, {}, ENDED_BY_US) },
   {
     seen: "images that did not come in time",
