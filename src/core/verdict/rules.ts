@@ -147,11 +147,17 @@ export const VERDICT_RULES = [
   {
     id: "ended-early",
     class: "infrastructure",
-    seen: "Somebody lowered the pod's `activeDeadlineSeconds` to end it before its time.",
+    seen: "Somebody lowered the pod's `activeDeadlineSeconds` to end it before its time; or its test was ended for its run limit, had not had that time, and the pod's own end did not come.",
     result: null,
     keeps: POD,
     isChance: true,
-    find: whenEndedBy("unknown", () => "its pod was told to end, and by whom is not known"),
+    find: (sighting) =>
+      whenEndedBy("unknown", () => "its pod was told to end, and by whom is not known")(sighting) ??
+      (hadItsTime(sighting)
+        ? undefined
+        : whenExited(sighting, ({ pod }) =>
+            sighting.end === "run-timeout" && !pod.isTerminal ? { sentence: "its test ended before its time, and why is not known" } : undefined,
+          )),
   },
 
   // The pod was taken away, or used more than it may.

@@ -42,10 +42,12 @@ const SIGNAL_MS = 3000;
 const [KILLED, TERMINATED] = [137, 143];
 
 /** True while what is seen may still get another meaning, which the pod's own end will tell. */
-export function mayTellMore({ state, end, stateMs }: Sighting): boolean {
+export function mayTellMore({ state, end, stateMs, limits }: Sighting): boolean {
   if ((state.kind !== "exited" && state.kind !== "not-started") || stateMs >= END_BACKSTOP_MS) return false;
   const { pod, terminated } = state;
   if (pod.isTerminal || pod.disruption || pod.isDeleted || pod.hasTestRunAgain) return false;
+  // Who ended it before its time is told with the pod's own end.
+  if (end === "run-timeout" && !hadItsTime({ state, limits })) return true;
   // A test may handle TERM and exit 0 after its end was requested.
   if (end) return state.kind === "exited" && terminated.exitCode === 0;
   if (pod.killed !== undefined || isPastDeadline(state)) return true;
@@ -161,8 +163,12 @@ export function whenTroubled(rule: WaitingTrouble["rule"]): (sighting: Sighting)
 /** How much earlier than its limit a test ends that nobody has ended for that, whatever clocks say. */
 const EARLY_MS = 60_000;
 
-/** False for a test that has ended well before its limit: its node was away, and told so too late. */
-export function hadItsTime({ state, limits }: Sighting): boolean {
+/**
+ * False for a test that has ended well before its limit, as its node tells too late; and for one whose pod was taken away before its node
+ * has told anything.
+ */
+export function hadItsTime({ state, limits }: Pick<Sighting, "state" | "limits">): boolean {
+  if (state.kind === "lost") return state.pod?.isTerminal === true;
   return state.kind !== "exited" || !(ranMs(state.terminated) < limits.runMs - EARLY_MS);
 }
 

@@ -177,6 +177,34 @@ const ROWS: Row[] = [
     end: "run-timeout",
     pod: failed(0, {}, ENDED_BY_US),
   },
+  ...[0, 1, 143].flatMap((exitCode): Row[] => {
+    const ended = { status: { containerStatuses: [terminated("test", exitCode)] } };
+    return [
+      { seen: `exit code ${exitCode} long before the run limit for which it was ended`, rule: undefined, end: "run-timeout", pod: ended },
+      {
+        seen: `exit code ${exitCode} long before the run limit for which it was ended, and no end of the pod for ten minutes`,
+        rule: "ended-early",
+        result: null,
+        end: "run-timeout",
+        ms: 10 * MINUTES,
+        pod: ended,
+      },
+    ];
+  }),
+  {
+    seen: "a test ended for its run limit whose pod is deleted before it tells anything",
+    rule: "pod-deleted",
+    result: null,
+    end: "run-timeout",
+    pod: { metadata: DELETED },
+  },
+  {
+    seen: "a test ended for its run limit whose pod is over, its end lost from sight",
+    rule: "run-timeout",
+    result: "TIMED_OUT",
+    end: "run-timeout",
+    pod: failed(137, { reason: "ContainerStatusUnknown", startedAt: null, finishedAt: null }, ENDED_BY_US),
+  },
   {
     seen: "a test over its run limit",
     rule: "run-timeout",
