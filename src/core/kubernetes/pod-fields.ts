@@ -136,7 +136,7 @@ export const CONTAINER_STATUS_FIELDS: FieldTable<StatusFieldUse> = {
   name: ["read", ""],
   ready: ["ignored", ""],
   resources: ["ignored", "the limit that is told is the one in the spec"],
-  restartCount: ["ignored", "`lastState` tells more"],
+  restartCount: ["read", "whether `lastState` is how the test ended at first"],
   started: ["read", "whether a service is ready"],
   state: ["read", "waiting: why; running: since when; terminated: exit code, signal, reason, message, times"],
   stopSignal: ["ignored", ""],

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import fc from "fast-check";
 import { readRoles } from "../../../../src/core/job/record.ts";
 import { CONTAINERS_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
-import { trimJob } from "../../../../src/kube/objects/trimmed-objects.ts";
+import { observeBuild } from "../../../../src/core/observation/build-state.ts";
+import { trimJob, trimPod } from "../../../../src/kube/objects/trimmed-objects.ts";
 import { makeJob } from "../../../support/objects/build-objects.ts";
+import { historyPlans } from "../../../support/objects/history-plan.ts";
+import { PodWorld } from "../../../support/objects/pod-world.ts";
 
 const TEMPLATE = {
   spec: {
@@ -29,5 +33,22 @@ describe("a Job as it is kept", () => {
     assert.deepEqual(kept.spec?.template.spec.containers, [{ name: "proxy" }, { name: "unit" }]);
     const annotations = { [CONTAINERS_ANNOTATION]: JSON.stringify(readRoles(kept)) };
     assert.deepEqual(trimJob(makeJob({ metadata: { annotations }, spec: { template: TEMPLATE } })).spec?.template.spec, { containers: [] });
+  });
+});
+
+describe("Job and pods as they are kept", () => {
+  test("are the same to who observes a build as the whole ones", () => {
+    fc.assert(
+      fc.property(historyPlans, (plan) => {
+        const world = new PodWorld(plan);
+        for (let looks = 0; looks < 60 && world.nextMs !== undefined; looks += 1) {
+          world.passTo(world.nextMs);
+          const { job, pods, killOf } = world.show();
+          const kept = observeBuild(job && trimJob(job), pods.map(trimPod), world.roles, killOf);
+          assert.deepEqual(kept, observeBuild(job, pods, world.roles, killOf));
+        }
+      }),
+      { numRuns: 500 },
+    );
   });
 });
