@@ -156,7 +156,9 @@ export const VERDICT_RULES = [
       (hadItsTime(sighting)
         ? undefined
         : whenExited(sighting, ({ pod }) =>
-            sighting.end === "run-timeout" && !pod.isTerminal ? { sentence: "its test ended before its time, and why is not known" } : undefined,
+            sighting.end === "run-timeout" && !pod.isTerminal
+              ? { sentence: "its test ended before its time, and why is not known" }
+              : undefined,
           )),
   },
 
