@@ -1,7 +1,7 @@
 // `npm run mutation`: breaks the pure core and the controllers in one place after another, and tells which breaks no unit test notices.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { Command } from "commander";
 import { coerceError } from "../../src/runtime/errors.ts";
 import { wholeNumber } from "../support/whole-number.ts";
@@ -11,6 +11,8 @@ import { runStreaming } from "./run-streaming.ts";
 const ROOT = resolve(import.meta.dirname, "../..");
 const ROOMS = ["src/core", "src/controllers"];
 const TESTS = ["tests/unit/core/**/*.test.ts", "tests/unit/controllers/**/*.test.ts"];
+/** Generated inputs of the tests: fewer, and the same ones for every break (tests/support/fuzz.ts). */
+const FEWER_INPUTS = { TH_FUZZ_RUNS: "0.1", TH_FUZZ_SEED: "1" };
 const MODULES = join(import.meta.dirname, "node_modules");
 
 interface MutationFlags {
@@ -26,7 +28,8 @@ async function mutation(paths: readonly string[], { concurrency, report, static:
     const config = join(directory, "stryker.json");
     const json = resolve(report ?? join(directory, "report.json"));
     writeFileSync(config, JSON.stringify(strykerConfig(paths.length > 0 ? paths : ROOMS, json, concurrency, withStatic)));
-    await runStreaming(process.execPath, [join(MODULES, "@stryker-mutator/core/bin/stryker.js"), "run", config], ROOT);
+    const stryker = [join(MODULES, "@stryker-mutator/core/bin/stryker.js"), "run", config];
+    await runStreaming(process.execPath, stryker, ROOT, { NODE_COMPILE_CACHE: join(directory, "compile-cache"), ...FEWER_INPUTS });
     const { files } = JSON.parse(readFileSync(json, "utf8")) as MutationReport;
     console.log(renderSurvivors(files));
     console.log(renderScores(files));
@@ -37,10 +40,17 @@ async function mutation(paths: readonly string[], { concurrency, report, static:
 
 /** With the project's own packages it would be installed by everybody who only wants to run the tests. */
 async function install(): Promise<void> {
-  const isPresent = ["core", "tap-runner"].every((name) => existsSync(join(MODULES, "@stryker-mutator", name)));
+  const isPresent = existsSync(join(MODULES, "@stryker-mutator/core"));
   if (isPresent) return;
   console.error("installing the mutation tool (npm ci in tests/mutation) ...");
   await runStreaming("npm", ["ci", "--no-audit", "--no-fund", "--no-progress"], import.meta.dirname);
+}
+
+/** Those that mirror what is broken come first: the first test that fails ends a break's run. */
+function testFiles(paths: readonly string[]): string[] {
+  const mirrors = paths.map((path) => join("tests/unit", relative("src", path.endsWith(".ts") ? dirname(path) : path)));
+  const isMirror = (file: string) => mirrors.some((mirror) => file.startsWith(`${mirror}/`));
+  return globSync(TESTS, { cwd: ROOT }).sort((a, b) => Number(isMirror(b)) - Number(isMirror(a)) || (a < b ? -1 : 1));
 }
 
 /** https://stryker-mutator.io/docs/stryker-js/configuration/ */
@@ -49,10 +59,14 @@ function strykerConfig(paths: readonly string[], fileName: string, concurrency: 
     mutate: paths.map((path) => (path.endsWith(".ts") ? path : `${path.replace(/\/$/, "")}/**/*.ts`)),
     // The words of sentences are pinned by the golden files and the documentation; without them no rule is left out.
     mutator: { excludedMutations: ["StringLiteral"] },
-    testRunner: "tap",
-    plugins: [join(MODULES, "@stryker-mutator/tap-runner/dist/src/index.js")],
-    tap: { testFiles: TESTS, nodeArgs: ["--test-reporter=./tests/mutation/outcome-reporter.ts", "{{testFile}}"], forceBail: true },
+    testRunner: "in-process",
+    plugins: [join(import.meta.dirname, "in-process-runner.ts")],
+    inProcess: { testFiles: testFiles(paths) },
+    warnings: { unknownOptions: false, slow: false },
     coverageAnalysis: "perTest",
+    // A break that loops without end is told by this alone; a busy machine must not look like one.
+    timeoutMS: 15_000,
+    timeoutFactor: 2,
     ignoreStatic: !withStatic,
     concurrency,
     reporters: ["json", "progress-append-only"],

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import type { VerdictClass } from "../../../../src/core/verdict/rules.ts";
+import { fuzzParameters } from "../../../support/fuzz.ts";
 import { makeJob } from "../../../support/objects/build-objects.ts";
 import { type HistoryPlan, historyPlans } from "../../../support/objects/history-plan.ts";
 import { PodWorld, WORLD_START } from "../../../support/objects/pod-world.ts";
@@ -39,7 +40,7 @@ const plans = historyPlans.map((plan): HistoryPlan => {
 });
 
 describe("1,000 histories of a pod, played before a real build", () => {
-  test("each get one answer, which says of the pod what happened to it, and is the one that is written down", async () => {
+  test("each get one answer, which says of the pod what happened to it, and is the one that is written down", async (t) => {
     await fc.assert(
       fc.asyncProperty(plans, async (plan) => {
         const world = new PodWorld(plan);
@@ -54,7 +55,7 @@ describe("1,000 histories of a pod, played before a real build", () => {
         world.passTo(Math.max(world.nowMs, WORLD_START) + STEP_MS);
         assert.ok(world.isLetGo, `its pod was left running: ${told()}`);
       }),
-      { numRuns: 1000 },
+      fuzzParameters(t, 1000),
     );
   });
 });

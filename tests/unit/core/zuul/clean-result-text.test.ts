@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { cleanResultText, failureText, firstLine, plainLine, type ResultLetters } from "../../../../src/core/zuul/clean-result-text.ts";
+import { fuzzParameters } from "../../../support/fuzz.ts";
 import { splitGerritCommand } from "../../../support/zuul/gerrit-command.ts";
 
 const anyText = fc.oneof(
@@ -66,11 +67,16 @@ describe("cleanResultText", () => {
     const words = "word ".repeat(40);
     assert.equal(cleanResultText(words), `${"word ".repeat(23).trim()}...`);
     assert.equal(cleanResultText(`${"word ".repeat(20)}(and more that is much too long)`), `${"word ".repeat(20)}(and more that is...`);
+    assert.equal(cleanResultText("x".repeat(120)), "x".repeat(120));
+    assert.equal(cleanResultText("x".repeat(121)), `${"x".repeat(117)}...`);
+    assert.equal(cleanResultText(`${"word ".repeat(23)}123 words`), `${"word ".repeat(23).trim()}...`);
+    assert.equal(cleanResultText(`${"word ".repeat(23)}1 and more`), `${"word ".repeat(23)}1...`);
+    assert.equal(cleanResultText(`${"word ".repeat(22)}(as: [{, and much more`), `${"word ".repeat(22)}(as...`);
     assert.equal(cleanResultText("x".repeat(500)), `${"x".repeat(117)}...`);
     assert.equal(cleanResultText("ß".repeat(119), "ascii"), `${"s".repeat(117)}...`);
   });
 
-  test("gives one line of at most 120 characters that Zuul can carry anywhere, whatever comes, and twice the same", () => {
+  test("gives one line of at most 120 characters that Zuul can carry anywhere, whatever comes, and twice the same", (t) => {
     fc.assert(
       fc.property(anyText, fc.constantFrom(...styles), (text, letters) => {
         const cleaned = cleanResultText(text, letters);
@@ -81,18 +87,18 @@ describe("cleanResultText", () => {
         if (letters === "ascii") assert.match(cleaned, /^[\x20-\x7e]*$/);
         assert.equal(cleanResultText(cleaned, letters), cleaned);
       }),
-      { numRuns: 4000 },
+      fuzzParameters(t, 4000),
     );
   });
 
-  test("leaves Gerrit one message, as it was put, whatever comes", () => {
+  test("leaves Gerrit one message, as it was put, whatever comes", (t) => {
     fc.assert(
       fc.property(anyText, fc.constantFrom(...styles), (text, letters) => {
         const message = `Build failed.\n\n- http://ci.example.org/builds/unit-1 : ${failureText(text, letters)} in 3s\n`;
         const words = splitGerritCommand(`gerrit review --project org/project --message "${message}" --label Verified=-1 1,1`);
         assert.deepEqual(words, ["gerrit", "review", "--project", "org/project", "--message", message, "--label", "Verified=-1", "1,1"]);
       }),
-      { numRuns: 4000 },
+      fuzzParameters(t, 4000),
     );
   });
 });
