@@ -164,6 +164,15 @@ const REFUSED: [what: string, values: object, fault: CheckoutFault, message: Reg
   ["a commit that is a branch", { ...CHANGE, ZUUL_COMMIT: "master" }, "configuration", /ZUUL_COMMIT is 'master' - not the full id/],
   ["a short commit", { ...CHANGE, ZUUL_COMMIT: COMMIT.slice(0, 12) }, "configuration", /ZUUL_COMMIT/],
   ["a commit with an option behind it", { ...CHANGE, ZUUL_COMMIT: `${COMMIT}\n--x` }, "configuration", /ZUUL_COMMIT/],
+  ["a commit of 41 digits", { ...CHANGE, ZUUL_COMMIT: `${COMMIT}0` }, "configuration", /ZUUL_COMMIT/],
+  ["a commit of 63 digits", { ...CHANGE, ZUUL_COMMIT: "a".repeat(63) }, "configuration", /ZUUL_COMMIT/],
+  ["a commit with a sign before it", { ...CHANGE, ZUUL_COMMIT: `^${COMMIT}` }, "configuration", /ZUUL_COMMIT/],
+  [
+    "a URL prefix that looks allowed, with a step up",
+    { ...CHANGE, ZUUL_URL: "http://merger.example/p/.." },
+    "configuration",
+    /ZUUL_URL has a path/,
+  ],
   [
     "a deleted branch",
     { ...CHANGE, ZUUL_REF: "refs/heads/x", ZUUL_COMMIT: ZERO, ZUUL_NEWREV: ZERO },
@@ -197,8 +206,19 @@ test("names an allowed URL that is none", () => {
   assert.match(planned.problem.message, /checkout\.allowedUrls .* 'merger\.example\/p' is no URL/);
 });
 
-for (const project of ["p", "openstack/nova", ".github", "a/b/c.git", "All-Projects", "a+b~c@d=e,f"]) {
-  test(`keeps the project ${project} at its own name`, () => assert.equal(projectDirectory(project), project));
+for (const project of [
+  "p",
+  "openstack/nova",
+  ".github",
+  "...",
+  ".gitignore",
+  "x.git",
+  "a/b/c.git",
+  "All-Projects",
+  "a+b~c@d=e,f",
+  "a".repeat(255),
+]) {
+  test(`keeps the project ${project.slice(0, 20)} at its own name`, () => assert.equal(projectDirectory(project), project));
 }
 
 const HOSTILE_PROJECTS = [
@@ -218,8 +238,10 @@ for (const ref of [
   "refs/heads/ümläut",
   "refs/heads/a./b",
   "refs/heads/a@b",
+  "refs/heads/a.lockx",
+  `refs/heads/${"a".repeat(1013)}`,
 ]) {
-  test(`takes the ref ${ref}`, () => assert.ok(isRefName(ref)));
+  test(`takes the ref ${ref.slice(0, 60)}`, () => assert.ok(isRefName(ref)));
 }
 
 const BAD_REFS = [
@@ -231,7 +253,10 @@ const BAD_REFS = [
   "refs/a\n",
   "refs/a\0",
   "refs/\ud800",
-  `refs/${"a".repeat(2000)}`,
+  "refs/a\x7f",
+  "refs/heads/a/.b/c",
+  "xrefs/heads/a",
+  `refs/heads/${"a".repeat(1014)}`,
 ];
 for (const ref of BAD_REFS) {
   test(`refuses the ref ${JSON.stringify(ref.slice(0, 20))}`, () => assert.ok(!isRefName(ref)));

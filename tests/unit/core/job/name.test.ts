@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
-import { buildNumber, isUsableUnique, jobName, type NameSearch, nextAttempt } from "../../../../src/core/job/name.ts";
+import { buildNumber, isUsableUnique, jobName, type NameSearch, nextAttempt, payloadHash } from "../../../../src/core/job/name.ts";
 import { sha256Hex } from "../../../../src/runtime/sha256.ts";
 
 describe("buildNumber", () => {
@@ -29,6 +30,18 @@ describe("buildNumber", () => {
   test("of a known request never changes: Jobs carry it", () => {
     assert.equal(number(), `unit-${sha256Hex('["zuul:4730","build:unit","ab","44136fa355b3678a"]').slice(0, 16)}`);
   });
+});
+
+test("payloadHash is 64 bits of the bytes, as they came", () => {
+  // sha256sum of no bytes, and of `{}`.
+  assert.equal(
+    payloadHash(new Uint8Array(), (bytes) => createHash("sha256").update(bytes).digest("hex")),
+    "e3b0c44298fc1c14",
+  );
+  assert.equal(
+    payloadHash(Buffer.from("{}"), (bytes) => createHash("sha256").update(bytes).digest("hex")),
+    "44136fa355b3678a",
+  );
 });
 
 describe("isUsableUnique", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { isSameBuild, readJobRecord } from "../../../../src/core/job/record.ts";
+import { findJob, isRecorded, isSameBuild, readJobRecord, readRequestRecord } from "../../../../src/core/job/record.ts";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
 
 const REQUEST = {
@@ -102,6 +102,8 @@ describe("readJobRecord", () => {
     ["no timeouts", job({ "turbo-hipster.io/timeouts": undefined })],
     ["timeouts that are no durations", job({ "turbo-hipster.io/timeouts": '{"pull":"soon","run":"1h"}' })],
     ["no task", job({}, { labels: {} })],
+    ["no namespace", { ...job(), metadata: { ...job().metadata, namespace: undefined } }],
+    ["a limit for its wait that is no duration", job({ "turbo-hipster.io/timeouts": '{"pull":"10m","run":"1h","schedule":"soon"}' })],
   ];
   for (const [name, stranger] of strangers) {
     test(`is none of a Job with ${name}`, () => assert.equal(readJobRecord(stranger), undefined));
@@ -158,4 +160,70 @@ describe("isSameBuild", () => {
     ["no build at all", { metadata: { name: "unit-1", namespace: "ci" } }],
   ];
   for (const [name, other] of others) test(`is false for ${name}`, () => assert.equal(isSameBuild(other, job()), false));
+
+  test("is false where what is wanted is no build", () => {
+    const none: Job = { metadata: { name: "unit-1", namespace: "ci", labels: LABELS } };
+    assert.deepEqual([isSameBuild(job(), none), isSameBuild(none, none)], [false, false]);
+  });
+});
+
+const VERDICT = '{"result":"ABORTED","class":"cancelled","rule":"stopped","message":"Zuul asked to stop it"}';
+
+describe("isRecorded", () => {
+  const told = { "turbo-hipster.io/verdict": VERDICT };
+  const mayGo = (annotations: Record<string, string>): Job => {
+    const made = job(annotations);
+    return { ...made, spec: { template: { spec: { containers: [] } }, ...made.spec, ttlSecondsAfterFinished: 3600 } };
+  };
+  const rows: [string, Job, boolean][] = [
+    ["a build under way", job(), false],
+    ["a build whose answer was read", job({ "turbo-hipster.io/delivered": "2026-01-01T00:00:01Z" }), true],
+    ["a verdict that still may be asked for", job(told), false],
+    ["a verdict that nobody is to ask for any more", mayGo(told), true],
+    ["a Job that may go, of which nobody knows the end", mayGo({}), false],
+    ["a Job that may go, whose verdict says nothing", mayGo({ "turbo-hipster.io/verdict": "{" }), false],
+    ["a Job without annotations", { metadata: { name: "x" }, spec: mayGo({}).spec }, false],
+  ];
+  for (const [name, made, expected] of rows) test(`is ${expected} for ${name}`, () => assert.equal(isRecorded(made), expected));
+});
+
+describe("findJob", () => {
+  const at = (name: string, day: string | undefined, annotations: Record<string, string> = {}) =>
+    job(annotations, { name, ...(day === undefined ? {} : { creationTimestamp: `2026-01-0${day}T00:00:00Z` }) });
+  const delivered = { "turbo-hipster.io/delivered": "2026-01-09T00:00:00Z" };
+  const otherNumber = { "turbo-hipster.io/request": JSON.stringify({ ...REQUEST, number: "unit-12" }) };
+  const stranger: Job = { metadata: { name: "unit-1", namespace: "ci" } };
+  const rows: [string, Job[], string | undefined][] = [
+    ["nothing among none", [], undefined],
+    ["nothing among others' Jobs", [stranger, job(otherNumber, { name: "unit-12" })], undefined],
+    ["nothing that is only called like it", [job(otherNumber)], undefined],
+    ["nothing that is called otherwise, whatever it says", [at("other-1", "1")], undefined],
+    ["the one that is there, among others", [stranger, at("unit-1", "1"), job(otherNumber, { name: "unit-12" })], "unit-1"],
+    ["the newest of several", [at("unit-1", "1"), at("unit-1-r2", "3"), at("unit-1-r1", "2")], "unit-1-r2"],
+    ["one under way rather than a newer one that is over", [at("unit-1", "1"), at("unit-1-r1", "2", delivered)], "unit-1"],
+    ["the same in the other order", [at("unit-1-r1", "2", delivered), at("unit-1", "1")], "unit-1"],
+    ["the newest of those that are over", [at("unit-1-r1", "2", delivered), at("unit-1", "1", delivered)], "unit-1-r1"],
+    ["one whose age is known rather than one that tells none", [at("unit-1", undefined), at("unit-1-r1", "1")], "unit-1-r1"],
+    ["that one in the other order, too", [at("unit-1-r1", "1"), at("unit-1", undefined)], "unit-1-r1"],
+    ["the first of two of one age", [at("unit-1", "1"), at("unit-1-r1", "1")], "unit-1"],
+  ];
+  for (const [name, jobs, expected] of rows) {
+    test(`finds ${name}`, () => {
+      const found = findJob(jobs, "unit-1");
+      assert.equal(found?.job.metadata.name, expected);
+      assert.equal(found?.record.jobName, expected);
+    });
+  }
+});
+
+test("a request that older versions wrote is read, with nothing for what they did not tell", () => {
+  assert.deepEqual(readRequestRecord('{"server":"zuul:4730","unique":"ab","number":"unit-1"}'), {
+    ...{ server: "zuul:4730", unique: "ab", number: "unit-1" },
+    ...{ logPath: null, payloadHash: null, replica: null, since: "" },
+  });
+  assert.equal(readRequestRecord(undefined), undefined);
+  for (const number of ["", "-a", "a-", "a_b", "A", "a b", "a\n", "a".repeat(254)]) {
+    assert.equal(readRequestRecord(JSON.stringify({ ...REQUEST, number })), undefined, number);
+  }
+  for (const number of ["a", "a.b-1", "a".repeat(253)]) assert.ok(readRequestRecord(JSON.stringify({ ...REQUEST, number })), number);
 });

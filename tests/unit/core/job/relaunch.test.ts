@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { relaunchKey } from "../../../../src/core/job/relaunch.ts";
+import { changedParameters, isAnswer, launchOf, relaunchKey } from "../../../../src/core/job/relaunch.ts";
 import { parseTestTask } from "../../../../src/core/test-task/test-task.ts";
+import { configuration, endedBeforeStart, infrastructure } from "../../../../src/core/verdict/verdict.ts";
 import { parseParameters } from "../../../../src/core/zuul/parameters.ts";
 import { sha256Hex } from "../../../../src/runtime/sha256.ts";
 
@@ -70,4 +71,53 @@ describe("relaunchKey", () => {
   for (const ref of [undefined, null, "refs/heads/master", "refs/tags/1.0", "refs/zuul/master/Zabc", `refs/zuul/Z${"ab".repeat(16)}`, 7]) {
     test(`is none for the ref ${ref}`, () => assert.equal(key({ ...CHANGE, ZUUL_REF: ref }), undefined));
   }
+});
+
+describe("launchOf", () => {
+  const build = launchOf(key() ?? "");
+
+  test("is the same for all launches of a build, whatever else they are asked with", () => {
+    assert.match(build ?? "", /^[0-9a-f]{16}$/);
+    assert.equal(launchOf(key({ ...CHANGE, ZUUL_COMMIT: "decade", EXTRA: "" }) ?? ""), build);
+    assert.equal(launchOf(key(CHANGE, "build:unit", { image: "python:3.13" }) ?? ""), build);
+  });
+
+  test("differs for another build of the set, and for another set", () => {
+    assert.notEqual(launchOf(key(CHANGE, "build:unit:bionic") ?? ""), build);
+    assert.notEqual(launchOf(key({ ...CHANGE, ZUUL_REF: `refs/zuul/master/Z${"cd".repeat(16)}` }) ?? ""), build);
+  });
+
+  test("is none of keys that do not tell", () => {
+    for (const old of ["", "f".repeat(64), `${"f".repeat(15)}-x`, `${"f".repeat(17)}-x`, `x${"f".repeat(16)}-x`, "F".repeat(16)]) {
+      assert.equal(launchOf(old), undefined, old);
+    }
+  });
+});
+
+describe("changedParameters", () => {
+  const parse = (text: string) => {
+    const parsed = parseParameters(Buffer.from(text));
+    assert.ok(parsed.ok);
+    return parsed.parameters;
+  };
+  const rows: [string, earlier: string, later: string, names: string[]][] = [
+    ["nothing", '{"A":"1"}', '{"A":"1"}', []],
+    ["what Zuul makes anew for each launch", '{"ZUUL_UUID":"1","LOG_PATH":"a","SWIFT_x":"1"}', '{"ZUUL_UUID":"2","SWIFT_y":"1"}', []],
+    ["another value, a new one and one that is gone, in order", '{"C":1,"B":1,"X":1}', '{"D":1,"C":2,"X":1}', ["B", "C", "D"]],
+    ["a number that is written otherwise", '{"A":1.0,"B":[1]}', '{"A":1,"B":[1.0]}', ["A", "B"]],
+    ["a number that became text", '{"A":1}', '{"A":"1"}', ["A"]],
+    ["null, where nothing was", "{}", '{"A":null}', ["A"]],
+    ["members in another order: none", '{"A":{"x":1,"y":[{"p":1,"q":2}]}}', '{"A":{"y":[{"q":2,"p":1}],"x":1}}', []],
+    ["items in another order", '{"A":[1,2]}', '{"A":[2,1]}', ["A"]],
+    ["what only begins or ends like those of a launch", '{"ZUUL_UUID_OLD":1,"MY_SWIFT_x":1}', "{}", ["MY_SWIFT_x", "ZUUL_UUID_OLD"]],
+  ];
+  for (const [name, earlier, later, names] of rows) {
+    test(`names ${name}`, () => assert.deepEqual(changedParameters(parse(earlier), parse(later)), names));
+  }
+});
+
+test("Zuul launches again what got no result, and what it was told was stopped", () => {
+  assert.equal(isAnswer(configuration("unsupported", "no")), true);
+  assert.equal(isAnswer(infrastructure("job-gone", "gone")), false);
+  assert.equal(isAnswer(endedBeforeStart("stop")), false);
 });

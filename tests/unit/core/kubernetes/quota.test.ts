@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { isQuotaExceeded, isQuotaFull } from "../../../../src/core/kubernetes/quota.ts";
+import { isQuotaExceeded, isQuotaFull, quotaExcess } from "../../../../src/core/kubernetes/quota.ts";
 
 describe("a quota", () => {
   const says = (requested: string, used: string, limited: string) =>
@@ -21,6 +21,26 @@ describe("a quota", () => {
       false,
     );
     assert.equal(isQuotaFull(says("count/jobs.batch=1", "count/jobs.batch=0", "count/jobs.batch=0")), false);
+  });
+
+  test("says what is more than it would ever allow, and nothing else of what is requested", () => {
+    assert.equal(
+      quotaExcess(
+        says(
+          "limits.cpu=4,limits.memory=2Gi,pods=1,requests.storage=1",
+          "limits.cpu=0,limits.memory=0,pods=0",
+          "limits.cpu=2,limits.memory=1Gi,pods=1",
+        ),
+      ),
+      "more than quota builds allows - limits.cpu 4 is requested, the limit is 2, limits.memory 2Gi is requested, the limit is 1Gi",
+    );
+    assert.equal(
+      quotaExcess(says("gold/requests.nvidia.com/gpu=8", "gold/requests.nvidia.com/gpu=0", "gold/requests.nvidia.com/gpu=4")),
+      "more than quota builds allows - gold/requests.nvidia.com/gpu 8 is requested, the limit is 4",
+    );
+    assert.equal(quotaExcess(says("pods=1", "pods=5", "pods=5")), undefined);
+    assert.equal(quotaExcess(says("pods", "pods", "pods")), undefined);
+    assert.equal(quotaExcess("violates PodSecurity"), undefined);
   });
 
   test("that refuses is exceeded, full or too small", () => {

@@ -5,6 +5,7 @@ import { parseStopRequest } from "../../../../src/core/zuul/stop-request.ts";
 describe("parseStopRequest", () => {
   test("reads the number, whatever else is there", () => {
     assert.equal(parseStopRequest(Buffer.from('{"name": "gate-unit", "number": "unit-1", "more": []}')), "unit-1");
+    assert.equal(parseStopRequest(Buffer.from(JSON.stringify({ number: "a".repeat(253) }))), "a".repeat(253));
   });
 
   const none: [string, Buffer | string][] = [
