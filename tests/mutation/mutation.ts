@@ -80,7 +80,9 @@ function strykerConfig(paths: readonly string[], fileName: string, concurrency: 
 }
 
 const program = new Command("npm run mutation --")
-  .description("Breaks src/core and src/controllers in one place at a time and lists what no unit test notices. Takes hours for all of it.")
+  .description(
+    "Breaks src/core and src/controllers in one place at a time and lists what no unit test notices. Takes a minute or two a folder.",
+  )
   .argument("[path...]", "files or directories of src to break instead, e.g. src/core/verdict")
   .option("--concurrency <n>", "tests side by side", wholeNumber(1), 2)
   .option("--static", "break also what is evaluated when a file is loaded, such as patterns: each of these breaks takes a run of all tests")

@@ -13,6 +13,7 @@ import {
   renderLeaseSpec,
   renderReleasedSpec,
   replicaLeaseName,
+  versionOf,
 } from "../../../../src/core/replicas/leadership.ts";
 
 const BEGAN = new Date("2026-01-01T00:00:00.000Z");
@@ -115,11 +116,25 @@ describe("whether somebody may hold a Lease that is not there", () => {
     ["one of many has", false, [own(BEGAN_TEXT, BEGAN_TEXT), own(BEGAN_TEXT, "2026-01-01T00:00:05.000000Z")], true],
     ["another's times go backwards", false, [own("2026-01-01T00:00:05.000000Z", BEGAN_TEXT)], true],
     ["another's times are none", false, [own(5, {})], true],
+    ["another's times are equal numbers", false, [own(5, 5)], true],
+    ["another began less than half a renewal's pause ago", false, [own(BEGAN_TEXT, "2026-01-01T00:00:02.499000Z")], false],
+    ["another began half of that ago", false, [own(BEGAN_TEXT, "2026-01-01T00:00:02.500000Z")], true],
     ["another has no spec", false, [lease(null)], true],
   ];
   for (const [title, wasSeen, others, expected] of ROWS) {
     test(`${title}: ${expected ? "yes" : "no"}`, () => assert.equal(mayHaveHolder(wasSeen, others), expected));
   }
+});
+
+test("a Lease is another one when it was written, or made anew", () => {
+  const versions = [
+    { name: "ci", uid: "u", resourceVersion: "7" },
+    { name: "ci", uid: "u", resourceVersion: "8" },
+    { name: "ci", uid: "v", resourceVersion: "7" },
+    { name: "ci" },
+  ].map((metadata) => versionOf({ metadata }));
+  assert.equal(new Set(versions).size, 4);
+  assert.equal(versionOf(OURS), versionOf(lease(undefined)));
 });
 
 describe("a Lease that is written", () => {
@@ -168,6 +183,6 @@ describe("a Lease that is written", () => {
       assert.match(rendered, /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
       assert.ok(rendered.length <= 253);
     }
-    assert.equal(replicaLeaseName("ci", "My_Host.org-1A2B3"), "ci-my-host-org-1a2b3");
+    assert.equal(replicaLeaseName("ci", "My_Host..org-1A2B3"), "ci-my-host-org-1a2b3");
   });
 });
