@@ -16,6 +16,8 @@ export type JobCreated = { kind: "created"; job: Job } | { kind: "exists" } | { 
 export interface AnnotateOptions {
   /** What the Job's `request` annotation must be for the write to take place. */
   request?: string;
+  /** Whose uid it must be; another Job may have the name by now. */
+  uid?: string;
   ttlSecondsAfterFinished?: number;
 }
 
@@ -63,9 +65,10 @@ export interface BuildCluster {
   getJob(namespace: string, name: string): Promise<Job | undefined>;
   /** Past the cache. */
   readPods(namespace: string, jobName: string): Promise<Pod[]>;
-  /** Resolves with false, and writes nothing, when the Job's `request` annotation is not the one given. */
+  /** Resolves with false, and writes nothing, when the Job is not the one that `options` say. */
   annotateJob(namespace: string, name: string, annotations: Record<string, string>, options?: AnnotateOptions): Promise<boolean>;
-  deleteJob(namespace: string, name: string): Promise<void>;
+  /** With its pods; only the Job of this uid, not another one that has its name by now. */
+  deleteJob(namespace: string, name: string, uid: string | undefined): Promise<void>;
   /** Lowers the pod's `activeDeadlineSeconds` so that the kubelet ends it: TERM, the grace, and the object stays. */
   endPod(namespace: string, name: string): Promise<void>;
   /** From the watch's cache. */

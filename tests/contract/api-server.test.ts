@@ -363,6 +363,25 @@ function holdContract(open: () => Promise<ContractTarget>): void {
       await client.delete(CONFIG_MAPS, namespace, "a", { ...BACKGROUND, uid: made.metadata.uid });
     });
 
+    it("leaves a Job alone that was made anew under the name of the one that was meant, in deleting and in patching", async () => {
+      const namespace = await target.makeNamespace();
+      const { uid } = (await create(JOBS, namespace, suspendedJob("a"))).metadata;
+      await client.delete(JOBS, namespace, "a", { ...BACKGROUND, uid });
+      const { metadata } = await create(JOBS, namespace, suspendedJob("a"));
+      await assert.rejects(client.delete(JOBS, namespace, "a", { ...BACKGROUND, uid }), isConflict);
+      const patch = (meant: string) =>
+        client.jsonPatch(JOBS, namespace, "a", [
+          { op: "test", path: renderPointer("metadata", "uid"), value: meant },
+          { op: "add", path: renderPointer("spec", "ttlSecondsAfterFinished"), value: 60 },
+        ]);
+      await assert.rejects(patch(uid), isTestFailed);
+      const left = await client.get<StoredObject>(JOBS, namespace, "a");
+      assert.deepEqual([left.metadata.uid, left.spec.ttlSecondsAfterFinished], [metadata.uid, undefined]);
+      await patch(metadata.uid);
+      await client.delete(JOBS, namespace, "a", { ...BACKGROUND, uid: metadata.uid });
+      await assert.rejects(client.get(JOBS, namespace, "a"), isNotFound);
+    });
+
     it("keeps an object with finalizers, marked with deletionTimestamp, until the last one is taken away", async () => {
       const namespace = await target.makeNamespace();
       const body = configMap("a");

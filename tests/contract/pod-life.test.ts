@@ -114,6 +114,7 @@ function holdContract(open: () => Promise<ContractTarget>): void {
     assert.deepEqual([terminated(pod).exitCode, terminated(pod).reason], [0, "Completed"]);
     assert.match(terminated(pod).finishedAt, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
     assert.equal(pod.metadata.labels?.["batch.kubernetes.io/job-name"], "passes");
+    assert.equal(pod.metadata.labels?.["batch.kubernetes.io/controller-uid"], made.metadata.uid);
     assert.equal(pod.metadata.labels?.app, "contract");
     const owner = pod.metadata.ownerReferences?.[0];
     assert.deepEqual([owner?.kind, owner?.name, owner?.uid, owner?.controller], ["Job", "passes", made.metadata.uid, true]);

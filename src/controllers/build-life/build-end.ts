@@ -47,7 +47,7 @@ export class BuildEnd {
     const discarded = await retry(
       async () => {
         if (!(await record.conclude(verdict, undefined))) return "yielded";
-        await cluster.deleteJob(namespace, life.jobName);
+        await cluster.deleteJob(namespace, life.jobName, life.made?.metadata.uid);
         return "written";
       },
       this.#retrying("delete the Job", 250, 15_000, logger),

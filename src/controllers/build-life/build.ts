@@ -87,10 +87,9 @@ export class Build implements UnclaimedBuild {
       onWaiting: (why) => context.tasks.noteWaiting(plan.taskKey, why),
     });
     this.#record = new BuildRecord({ cluster, replica: replicas.name, job, record });
-    const ofJob = () => ({ namespace: this.namespace, name: this.jobName });
     this.#ownership = new Ownership({
-      ...{ cluster, replicas, conversation: this.#conversation, record: this.#record },
-      ...{ job: ofJob, wakeup, logger },
+      ...{ replicas, conversation: this.#conversation, record: this.#record, wakeup, logger },
+      cachedJob: () => this.#life.cached,
     });
     const parts = { life: this.#life, record: this.#record, rush: counts.rush, keepJobSeconds: policy.keepJobSeconds };
     this.#end = new BuildEnd({ ...{ cluster, namespace: this.namespace, wakeup, clock }, ...parts });

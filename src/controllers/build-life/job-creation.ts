@@ -82,7 +82,7 @@ export class JobCreation {
   /** Deletes the Job of a create that seemed to fail, after the build was answered without it. */
   async deleteUnseen(): Promise<void> {
     const found = await this.#find();
-    if (found) await this.#options.cluster.deleteJob(found.metadata.namespace ?? "", found.metadata.name);
+    if (found) await this.#options.cluster.deleteJob(found.metadata.namespace ?? "", found.metadata.name, found.metadata.uid);
   }
 
   /** Until one of the names is the Job's, or there is none left to try. */

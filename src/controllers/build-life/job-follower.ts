@@ -102,6 +102,12 @@ export class JobFollower {
     return this.#creation.mayExist;
   }
 
+  /** As the watch shows it; not one that had its name before, or has it by now: what that one says is another build's. */
+  get cached(): Job | undefined {
+    const job = this.#options.cluster.cachedJob(this.#namespace, this.#jobName);
+    return job && !this.#isNamesake(job) ? job : undefined;
+  }
+
   /** As of the last look. */
   get state(): BuildState {
     return this.#state;
@@ -143,7 +149,7 @@ export class JobFollower {
 
   /** As the caches show it now, for who only watches: nothing is remembered. */
   glance(): BuildState {
-    return this.#observe(this.#cached(), this.#options.cluster.cachedPods(this.#namespace, this.#jobName));
+    return this.#observe(this.cached, this.#options.cluster.cachedPods(this.#namespace, this.#jobName));
   }
 
   /** What becomes of the build by what is seen of it in this state, though whoever carries it out may not have written that yet. */
@@ -151,7 +157,7 @@ export class JobFollower {
     const { limits, clock } = this.#options;
     if (state.kind === "absent") return undefined;
     // A Job that has succeeded had a pod that did: the watch of pods is behind.
-    if (state.kind === "lost" && !state.pod && this.#cached()?.status?.succeeded) return undefined;
+    if (state.kind === "lost" && !state.pod && this.cached?.status?.succeeded) return undefined;
     const action = decideBuild({ state, withdrawn, since: clock.now(), limits }, clock.now());
     return action.kind === "finish" ? action.verdict : undefined;
   }
@@ -159,7 +165,7 @@ export class JobFollower {
   /** Looks at Job and pod; may throw. */
   async observe(): Promise<void> {
     const { cluster, clock, isFound, logger, onState } = this.#options;
-    const cached = this.#cached();
+    const cached = this.cached;
     if (cached) this.#wasCached = true;
     const job = cached ?? (this.#wasCached ? undefined : this.#made);
     let observed = this.#observe(job, cluster.cachedPods(this.#namespace, this.#jobName));
@@ -206,7 +212,8 @@ export class JobFollower {
   async isGone(): Promise<boolean> {
     const { clock, cluster } = this.#options;
     if (this.#wasCached || clock.now().getTime() - this.#stateSince.getTime() < CACHE_LAG_MS) return false;
-    return (await cluster.getJob(this.#namespace, this.#jobName)) === undefined;
+    const found = await cluster.getJob(this.#namespace, this.#jobName);
+    return found === undefined || this.#isNamesake(found);
   }
 
   #observe(job: Job | undefined, pods: readonly Pod[]): BuildState {
@@ -214,8 +221,9 @@ export class JobFollower {
     return observeBuild(job, pods, this.#roles, cluster.killOf.bind(cluster));
   }
 
-  #cached(): Job | undefined {
-    return this.#options.cluster.cachedJob(this.#namespace, this.#jobName);
+  #isNamesake({ metadata: { uid } }: Job): boolean {
+    const ours = this.#made?.metadata.uid;
+    return ours !== undefined && ours !== uid;
   }
 
   /** What the objects do not tell any more. */

@@ -2,7 +2,7 @@ import type { Job } from "../../core/kubernetes/objects.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Wakeup } from "../../runtime/wakeup.ts";
-import type { BuildCluster, ReplicaRoles } from "../ports.ts";
+import type { ReplicaRoles } from "../ports.ts";
 import type { BuildRecord } from "./build-record.ts";
 import type { Conversation } from "./conversation.ts";
 
@@ -11,12 +11,11 @@ const LOOK_MS = 30_000;
 const RETRY_MS = 5000;
 
 export interface OwnershipOptions {
-  cluster: Pick<BuildCluster, "cachedJob">;
   replicas: ReplicaRoles;
   conversation: Conversation;
   record: BuildRecord;
-  /** The build's. */
-  job(): { namespace: string; name: string };
+  /** The build's, as the watch shows it. */
+  cachedJob(): Job | undefined;
   wakeup: Wakeup;
   logger(): Logger;
 }
@@ -43,7 +42,7 @@ export class Ownership {
   /** Reads what the Job says of the build, then tells whether it is this replica's. */
   look(): boolean {
     const { conversation, record } = this.#options;
-    const job = this.#cachedJob();
+    const job = this.#options.cachedJob();
     if (job && !record.observe(job)) this.yield();
     const { isOurs } = this;
     // Whoever had it may just have gone: those who ask for it have the whole time from now on.
@@ -74,13 +73,8 @@ export class Ownership {
       await wakeup.wait(RETRY_MS, stopping);
       return "watched";
     }
-    if (!this.#cachedJob() || record.isDelivered) return "over";
+    if (!this.#options.cachedJob() || record.isDelivered) return "over";
     await wakeup.wait(LOOK_MS, stopping);
     return "watched";
-  }
-
-  #cachedJob(): Job | undefined {
-    const { namespace, name } = this.#options.job();
-    return this.#options.cluster.cachedJob(namespace, name);
   }
 }

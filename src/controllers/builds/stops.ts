@@ -68,15 +68,15 @@ export class Stops {
   }
 
   /** Tells whoever carries the build out, through its Job, that Zuul stopped it. Never rejects. */
-  async passOn({ metadata: { namespace = "", name } }: Job, number: string, stopping: AbortSignal): Promise<void> {
+  async passOn({ metadata: { namespace = "", name, uid } }: Job, number: string, stopping: AbortSignal): Promise<void> {
     const { cluster, clock } = this.#options;
     const logger = this.#options.logger.child({ build: number, job: name });
     const passed = await retry(
-      () => cluster.annotateJob(namespace, name, { [CANCELLED_ANNOTATION]: clock.now().toISOString() }),
+      () => cluster.annotateJob(namespace, name, { [CANCELLED_ANNOTATION]: clock.now().toISOString() }, uid === undefined ? {} : { uid }),
       { what: "pass a stop on", firstMs: 250, maxMs: 15_000, wakeup: new Wakeup(clock), clock, logger },
       stopping,
     );
-    if (passed.kind === "done") logger.info({}, "passes a stop on to the replica that carries the build out");
+    if (passed.kind === "done" && passed.value) logger.info({}, "passes a stop on to the replica that carries the build out");
     if (passed.kind === "given-up") logger.error({ err: passed.error }, "gives up passing a stop on: the build goes on");
   }
 

@@ -8,6 +8,8 @@ export const INSTALLATION_LABEL = `${PREFIX}/installation`;
 export const TASK_LABEL = `${PREFIX}/task`;
 /** Set by the Job controller on the pods it makes. https://kubernetes.io/docs/reference/labels-annotations-taints/ */
 export const JOB_NAME_LABEL = "batch.kubernetes.io/job-name";
+/** The same, its uid: a Job of the same name may have been there before. */
+export const JOB_UID_LABEL = "batch.kubernetes.io/controller-uid";
 
 /** On a Job whose build is over and written down: when, as a count of ten minutes since 1970, so that the latest can be selected. */
 export const RECORDED_LABEL = `${PREFIX}/recorded`;

@@ -1,4 +1,5 @@
 import { type ContainerRoles, type InitRole, initRole, isRendered } from "../kubernetes/container-roles.ts";
+import { JOB_UID_LABEL } from "../kubernetes/labels.ts";
 import type { Condition, ContainerStatus, Job, Pod, TerminatedState } from "../kubernetes/objects.ts";
 import { whyInvented } from "./invented-ends.ts";
 import { firstEnd, mayRunAgain, observePod, type PodFacts } from "./pod-facts.ts";
@@ -40,8 +41,9 @@ export interface WaitingContainer {
 }
 
 /**
- * Pure and level-based: any two observations of the same objects give the same state, whatever came before. `roles` are those of the Job,
- * whatever its pod holds; `killOf` tells what the kubelet said when it began to end a pod's containers by itself, where it did.
+ * Pure and level-based: any two observations of the same objects give the same state, whatever came before. `pods` are all that name the Job;
+ * `roles` are those of the Job, whatever its pod holds; `killOf` tells what the kubelet said when it began to end a pod's containers by itself,
+ * where it did.
  */
 export function observeBuild(
   job: Job | undefined,
@@ -50,7 +52,7 @@ export function observeBuild(
   killOf: (pod: Pod, roles: ContainerRoles) => string | undefined,
 ): BuildState {
   if (!job) return { kind: "absent" };
-  const pod = newest(pods);
+  const pod = newest(pods.filter((each) => isPodOf(each, job)));
   if (!pod?.spec) return observeWithoutPod(job);
   const facts = observePod(pod, pod.spec, roles, killOf(pod, roles));
   const test = pod.status?.containerStatuses?.find(({ name }) => name === roles.test);
@@ -134,6 +136,12 @@ function observeWithoutPod(job: Job): BuildState {
   const failed = endCondition(job);
   if (failed) return lost(failed.message ?? failed.reason ?? "the Job ended and its pod is gone");
   return { kind: job.spec?.suspend ? "suspended" : "queued" };
+}
+
+/** A pod outlives its Job for a while, for as long as its node is away: what it says is nothing of a Job that has the name by now. */
+function isPodOf(pod: Pod, job: Job): boolean {
+  const uid = pod.metadata.labels?.[JOB_UID_LABEL];
+  return uid === undefined || job.metadata.uid === undefined || uid === job.metadata.uid;
 }
 
 function newest(pods: readonly Pod[]): Pod | undefined {

@@ -204,14 +204,18 @@ async function* watchEvents<T>(
   }
 }
 
+const isText = (value: unknown) => typeof value === "string" && value !== "";
+
 const EVENT_TYPES = new Set<unknown>(["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]);
 
 function parseEvent(line: string): { type: string; object: unknown } {
   try {
-    const event = JSON.parse(line) as { type?: unknown; object?: { metadata?: unknown } | null } | null;
+    const event = JSON.parse(line) as { type?: unknown; object?: { metadata?: Record<string, unknown> | null } | null } | null;
     const { type, object } = event ?? {};
     if (EVENT_TYPES.has(type) && typeof object === "object" && object !== null) {
-      if (type === "ERROR" || (typeof object.metadata === "object" && object.metadata !== null)) return { type: type as string, object };
+      const { name, resourceVersion } = object.metadata ?? {};
+      const isNamed = type === "BOOKMARK" || isText(name);
+      if (type === "ERROR" || (isNamed && isText(resourceVersion))) return { type: type as string, object };
     }
   } catch {
     // Said below, with the same words as for other nonsense.

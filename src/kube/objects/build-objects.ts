@@ -161,7 +161,7 @@ export class BuildObjects implements Service {
     return this.#calls.annotateJob(...args);
   }
 
-  deleteJob(namespace: string, name: string, uid?: string): Promise<void> {
+  deleteJob(namespace: string, name: string, uid: string | undefined): Promise<void> {
     return this.#calls.deleteJob(namespace, name, uid);
   }
 

@@ -72,25 +72,27 @@ export class JobCalls {
 
   /**
    * With a time to live it is the last write, and the Job is labelled as recorded. With `request` only if that is the Job's annotation of
-   * this name, else it resolves with false: a Job changes all the time, so that its resourceVersion would refuse what concerns nobody else.
+   * this name, and with `uid` only that very Job, else it resolves with false: a Job changes all the time, so that its resourceVersion would
+   * refuse what concerns nobody else.
    */
   async annotateJob(
     namespace: string,
     name: string,
     annotations: Record<string, string>,
-    options: { request?: string; ttlSecondsAfterFinished?: number } = {},
+    options: { request?: string; uid?: string; ttlSecondsAfterFinished?: number } = {},
   ): Promise<boolean> {
-    const { request, ttlSecondsAfterFinished } = options;
+    const { request, uid, ttlSecondsAfterFinished } = options;
     const isLast = ttlSecondsAfterFinished !== undefined;
     const spec = isLast ? { ttlSecondsAfterFinished } : {};
     const labels = isLast ? { [RECORDED_LABEL]: recordedLabel(this.#clock.now()) } : {};
-    if (request === undefined) {
+    if (request === undefined && uid === undefined) {
       await this.#patchIfThere(JOBS, namespace, name, { metadata: { annotations, labels }, spec });
       return true;
     }
     const pointer = (annotation: string) => renderPointer("metadata", "annotations", annotation);
     const operations: JsonPatchOperation[] = [
-      { op: "test", path: pointer(REQUEST_ANNOTATION), value: request },
+      ...(request === undefined ? [] : [{ op: "test" as const, path: pointer(REQUEST_ANNOTATION), value: request }]),
+      ...(uid === undefined ? [] : [{ op: "test" as const, path: renderPointer("metadata", "uid"), value: uid }]),
       ...Object.entries(annotations).map(([key, value]) => ({ op: "add" as const, path: pointer(key), value })),
       ...Object.entries(labels).map(([key, value]) => ({ op: "add" as const, path: renderPointer("metadata", "labels", key), value })),
       ...Object.entries(spec).map(([key, value]) => ({ op: "add" as const, path: renderPointer("spec", key), value })),
@@ -106,7 +108,7 @@ export class JobCalls {
   }
 
   /** With its pods; with `uid` only that very Job, not another one that has its name by now. */
-  async deleteJob(namespace: string, name: string, uid?: string): Promise<void> {
+  async deleteJob(namespace: string, name: string, uid: string | undefined): Promise<void> {
     try {
       await this.#client.delete(JOBS, namespace, name, { propagationPolicy: "Background", uid, ...this.#call });
     } catch (error) {

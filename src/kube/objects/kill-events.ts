@@ -28,9 +28,9 @@ interface KillEventsOptions {
  */
 export class KillEvents implements Service {
   readonly #events;
-  /** Pod's uid -> field path -> message. */
-  readonly #byPod = new Map<string, Map<string, string>>();
-  readonly #uidOfEvent = new Map<string, { uid: string; path: string }>();
+  /** Pod's uid -> key of an Event about it -> what that says. One container may have several, of which one is over before another. */
+  readonly #byPod = new Map<string, Map<string, { path: string; message: string }>>();
+  readonly #podOfEvent = new Map<string, string>();
 
   constructor({ client, namespaces, onKill, clock, logger }: KillEventsOptions) {
     this.#events = makeListWatch<KubeEvent>({
@@ -43,10 +43,10 @@ export class KillEvents implements Service {
         if (!event) return this.#forget(key);
         const { uid, name, namespace, fieldPath } = event.involvedObject ?? {};
         if (!uid || !fieldPath) return;
-        const kills = this.#byPod.get(uid) ?? new Map<string, string>();
-        kills.set(fieldPath, event.message ?? "it gave no reason");
+        const kills = this.#byPod.get(uid) ?? new Map<string, { path: string; message: string }>();
+        kills.set(key, { path: fieldPath, message: event.message ?? "it gave no reason" });
         this.#byPod.set(uid, kills);
-        this.#uidOfEvent.set(key, { uid, path: fieldPath });
+        this.#podOfEvent.set(key, uid);
         if (name && namespace) onKill(namespace, name);
       },
     });
@@ -70,7 +70,7 @@ export class KillEvents implements Service {
 
   /** What was said about the test's container, the checkout or an init container: services are ended after every test. */
   of({ metadata: { uid = "" } }: Pod, roles: ContainerRoles): string | undefined {
-    for (const [path, message] of this.#byPod.get(uid) ?? []) {
+    for (const { path, message } of this.#byPod.get(uid)?.values() ?? []) {
       const [, kind, container = ""] = FIELD_PATH.exec(path) ?? [];
       if (kind === "containers" && container === roles.test) return message;
       if (kind === "initContainers" && ["checkout", "init"].includes(initRole(roles, container))) return message;
@@ -79,10 +79,10 @@ export class KillEvents implements Service {
   }
 
   #forget(key: string): void {
-    const { uid = "", path = "" } = this.#uidOfEvent.get(key) ?? {};
-    this.#uidOfEvent.delete(key);
+    const uid = this.#podOfEvent.get(key) ?? "";
+    this.#podOfEvent.delete(key);
     const kills = this.#byPod.get(uid);
-    kills?.delete(path);
+    kills?.delete(key);
     if (kills?.size === 0) this.#byPod.delete(uid);
   }
 }

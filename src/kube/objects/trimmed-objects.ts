@@ -1,5 +1,5 @@
 import { readWrittenRoles } from "../../core/job/record.ts";
-import { JOB_NAME_LABEL } from "../../core/kubernetes/labels.ts";
+import { JOB_NAME_LABEL, JOB_UID_LABEL } from "../../core/kubernetes/labels.ts";
 import type { Condition, Container, ContainerStatus, Job, KubeObject, Pod, PodSpec } from "../../core/kubernetes/objects.ts";
 
 const METADATA = ["name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp"] as const;
@@ -23,12 +23,12 @@ export function trimJob(object: KubeObject): Job {
   };
 }
 
-/** What is looked at of a build's pod; of its labels the Job's name alone. */
+/** What is looked at of a build's pod; of its labels whose pod it is. */
 export function trimPod(object: KubeObject): Pod {
   const { metadata, spec, status } = object as Pod;
-  const jobName = metadata.labels?.[JOB_NAME_LABEL];
+  const { labels } = metadata;
   return {
-    metadata: { ...pick(metadata, METADATA), ...(jobName === undefined ? {} : { labels: { [JOB_NAME_LABEL]: jobName } }) },
+    metadata: { ...pick(metadata, METADATA), ...(labels ? { labels: pick(labels, [JOB_NAME_LABEL, JOB_UID_LABEL]) } : {}) },
     ...(spec
       ? {
           spec: {

@@ -5,7 +5,7 @@ import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Service } from "../../runtime/service.ts";
 import type { KubeClient } from "../client/kube-client.ts";
-import { isNotToBeSeen, KubeError } from "../client/kube-error.ts";
+import { isExpired, isInvalid, isNotToBeSeen, KubeError } from "../client/kube-error.ts";
 import type { Resource } from "../client/resource.ts";
 import { listAll } from "./list-all.ts";
 import { makeObjectCache, type ObjectCache } from "./object-cache.ts";
@@ -203,8 +203,9 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
 
   function afterFailure(scope: Scope<T>, thrown: unknown): number {
     const error = coerceError(thrown);
-    const expired = error instanceof KubeError && error.code === "TH_KUBE_EXPIRED";
-    if (expired) scope.mustList = true;
+    const expired = isExpired(error);
+    // A version that the server can't read comes of what was none of its own; with a new list there is another.
+    if (expired || isInvalid(error)) scope.mustList = true;
     const delayMs = nextDelayMs(scope, error instanceof KubeError ? error.retryAfterMs : undefined);
     const fields = { error: error.message, delayMs: Math.round(delayMs) };
     if (expired) scope.logger.info(fields, "lists again after the watch expired");

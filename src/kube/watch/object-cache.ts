@@ -2,7 +2,7 @@ import type { KubeObject } from "../../core/kubernetes/objects.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { WatchEvent } from "../client/kube-client.ts";
-import { compareResourceVersions } from "./resource-version.ts";
+import { compareResourceVersions, isOrdered } from "./resource-version.ts";
 
 /** What is held of an object of a list until the whole list is there. */
 interface ListedObject<T extends KubeObject> {
@@ -27,7 +27,11 @@ export interface ObjectCache<T extends KubeObject> {
    * where the list is older than what was `seen` before: then the server has been set back, as from a backup.
    */
   replace(listed: readonly ListedObject<T>[], version: string, seen: string | undefined): void;
-  /** Takes one event that follows resourceVersion `seen` and returns what is seen now. An event that is not newer is dropped: it is a replay. */
+  /**
+   * Takes one event that follows resourceVersion `seen` and returns what is seen now. An older event is dropped: it is a replay. Several may be
+   * of one version: etcd deletes all that a lease holds in one transaction, as Events whose time to live is over, and tells each deletion with
+   * the transaction's revision (server/lease/lessor.go `Revoke`; k8s.io/apiserver pkg/storage/etcd3/watcher.go `prepareObjs`).
+   */
   apply(event: WatchEvent<KubeObject>, seen: string): string;
 }
 
@@ -92,11 +96,11 @@ export function makeObjectCache<T extends KubeObject>({ trim, onChange, logger }
       for (const each of listed) put(each, isSetBack);
     },
     apply({ type, object }, seen) {
-      const version = object.metadata.resourceVersion ?? seen;
-      const order = compareResourceVersions(version, seen);
-      if (order !== undefined && order < 0) return seen;
+      const version = object.metadata.resourceVersion;
+      // What has no place after what was seen would make all that comes later look new, replays too.
+      if (version === undefined || (isOrdered(seen) && !isOrdered(version))) return seen;
+      if (isOlder(object.metadata, { resourceVersion: seen })) return seen;
       if (type === "BOOKMARK") return version;
-      if (order === 0) return seen;
       if (type !== "DELETED") put(prepare(object));
       else if (!isOlder(object.metadata, objects.get(keyOf(object))?.metadata)) remove(keyOf(object));
       return version;

@@ -120,6 +120,17 @@ test("what is written down after an answer waits in line behind eight others, an
   assert.deepEqual(new Set(await Promise.all(writes)), new Set([true]));
 });
 
+test("a Job is annotated by its uid, and another one that has its name by now is left alone", async () => {
+  await using stage = await startBuildObjects((kube) => {
+    createJob(kube, "one", "a");
+    kube.patch(JOBS, "one", "a", { metadata: { annotations: { present: "yes" } } });
+  });
+  const { uid } = stage.kube.get(JOBS, "one", "a").metadata;
+  const write = (job: string) => stage.objects.annotateJob("one", "a", { by: job }, { uid: job });
+  assert.deepEqual([await write("00000000-0000-0000-0000-000000000000"), await write(uid)], [false, true]);
+  assert.deepEqual(stage.kube.get(JOBS, "one", "a").metadata.annotations, { present: "yes", by: uid });
+});
+
 test("a Job is deleted by its uid, and another one that has its name by now stays", async () => {
   await using stage = await startBuildObjects((kube) => createJob(kube, "one", "a"));
   await stage.objects.synced();

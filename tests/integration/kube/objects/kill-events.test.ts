@@ -54,3 +54,32 @@ test("a container that is called test is not the test where the Job names anothe
     "Stopping container",
   );
 });
+
+test("the kubelet's word counts as long as one of several Events is there that say it", async () => {
+  await using kube = await startFakeKube();
+  const say = (name: string, pod: string) =>
+    kube.create(EVENTS, "ci", {
+      metadata: { name },
+      involvedObject: { kind: "Pod", name: pod, namespace: "ci", uid: `${pod}-uid`, fieldPath: "spec.containers{unit}" },
+      ...{ reason: "Killing", message: name },
+    });
+  say("first", "pod");
+  say("second", "pod");
+  const clock = makeSkippingClock();
+  await using client = {
+    inner: await loadKubeClient({ kubeconfig: kube.kubeconfig, clock }),
+    [Symbol.asyncDispose]: () => client.inner.close(),
+  };
+  const told = Promise.withResolvers<void>();
+  const onKill = (_namespace: string, pod: string) => pod === "other" && told.resolve();
+  const kills = new KillEvents({ client: client.inner, namespaces: ["ci"], onKill, clock, logger: silentLogger });
+  await kills.start();
+  await kills.synced();
+  kube.delete(EVENTS, "ci", "second");
+  // The watch tells in order.
+  say("last", "other");
+  await told.promise;
+  const killed = kills.of(makePod({ metadata: { uid: "pod-uid" } }), ROLES);
+  await kills.stop();
+  assert.equal(killed, "first");
+});

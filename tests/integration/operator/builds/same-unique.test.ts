@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { JOBS } from "../../../../src/kube/client/resource.ts";
 import { startGeard } from "../../../support/gearman/geard.ts";
 import { startGearmand } from "../../../support/gearman/gearmand.ts";
-import { answerOf, numberFor, numberOf, recordOf, startStage } from "../stage.ts";
+import { answerOf, NAMESPACE, numberFor, numberOf, recordOf, startStage } from "../stage.ts";
 
 const SERVERS = [
   ["gearmand", () => startGearmand()],
   ["geard", () => startGeard()],
 ] as const;
 const UNIQUE = "check";
+/** Longer than a watch may be silent. */
+const SILENCE_MS = 151_000;
 
 for (const [kind, start] of SERVERS) {
   describe(`a request whose unique was used before, through ${kind}`, () => {
@@ -50,6 +53,22 @@ for (const [kind, start] of SERVERS) {
         assert.equal(await numberOf(build), numberFor(stage, UNIQUE, { probe }));
       }
       assert.equal(stage.pods().length, 6);
+    });
+
+    test("has the result of its own run though the watches still show the Job and the pod of the one before, which are gone", async () => {
+      let runs = 0;
+      await using stage = await startStage({ start, tasks: { unit: {} }, script: () => ({ exitCode: runs++ }) });
+      const first = await stage.submit("unit", { unique: UNIQUE });
+      assert.equal((await answerOf(first)).result, "SUCCESS");
+      const number = await numberOf(first);
+      await stage.recorded(number);
+      for (const plural of ["jobs", "pods"]) stage.kube.watches.silence(plural);
+      stage.kube.delete(JOBS, NAMESPACE, number);
+      const second = await stage.submit("unit", { unique: UNIQUE });
+      await stage.until(() => stage.jobs()[0]?.status?.failed === 1, "the end of the second Job");
+      assert.equal(await numberOf(second), number);
+      await stage.skip(SILENCE_MS);
+      assert.equal((await answerOf(second)).result, "FAILURE");
     });
 
     test("is answered by the operator that takes over, by a run of its own", async () => {

@@ -30,8 +30,8 @@ function makeStops({ jobs = [] as Job[], here = [] as string[] } = {}) {
   const stops = new Stops({
     cluster: {
       cachedJobs: () => jobs,
-      async annotateJob(_namespace, name) {
-        annotated.push(name);
+      async annotateJob(_namespace, name, _annotations, options) {
+        annotated.push(options?.uid === undefined ? name : `${name} ${options.uid}`);
         return true;
       },
     },
@@ -49,10 +49,10 @@ describe("a stop of Zuul's", () => {
     assert.deepEqual([stopped, annotated], [[NUMBER], []]);
   });
 
-  test("for a build of another replica is written onto its Job, whatever the Job's name", async () => {
+  test("for a build of another replica is written onto that very Job, whatever its name", async () => {
     const { annotated, request } = makeStops({ jobs: [jobOf(`${NUMBER}0`), jobOf(NUMBER, `${NUMBER}-r1`)] });
     await request(stopOf(NUMBER));
-    assert.deepEqual(annotated, [`${NUMBER}-r1`]);
+    assert.deepEqual(annotated, [`${NUMBER}-r1 job-uid`]);
   });
 
   test("for a build not known yet is remembered for a day, and told once", async () => {

@@ -30,6 +30,8 @@ class World {
   #relist: Listing | undefined;
   readonly #catchUps = new Set<Listing>();
   #version = 1;
+  /** How many of the history's events the watch has told, or goes on after. */
+  #delivered = 0;
   #uids = 0;
   /** The cache catches what its listener throws. */
   readonly #wrong: string[] = [];
@@ -48,6 +50,7 @@ class World {
   step(): void {
     const steps = [
       () => this.#change(),
+      () => this.#sweep(),
       () => this.#deliver(),
       () => this.#deliver(),
       () => this.#bookmark(),
@@ -87,14 +90,26 @@ class World {
     this.#history.push({ version: this.#version, event: { type: isDeleted ? "DELETED" : before ? "MODIFIED" : "ADDED", object } });
   }
 
+  /** What etcd does to all that a lease holds: several deletions of one version. */
+  #sweep(): void {
+    this.#version += 1;
+    for (const [name, { metadata }] of [...this.#stored].filter(() => this.#random() < 0.7)) {
+      this.#stored.delete(name);
+      this.#deletedUids.add(metadata.uid ?? "");
+      const object = { metadata: { ...metadata, resourceVersion: String(this.#version) } };
+      this.#history.push({ version: this.#version, event: { type: "DELETED", object } });
+    }
+  }
+
   #next() {
-    const seen = this.#seen;
-    return this.#relist || seen === undefined ? undefined : this.#history.find(({ version }) => version > seen);
+    return this.#relist || this.#seen === undefined ? undefined : this.#history[this.#delivered];
   }
 
   #deliver(): void {
     const next = this.#next();
-    if (next) this.#seen = Number(this.cache.apply(next.event, String(this.#seen)));
+    if (!next) return;
+    this.#delivered += 1;
+    this.#seen = Number(this.cache.apply(next.event, String(this.#seen)));
   }
 
   #bookmark(): void {
@@ -121,6 +136,7 @@ class World {
     this.#relist = undefined;
     this.cache.replace(listing.prepared, String(listing.version), this.#seen === undefined ? undefined : String(this.#seen));
     this.#seen = listing.version;
+    this.#delivered = this.#history.findLastIndex(({ version }) => version <= listing.version) + 1;
   }
 
   #finishCatchUp(): void {
@@ -148,6 +164,32 @@ class World {
     return from[Math.floor(this.#random() * from.length)] as T;
   }
 }
+
+it("a cache whose objects are deleted in one transaction has none of them any more, but what has come since", () => {
+  const told: string[] = [];
+  const cache = makeObjectCache<KubeObject>({
+    trim: (object) => object,
+    onChange: (key, object) => told.push(`${key} ${object?.metadata.uid}`),
+    logger: silentLogger,
+  });
+  const at = (name: string, uid: string, resourceVersion: string): KubeObject => ({
+    metadata: { name, namespace: "ci", uid, resourceVersion },
+  });
+  cache.replace([at("a", "a-1", "10"), at("b", "b-1", "11"), at("c", "c-1", "12")].map(cache.prepare), "20", undefined);
+  // A list that was begun with the watch has shown already that c is there again.
+  cache.merge([at("c", "c-2", "31")].map(cache.prepare), "31", "20");
+  told.length = 0;
+  let seen = "20";
+  for (const [name, uid] of [
+    ["a", "a-1"],
+    ["b", "b-1"],
+    ["c", "c-1"],
+  ] as const)
+    seen = cache.apply({ type: "DELETED", object: at(name, uid, "30") }, seen);
+  assert.deepEqual([seen, told], ["30", ["ci/a undefined", "ci/b undefined"]]);
+  seen = cache.apply({ type: "ADDED", object: at("a", "a-1", "10") }, seen);
+  assert.deepEqual([seen, told.length], ["30", 2], "what was before them is told again");
+});
 
 it("a cache whose server was set back to a backup has what the backup has", () => {
   const told: string[] = [];
