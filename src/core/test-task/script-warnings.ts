@@ -43,6 +43,7 @@ export function scriptWarnings(script: string, image: string | undefined): Scrip
   const code = readShellCode(script.replaceAll("\r\n", "\n"));
   if (shell === "sh" && !IMAGES_WITH_MORE.test(image ?? "") && !/\bBASH_VERSION\b/.test(script))
     warnings.push(...bashisms(code, first.startsWith("#!")));
+  if (first.startsWith("#!")) warnings.push(...unnoticed(code, script));
   const remedy = shell === "sh" || shell === "dash" ? "begin with #!/bin/bash, then set -eo pipefail" : "set -o pipefail";
   return [...warnings, ...pipes(code, remedy)];
 }
@@ -71,6 +72,37 @@ function bashisms(code: readonly CodeLine[], isNamed: boolean): ScriptWarning[] 
     if (found) return [{ line, message: `${who}, which need not be bash: ${found[1]}; ${BASH}` }];
   }
   return [];
+}
+
+/** `-e` as it is given to a shell or to `set`: -e, -eux, -o errexit. */
+const ERREXIT = /\s-[A-Za-z]*e[A-Za-z]*(?=\s|$)|\s-[A-Za-z]*o\s+errexit\b/;
+const SET = new RegExp(String.raw`${COMMAND}set(\s[^;&|]*)`);
+/** Whoever looks at these means to go on. */
+const OWN_WAY = /\$\?|\$\{\?|\bPIPESTATUS\b|\btrap\b.*\bERR\b/;
+/** Words that a line may begin with and that do not fail, or whose failure is no command's. */
+const SHELL_WORDS = new Set(
+  "then do else fi done esac in { } ( ) ;; : true false export readonly local declare typeset unset shopt set trap alias umask exit return function".split(
+    " ",
+  ),
+);
+
+/** Under a first line without -e, a script goes on after a command that failed. */
+function unnoticed(code: readonly CodeLine[], script: string): ScriptWarning[] {
+  const lines = code.map(({ line, code: text }) => ({ line, text: text.trim() })).filter(({ text }) => text !== "");
+  const [first = ""] = script.split("\n", 1);
+  if (ERREXIT.test(first) || OWN_WAY.test(script) || lines.some(({ text }) => ERREXIT.test(SET.exec(text)?.[1] ?? ""))) return [];
+  const missed = lines.slice(0, -1).find(({ text }) => isPlainCommand(text));
+  if (!missed) return [];
+  const message = `after a first line #! without -e the script goes on when a command fails, as on line ${missed.line}, and ends as its last one does; add set -e below`;
+  return [{ line: 1, message }];
+}
+
+/** Neither says itself what its failure means nor belongs to what does. Texts between quotation marks are `_`. */
+function isPlainCommand(text: string): boolean {
+  if (/\|\||&&|&$/.test(text) || isCondition(text) || HARMLESS.test(text)) return false;
+  const isBranchOrFunction = /^(?:case|for|select)\s|^[^()]*\)|^[\w-]+\s*\(\)/.test(text);
+  const [word = ""] = text.replace(/^(?:[A-Za-z_]\w*\+?=\S*\s*)+/, "").split(/[\s;]/, 1);
+  return !isBranchOrFunction && !/^_*$/.test(word) && !SHELL_WORDS.has(word);
 }
 
 function pipes(code: readonly CodeLine[], remedy: string): ScriptWarning[] {

@@ -33,6 +33,15 @@ const GOOD: Record<string, string> = {
     "#!/bin/bash\nset -euo pipefail\nif [[ $ZUUL_BRANCH == stable/* ]]; then ./run-tests |& tee log; fi\nsource venv/bin/activate\n",
   "bash by env": "#!/usr/bin/env -S bash -e\nmapfile -t files < <(git ls-files)\nprintf '%s\\n' \"${files[@]}\"\n",
   "what asks for bash itself": 'if [ -n "$BASH_VERSION" ]; then\n  source venv/bin/activate\nfi\n',
+  "bash with -e in its first line": "#!/bin/bash -ex\nmake\nmake check\n",
+  "bash that is told -o errexit": "#!/bin/bash\nmake --version\nset -o errexit -o nounset\nmake\nmake check\n",
+  "sh with -e among others": "#!/bin/sh\nset -u -ex\nmake\nmake check\n",
+  "bash without -e for one command": "#!/bin/bash\n# the tests\n\nexec tox -e py312\n",
+  "bash without -e for what is said to matter": "#!/bin/bash\nmake || exit 1\nmake check\n",
+  "bash without -e that counts failures": '#!/bin/bash\n./one\nfailed=$?\n./two\nexit "$((failed + $?))"\n',
+  "bash without -e that traps": "#!/bin/bash\ntrap 'exit 1' ERR\nmake\nmake check\n",
+  "bash without -e for what can't fail":
+    "#!/usr/bin/env bash\nname='a b' other=c\nexport PATH=$PATH:/opt\nrun() {\n  echo \"$1\"\n}\nif [ -f a ]; then\n  exit 1\nfi\ncase $A in\n  b) echo c ;;\nesac\ntox\n",
   PIPESTATUS: "#!/bin/bash\n./run-tests | tee log\nexit ${PIPESTATUS[0]}\n",
   "a pattern with brackets": "rm -f build/[a-z]*.o\nls [[:upper:]]*\n",
   "a quoted hash": "grep -c '#' file\necho \"a # b\" | grep -q '#'\n",
@@ -60,6 +69,10 @@ const BAD: [what: string, script: string, line: number, message: RegExp][] = [
   ["a pipe into tee over two lines", "./run-tests |\n  tee log.txt\n", 1, /a pipe ends/],
   ["a pipe into tail", "python -m pytest | tail -50\n", 1, /a pipe ends/],
   ["a pipe under bash", "#!/bin/bash -e\n./run-tests |& tee log\n", 2, /a pipe ends.*; set -o pipefail$/],
+  ["a plain #!/bin/bash", "#!/bin/bash\npip install .\npytest\n", 1, /goes on when a command fails, as on line 2, .*; add set -e below$/],
+  ["bash by env", "#!/usr/bin/env bash\nset -u\necho -e x\ncd src\nA='b -e' make\ndone=1\nmake check\n", 1, /as on line 4/],
+  ["a named sh, and what it says in the end", "#!/bin/sh\n./run-tests -e\necho done\n", 1, /as on line 2/],
+  ["-e in a text or a comment", "#!/bin/bash\n# set -e\necho 'set -e'\nmake\nmake check\n", 1, /as on line 4/],
   ["Windows line ends", "make\r\nmake check\r\n", 1, /lines end as on Windows/],
 ];
 
