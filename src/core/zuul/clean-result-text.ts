@@ -53,8 +53,29 @@ export function cleanResultText(text: string, letters: ResultLetters = "utf-8"):
     .replace(/ ?:( |$)/g, " - ")
     .replaceAll(":", "-")
     .replace(/ {2,}/g, " ")
-    .replace(/^[\p{Pd} ]+|(?: [\p{Pd}]+)* *$/gu, "");
-  return cutAtWord(cleaned);
+    // Once more: what stood between a letter and its accent may be gone.
+    .normalize("NFC");
+  const characters = Array.from(cleaned);
+  return cutAtWord(characters.slice(...trimmedRange(characters)));
+}
+
+/**
+ * Where a text begins and ends without the blanks and dashes around it; a dash at the end of a word belongs to it. Looks at each character a few
+ * times at most: a regular expression that does the same tries anew at each blank.
+ */
+export function trimmedRange(characters: ArrayLike<string>): [start: number, end: number] {
+  const isBlank = (index: number) => characters[index] === " ";
+  const isDash = (index: number) => /^\p{Pd}/u.test(characters[index] ?? "");
+  let end = characters.length;
+  let start = 0;
+  while (start < end && (isBlank(start) || isDash(start))) start += 1;
+  for (;;) {
+    while (end > start && isBlank(end - 1)) end -= 1;
+    let word = end;
+    while (word > start && isDash(word - 1)) word -= 1;
+    if (word === end || !isBlank(word - 1)) return [start, end];
+    end = word;
+  }
 }
 
 /** The text for a verdict that is no success: cleaned, and never empty or a word that Zuul or a reader would take for something else. */
@@ -72,9 +93,8 @@ function plainSign(character: string): string {
   return /["'`$\\:|@]/.test(plain) ? plain : character;
 }
 
-function cutAtWord(text: string): string {
-  const characters = Array.from(text);
-  if (characters.length <= MAX_LENGTH) return text;
+function cutAtWord(characters: readonly string[]): string {
+  if (characters.length <= MAX_LENGTH) return characters.join("");
   const kept = characters.slice(0, MAX_LENGTH - 3).join("");
   const blank = kept.lastIndexOf(" ");
   // A last word that is a long one says more in part than not at all.

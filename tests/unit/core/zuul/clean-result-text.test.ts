@@ -1,12 +1,28 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { cleanResultText, failureText, firstLine, plainLine, type ResultLetters } from "../../../../src/core/zuul/clean-result-text.ts";
+import {
+  cleanResultText,
+  failureText,
+  firstLine,
+  plainLine,
+  type ResultLetters,
+  trimmedRange,
+} from "../../../../src/core/zuul/clean-result-text.ts";
 import { fuzzParameters } from "../../../support/fuzz.ts";
 import { splitGerritCommand } from "../../../support/zuul/gerrit-command.ts";
 
 const anyText = fc.oneof(
   fc.string({ unit: "binary", maxLength: 400 }),
+  // Letters and marks that become one when nothing is between them any more, and what may be between.
+  fc.string({
+    unit: fc.constantFrom(
+      ..."aeoAK<=>-–‐ .\u0301\u0308\u0338\u0327\u3099かㄱᄀ가\u1161\u11a8\u200b\ufe0f\"'`$\\@:|´¨｀\u1fef\u0387",
+      "n't",
+      "\u001b[0m",
+    ),
+    maxLength: 200,
+  }),
   fc.string({ unit: fc.constantFrom(..."\"'`\\$:|@-\n ＂＇＼＄：｜＠﹣“’Ssuc", "--", " --label "), maxLength: 200 }),
 );
 const styles: ResultLetters[] = ["ascii", "utf-8"];
@@ -89,6 +105,36 @@ describe("cleanResultText", () => {
       }),
       fuzzParameters(t, 4000),
     );
+  });
+
+  test("makes one letter of a letter and its accent where what stood between them goes", () => {
+    assert.equal(cleanResultText("cafe'\u0301 closed", "utf-8"), "café closed");
+    assert.equal(cleanResultText("cafe'\u0301 closed", "ascii"), "cafe closed");
+  });
+
+  test("looks at each character a few times at most, whatever stands around a text", () => {
+    for (const [unit, end] of [
+      [" -", "x"],
+      [" -", ""],
+      [" ", "x"],
+      ["-", "x"],
+      [" --", "-"],
+      ["- -", " "],
+    ] as const) {
+      for (const before of ["", "x"]) {
+        const characters = Array.from(`${before}${unit.repeat(5000)}${end}`);
+        let steps = 0;
+        const counted = new Proxy(characters, {
+          get(target, key) {
+            steps += 1;
+            return Reflect.get(target, key);
+          },
+        });
+        const [start, stop] = trimmedRange(counted);
+        assert.ok(steps <= 4 * characters.length + 10, `${steps} steps for ${characters.length} characters of ${before}(${unit})*${end}`);
+        assert.doesNotMatch(characters.slice(start, stop).join(""), /^[- ]|(?: -+| )$/);
+      }
+    }
   });
 
   test("leaves Gerrit one message, as it was put, whatever comes", (t) => {
