@@ -203,6 +203,7 @@ export function makeOperator(options: OperatorOptions): Operator {
       failure: () => failure,
       readiness: () => renderReadiness({ isReady, isHolder: replicas.isHolder, servers: link.servers, unserved: served.report() }),
       metrics,
+      clock,
     }),
     logger,
   });

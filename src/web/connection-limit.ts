@@ -7,6 +7,9 @@ interface Connection {
   asked: number;
 }
 
+/** Requests that one connection may have waiting for their answers; nobody who means well sends a second one before the first is answered. */
+const MAX_ASKED = 10;
+
 /**
  * Keeps a server at no more than `most` connections by closing others, never by refusing new ones: silent connections, however many, must not
  * keep a probe from being answered. The address that has most gives way, of its connections one that asks for nothing before one that waits
@@ -25,6 +28,7 @@ export function limitConnections(server: Server, most: number): void {
     const connection = open.get(socket);
     if (!connection) return;
     connection.asked += 1;
+    if (connection.asked > MAX_ASKED) socket.destroy();
     response.once("close", () => {
       connection.asked -= 1;
       if (!open.delete(socket)) return;

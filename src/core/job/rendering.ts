@@ -1,4 +1,5 @@
 import type { Job } from "../kubernetes/objects.ts";
+import type { TestTask } from "../test-task/test-task.ts";
 import { type ManifestInput, renderJob } from "./manifest.ts";
 
 export type Rendering = { ok: true; job: Job } | { ok: false; problem: string };
@@ -15,8 +16,24 @@ export function tryRenderJob(input: ManifestInput): Rendering {
     return { ok: true, job: renderJob(input) };
   } catch (thrown) {
     const why = thrown instanceof Error ? thrown.message : String(thrown);
-    return { ok: false, problem: `TestTask ${input.task.metadata.name} makes no Job, look at ${findPlace(input)} - ${why}` };
+    return { ok: false, problem: `TestTask ${input.task.metadata.name} makes no Job, look at ${placeOf(input, why)} - ${why}` };
   }
+}
+
+/** Of a task as it was read: places by what was wrong, so that requests that come by the hundred are not looked into one by one. */
+const PLACES = new WeakMap<TestTask, Map<string, string>>();
+/** Different faults of one task; for what is beyond, its whole spec is the place. */
+const MAX_PLACES = 20;
+
+function placeOf(input: ManifestInput, why: string): string {
+  const places = PLACES.get(input.task) ?? new Map<string, string>();
+  PLACES.set(input.task, places);
+  const fault = `${input.function.nodeLabel ?? ""}:${why.slice(0, 200)}`;
+  const known = places.get(fault);
+  if (known !== undefined || places.size >= MAX_PLACES) return known ?? "spec";
+  const place = findPlace(input);
+  places.set(fault, place);
+  return place;
 }
 
 /** The innermost field of the spec without which the Job can be rendered. */

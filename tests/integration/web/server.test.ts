@@ -133,6 +133,21 @@ describe("the HTTP server under a flood of connections", () => {
     for (const socket of [other, ...sockets, ...more]) socket.destroy();
   });
 
+  test("ends a connection that asks for more and more without waiting for answers", async () => {
+    await using running = await startServer();
+    const request = "GET /held HTTP/1.1\r\nHost: a\r\n\r\n";
+    const polite = await open(running.server, request.repeat(10), "127.0.0.2");
+    const greedy = await open(running.server, "", "127.0.0.3");
+    const gone = once(greedy.resume(), "close");
+    greedy.write(request.repeat(11));
+    await gone;
+    const answers: string[] = [];
+    polite.on("data", (data) => void answers.push(...(String(data).match(/HTTP\/1\.1 200/g) ?? [])));
+    running.release();
+    while (answers.length < 10) await once(polite, "data");
+    polite.destroy();
+  });
+
   test("lets nobody go who waits for an answer while others ask for nothing", async () => {
     await using running = await startServer();
     const asking = await open(running.server, "GET /held HTTP/1.1\r\nHost: a\r\n\r\n", "127.0.0.2");

@@ -145,17 +145,52 @@ describe("a task that its schema should not have let pass", () => {
   }
 });
 
+describe("requests of a task that cannot be rendered", () => {
+  /** Counts how often the broken field is looked at, and says what `why` says each time. */
+  function breakTask(why: () => string): { task: TestTask; looks: () => number } {
+    const task = structuredClone(makeTask(SPEC));
+    let looks = 0;
+    unreadable(task.spec.services?.[0], "image", () => {
+      looks += 1;
+      return why();
+    });
+    return { task, looks: () => looks };
+  }
+
+  test("are told the same place, which is looked for once", () => {
+    const { task, looks } = breakTask(() => "this cannot be read");
+    const first = tryRenderJob(makeInput(task));
+    const before = looks();
+    for (let count = 0; count < 50; count += 1) assert.deepEqual(tryRenderJob(makeInput(task)), first);
+    assert.equal(looks() - before, 50);
+    assert.ok(!first.ok && first.problem.includes("look at spec.services[0] - "));
+  });
+
+  test("cannot have it looked for without end by faults that are never the same", () => {
+    let count = 0;
+    const { task, looks } = breakTask(() => `fault ${count}`);
+    const problems = Array.from({ length: 100 }, () => {
+      count += 1;
+      const before = looks();
+      const rendered = tryRenderJob(makeInput(task));
+      return rendered.ok ? "" : { place: /look at (\S+)/.exec(rendered.problem)?.[1], isSearched: looks() - before > 1 };
+    });
+    assert.equal(problems.filter((each) => each !== "" && each.isSearched).length, 20);
+    assert.deepEqual(problems.at(-1), { place: "spec", isSearched: false });
+  });
+});
+
 function set(parent: unknown, key: string | number, value: unknown): void {
   assert.ok(typeof parent === "object" && parent !== null);
   (parent as Record<string | number, unknown>)[key] = value;
 }
 
-function unreadable(parent: unknown, key: string): void {
+function unreadable(parent: unknown, key: string, why: () => string = () => "this cannot be read"): void {
   assert.ok(typeof parent === "object" && parent !== null);
   Object.defineProperty(parent, key, {
     enumerable: true,
     get() {
-      throw new Error("this cannot be read");
+      throw new Error(why());
     },
   });
 }
