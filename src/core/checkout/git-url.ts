@@ -27,7 +27,7 @@ export function parseGitUrl(text: string): ParsedGitUrl {
   if (text.length > MAX_LENGTH) return refuse(`is longer than ${MAX_LENGTH} characters`);
   const [scheme, rest] = splitOnce(text, "://");
   if (rest === undefined) return refuse("is no URL - write it as https, http, git or ssh, two slashes, host and path");
-  if (!isScheme(scheme)) return refuse(`has the scheme ${quoteForPeople(scheme)} - only https, http, git and ssh are fetched`);
+  if (!isScheme(scheme)) return refuse(`has the scheme ${quoteUrlForPeople(scheme)} - only https, http, git and ssh are fetched`);
 
   const slash = rest.indexOf("/");
   const authority = AUTHORITY.exec(slash < 0 ? rest : rest.slice(0, slash))?.groups;
@@ -64,6 +64,11 @@ export function isBelowUrl(url: GitUrl, prefix: GitUrl): boolean {
 export function quoteForPeople(text: string): string {
   const shown = text.replace(/[^\x20-\x7e]/gu, "?").replaceAll("'", "?");
   return `'${shown.length > 40 ? `${shown.slice(0, 37)}...` : shown}'`;
+}
+
+/** The same for what was to be a URL, without what may be a login. */
+export function quoteUrlForPeople(text: string): string {
+  return quoteForPeople(text.replace(/^([a-z0-9+.-]*:\/\/)?.*@/is, "$1"));
 }
 
 function isScheme(text: string): text is GitUrl["scheme"] {

@@ -1,5 +1,5 @@
 import type { Parameters } from "../zuul/parameters.ts";
-import { type GitUrl, isBelowUrl, parseGitUrl, quoteForPeople, renderGitUrl } from "./git-url.ts";
+import { type GitUrl, isBelowUrl, parseGitUrl, quoteForPeople, quoteUrlForPeople, renderGitUrl } from "./git-url.ts";
 
 /** What was at fault when there is no checkout. `network` stands for all that may be gone at the next try; it never blames the change. */
 export type CheckoutFault = "network" | "ref" | "configuration";
@@ -129,7 +129,7 @@ function isAllowed(url: GitUrl, allowedUrls: readonly string[]): boolean {
   const prefixes = allowedUrls.map((text) => {
     const prefix = parseGitUrl(text);
     if (!prefix.ok)
-      throw new PlanError("configuration", `checkout.allowedUrls in the configuration - ${quoteForPeople(text)} ${prefix.problem}`);
+      throw new PlanError("configuration", `checkout.allowedUrls in the configuration - ${quoteUrlForPeople(text)} ${prefix.problem}`);
     return prefix.url;
   });
   return prefixes.length === 0 || prefixes.some((prefix) => isBelowUrl(url, prefix));

@@ -7,7 +7,8 @@ import type { Cluster, DispatcherOptions, KubeConfig, RequestContext, User } fro
 import { parse } from "yaml";
 import { coerceError, InputError } from "../../runtime/errors.ts";
 import { KubeError } from "./kube-error.ts";
-import { chooseProxy, renderProxy } from "./proxy-choice.ts";
+import { chooseProxy } from "./proxy-choice.ts";
+import { renderPublicUrl } from "./public-url.ts";
 
 export interface KubeConfigChoice {
   /** Path of a kubeconfig file; without it KUBECONFIG, then ~/.kube/config, then the pod's service account. */
@@ -56,7 +57,7 @@ export async function loadKubeCredentials(choice: KubeConfigChoice): Promise<Kub
   return {
     origin: server.origin,
     pathPrefix: server.pathname.replace(/\/+$/, ""),
-    label: `the API server ${loaded.cluster.server} (${loaded.from})`,
+    label: `the API server ${renderPublicUrl(loaded.cluster.server)} (${loaded.from})`,
     authenticate: () => source.authenticate(),
     reload() {
       try {
@@ -244,17 +245,17 @@ function withProxy(loaded: LoadedConfig, file: string): LoadedConfig {
   const place =
     ofEnvironment === undefined ? `the proxy-url of cluster "${cluster.name}" of ${file}` : "the proxy that the environment names";
   if (!URL.canParse(proxyUrl) || !/^(?:https?|socks5?):$/.test(new URL(proxyUrl).protocol)) {
-    throw new InputError(`${place} is ${renderProxy(proxyUrl)}; http, https and socks5 proxies can be used`);
+    throw new InputError(`${place} is ${renderPublicUrl(proxyUrl)}; http, https and socks5 proxies can be used`);
   }
   const proxied = { ...cluster, proxyUrl };
   config.clusters = config.clusters.map((other) => (other === cluster ? proxied : other));
-  return { ...loaded, cluster: proxied, from: `${from}, through the proxy ${renderProxy(proxyUrl)}` };
+  return { ...loaded, cluster: proxied, from: `${from}, through the proxy ${renderPublicUrl(proxyUrl)}` };
 }
 
 function checkCluster(cluster: Cluster, from: string): void {
   const place = `cluster "${cluster.name}" of ${from}`;
   if (!URL.canParse(cluster.server) || !/^https?:$/.test(new URL(cluster.server).protocol)) {
-    throw new InputError(`the server of ${place} is "${cluster.server}"; it must be an http or https URL`);
+    throw new InputError(`the server of ${place} is ${renderPublicUrl(cluster.server)}; it must be an http or https URL`);
   }
   if (cluster.server.startsWith("http:") && !cluster.skipTLSVerify) {
     throw new InputError(`the server of ${place} is plain http; use https, or say insecure-skip-tls-verify: true there if that is meant`);

@@ -4,24 +4,17 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * The proxy that the environment names for a server, as its variables say it; undefined for none. As Go's programs have it, kubectl among
- * them (golang.org/x/net/http/httpproxy): `HTTPS_PROXY` for https and `HTTP_PROXY` for http, `NO_PROXY` for what is reached directly, each
- * in lower case first; a value without a scheme is an http proxy. This machine itself is never reached through a proxy.
+ * them (golang.org/x/net/http/httpproxy): `HTTPS_PROXY` for https and `HTTP_PROXY` for http, `NO_PROXY` for what is reached directly; the same in
+ * lower case counts where that is empty; a value without a scheme is an http proxy. This machine itself is never reached through a proxy.
  */
 export function chooseProxy(server: URL, environment: Environment): string | undefined {
-  const said = read(environment, server.protocol === "http:" ? "http_proxy" : "https_proxy");
-  if (said === undefined || !usesProxy(server, read(environment, "no_proxy") ?? "")) return undefined;
+  const said = read(environment, server.protocol === "http:" ? "HTTP_PROXY" : "HTTPS_PROXY");
+  if (said === undefined || !usesProxy(server, read(environment, "NO_PROXY") ?? "")) return undefined;
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(said) ? said : `http://${said}`;
 }
 
-/** For messages: what of a proxy's URL is no secret. */
-export function renderProxy(proxy: string): string {
-  if (!URL.canParse(proxy)) return "a proxy whose URL can't be read";
-  const { protocol, host } = new URL(proxy);
-  return `${protocol}//${host}`;
-}
-
 function read(environment: Environment, name: string): string | undefined {
-  return environment[name] || environment[name.toUpperCase()] || undefined;
+  return environment[name] || environment[name.toLowerCase()] || undefined;
 }
 
 function usesProxy(server: URL, noProxy: string): boolean {
