@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { KubeObject } from "../core/kubernetes/objects.ts";
-import { parseTestTask } from "../core/test-task/test-task.ts";
+import { type InvalidTask, readInvalidTask } from "../core/test-task/invalid-task.ts";
+import { parseTestTask, type TestTask } from "../core/test-task/test-task.ts";
 import { ANSWER_TIMEOUT_MS, fetchFunctions, fetchWorkers } from "../gearman/client/gearman-admin.ts";
 import { GearmanError } from "../gearman/wire/gearman-error.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
@@ -82,7 +83,7 @@ export async function performStatus(flags: StatusFlags, world: StatusWorld): Pro
     const seen = await readTestTasks(flags, world.signal);
     const report = makeServerReport(flags.server, lines, workers, seen);
     if (flags.json) world.print(JSON.stringify(report));
-    else for (const line of renderServerReport(report, seen.isKnown ? seen.tasks : [])) world.print(line);
+    else for (const line of renderServerReport(report, seen)) world.print(line);
     return isAmiss(report) ? 1 : 0;
   } catch (error) {
     if (error instanceof GearmanError) world.printError(`turbo-hipster status: ${error.message}. ${remedyOf(error)}`);
@@ -110,12 +111,17 @@ async function readTestTasks(flags: StatusFlags, signal: AbortSignal): Promise<T
   let client: Awaited<ReturnType<typeof loadKubeClient>> | undefined;
   try {
     client = await loadKubeClient({ kubeconfig: flags.kubeconfig, context: flags.context });
-    const tasks = [];
+    const tasks: TestTask[] = [];
+    const invalid: InvalidTask[] = [];
     for (const namespace of flags.namespace ?? [undefined]) {
       const { items } = await listAll<KubeObject>(client, TEST_TASKS, namespace, { signal });
-      tasks.push(...items.map((object) => parseTestTask(object)).flatMap((parsed) => (parsed.ok ? [parsed.task] : [])));
+      for (const object of items.filter(({ metadata }) => metadata.deletionTimestamp === undefined)) {
+        const parsed = parseTestTask(object);
+        if (parsed.ok) tasks.push(parsed.task);
+        else invalid.push(readInvalidTask(object, parsed.problems));
+      }
     }
-    return { isKnown: true, tasks: tasks.filter(({ metadata }) => metadata.deletionTimestamp === undefined) };
+    return { isKnown: true, tasks, invalid };
   } catch (thrown) {
     signal.throwIfAborted();
     const { message } = coerceError(thrown);

@@ -21,10 +21,18 @@ export interface AnnotateOptions {
   ttlSecondsAfterFinished?: number;
 }
 
+/** A function of a TestTask that cannot be carried out: `why` is a sentence that names the task, the field and the remedy. */
+export interface RefusedFunction {
+  taskKey: string;
+  why: string;
+}
+
 /** What builds need of the TestTasks. A `taskKey` is `namespace/name`. */
 export interface Tasks {
   /** The TestTask that serves a function now. */
   find(functionName: string): TestTask | undefined;
+  /** Of a function that none serves: what is wrong with the one that names it. */
+  refusalOf(functionName: string): RefusedFunction | undefined;
   /** Counts a build of this TestTask that runs already against its limits. */
   occupy(taskKey: string): Slot;
   /** Counts a build of this TestTask that was taken with this slot. What is returned stands for it. */

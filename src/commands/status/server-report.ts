@@ -1,11 +1,12 @@
-import { decideServedFunctions } from "../../core/test-task/served-functions.ts";
+import { describeInvalidTask, type InvalidTask } from "../../core/test-task/invalid-task.ts";
+import { decideServedFunctions, type ServedFunctions } from "../../core/test-task/served-functions.ts";
 import { type TestTask, testTaskKey } from "../../core/test-task/test-task.ts";
 import { parseFunctionName } from "../../core/zuul/function-name.ts";
 import type { FunctionLine, WorkerLine } from "../../gearman/client/gearman-admin.ts";
 
 /** The TestTasks of a cluster, or why nothing is known of them. */
 export type TestTasksSeen =
-  | { readonly isKnown: true; readonly tasks: readonly TestTask[] }
+  | { readonly isKnown: true; readonly tasks: readonly TestTask[]; readonly invalid: readonly InvalidTask[] }
   | { readonly isKnown: false; readonly why: string };
 
 interface FunctionReport extends FunctionLine {
@@ -13,7 +14,7 @@ interface FunctionReport extends FunctionLine {
   readonly clients: readonly string[] | null;
   /** Connections that may take its requests; null where the server does not say who they are. */
   readonly takers: number | null;
-  /** `namespace/name` of the TestTask that serves it; null: none does, or nobody knows. */
+  /** `namespace/name` of the TestTask that serves it, or names it and is invalid; null: none does, or nobody knows. */
   readonly testTask: string | null;
 }
 
@@ -45,12 +46,12 @@ export function makeServerReport(
   seen: TestTasksSeen,
 ): ServerReport {
   const clientsOf = workers === undefined ? undefined : groupClients(workers);
-  const served = seen.isKnown ? decideServedFunctions(seen.tasks).byFunction : undefined;
+  const served = seen.isKnown ? decideServedFunctions(seen.tasks, seen.invalid) : undefined;
   const functions = lines
     .map((line): FunctionReport => {
       const clients = clientsOf === undefined ? null : (clientsOf.get(line.name) ?? []);
       const takers = clients === null ? null : clients.filter((id) => !REGISTRAR.test(id)).length;
-      return { ...line, clients, takers, testTask: served?.get(line.name)?.task ?? null };
+      return { ...line, clients, takers, testTask: taskOf(line.name, served) };
     })
     .sort((left, right) => (left.name < right.name ? -1 : 1));
   const known = new Set(lines.map(({ name }) => name));
@@ -65,8 +66,13 @@ export function makeServerReport(
     unregistered:
       served === undefined
         ? null
-        : [...served].flatMap(([name, { task }]) => (known.has(name) ? [] : [{ function: name, testTask: task }])),
+        : [...served.byFunction].flatMap(([name, { task }]) => (known.has(name) ? [] : [{ function: name, testTask: task }])),
   };
+}
+
+function taskOf(name: string, served: ServedFunctions | undefined): string | null {
+  const refused = served?.refused.get(name);
+  return served?.byFunction.get(name)?.task ?? (refused ? testTaskKey(refused) : null);
 }
 
 /** Requests wait that nobody will take as things are. */
@@ -75,27 +81,32 @@ export function isAmiss({ functions }: ServerReport): boolean {
 }
 
 /** For people; the names come from whoever reaches the server, so that no control character of theirs gets through. */
-export function renderServerReport(report: ServerReport, tasks: readonly TestTask[] = []): string[] {
-  const suspended = new Set(tasks.filter(({ spec }) => spec.suspend).map(testTaskKey));
+export function renderServerReport(report: ServerReport, seen?: TestTasksSeen): string[] {
+  const { tasks, invalid } = seen?.isKnown ? seen : { tasks: [], invalid: [] };
+  const marks = new Map([
+    ...tasks.flatMap((task) => (task.spec.suspend ? [[testTaskKey(task), " (suspended)"] as const] : [])),
+    ...invalid.map((task) => [testTaskKey(task), " (invalid)"] as const),
+  ]);
   const { functions } = report;
   const count = (key: "waiting" | "running") => functions.reduce((sum, line) => sum + line[key], 0);
   const lines = [`${report.server}: ${functions.length} functions, ${count("waiting")} requests waiting, ${count("running")} running`];
-  if (functions.length > 0) lines.push("", ...renderTable([HEADINGS, ...functions.map((line) => renderRow(line, report, suspended))]), "");
+  if (functions.length > 0) lines.push("", ...renderTable([HEADINGS, ...functions.map((line) => renderRow(line, report, marks))]), "");
   for (const line of functions) {
     if (report.unserved.includes(line.name)) lines.push(`no worker: ${line.name}${renderWaiting(line)}`);
     if (report.untaken.includes(line.name)) lines.push(`registered, but nobody takes it: ${line.name}${renderWaiting(line)}`);
   }
   for (const name of report.withoutTestTask ?? []) lines.push(`served without a TestTask: ${name}`);
   for (const { function: name, testTask } of report.unregistered ?? []) lines.push(`not registered here: ${name} of TestTask ${testTask}`);
+  for (const task of invalid) lines.push(describeInvalidTask(task, testTaskKey(task)));
   if (!report.testTasksKnown) lines.push(`TestTasks are unknown: ${report.testTasksUnknownBecause}`);
   return lines.map((line) => line.replaceAll(/\p{C}/gu, "?").trimEnd());
 }
 
 const HEADINGS = ["FUNCTION", "WAITING", "RUNNING", "WORKERS", "TESTTASK"];
 
-function renderRow(line: FunctionReport, { testTasksKnown }: ServerReport, suspended: ReadonlySet<string>): string[] {
+function renderRow(line: FunctionReport, { testTasksKnown }: ServerReport, marks: ReadonlyMap<string, string>): string[] {
   const none = testTasksKnown && parseFunctionName(line.name) !== undefined ? "none" : "";
-  const task = line.testTask === null ? none : `${line.testTask}${suspended.has(line.testTask) ? " (suspended)" : ""}`;
+  const task = line.testTask === null ? none : `${line.testTask}${marks.get(line.testTask) ?? ""}`;
   return [line.name, `${line.waiting}`, `${line.running}`, `${line.workers}`, task];
 }
 

@@ -79,10 +79,10 @@ export class Admission {
       known.attach(assignment, { ...request, number: known.number });
       return Promise.resolve();
     }
-    if (!task) return this.#refuse(asked, configuration("no-task", "no TestTask serves this job any more"));
+    if (!task) return this.#refuseUnserved(asked);
     if (!parsed.ok) return this.#refuse(asked, configuration("bad-request", parsed.problem));
     const refusal = refuseBuild(task, parsed.parameters);
-    if (refusal) return this.#refuseFor(task, asked, refusal);
+    if (refusal) return this.#refuseFor(testTaskKey(task), asked, refusal);
     const key = relaunchKey(task, identity.functionName, parsed.parameters, sha256Hex);
     const earlier = key === undefined ? undefined : this.#findEarlier(key, identity);
     if (earlier) {
@@ -93,7 +93,7 @@ export class Admission {
       return Promise.resolve();
     }
     const rendered = this.#render(asked, task, parsed.parameters, key);
-    if (!rendered.ok) return this.#refuseFor(task, asked, { rule: "unrenderable", why: rendered.problem });
+    if (!rendered.ok) return this.#refuseFor(testTaskKey(task), asked, { rule: "unrenderable", why: rendered.problem });
     const ended = key === undefined ? [] : index.ofLaunch(key).filter((build) => build.supersede());
     this.#options.begin(this.#plan(asked, task, rendered.job, key));
     return Promise.all(ended.map((build) => this.#tellWhySuperseded(build, request.number, parsed.parameters)));
@@ -175,18 +175,28 @@ export class Admission {
     return { assignment, task, parsed, function: readBuildFunction(functionName), identity, request };
   }
 
-  /** The same for what whoever keeps the task is to hear of. */
-  #refuseFor(task: TestTask, asked: Asked, { rule, why }: { rule: RuleId; why: string }): Promise<unknown> {
-    const answered = this.#refuse(asked, configuration(rule, why));
-    this.#options.tasks.noteRefusal(testTaskKey(task), `refuses a build of ${asked.function.jobName}: ${why}`);
+  /** A stored TestTask that newer rules refuse is told of by its name: whoever looks for it finds it there. */
+  #refuseUnserved(asked: Asked): Promise<unknown> {
+    const refusal = this.#options.tasks.refusalOf(asked.identity.functionName);
+    if (refusal) return this.#refuseFor(refusal.taskKey, asked, { rule: "invalid-task", why: refusal.why });
+    return this.#refuse(asked, configuration("no-task", "no TestTask serves this job any more"));
+  }
+
+  /** For what whoever keeps the task is to hear of, too. */
+  #refuseFor(taskKey: string, asked: Asked, { rule, why }: { rule: RuleId; why: string }): Promise<unknown> {
+    const answered = this.#refuse(asked, configuration(rule, why), taskKey);
+    this.#options.tasks.noteRefusal(taskKey, `refuses a build of ${asked.function.jobName}: ${why}`);
     return answered;
   }
 
   /** Answers a request that becomes no Job. */
-  #refuse({ assignment, task, request, function: { jobName } }: Asked, verdict: Verdict): Promise<unknown> {
+  #refuse(
+    { assignment, task, request, function: { jobName } }: Asked,
+    verdict: Verdict,
+    taskKey = task && testTaskKey(task),
+  ): Promise<unknown> {
     const { logger, policy, counts } = this.#options.context;
     const { rule, message: text } = verdict;
-    const taskKey = task && testTaskKey(task);
     logger.warn({ build: request.number, task: taskKey, function: assignment.functionName, rule, text }, "refuses a request");
     counts.observer.noteVerdict(taskKey, verdict.class);
     const workData = this.#workData(jobName, request.number);

@@ -1,11 +1,11 @@
 import type { TemplateReview } from "../../core/job/template-review.ts";
 import type { KubeObject } from "../../core/kubernetes/objects.ts";
-import { renderTestTaskStatus, type ServerRegistration, type StatusFacts } from "../../core/task-status/conditions.ts";
+import { renderTestTaskStatus, type ServerRegistration } from "../../core/task-status/conditions.ts";
 import type { TestTaskEvent } from "../../core/task-status/events.ts";
+import { describeInvalidTask } from "../../core/test-task/invalid-task.ts";
 import type { LaneFacts } from "../../core/test-task/lanes.ts";
 import type { TestTaskStatus } from "../../core/test-task/schema/status.ts";
-import { decideServedFunctions, type ServedFunctions } from "../../core/test-task/served-functions.ts";
-import { parseTestTask, type TestTask, type TestTaskParseResult, testTaskKey } from "../../core/test-task/test-task.ts";
+import { type TestTask, testTaskKey } from "../../core/test-task/test-task.ts";
 import type { Verdict } from "../../core/verdict/verdict.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
@@ -14,15 +14,14 @@ import { Loop } from "../../runtime/loop.ts";
 import type { Service } from "../../runtime/service.ts";
 import type { Slot } from "../../runtime/slot.ts";
 import { earliest } from "../../runtime/wakeup.ts";
-import type { EventTarget, Tasks } from "../ports.ts";
+import type { EventTarget, RefusedFunction, Tasks } from "../ports.ts";
 import { DegradedTasks } from "./degraded-tasks.ts";
 import { HeldBackTasks } from "./held-back-tasks.ts";
 import { KeptNames, type NameStore } from "./kept-names.ts";
+import { KnownTasks } from "./known-tasks.ts";
 import { type TaskLane, TaskLanes, type TaskPools } from "./task-lanes.ts";
 import { STATUS_INTERVAL_MS, TestTaskStatuses } from "./test-task-statuses.ts";
-
-/** Builds that wait for a node this long are told of in the task's status. */
-const TOLD_AFTER_MS = 60_000;
+import { WaitingTasks, type WaitingTasksOptions } from "./waiting-tasks.ts";
 
 /** The status of a new or edited task waits so long for what the API server says of it: it may be written once in five seconds only. */
 const REVIEW_PATIENCE_MS = 2000;
@@ -53,11 +52,9 @@ export interface TestTasksOptions {
   };
   events: { note(task: EventTarget, event: TestTaskEvent): void };
   limits: { maxPending: number; maxBuilds: number };
-  builds: {
+  builds: WaitingTasksOptions["builds"] & {
     readonly active: ReadonlyMap<string, number>;
     readonly pending: number;
-    readonly pendingByTask: ReadonlyMap<string, number>;
-    waitOf(taskKey: string): { builds: number; first: { words: string; sinceMs: number } } | undefined;
     activeOf(taskKey: string): number;
     lastOf(taskKey: string): TestTaskStatus["lastBuild"];
     /** No other tasks are there any more. */
@@ -77,16 +74,14 @@ export class TestTasks implements Service, Tasks {
   /** What the holder writes down: the names of functions, and statuses. */
   readonly #writing: Loop;
   readonly #stopping = new AbortController();
-  readonly #parsed = new WeakMap<object, TestTaskParseResult>();
+  /** As read last, though others may have come meanwhile. */
+  readonly #known = new KnownTasks();
   readonly #lanes: TaskLanes;
   readonly #names: KeptNames;
   readonly #statuses: TestTaskStatuses;
   readonly #degraded: DegradedTasks;
   readonly #heldBack: HeldBackTasks;
-  /** As read last: what `#served` was decided from, and what statuses are told of, though others may have come meanwhile. */
-  #objects: readonly KubeObject[] = [];
-  #tasks = new Map<string, TestTask>();
-  #served: ServedFunctions = { byFunction: new Map(), byTask: new Map() };
+  readonly #waiting: WaitingTasks;
   #beginning: Promise<void> | undefined;
   #isRegistering: boolean = false;
 
@@ -98,6 +93,7 @@ export class TestTasks implements Service, Tasks {
     this.#names = new KeptNames({ store: cluster.names, clock, logger });
     this.#degraded = new DegradedTasks({ clock, logger });
     this.#heldBack = new HeldBackTasks(clock);
+    this.#waiting = new WaitingTasks({ builds: options.builds, isHeldBack: (key) => this.#heldBack.of(key)?.isPaused ?? false, clock });
     this.#lanes = new TaskLanes(gearman.pools, {
       degradedOf: (taskKey) => this.#degraded.of(taskKey),
       heldBackOf: (taskKey) => this.#heldBack.of(taskKey),
@@ -139,8 +135,12 @@ export class TestTasks implements Service, Tasks {
   }
 
   find(functionName: string): TestTask | undefined {
-    const served = this.#served.byFunction.get(functionName);
-    return served ? this.#tasks.get(served.task) : undefined;
+    return this.#known.find(functionName);
+  }
+
+  refusalOf(functionName: string): RefusedFunction | undefined {
+    const task = this.#known.served.refused.get(functionName);
+    return task && { taskKey: testTaskKey(task), why: describeInvalidTask(task) };
   }
 
   /** Call it after `start`. */
@@ -163,11 +163,8 @@ export class TestTasks implements Service, Tasks {
   }
 
   #warn(taskKey: string, reason: string, message: string): void {
-    if (!this.#options.isHolder()) return;
-    const metadata = this.#tasks.get(taskKey)?.metadata;
-    if (!metadata?.uid) return;
-    const { namespace, name, uid } = metadata;
-    this.#options.events.note({ namespace, name, uid }, { type: "Warning", reason, message });
+    const task = this.#options.isHolder() ? this.#known.eventTarget(taskKey) : undefined;
+    if (task) this.#options.events.note(task, { type: "Warning", reason, message });
   }
 
   /** What a build of this task came to: several in a row that could not be carried out, and the task is taken slowly. */
@@ -187,7 +184,7 @@ export class TestTasks implements Service, Tasks {
   noteShares(): void {
     const { builds, limits } = this.#options;
     // A task that is alone takes nothing from anybody.
-    const waiting = this.#served.byTask.size > 1 ? builds.pendingByTask : new Map<string, number>();
+    const waiting = this.#known.served.byTask.size > 1 ? builds.pendingByTask : new Map<string, number>();
     const active = [...builds.active.values()].reduce((sum, count) => sum + count, 0);
     const changed = this.#heldBack.weigh(waiting, { ...limits, allWaiting: builds.pending, active });
     for (const taskKey of changed) this.#lanes.notePace(taskKey);
@@ -215,10 +212,11 @@ export class TestTasks implements Service, Tasks {
     const { cluster, gearman, isHolder } = this.#options;
     try {
       this.#readTasks();
-      this.#names.renew(this.#served.byFunction.keys());
-      // Those that are served now come from the tasks: there may be more than names that are kept.
-      const functions = [...new Set([...this.#served.byFunction.keys(), ...this.#names.keys()])];
-      const facts = { tasks: this.#tasks, served: this.#served, registered: this.#names.keys(), namespaces: cluster.namespaces };
+      const { valid: tasks, served, functions: named } = this.#known;
+      this.#names.renew(named);
+      // Those that tasks name now come from the tasks: there may be more than names that are kept.
+      const functions = [...new Set([...named, ...this.#names.keys()])];
+      const facts = { tasks, served, registered: this.#names.keys(), namespaces: cluster.namespaces };
       gearman.link.setRegistrations({ functions, lanes: this.#lanes.decide(isHolder() ? facts : undefined) });
       return isHolder() ? this.#degradedMs() : undefined;
     } finally {
@@ -231,37 +229,21 @@ export class TestTasks implements Service, Tasks {
     const namesMs = await this.#names.save(signal);
     // Names that were read come to be registered.
     if (namesMs === 0) this.wake();
-    return earliest(namesMs, await this.#writeStatuses(signal), this.#waitingMs());
+    return earliest(namesMs, await this.#writeStatuses(signal), this.#waiting.nextMs());
   }
 
   #readTasks(): void {
-    const tasks = new Map<string, TestTask>();
-    this.#objects = [...this.#options.cluster.tasks.cachedTestTasks()];
-    for (const object of this.#objects) {
-      const parsed = this.#parse(object);
-      if (parsed.ok && !object.metadata.deletionTimestamp) tasks.set(testTaskKey(parsed.task), parsed.task);
-    }
-    this.#tasks = tasks;
-    this.#served = decideServedFunctions([...tasks.values()]);
-    this.#options.reviews.setTasks(this.#options.isHolder() ? tasks : new Map());
+    this.#known.read(this.#options.cluster.tasks.cachedTestTasks());
+    this.#options.reviews.setTasks(this.#options.isHolder() ? this.#known.valid : new Map());
   }
 
   /** When the next task that is taken slowly may be taken again, or as always. */
   #degradedMs(): number | undefined {
-    return earliest(...[...this.#tasks.keys()].map((key) => this.#degraded.of(key)?.changesInMs));
-  }
-
-  #parse(object: KubeObject): TestTaskParseResult {
-    let parsed = this.#parsed.get(object);
-    if (!parsed) {
-      parsed = parseTestTask(object);
-      this.#parsed.set(object, parsed);
-    }
-    return parsed;
+    return earliest(...[...this.#known.valid.keys()].map((key) => this.#degraded.of(key)?.changesInMs));
   }
 
   async #writeStatuses(signal: AbortSignal): Promise<number | undefined> {
-    const objects = this.#objects;
+    const { objects } = this.#known;
     const present = new Set(objects.map(({ metadata: { namespace = "default", name } }) => `${namespace}/${name}`));
     this.#lanes.keep(present);
     this.#degraded.keep(present);
@@ -269,42 +251,25 @@ export class TestTasks implements Service, Tasks {
     return this.#statuses.write(objects, (object, previous) => this.#status(object, previous), signal);
   }
 
-  /** What no node takes of this task's, once that holds it back or has lasted. */
-  #waiting(taskKey: string): StatusFacts["waiting"] {
-    const { builds, clock } = this.#options;
-    const wait = builds.waitOf(taskKey);
-    const isHeldBack = this.#heldBack.of(taskKey)?.isPaused ?? false;
-    if (!wait || (!isHeldBack && clock.monotonicMs() - wait.first.sinceMs < TOLD_AFTER_MS)) return undefined;
-    return { builds: wait.builds, words: wait.first.words, isHeldBack };
-  }
-
-  /** When the next task is to be told of that has builds that no node takes. */
-  #waitingMs(): number | undefined {
-    const { builds, clock } = this.#options;
-    const due = [...builds.pendingByTask.keys()].flatMap((key) => builds.waitOf(key)?.first.sinceMs ?? []);
-    const leftMs = due.map((sinceMs) => sinceMs + TOLD_AFTER_MS - clock.monotonicMs()).filter((ms) => ms > 0);
-    return earliest(...leftMs);
-  }
-
   /** A status, or in how many milliseconds to ask again. */
   #status(object: KubeObject, previous: TestTaskStatus | undefined): TestTaskStatus | number {
     const { gearman, builds, reviews, clock } = this.#options;
     const { namespace = "default", name, generation } = object.metadata;
     const key = `${namespace}/${name}`;
-    const parsed = this.#parse(object);
-    const awaitedMs = parsed.ok ? reviews.awaitedMs(parsed.task) : undefined;
+    const { isValid, task } = this.#known.stored(object);
+    const awaitedMs = isValid ? reviews.awaitedMs(task) : undefined;
     if (awaitedMs !== undefined && awaitedMs < REVIEW_PATIENCE_MS) return REVIEW_PATIENCE_MS - awaitedMs;
     return renderTestTaskStatus(
       {
         generation,
-        task: parsed.ok ? parsed.task : { problems: parsed.problems.map(({ path, message }) => `${path} ${message}`) },
-        functions: this.#served.byTask.get(key) ?? { functions: [], conflicts: [] },
-        review: parsed.ok ? reviews.of(parsed.task) : undefined,
+        task,
+        functions: this.#known.served.byTask.get(key) ?? { functions: [], conflicts: [] },
+        review: isValid ? reviews.of(task) : undefined,
         servers: gearman.link.servers,
         active: builds.activeOf(key),
         lastBuild: builds.lastOf(key),
         degraded: this.#degraded.of(key),
-        waiting: this.#waiting(key),
+        waiting: this.#waiting.of(key),
         previous,
       },
       clock.now(),

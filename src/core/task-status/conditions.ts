@@ -1,5 +1,6 @@
 import type { TemplateReview } from "../job/template-review.ts";
 import type { KubeObject } from "../kubernetes/objects.ts";
+import type { InvalidTask } from "../test-task/invalid-task.ts";
 import type { TestTaskCondition, TestTaskConditionType, TestTaskStatus } from "../test-task/schema/status.ts";
 import type { TaskFunctions } from "../test-task/served-functions.ts";
 import type { TestTask } from "../test-task/test-task.ts";
@@ -36,7 +37,7 @@ export interface ServerRegistration {
 export interface StatusFacts {
   generation: number | undefined;
   /** The parsed task, or what is wrong with it (each a sentence that names its field). */
-  task: TestTask | { problems: readonly string[] };
+  task: TestTask | Pick<InvalidTask, "problems">;
   functions: TaskFunctions;
   /** What the API server said of this generation's Job and pods; undefined before it did. */
   review: TemplateReview | undefined;
@@ -124,10 +125,11 @@ function registeredCondition({ task, servers, functions: { functions } }: Status
   const type = "Registered";
   const there = servers.filter(({ isRegistered }) => isRegistered).map(({ server }) => server);
   const missing = servers.filter(({ isRegistered }) => !isRegistered).map(({ server }) => server);
-  if (functions.length === 0) {
-    const reason = "problems" in task ? REASONS.invalid : REASONS.functionConflict;
-    return { type, status: "False", reason, message: "has no function to register" };
+  if ("problems" in task) {
+    const message = "serves no function while it is invalid; those that it names stay registered";
+    return { type, status: "False", reason: REASONS.invalid, message };
   }
+  if (functions.length === 0) return { type, status: "False", reason: REASONS.functionConflict, message: "has no function to register" };
   if (there.length === 0)
     return { type, status: "False", reason: REASONS.noServer, message: `no Gearman server is connected: ${listed(missing)}` };
   const but = missing.length > 0 ? `, not on ${listed(missing)}` : "";

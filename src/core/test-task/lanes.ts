@@ -26,8 +26,8 @@ export interface DecidedLane {
 
 /**
  * Tasks without a limit share a lane; each of the others has its own, and so has one that is taken slowly. A suspended task has none: its
- * functions stay registered and nobody takes their builds. Functions that lost their TestTask are answered with a sentence, once all
- * namespaces are known to have none for them.
+ * functions stay registered and nobody takes their builds. Functions that lost their TestTask, or whose task is invalid, are answered with
+ * a sentence, once all namespaces are known to have no other for them.
  */
 export function decideLanes({ tasks, served, registered, namespaces, degradedOf, heldBackOf }: LaneFacts): DecidedLane[] {
   const shared: string[] = [];
@@ -42,7 +42,8 @@ export function decideLanes({ tasks, served, registered, namespaces, degradedOf,
     if (capacity === undefined) shared.push(...functions);
     else own.push({ name: key, functions, pool: { capacity, isPaused } });
   }
-  const retired = [...registered].filter((name) => !served.byFunction.has(name));
+  const unserved = new Set([...served.refused.keys(), ...registered]);
+  const retired = [...unserved].filter((name) => !served.byFunction.has(name) && !served.refused.get(name)?.isSuspended);
   const lanes: DecidedLane[] = [
     { name: "shared", functions: shared, pool: "installation" },
     ...own,

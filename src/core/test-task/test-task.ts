@@ -64,8 +64,8 @@ export function parseTestTask(object: unknown, options: { strictMetadata?: boole
 }
 
 /** `namespace/name`, the task's key in queues and maps. */
-export function testTaskKey(task: TestTask): string {
-  return `${task.metadata.namespace}/${task.metadata.name}`;
+export function testTaskKey({ metadata }: { metadata: { namespace: string; name: string } }): string {
+  return `${metadata.namespace}/${metadata.name}`;
 }
 
 /** Deeper than any PodSpec; whoever handles a task later may recurse without a second thought. */

@@ -590,6 +590,13 @@ export const VERDICT_RULES = [
     keeps: "nothing, there is no Job",
   },
   {
+    id: "invalid-task",
+    class: "configuration",
+    seen: "The TestTask that names the job was stored by a version with fewer rules, and breaks one of this version's; no other serves the job.",
+    result: "CONFIG_ERROR - TestTask unit is invalid - spec.template.spec.restartPolicy must be Never",
+    keeps: "nothing, there is no Job",
+  },
+  {
     id: "bad-request",
     class: "configuration",
     seen: "The request's parameters are no JSON object, or larger than 128 KiB.",

@@ -30,11 +30,23 @@ function functionPart(maxBytes: number, message: string): z.ZodType<string> {
   );
 }
 
+const MAX_JOB_BYTES = 200;
+const MAX_LABEL_BYTES = 100;
+
+/** Whether Gearman and Zuul can carry the text as a job's name, whatever else is wrong with it. */
+export const isJobsFunctionPart = (value: unknown): value is string => isFunctionPart(value, MAX_JOB_BYTES);
+/** The same of a node label's. */
+export const isLabelsFunctionPart = (value: unknown): value is string => isFunctionPart(value, MAX_LABEL_BYTES);
+
+function isFunctionPart(value: unknown, maxBytes: number): value is string {
+  return typeof value === "string" && value !== "" && !FORBIDDEN.test(value) && encoder.encode(value).length <= maxBytes;
+}
+
 const TEMPLATE_PATTERN = "\\{[^{}]*\\}";
 
 export const jobNameSchema = withRules(
   functionPart(
-    200,
+    MAX_JOB_BYTES,
     "must be the name of one of Zuul's jobs, without blanks, without build: before it and without a colon (a node label goes into spec.nodeLabels)",
   ),
   [
@@ -52,6 +64,6 @@ export const jobNameSchema = withRules(
 );
 
 export const nodeLabelNameSchema = functionPart(
-  100,
+  MAX_LABEL_BYTES,
   "must be one node label as Zuul sends it in ZUUL_NODE, without blanks and colons; of several, each gets an entry of its own",
 );

@@ -17,7 +17,7 @@ import { podTemplateSchema } from "./template.ts";
  * (`core/test-task/crd.ts`), so what holds in one holds in the other. Defaults here are the CRD's defaults as well, so that
  * `kubectl get -o yaml` shows what is in force. Lists, maps and texts all have limits: the API server prices CEL rules by them.
  */
-const MAX_FUNCTIONS = 1000;
+export const MAX_FUNCTIONS = 1000;
 const MAX_SCRIPT_BYTES = 65_536;
 
 /** What execve(2) can make something of. */

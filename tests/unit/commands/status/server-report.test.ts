@@ -28,7 +28,7 @@ const WORKERS = [
 describe("the report of a server", () => {
   test("tells what waits without a worker, what is registered only, what has no TestTask and what is not registered", () => {
     const tasks = [task("unit", { jobs: ["unit", "missing"] })];
-    const report = makeServerReport("h:1", LINES, WORKERS, { isKnown: true, tasks });
+    const report = makeServerReport("h:1", LINES, WORKERS, { isKnown: true, tasks, invalid: [] });
     assert.deepEqual(report.functions[2], {
       ...line("build:unit", 2, 1, 2),
       clients: ["turbo-hipster/x/host/registrar", "turbo-hipster/x/host/lane/shared"],
@@ -40,7 +40,7 @@ describe("the report of a server", () => {
     assert.deepEqual(report.withoutTestTask, ["build:old"]);
     assert.deepEqual(report.unregistered, [{ function: "build:missing", testTask: "ci/unit" }]);
     assert.equal(isAmiss(report), true);
-    assert.deepEqual(renderServerReport(report, tasks), [
+    assert.deepEqual(renderServerReport(report, { isKnown: true, tasks, invalid: [] }), [
       "h:1: 4 functions, 3 requests waiting, 1 running",
       "",
       "FUNCTION              WAITING  RUNNING  WORKERS  TESTTASK",
@@ -72,17 +72,33 @@ describe("the report of a server", () => {
     assert.doesNotMatch(text.join("\n"), /none/);
   });
 
+  test("names invalid TestTasks, whose builds are answered, and what is wrong with them", () => {
+    const invalid = [
+      { metadata: { name: "old", namespace: "ci" }, functions: ["build:old"], isSuspended: false, problems: ["spec.image is required"] },
+    ];
+    const seen = { isKnown: true, tasks: [task("unit", {})], invalid } as const;
+    const report = makeServerReport("h:1", LINES, WORKERS, seen);
+    assert.deepEqual([report.functions.find(({ name }) => name === "build:old")?.testTask, report.withoutTestTask], ["ci/old", []]);
+    const text = renderServerReport(report, seen);
+    assert.ok(text.includes("build:old                   0        0        1  ci/old (invalid)"), text.join("\n"));
+    assert.equal(text.at(-1), "TestTask ci/old is invalid: spec.image is required");
+  });
+
   test("marks suspended TestTasks, and keeps control characters of names from the terminal", () => {
     const tasks = [task("unit", { suspend: true })];
     const lines = [line("build:unit", 0, 0, 1), line("build:\u001b[31mred", 0, 0, 0)];
-    const text = renderServerReport(makeServerReport("h:1", lines, undefined, { isKnown: true, tasks }), tasks).join("\n");
+    const text = renderServerReport(makeServerReport("h:1", lines, undefined, { isKnown: true, tasks, invalid: [] }), {
+      isKnown: true,
+      tasks,
+      invalid: [],
+    }).join("\n");
     assert.match(text, /ci\/unit \(suspended\)/);
     assert.match(text, /build:\?\[31mred/);
     assert.equal(text.includes("\u001b"), false);
   });
 
   test("of a server without functions is one line", () => {
-    assert.deepEqual(renderServerReport(makeServerReport("h:1", [], [], { isKnown: true, tasks: [] })), [
+    assert.deepEqual(renderServerReport(makeServerReport("h:1", [], [], { isKnown: true, tasks: [], invalid: [] })), [
       "h:1: 0 functions, 0 requests waiting, 0 running",
     ]);
   });

@@ -57,6 +57,7 @@ async function startBuilds(first: Job) {
       find: () => undefined,
       occupy: () => ({ release() {} }),
       count: (_taskKey, slot) => slot,
+      refusalOf: () => undefined,
       noteRefusal() {},
       noteWaiting() {},
       noteVerdict() {},

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { InvalidTask } from "../../../../src/core/test-task/invalid-task.ts";
 import { type DecidedLane, decideLanes, type LaneFacts } from "../../../../src/core/test-task/lanes.ts";
 import { decideServedFunctions } from "../../../../src/core/test-task/served-functions.ts";
 import { parseTestTask, testTaskKey } from "../../../../src/core/test-task/test-task.ts";
@@ -26,6 +27,10 @@ function makeFacts(specs: Record<string, object>, facts: Partial<LaneFacts> = {}
     heldBackOf: () => undefined,
     ...facts,
   };
+}
+
+function makeInvalid(name: string, isSuspended: boolean): InvalidTask {
+  return { metadata: { name, namespace: "ci" }, functions: [`build:${name}`], isSuspended, problems: ["spec.image is required"] };
 }
 
 const ROWS: [string, LaneFacts, DecidedLane[]][] = [
@@ -79,6 +84,26 @@ const ROWS: [string, LaneFacts, DecidedLane[]][] = [
     [
       { name: "shared", functions: ["build:a"], pool: "installation" },
       { name: "retired", functions: ["build:old", "build:older"], pool: "retired" },
+    ],
+  ],
+  [
+    "that one for functions of an invalid task too, registered before or not, unless it is suspended",
+    makeFacts(
+      { a: {} },
+      {
+        served: {
+          ...makeFacts({ a: {} }).served,
+          refused: new Map([
+            ["build:broken", makeInvalid("broken", false)],
+            ["build:held", makeInvalid("held", true)],
+          ]),
+        },
+        registered: ["build:held", "build:old"],
+      },
+    ),
+    [
+      { name: "shared", functions: ["build:a"], pool: "installation" },
+      { name: "retired", functions: ["build:broken", "build:old"], pool: "retired" },
     ],
   ],
   [

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import fc from "fast-check";
+import type { InvalidTask } from "../../../../src/core/test-task/invalid-task.ts";
 import { decideServedFunctions } from "../../../../src/core/test-task/served-functions.ts";
 import { parseTestTask, TEST_TASK_API_VERSION, type TestTask } from "../../../../src/core/test-task/test-task.ts";
 
@@ -48,6 +49,26 @@ test("tasks of the same age are told apart by namespace and name", () => {
 test("a task that has no creationTimestamp counts as the newest", () => {
   const { byFunction } = decideServedFunctions([makeTask("a", { jobs: ["shared"] }), makeTask("b", { jobs: ["shared"] }, newer)]);
   assert.equal(byFunction.get("build:shared")?.task, "ci/b");
+});
+
+test("an invalid task holds what no valid one names, the older of two what both name", () => {
+  const invalid = (name: string, functions: string[], metadata: object): InvalidTask => ({
+    metadata: { name, namespace: "ci", ...metadata },
+    functions,
+    isSuspended: false,
+    problems: ["spec.image is required"],
+  });
+  const [old, young] = [invalid("old", ["build:a", "build:b"], older), invalid("young", ["build:b", "build:c"], newer)];
+  const served = decideServedFunctions([makeTask("valid", { jobs: ["a"] }, newer)], [young, old]);
+  assert.equal(served.byFunction.get("build:a")?.task, "ci/valid");
+  assert.deepEqual(served.byTask.get("ci/valid")?.conflicts, []);
+  assert.deepEqual(
+    new Map([...served.refused].map(([name, { metadata }]) => [name, metadata.name])),
+    new Map([
+      ["build:b", "old"],
+      ["build:c", "young"],
+    ]),
+  );
 });
 
 test("who serves what does not depend on the order of the tasks, and every function has one holder", () => {
