@@ -155,6 +155,7 @@ export function stageBuilds() {
         return { release };
       },
       count: (_taskKey, slot) => slot,
+      refusalOf: () => undefined,
       noteRefusal: (taskKey, why) => void told.push(`${taskKey} refused: ${why}`),
       noteWaiting: (taskKey, why) => void told.push(`${taskKey} waits: ${why}`),
       noteVerdict: (taskKey, verdict) => void told.push(`${taskKey} ${verdict.rule}`),
