@@ -1,3 +1,5 @@
+import { withoutNames } from "./without-names.ts";
+
 /** Why an image cannot be had, where trying again does not help; `denied` is a repository that is not there as often as one that is private. */
 export type ImageFailure = "not-found" | "denied" | "platform";
 
@@ -13,7 +15,8 @@ export function imageFailure(message: string): ImageFailure | undefined {
   if (/no match for platform in manifest|no (?:matching manifest|image found in (?:manifest list|image index)) for /.test(message)) {
     return "platform";
   }
-  if (PASSES.test(message)) return undefined;
+  const said = withoutNames(message);
+  if (PASSES.test(said)) return undefined;
   if (
     /manifest unknown|name unknown|repository name not known to registry|failed to resolve (?:reference|image).*: not found|\/manifests\/\S+ not found/.test(
       message,
@@ -25,7 +28,7 @@ export function imageFailure(message: string): ImageFailure | undefined {
     /pull access denied|repository does not exist or (?:you )?may|requested access to the resource is denied|access to the requested resource is not authorized|denied: denied/;
   // Who gives no credentials is refused a token for what is not there; credentials that are refused may be new ones in a minute.
   const isAnonymous = /failed to fetch anonymous token: unexpected status.*: 40[13]\b/;
-  return isDenied.test(message) || isAnonymous.test(message) ? "denied" : undefined;
+  return isDenied.test(said) || isAnonymous.test(message) ? "denied" : undefined;
 }
 
 /** The image of a message about a pull, by the name that the pod has for it where that is told. */

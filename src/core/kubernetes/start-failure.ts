@@ -1,4 +1,5 @@
 import type { TerminatedState } from "./objects.ts";
+import { withoutNames } from "./without-names.ts";
 
 /** Why a container could not be started. `isConfiguration`: it never will be, until somebody changes the task or its image. */
 interface StartFailure {
@@ -23,7 +24,7 @@ export function startFailure(terminated: TerminatedState, memoryLimit: string | 
 export function judgeRuntimeWords(message: string, memoryLimit: string | number | undefined): StartFailure {
   const said = causeOf(message);
   // A hook is the node's, and prints what it likes.
-  if (/\b(?:running|executing) (?:\w+ )?hook\b|\bhook #?\d+\b/i.test(said)) return { cause: said, isConfiguration: false };
+  if (/\b(?:running|executing) (?:\w+ )?hook\b|\bhook #?\d+\b/i.test(withoutNames(said))) return { cause: said, isConfiguration: false };
   const memory = memoryCause(said, memoryLimit);
   if (memory !== undefined) return { cause: memory, isConfiguration: true };
   const cause = CONFIGURATION.map((pattern) => pattern.exec(said)?.[0]).find((found) => found !== undefined);

@@ -5,6 +5,7 @@ import { isPassingRefusal } from "../kubernetes/passing-refusal.ts";
 import { isQuotaFull } from "../kubernetes/quota.ts";
 import { refusalCause } from "../kubernetes/refusal-cause.ts";
 import { judgeRuntimeWords } from "../kubernetes/start-failure.ts";
+import { withoutNames } from "../kubernetes/without-names.ts";
 import type { BuildState, WaitingContainer } from "./build-state.ts";
 import type { PodFacts } from "./pod-facts.ts";
 
@@ -92,6 +93,11 @@ export function observeTrouble(state: BuildState, events: readonly KubeEvent[]):
 /** The kubelet could not ask; it will. What it finds in a volume may be another thing in a minute. */
 const TRANSIENT = /timed out|timeout|connection refused|deadline exceeded|too many requests|failed to prepare subPath|^stat /i;
 
+/** Pod Security, a ValidatingAdmissionPolicy, a webhook: what follows are a policy's own words. */
+const DENIAL = /violates PodSecurity |ValidatingAdmissionPolicy '[^']*' .*denied request: |admission webhook "[^"]*" denied the request/s;
+/** Go's words of who could not be asked (net, context). */
+const UNREACHABLE = /i\/o timeout|context deadline exceeded|connection refused|connection reset by peer|no such host/;
+
 function observeWaiting(waiting: WaitingContainer, pod: PodFacts, events: readonly KubeEvent[]): WaitingTrouble | undefined {
   const { container, reason } = waiting;
   const message = wholeMessage(waiting, events);
@@ -106,7 +112,7 @@ function observeWaiting(waiting: WaitingContainer, pod: PodFacts, events: readon
     case "ImagePullBackOff":
       return observePull(message, image(), of);
     case "CreateContainerConfigError":
-      return TRANSIENT.test(message) ? undefined : of("container-config", message);
+      return TRANSIENT.test(withoutNames(message)) ? undefined : of("container-config", message);
     case "CreateContainerError": {
       if (/no command specified/.test(message))
         return of("container-config", `container ${container} has no command, and its image has none`);
@@ -177,16 +183,22 @@ function observeRefusedPod(events: readonly KubeEvent[]): WaitingTrouble | undef
   const message = newest(events.filter(({ reason }) => reason === "FailedCreate"))?.message;
   if (message === undefined) return undefined;
   const evidence = { event: message };
-  if (/is being terminated/.test(message)) {
+  if (/because it is being terminated/.test(message)) {
     return trouble("namespace-terminating", "namespace-terminating", "its namespace is being deleted", evidence);
   }
   if (isQuotaFull(message)) return { rule: "quota-full", key: "quota-full", finalAfterMs: undefined, sentence: message, evidence };
   if (isPassingRefusal(message)) return undefined;
-  if (/failed calling webhook|Internal error|the server|etcdserver|connection refused/.test(message) || TRANSIENT.test(message))
-    return undefined;
-  if (!/is forbidden: |is invalid: |denied the request/.test(message)) return undefined;
+  if (!isRefusal(message)) return undefined;
   const sentence = message.replace(/^Error creating: /, "");
   return { ...trouble("pod-refused", "pod-refused", sentence, evidence), result: refusalCause(message) };
+}
+
+/** What a policy denies stays denied, in whatever words; who could not ask whom it needs for that may let it pass later. */
+function isRefusal(message: string): boolean {
+  if (DENIAL.test(message)) return !UNREACHABLE.test(message);
+  const said = withoutNames(message);
+  if (/failed calling webhook|Internal error|the server|etcdserver|connection refused/.test(said) || TRANSIENT.test(said)) return false;
+  return /is forbidden: |is invalid: /.test(said);
 }
 
 function trouble(rule: WaitingRule, key: string, sentence: string, evidence: Record<string, string>): WaitingTrouble {

@@ -1044,6 +1044,38 @@ const ROWS: Row[] = [
     pod: pending("CreateContainerConfigError", "couldn't find key url in ConfigMap ci/settings"),
   },
   {
+    seen: "a missing Secret that is called like a passing fault",
+    rule: "container-config",
+    result: "CONFIG_ERROR - secret read-timeout not found",
+    ms: 30_000,
+    pod: pending("CreateContainerConfigError", 'secret "read-timeout" not found'),
+  },
+  {
+    seen: "a missing key that is called like a passing fault",
+    rule: "container-config",
+    result: "CONFIG_ERROR - could not find key timeout in ConfigMap ci/timeouts",
+    ms: 30_000,
+    pod: pending("CreateContainerConfigError", "couldn't find key timeout in ConfigMap ci/timeouts"),
+  },
+  ...[
+    'failed to pull and unpack image "r.example.org:5000/ci/timeout:1": failed to resolve reference "r.example.org:5000/ci/timeout:1": r.example.org:5000/ci/timeout:1: not found',
+    "reading manifest 429 in r.example.org/rate/timeout: manifest unknown",
+  ].map(
+    (message): Row => ({
+      seen: `an image that is not there and is called like a passing fault: ${message}`,
+      rule: "image-not-found",
+      result: `CONFIG_ERROR - image not found - ${message.startsWith("reading") ? "r.example.org/rate/timeout tag 429" : "ci/timeout tag 1 at r.example.org port 5000"}`,
+      ms: MINUTES,
+      pod: pending("ErrImagePull", message),
+    }),
+  ),
+  {
+    seen: "a command that is called like a hook",
+    rule: "not-runnable",
+    result: "CONFIG_ERROR - cannot start test - exec - bin/running hook 1 - no such file or directory",
+    pod: failed(128, { reason: "StartError", message: 'exec: "bin/running hook 1": no such file or directory: unknown' }),
+  },
+  {
     seen: "an image without any command",
     rule: "container-config",
     result: "CONFIG_ERROR - container test has no command, and its image has none",
@@ -1134,6 +1166,32 @@ const ROWS: Row[] = [
     events: failedCreate(
       "admission webhook \"validate.kyverno.svc-fail\" denied the request: \n\nresource Pod/ci/unit-1-abcde was blocked due to the following policies \n\nrequire-requests-limits:\n  validate-resources: 'validation error: CPU and memory limits are required. rule\n    validate-resources failed at path /spec/containers/0/resources/limits/'\n",
     ),
+  },
+  {
+    seen: "a pod that a policy refuses in words that sound like a passing fault",
+    rule: "pod-refused",
+    result: "CONFIG_ERROR - every container needs a timeout, ask the server team (by tests.example.org)",
+    events: failedCreate('admission webhook "tests.example.org" denied the request: every container needs a timeout, ask the server team'),
+  },
+  {
+    seen: "a pod that a policy engine refuses because it could not ask",
+    rule: undefined,
+    ms: 60_000,
+    events: failedCreate(
+      'admission webhook "validate.kyverno.svc-fail" denied the request: \n\nresource Pod/ci/unit-1-abcde was blocked due to the following policies \n\nverify:\n  signatures: \'failed to verify image: Get "https://registry.example.org/v2/": dial tcp 10.0.0.9:443: i/o timeout\'\n',
+    ),
+  },
+  {
+    seen: "a pod with a value that sounds like a passing fault",
+    rule: "pod-refused",
+    result: "CONFIG_ERROR - spec.priorityClassName - Invalid value - timeout - is not there",
+    events: failedCreate('Pod "unit-1-abcde" is invalid: spec.priorityClassName: Invalid value: "timeout": is not there'),
+  },
+  {
+    seen: "a webhook that does not answer",
+    rule: undefined,
+    ms: 60_000,
+    events: failedCreate('Internal error occurred: failed calling webhook "tests.example.org": context deadline exceeded'),
   },
   {
     seen: "a pod whose service account is not there",
