@@ -49,6 +49,31 @@ describe("the index of builds", () => {
     assert.equal(index.ofRequest({ ...request("a"), functionName: "build:other" }), undefined);
   });
 
+  test("finds by the key of a launch what may answer it, and by the launch all of the same build", () => {
+    const index = new BuildIndex<Indexed>();
+    const [one, other, stranger, keyless] = [make("unit-1"), make("unit-2"), make("unit-3"), make("unit-4")];
+    const [key, changed, foreign] = ["0123456789abcdef-one", "0123456789abcdef-other", "fedcba9876543210-one"];
+    index.add(one, request("a"), key);
+    index.add(other, request("b"), changed);
+    index.add(stranger, request("c"), foreign);
+    index.add(keyless, request("d"), undefined);
+    assert.deepEqual([index.ofRelaunchKey(key), index.ofRelaunchKey(changed)], [[one], [other]]);
+    assert.deepEqual([index.ofLaunch(key), index.ofLaunch(changed), index.ofLaunch(foreign)], [[one, other], [one, other], [stranger]]);
+    assert.deepEqual(index.ofLaunch("unknown"), []);
+    index.delete(keyless);
+    index.delete(one);
+    assert.deepEqual([index.ofLaunch(key), index.ofRelaunchKey(key)], [[other], []]);
+  });
+
+  test("finds by any payload a build whose Job does not tell its own", () => {
+    const index = new BuildIndex<Indexed>();
+    const [old, exact] = [make("unit-1"), make("unit-2")];
+    index.add(old, { ...request("a"), payloadHash: null }, undefined);
+    index.add(exact, { ...request("a"), payloadHash: "11" }, undefined);
+    assert.deepEqual([index.ofRequest(request("a")), index.ofRequest({ ...request("a"), payloadHash: "11" })], [old, exact]);
+    assert.equal(index.ofRequest({ ...request("b"), payloadHash: "11" }), undefined);
+  });
+
   test("finds a build whose Job got another name by both, and whoever holds the first name as well once that is known", () => {
     const index = new BuildIndex<Indexed>();
     const build = make("unit-1");

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { makeJob } from "../../../support/objects/build-objects.ts";
 import { type StagedBuilds, stageBuilds } from "./staged-builds.ts";
 
 const MINUTE = 60_000;
@@ -138,6 +139,24 @@ describe("a build that nobody asks for any more", () => {
     }
   });
 
+  test("has its time stopped in the moment its server goes, and going on when that is back", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    await request.lose();
+    await stage.pass(2 * MINUTE - 2_000);
+    stage.world.chance = "away";
+    stage.builds.noteServers();
+    await stage.pass(10 * MINUTE);
+    assert.deepEqual(stage.deeds, []);
+    stage.world.chance = "open";
+    stage.builds.noteServers();
+    await stage.pass(1_000);
+    assert.deepEqual(stage.deeds, []);
+    await stage.pass(1_000);
+    assert.deepEqual(stage.deeds, [`end ${request.number}-pod`]);
+  });
+
   test("is ended at once when its client has gone", async () => {
     await using stage = await startStage();
     const request = await stage.request("a");
@@ -218,6 +237,8 @@ describe("a build whose Job is there when its holder begins", () => {
     stage.builds.wake("ci", number);
     await stage.pass(10 * MINUTE);
     assert.deepEqual([stage.occupied.count, stage.deeds], [0, []]);
+    const report = stage.builds.report(number);
+    assert.deepEqual([report?.step, report?.pod, report?.withdrawn], ["running", `${number}-pod`, undefined]);
     stage.world.isHolder = true;
     stage.builds.noteReplicas();
     await stage.settle();
@@ -238,6 +259,24 @@ describe("a build whose Job is there when its holder begins", () => {
 });
 
 describe("a replica that is holder no more", () => {
+  test("goes on with what it has left as soon as it is the holder again", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    await request.lose();
+    stage.world.isHolder = false;
+    stage.builds.noteReplicas();
+    await stage.settle();
+    assert.equal(stage.record(request.number).request.replica, null);
+    stage.world.isHolder = true;
+    stage.builds.noteReplicas();
+    await stage.settle();
+    assert.deepEqual([stage.occupied.count, stage.tallies.activeOf("ci/unit")], [1, 1]);
+    const again = await stage.request("a");
+    await stage.play(request.number, "passed");
+    assert.deepEqual([again.answers, stage.jobs.size, stage.occupied.count], [["SUCCESS"], 1, 0]);
+  });
+
   test("carries out what somebody asks it for, and gives up the rest so that the next holder may have it", async () => {
     await using stage = await startStage();
     const asked = await stage.request("a");
@@ -282,6 +321,17 @@ describe("a request that waits in line for a place", () => {
     assert.deepEqual([stage.jobs.size, stage.tallies.activeOf("ci/unit")], [1, 1]);
     await stage.play(request.number, "passed");
     assert.deepEqual([request.answers, request.hasSlot], [["SUCCESS"], false]);
+  });
+
+  test("is known by its number, and its end does not count beside builds that have begun", async () => {
+    await using stage = await startStage();
+    const [begun, waiting] = [await stage.request("a"), await stage.request("b", { inLine: true })];
+    await stage.play(begun.number, "running");
+    assert.deepEqual([stage.builds.report(waiting.number)?.step, stage.builds.claimed], ["accepted", 2]);
+    await waiting.lose();
+    assert.deepEqual([stage.tallies.activeOf("ci/unit"), stage.builds.claimed], [1, 1]);
+    await begun.lose();
+    assert.equal(stage.builds.claimed, 0);
   });
 
   test("leaves nothing behind when it is stopped, lost, or this replica is holder no more", async () => {
@@ -369,6 +419,46 @@ describe("the end of a build", () => {
     });
     stage.remove(request.number);
     assert.equal(stage.builds.report(request.number), undefined);
+  });
+
+  test("of requests that become no build is waited for as well", async () => {
+    await using stage = await startStage();
+    const reading = Promise.withResolvers<void>();
+    stage.world.reading = reading.promise;
+    await stage.request("a", { functionName: "build:other" });
+    let isEmptied = false;
+    void stage.builds.emptied(new AbortController().signal).then(() => {
+      isEmptied = true;
+    });
+    await stage.settle();
+    assert.equal(isEmptied, false);
+    reading.resolve();
+    await stage.settle();
+    assert.equal(isEmptied, true);
+  });
+
+  test("and of the call that is under way is waited for by the stop", async () => {
+    const stage = await startStage();
+    const creation = Promise.withResolvers<undefined>();
+    stage.world.creation = () => creation.promise;
+    await stage.request("a");
+    let isStopped = false;
+    const stopped = stage.builds.stop().then(() => {
+      isStopped = true;
+    });
+    await stage.settle();
+    assert.equal(isStopped, false);
+    creation.resolve(undefined);
+    await stopped;
+    assert.equal(stage.jobs.size, 1, "whoever comes next finds it");
+  });
+
+  test("is nobody's business here where a Job says too little", async () => {
+    await using stage = await startStage();
+    stage.put(makeJob({ metadata: { name: "foreign" } }));
+    stage.builds.noteReplicas();
+    await stage.settle();
+    assert.equal(stage.occupied.count, 0);
   });
 
   test("is waited for only by who wants it: the Jobs of what was taken are there sooner", async () => {

@@ -204,6 +204,31 @@ describe("finished Jobs that are too many", () => {
     assert.equal(stage.deleted.length, 49);
   });
 
+  test("are left for the next look as soon as one of them can't be deleted, or the replica stops", async () => {
+    const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+    await using failing = await startKeptJobs(1, numbered(50), async (name) => {
+      await turn();
+      if (name === "j-0") throw new Error("the API server is away");
+    });
+    assert.ok(failing.deleted.length < 8, `${failing.deleted.length} were deleted`);
+    assert.equal(failing.warned.length, 1);
+    const [isHeld, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let held = 0;
+    await using stopping = await startKeptJobs(1, numbered(1), () => {
+      held += 1;
+      if (held === 8) isHeld.resolve();
+      return gate.promise;
+    });
+    for (const job of numbered(50)) stopping.cache.set(job.metadata.name, job);
+    stopping.clock.skip(5_000);
+    stopping.kept.wake();
+    await isHeld.promise;
+    const stopped = stopping.kept.stop();
+    gate.resolve();
+    await stopped;
+    assert.equal(stopping.deleted.length, 8);
+  });
+
   test("are not deleted twice while the cache still shows them", async () => {
     await using stage = await startKeptJobs(1, numbered(3));
     assert.equal(stage.deleted.length, 2);

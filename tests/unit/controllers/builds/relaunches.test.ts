@@ -46,6 +46,7 @@ describe("Zuul's relaunch of a build", () => {
         const second = await stage.request("a", { launch: 2 });
         assert.deepEqual([second.answers, stage.jobs.size], [[], 2]);
         assert.notEqual(second.number, first.number);
+        assert.deepEqual([stage.occupied.count, stage.told], [0, ["ci/unit pod-deleted"]], "the first is not begun anew");
       });
     }
   }
@@ -94,15 +95,59 @@ describe("Zuul's relaunch of a build", () => {
     assert.deepEqual([second.answers, stage.jobs.size], [[], 2]);
   });
 
-  test("has the newest of the Jobs that it may have: all before were in vain", async () => {
+  test("has the newest of the Jobs that it may have, in whatever order the cache has them", async () => {
+    for (const isTurned of [false, true]) {
+      await using stage = stageBuilds();
+      await stage.builds.start();
+      const first = await stage.request("a");
+      await stage.play(first.number, "passed");
+      await stage.request("a");
+      await stage.play(`${first.number}-r1`, "failed");
+      const old = stage.jobs.get(first.number) ?? assert.fail();
+      if (isTurned) stage.jobs.delete(first.number);
+      stage.jobs.set(first.number, old);
+      const second = await stage.request("a", { launch: 2 });
+      assert.deepEqual([second.answers, stage.jobs.size], [["FAILURE"], 2]);
+    }
+  });
+
+  test("has the one that runs, not the one before it whose end is not written down yet", async () => {
     await using stage = stageBuilds();
     await stage.builds.start();
     const first = await stage.request("a");
+    stage.world.isWritingAway = true;
     await stage.play(first.number, "passed");
     await stage.request("a");
+    const relaunch = await stage.request("a", { launch: 2 });
+    stage.world.isWritingAway = false;
     await stage.play(`${first.number}-r1`, "failed");
+    await stage.pass(60_000);
+    assert.deepEqual([relaunch.answers, stage.jobs.size], [["FAILURE"], 2]);
+  });
+
+  test("has none of another change's, whatever became of that", async () => {
+    await using stage = stageBuilds();
+    await stage.builds.start();
+    const other = await stage.request("b");
+    await stage.play(other.number, "passed");
+    const request = await stage.request("a");
+    assert.deepEqual([other.answers, request.answers, stage.jobs.size], [["SUCCESS"], [], 2]);
+  });
+
+  test("has the Job that was left when this replica's role went, though nobody has looked after it since", async () => {
+    await using stage = stageBuilds();
+    await stage.builds.start();
+    const first = await stage.request("a");
+    await stage.play(first.number, "running");
+    await first.lose();
+    stage.world.isHolder = false;
+    stage.builds.noteReplicas();
+    await stage.settle();
+    assert.equal(stage.builds.report(first.number)?.step, "running", "its Job tells");
+    stage.world.isHolder = true;
     const second = await stage.request("a", { launch: 2 });
-    assert.deepEqual([second.answers, stage.jobs.size], [["FAILURE"], 2]);
+    await stage.play(first.number, "passed");
+    assert.deepEqual([second.number, second.answers, stage.jobs.size], [first.number, ["SUCCESS"], 1]);
   });
 
   test("has the Job that another replica carries out, which is this one's from then on", async () => {
@@ -134,6 +179,30 @@ describe("Zuul's relaunch of a build", () => {
     assert.deepEqual([stage.jobs.size, stage.deeds], [3, [`end ${second.number}-pod`]]);
     await stage.play(second.number, "ended");
     assert.deepEqual([stage.record(second.number).verdict?.rule, first.answers, third.answers], ["unclaimed", [], []]);
+  });
+
+  test("that cannot have the Job before it is told of in the log, with what keeps it from that", async () => {
+    const message = "ends a build that Zuul has launched again: the relaunch cannot have its Job";
+    for (const isFound of [false, true]) {
+      await using before = stageBuilds();
+      await before.builds.start();
+      const first = await before.request("a", { parameters: { TIME: "1", SAME: "x" } });
+      await before.play(first.number, "running");
+      await first.lose();
+      await using after = stageBuilds();
+      after.put(before.jobs.get(first.number) ?? assert.fail());
+      await after.play(first.number, "running");
+      await after.builds.start();
+      const stage = isFound ? after : before;
+      const second = await stage.request("a", { launch: 2, parameters: { TIME: "2", SAME: "x" } });
+      const told = stage.logged.find((each) => each.message === message)?.fields as Record<string, unknown>;
+      assert.deepEqual([told.build, told.relaunch, told.parameters], [first.number, second.number, ["TIME"]]);
+      await second.lose();
+      stage.world.tasks.set("build:unit", makeTask({ image: "another" }));
+      await stage.request("a", { launch: 3, parameters: { TIME: "2", SAME: "x" } });
+      const last = stage.logged.findLast((each) => each.message === message)?.fields as Record<string, unknown>;
+      assert.deepEqual([last.build, last.parameters, last.why], [second.number, [], "its TestTask was changed in between"]);
+    }
   });
 
   test("of a build that is not asked for any more saves it, unless its pod is told to end already", async () => {
@@ -170,6 +239,28 @@ describe("a request", () => {
     stage.world.tasks.clear();
     const again = await stage.request("a");
     assert.deepEqual([again.number, again.answers, first.answers, stage.jobs.size], [first.number, [], ["none"], 3]);
+  });
+
+  test("has a number of its task's name, and its Job says where its log belongs; one that is refused has a number as well", async () => {
+    await using stage = stageBuilds();
+    await stage.builds.start();
+    const request = await stage.request("a");
+    assert.match(request.number, /^unit-[0-9a-f]{16}$/);
+    assert.equal(stage.record(request.number).request.logPath, "a/1");
+    const bare = await stage.request("b", { payload: "{}" });
+    assert.equal(stage.record(bare.number).request.logPath, null);
+    assert.match((await stage.request("c", { functionName: "build:other" })).number, /^refused-[0-9a-f]{16}$/);
+  });
+
+  test("for a node label is told of as run on one, and any other is not", async () => {
+    await using stage = stageBuilds();
+    await stage.builds.start();
+    stage.world.tasks.set("build:unit:bionic", makeTask({ nodeLabels: [{ name: "bionic" }] }));
+    const labelled = await stage.request("a", { functionName: "build:unit:bionic" });
+    const plain = await stage.request("b");
+    const refused = await stage.request("c", { functionName: "build:other:bionic" });
+    for (const { number } of [labelled, plain]) await stage.play(number, "passed");
+    assert.deepEqual([labelled.data.node_labels, plain.data.node_labels, refused.data.node_labels], [["bionic"], [], []]);
   });
 
   test("with the unique of one that was answered is a new build, whatever it asks for", async () => {

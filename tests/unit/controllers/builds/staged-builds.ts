@@ -9,6 +9,7 @@ import type { Job, Pod } from "../../../../src/core/kubernetes/objects.ts";
 import { parseTestTask, type TestTask } from "../../../../src/core/test-task/test-task.ts";
 import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
 import { TurboHipsterError } from "../../../../src/runtime/errors.ts";
+import type { Logger } from "../../../../src/runtime/logger.ts";
 import { makeManualClock } from "../../../support/manual-clock.ts";
 import { makePod, running, terminated, UNSCHEDULED } from "../../../support/objects/build-objects.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
@@ -33,6 +34,8 @@ export interface StagedRequest {
   readonly assignment: Assignment;
   /** Of its build, as it was told. */
   readonly number: string;
+  /** The last WORK_DATA. */
+  readonly data: { node_labels?: string[]; number: string };
   /** All results that it got: one in the end, "none" where Zuul is to run the build again. */
   readonly answers: readonly string[];
   readonly hasSlot: boolean;
@@ -89,6 +92,9 @@ export function stageBuilds() {
   let lagging: Map<string, Job> | undefined;
   let laggingPods: Map<string, Pod> | undefined;
   const told: string[] = [];
+  const logged: { message: string; fields: object }[] = [];
+  const log = (fields: object, message: string) => void logged.push({ message, fields });
+  const logger: Logger = { ...silentLogger, info: log, warn: log, error: log, child: () => logger };
   const deeds: string[] = [];
   let made = 0;
   const put = (job: Job) => {
@@ -144,7 +150,7 @@ export function stageBuilds() {
   const tallies = new Tallies({ onActivity() {}, onPending() {} });
   const occupied = { count: 0 };
   const builds = new Builds({
-    ...{ cluster, clock, tallies, logger: silentLogger },
+    ...{ cluster, clock, tallies, logger },
     tasks: {
       find: (functionName) => world.tasks.get(functionName),
       occupy() {
@@ -184,7 +190,7 @@ export function stageBuilds() {
   }
 
   const stage = {
-    ...{ builds, world, jobs, told, deeds, tallies, occupied, clock, settle },
+    ...{ builds, world, jobs, told, logged, deeds, tallies, occupied, clock, settle },
     /** Lets time pass. */
     async pass(ms: number): Promise<void> {
       await settle();
@@ -201,7 +207,7 @@ export function stageBuilds() {
       const text = plan.payload ?? JSON.stringify({ ZUUL_REF: `refs/zuul/master/Z${hex}`, ...launched, ...plan.parameters });
       const [lost, clientGone] = [new AbortController(), new AbortController()];
       const answers: string[] = [];
-      let number = "";
+      let data = { number: "" };
       let listener: ((slot: { release(): void }) => void) | undefined;
       const state = { hasSlot: !inLine };
       const release = () => {
@@ -223,7 +229,7 @@ export function stageBuilds() {
         ...{ lost: lost.signal, clientGone: clientGone.signal },
         slot: { release, ...(inLine ? { onTurn } : {}) },
         sendData(json) {
-          number = JSON.parse(json).number;
+          data = JSON.parse(json);
         },
         sendStatus() {},
         complete: (json) => end(JSON.parse(json).result),
@@ -234,7 +240,10 @@ export function stageBuilds() {
       return {
         ...{ assignment, answers },
         get number() {
-          return number;
+          return data.number;
+        },
+        get data() {
+          return data;
         },
         get hasSlot() {
           return state.hasSlot;

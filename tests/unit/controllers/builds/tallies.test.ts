@@ -36,3 +36,19 @@ test("builds are counted by TestTask while they are under way, as waiting until 
   tallies.keep(new Set(["ci/b"]));
   assert.deepEqual([tallies.lastOf("ci/a"), tallies.lastOf("ci/b")], [undefined, last], "that of a task that is gone is forgotten");
 });
+
+test("of a task whose builds no node takes it is known how many, and what is said of the one that waits longest", () => {
+  let activities = 0;
+  const tallies = new Tallies({ onActivity: () => (activities += 1), onPending() {} });
+  assert.equal(tallies.waitOf("ci/a"), undefined);
+  tallies.noteWait("ci/a", "a-1", { words: "young", sinceMs: 20 });
+  tallies.noteWait("ci/a", "a-2", { words: "old", sinceMs: 10 });
+  tallies.noteWait("ci/b", "b-1", { words: "other", sinceMs: 5 });
+  assert.deepEqual(tallies.waitOf("ci/a"), { builds: 2, first: { words: "old", sinceMs: 10 } });
+  tallies.noteWait("ci/a", "a-2", { words: "other words", sinceMs: 10 });
+  assert.deepEqual(tallies.waitOf("ci/a"), { builds: 2, first: { words: "other words", sinceMs: 10 } });
+  tallies.noteWait("ci/a", "a-2", undefined);
+  assert.deepEqual(tallies.waitOf("ci/a"), { builds: 1, first: { words: "young", sinceMs: 20 } });
+  tallies.noteWait("ci/a", "a-1", undefined);
+  assert.deepEqual([tallies.waitOf("ci/a"), tallies.waitOf("ci/b")?.builds, activities], [undefined, 1, 6]);
+});
