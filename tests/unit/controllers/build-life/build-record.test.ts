@@ -40,9 +40,15 @@ function makeStage(stored: RequestRecord) {
   Object.assign(job.metadata, { annotations });
   const writes: Record<string, string>[] = [];
   let failure: Error | undefined;
+  let tries = 0;
+  let during = () => {};
+  let isRefused = false;
   const cluster = {
     getJob: async () => structuredClone(job),
     async annotateJob(_namespace: string, _name: string, added: Record<string, string>, options: AnnotateOptions = {}) {
+      tries += 1;
+      during();
+      if (isRefused) return false;
       if (options.request !== undefined && options.request !== annotations[REQUEST_ANNOTATION]) return false;
       writes.push(added);
       Object.assign(annotations, added);
@@ -66,6 +72,15 @@ function makeStage(stored: RequestRecord) {
       else annotations[REQUEST_ANNOTATION] = text;
     },
     seen: () => record.observe(structuredClone(job)),
+    tries: () => tries,
+    /** Happens while a write is under way. */
+    whileWriting: (what: () => void) => {
+      during = what;
+    },
+    /** No write holds, whatever the Job says. */
+    refuseAll: () => {
+      isRefused = true;
+    },
     /** The next write takes effect, but its answer is lost. */
     failWith: (error: Error | undefined) => {
       failure = error;
@@ -79,6 +94,73 @@ describe("the record of a build", () => {
     stage.record.claim(request("self", { since: "2026-11-24T11:00:00.000Z" }));
     assert.equal(await stage.record.write(), true);
     assert.deepEqual(stage.writes, []);
+  });
+
+  for (const other of [{ server: "other:4730" }, { unique: "other" }]) {
+    test(`writes a request of the same replica down that has another ${Object.keys(other)}`, async () => {
+      const stage = makeStage(request("self"));
+      stage.record.claim(request("self", other));
+      assert.equal(await stage.record.write(), true);
+      assert.deepEqual(stage.stored(), request("self", other));
+    });
+  }
+
+  test("does not lose a request that comes while an earlier one is being written", async () => {
+    const stage = makeStage(request("gone"));
+    stage.record.claim(request("self"));
+    stage.whileWriting(() => stage.record.claim(request("self", { unique: "relaunched" })));
+    assert.equal(await stage.record.write(), true);
+    stage.whileWriting(() => {});
+    assert.equal(await stage.record.write(), true);
+    assert.equal(stage.stored().unique, "relaunched");
+  });
+
+  test("tries a few times, not for ever, where no write holds", async () => {
+    const stage = makeStage(request("self"));
+    stage.record.claim(request("self", { unique: "relaunched" }));
+    stage.refuseAll();
+    assert.equal(await stage.record.write(), true, "it is still to be written");
+    assert.deepEqual([stage.tries(), stage.record.replica], [3, "self"]);
+    assert.equal(await stage.record.conclude(VERDICT, NOW, 60), false);
+    assert.equal(stage.tries(), 6);
+  });
+
+  test("says that Zuul has stopped the build from then on, before it is written, after it, and where another replica wrote it", async () => {
+    const stage = makeStage(request("self"));
+    assert.equal(stage.record.isCancelled, false);
+    stage.record.cancel(NOW);
+    assert.equal(stage.record.isCancelled, true);
+    await stage.record.write();
+    await stage.record.write();
+    assert.deepEqual([stage.record.isCancelled, stage.writes.length], [true, 1]);
+    const other = makeStage(request("self"));
+    Object.assign(other.annotations, { [CANCELLED_ANNOTATION]: NOW.toISOString() });
+    other.seen();
+    assert.equal(other.record.isCancelled, true);
+    other.record.cancel(NOW);
+    await other.record.write();
+    assert.deepEqual(other.writes, [], "it is written already");
+  });
+
+  test("has the verdict and the delivery that are written on the Job, and writes of its own no more than it knows", async () => {
+    const stage = makeStage(request("self"));
+    assert.deepEqual([stage.record.verdict, stage.record.isDelivered], [undefined, false]);
+    await stage.record.conclude(VERDICT, undefined);
+    assert.deepEqual(Object.keys(stage.writes[0] ?? {}), [VERDICT_ANNOTATION]);
+    stage.seen();
+    assert.deepEqual([stage.record.verdict, stage.record.isDelivered], [VERDICT, false]);
+    await stage.record.conclude(VERDICT, NOW, 60);
+    stage.seen();
+    assert.equal(stage.record.isDelivered, true);
+  });
+
+  test("goes on where somebody has edited its own request, and watches where others follow one another", () => {
+    const own = makeStage(request("self"));
+    own.steal(request("self", { logPath: "elsewhere" }));
+    assert.equal(own.seen(), true);
+    const watched = makeStage(request("one"));
+    watched.steal(request("two", { since: "2026-11-24T11:00:00.000Z" }));
+    assert.deepEqual([watched.seen(), watched.record.replica], [true, "two"]);
   });
 
   test("takes over the request of a replica that is gone, once", async () => {
@@ -206,7 +288,7 @@ describe("the record of a build", () => {
   test("is written at once on what another replica has given up meanwhile", async () => {
     const stage = makeStage(request("other"));
     stage.record.claim(request("self", { since: "2026-11-24T11:00:00.000Z" }));
-    stage.steal(request(null));
+    stage.steal(request(null, { since: "2026-11-24T12:00:00.000Z" }));
     assert.equal(await stage.record.write(), true);
     assert.equal(stage.stored().replica, "self");
   });

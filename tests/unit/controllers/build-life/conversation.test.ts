@@ -86,6 +86,52 @@ describe("the conversation about a build", () => {
   });
 });
 
+describe("a request that another one has taken the place of", () => {
+  test("takes nothing from that one: neither by its answer, nor when its link or its client goes", async () => {
+    const { conversation, makeRequest } = makeStage();
+    const reading = Promise.withResolvers<Delivery>();
+    const [first, second] = [makeRequest(), makeRequest()];
+    conversation.take({ ...first.assignment, complete: () => reading.promise });
+    const answered = conversation.answer(PASSED, undefined);
+    conversation.take(second.assignment);
+    reading.resolve("delivered");
+    assert.deepEqual([await answered, conversation.isClaimed], [true, true]);
+    first.lose();
+    first.leave();
+    assert.deepEqual([conversation.isClaimed, second.sent.includes("fail")], [true, false]);
+    assert.equal(await conversation.answer(PASSED, undefined), true);
+    assert.equal(second.sent.at(-1), "complete SUCCESS");
+  });
+
+  test("is none where its link is gone before it is taken", () => {
+    const { conversation, makeRequest } = makeStage();
+    const { assignment, lose } = makeRequest();
+    lose();
+    conversation.take(assignment);
+    assert.equal(conversation.isClaimed, false);
+  });
+
+  test("is told of a build that has its verdict that all is done, and nothing is told to nobody", () => {
+    const { conversation, makeRequest } = makeStage();
+    assert.equal(conversation.reach(3), true);
+    conversation.conclude();
+    const { assignment, sent } = makeRequest();
+    conversation.take(assignment);
+    assert.deepEqual([sent, conversation.step], [["data -", "status 6/6"], "ended"]);
+  });
+
+  test("changes nobody's mind once it was answered: who asks next is known to have to ask", async () => {
+    const { conversation, makeRequest, world } = makeStage();
+    conversation.take(makeRequest().assignment);
+    const { changes } = world;
+    await conversation.answer(PASSED, undefined);
+    assert.deepEqual([world.changes, conversation.isClaimed], [changes, false]);
+    conversation.giveUp();
+    await conversation.fail();
+    assert.equal(conversation.isClaimed, false);
+  });
+});
+
 describe("a build that nobody asks for", () => {
   /** Lets time pass as a build does that looks when it is told to; returns after how long it is given up, undefined if not by then. */
   function passUntilGivenUp({ clock, conversation }: ReturnType<typeof makeStage>, ms: number): number | undefined {
@@ -134,13 +180,12 @@ describe("a build that nobody asks for", () => {
 
   test("is looked at again when its server comes or goes, and not for what changes nothing", () => {
     const { world, conversation } = makeStage();
-    conversation.noteServer();
-    world.chance = "away";
-    conversation.noteServer();
-    conversation.noteServer();
-    world.chance = "open";
-    conversation.noteServer();
-    assert.equal(world.changes, 2);
+    const changesAt = (chance: Chance) => {
+      world.chance = chance;
+      conversation.noteServer();
+      return world.changes;
+    };
+    assert.deepEqual([changesAt("open"), changesAt("away"), changesAt("away"), changesAt("open"), changesAt("none")], [0, 1, 1, 2, 3]);
   });
 
   test("has no time left when its client has gone though the server is there, chance or not", () => {

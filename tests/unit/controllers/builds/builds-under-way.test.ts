@@ -295,6 +295,19 @@ describe("a replica that is holder no more", () => {
     assert.equal(stage.tallies.activeOf("ci/unit"), 0);
   });
 
+  test("deletes no Job that another replica answers for by now, though its pod has not started", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "unscheduled");
+    stage.lag(true);
+    const record = stage.record(request.number).request;
+    const theirs = JSON.stringify({ ...record, replica: "other", since: "2026-11-02T00:00:00Z" });
+    await stage.edit(request.number, { "turbo-hipster.io/request": theirs });
+    await stage.stop(request.number);
+    assert.deepEqual([stage.deeds, request.answers, [...stage.jobs.keys()]], [[], ["none"], [request.number]]);
+    assert.equal(stage.record(request.number).verdict, undefined);
+  });
+
   test("gives a request back whose build another replica answers for by now, and writes nothing more of it", async () => {
     await using stage = await startStage();
     const request = await stage.request("a");
