@@ -98,9 +98,7 @@ export function renderJob(input: ManifestInput): Job {
 function renderPodTemplate(input: ManifestInput, labels: Record<string, string>): PodTemplate {
   const { task, parameters } = input;
   const { spec } = task;
-  const base: PodTemplate = spec.template
-    ? structuredClone(spec.template as unknown as PodTemplate)
-    : { spec: { containers: [{ name: TEST_CONTAINER }] } };
+  const base: PodTemplate = spec.template ? structuredClone(spec.template as unknown as PodTemplate) : { spec: { containers: [] } };
   const nodeLabel = spec.nodeLabels?.find(({ name }) => name === input.function.nodeLabel);
   const test = judgedContainer(base.spec) ?? { name: TEST_CONTAINER };
   const others = base.spec.containers.filter((container) => container !== test);

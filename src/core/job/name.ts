@@ -28,7 +28,7 @@ const MAX_UNIQUE_LENGTH = 64;
 
 /** True when `unique` names one request; else the build gets an id of ours (gearmand coalesces `-` by payload and never ""). */
 export function isUsableUnique(unique: string): boolean {
-  return unique !== "" && unique !== "-" && unique.length <= MAX_UNIQUE_LENGTH && /^[\x21-\x7e]+$/.test(unique);
+  return unique !== "-" && unique.length <= MAX_UNIQUE_LENGTH && /^[\x21-\x7e]+$/.test(unique);
 }
 
 /** With a number of 57 characters (a task's name has 40 at most) the name still is a label. */

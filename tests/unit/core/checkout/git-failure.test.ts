@@ -41,7 +41,11 @@ const SAID: [stderr: string, fault: CheckoutFault, message: RegExp][] = [
   ["fatal: unable to access 'https://h.example/': SSL certificate problem: self-signed certificate", "configuration", /TLS certificate/],
   ["fatal: unable to access 'http://h.example/': The requested URL returned error: 301", "configuration", /redirects/],
   ["fatal: unable to access 'http://h.example/': The requested URL returned error: 403", "configuration", /refuses the checkout access/],
-  ["error: cannot run ssh: No such file or directory\nfatal: unable to fork", "configuration", /image has no client for https/],
+  [
+    "error: cannot run ssh: No such file or directory\nfatal: unable to fork",
+    "configuration",
+    /^the checkout's image has no client for https$/,
+  ],
   ["No user exists for uid 1000\nfatal: Could not read from remote repository.", "configuration", /no user for its uid/],
   ["fatal: mismatched algorithms: client sha1; server sha256", "configuration", /another hash/],
   ["fatal: unable to access 'http://h.example/': The requested URL returned error: 429", "network", /answers with HTTP status 429/],

@@ -38,6 +38,7 @@ const BAD: [what: string, text: string, problem: RegExp][] = [
   ["ftp", "ftp://h/p", /scheme 'ftp'/],
   ["a scheme in capitals", "HTTP://h/p", /scheme 'HTTP'/],
   ["a member of every object", "constructor://h/p", /scheme/],
+  ["no scheme", "://h/p", /scheme ''/],
   ["no host", "http:///p", /no valid host/],
   ["nothing", "", /is no URL/],
   ["a host that ssh reads as an option", "ssh://-oProxyCommand=touch/x", /no valid host/],

@@ -67,6 +67,7 @@ const PLANNED: [what: string, values: object, expected: Partial<CheckoutPlan>][]
     { refs: ["refs/remotes/origin/HEAD"] },
   ],
   ["capitals in the commit", { ...CHANGE, ZUUL_COMMIT: COMMIT.toUpperCase() }, { commit: COMMIT }],
+  ["a commit that ends with zeros", { ...CHANGE, ZUUL_COMMIT: `a${"0".repeat(39)}` }, { commit: `a${"0".repeat(39)}` }],
   ["a SHA-256 commit", { ...CHANGE, ZUUL_COMMIT: "a".repeat(64) }, { commit: "a".repeat(64) }],
 ];
 

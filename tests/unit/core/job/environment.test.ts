@@ -43,6 +43,19 @@ describe("layEnvironment", () => {
     );
   });
 
+  test("has what a value refers to before it, in the order of the references, and leaves what nobody names", () => {
+    const order = layEnvironment([variables({ URL: "$(HOST):$(PORT)/$(NOWHERE)", PORT: "1", HOST: "h" })]);
+    assert.deepEqual(
+      order.map(({ name }) => name),
+      ["HOST", "PORT", "URL"],
+    );
+    assert.equal(expand(order).URL, "h:1/$(NOWHERE)");
+  });
+
+  test("gives the first of a circle what it refers to", () => {
+    assert.deepEqual(laid({ A: "a$(B)", B: "b$(A)" }), { A: "ab$(A)", B: "b$(A)" });
+  });
+
   test("ends with circles, with what refers to itself, and with a long chain", () => {
     assert.deepEqual(new Set(Object.keys(laid({ A: "$(B)", B: "$(C)", C: "$(A)", D: "$(D)" }))), new Set(["A", "B", "C", "D"]));
     const chain = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`V${index}`, index === 199 ? "end" : `$(V${index + 1})`]));

@@ -295,6 +295,36 @@ describe("renderJob", () => {
     assert.deepEqual(container.securityContext, { capabilities: { drop: ["ALL"] }, privileged: true });
   });
 
+  test("adds the task's sources of variables to the template's, and needs none of those", () => {
+    const envFrom = [{ secretRef: { name: "s" } }];
+    const template = { spec: { containers: [{ name: "test", image: "i", envFrom: [{ configMapRef: { name: "c" } }] }] } };
+    assert.deepEqual(testContainer(makeInput({ image: "i", envFrom })).envFrom, envFrom);
+    assert.deepEqual(testContainer(makeInput({ envFrom, template })).envFrom, [{ configMapRef: { name: "c" } }, ...envFrom]);
+  });
+
+  test("leaves what the template mounts where it is, and mounts the rest beside it", () => {
+    const volumeMounts = [
+      { name: "scratch", mountPath: "/tmp" },
+      { name: "cache", mountPath: "/cache" },
+    ];
+    const mounts = testContainer(
+      makeInput({ template: { spec: { containers: [{ name: "test", image: "i", volumeMounts }] } } }),
+    ).volumeMounts;
+    assert.deepEqual(mounts?.slice(0, 2), volumeMounts);
+    assert.deepEqual(
+      mounts?.slice(2).map(({ name }) => name),
+      ["th-workspace", "th-artifacts", "th-request"],
+    );
+  });
+
+  test("tells of many parameters that are only in the file as many as a variable has room for", () => {
+    const many = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`a-${index}`, ""]));
+    assert.equal(
+      testContainer(makeInput({ image: "i" }, many)).env?.find(({ name }) => name === "TH_OMITTED_PARAMETERS")?.value?.length,
+      4096,
+    );
+  });
+
   test("gives the pod a deadline beyond all limits of the build", () => {
     const { activeDeadlineSeconds } = renderJob(makeInput({ image: "i", timeouts: { pull: "10m", run: "1h" } })).spec?.template.spec ?? {};
     assert.equal(activeDeadlineSeconds, (10 + 10 + 60 + 10) * 60);

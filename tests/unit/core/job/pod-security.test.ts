@@ -51,8 +51,13 @@ describe("a container's security context", () => {
   });
 
   test("does not forbid the escalation that privileged or SYS_ADMIN imply: the API server refuses that", () => {
-    for (const context of [{ privileged: true }, { capabilities: { add: ["CAP_SYS_ADMIN"] } }, { capabilities: { add: ["ALL"] } }]) {
-      assert.equal("allowPrivilegeEscalation" in (withContainerSecurity(own(context)).securityContext ?? {}), false);
+    const isForbidden = (context: object) => withContainerSecurity(own({ ...context })).securityContext?.allowPrivilegeEscalation === false;
+    const adds = (...add: string[]) => ({ capabilities: { add } });
+    for (const context of [{ privileged: true }, adds("CAP_SYS_ADMIN"), adds("ALL"), adds("CHOWN", "SYS_ADMIN")]) {
+      assert.equal(isForbidden(context), false, JSON.stringify(context));
+    }
+    for (const context of [{ privileged: false }, adds(), adds("CHOWN"), adds("NO_SYS_ADMIN"), adds("ALLOW"), { capabilities: {} }]) {
+      assert.equal(isForbidden(context), true, JSON.stringify(context));
     }
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { findJob, isRecorded, isSameBuild, readJobRecord, readRequestRecord } from "../../../../src/core/job/record.ts";
+import { findJob, isRecorded, isSameBuild, readJobRecord, readRequestRecord, readRoles } from "../../../../src/core/job/record.ts";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
 
 const REQUEST = {
@@ -69,6 +69,12 @@ describe("readJobRecord", () => {
     assert.deepEqual(readJobRecord(changed)?.roles, ROLES);
   });
 
+  test("takes a Job that tells nothing of its containers for one of the test alone", () => {
+    const alone = { test: "test", others: [], services: [], inits: [], checkout: false };
+    assert.deepEqual(readRoles({ metadata: { name: "unit-1" } }), alone);
+    assert.deepEqual(readRoles({ metadata: job().metadata }), alone);
+  });
+
   for (const spoilt of [
     undefined,
     "{",
@@ -120,6 +126,11 @@ describe("readJobRecord", () => {
     ["an infrastructure failure with a result", { ...success, class: "infrastructure" }, undefined],
     ["a failure whose result is an empty word", { ...success, class: "failure", result: '"' }, undefined],
     ["a failure that calls itself SUCCESS by another spelling", { ...success, class: "failure", result: "“Success”" }, undefined],
+    [
+      "an infrastructure failure",
+      { ...success, class: "infrastructure", result: null },
+      { ...success, class: "infrastructure", result: null },
+    ],
     ["a failure without a result", { ...success, class: "failure", result: null }, undefined],
   ];
   for (const [name, written, read] of verdicts) {
@@ -155,6 +166,9 @@ describe("isSameBuild", () => {
     ["another function", job({ "turbo-hipster.io/function": "build:other" })],
     ["other parameters", job({}, {}, '{"A":"1"}')],
     ["another installation", job({}, { labels: { ...LABELS, "turbo-hipster.io/installation": "b" } })],
+    ["no parameters", { ...job(), spec: { template: { metadata: {}, spec: { containers: [] } } } }],
+    ["a template without annotations", { ...job(), spec: { template: { spec: { containers: [] } } } }],
+    ["no spec", { metadata: job().metadata }],
     ["one that is being deleted", job({}, { deletionTimestamp: "2026-01-01T00:00:00Z" })],
     ["one whose answer was delivered", job({ "turbo-hipster.io/delivered": "2026-01-01T00:00:01Z" })],
     ["no build at all", { metadata: { name: "unit-1", namespace: "ci" } }],
@@ -177,6 +191,7 @@ describe("isRecorded", () => {
   };
   const rows: [string, Job, boolean][] = [
     ["a build under way", job(), false],
+    ["a Job that says nothing at all", { metadata: { name: "x" } }, false],
     ["a build whose answer was read", job({ "turbo-hipster.io/delivered": "2026-01-01T00:00:01Z" }), true],
     ["a verdict that still may be asked for", job(told), false],
     ["a verdict that nobody is to ask for any more", mayGo(told), true],

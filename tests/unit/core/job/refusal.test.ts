@@ -26,6 +26,7 @@ describe("a build", () => {
       refusalOf({ checkout }, { ZUUL_REF: "refs/zuul/master/Z1", ZUUL_BRANCH: "master" }),
       "CONFIG_ERROR - TestTask unit uses checkout.branch - carried out only for builds without ZUUL_REF",
     );
+    assert.equal(refusalOf({ checkout: {} }, { ZUUL_REF: "refs/zuul/master/Z1" }), undefined);
     assert.equal(refusalOf({ checkout }, { ZUUL_PIPELINE: "periodic", ZUUL_REF: null }), undefined);
     assert.equal(refusalOf({ checkout: { ...checkout, enabled: false } }, { ZUUL_REF: "refs/zuul/master/Z1" }), undefined);
   });
@@ -53,12 +54,17 @@ describe("a build", () => {
   });
 
   test("that names no pipeline is refused where the task names some", () => {
-    assert.match(refusalOf({ pipelines: ["gate"] }) ?? "", /^CONFIG_ERROR - TestTask unit takes builds of certain pipelines only/);
+    for (const parameters of [{}, { ZUUL_PIPELINE: "" }, { ZUUL_PIPELINE: null }]) {
+      assert.match(
+        refusalOf({ pipelines: ["gate"] }, parameters) ?? "",
+        /^CONFIG_ERROR - TestTask unit takes builds of certain pipelines only/,
+      );
+    }
   });
 
   test("with a pipeline of any length and content gets a result that Zuul can take", () => {
     const result = refusalOf({ pipelines: ["gate"] }, { ZUUL_PIPELINE: `a|b:c@\n${"x".repeat(5000)}` }) ?? "";
-    assert.match(result, /^CONFIG_ERROR - pipeline a/);
+    assert.match(result, /^CONFIG_ERROR - pipeline a.* is none of those that TestTask/);
     assert.ok(result.length <= 120 && !/[:|@\n]/.test(result), result);
   });
 

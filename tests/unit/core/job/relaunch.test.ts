@@ -108,6 +108,8 @@ describe("changedParameters", () => {
     ["a number that became text", '{"A":1}', '{"A":"1"}', ["A"]],
     ["null, where nothing was", "{}", '{"A":null}', ["A"]],
     ["members in another order: none", '{"A":{"x":1,"y":[{"p":1,"q":2}]}}', '{"A":{"y":[{"q":2,"p":1}],"x":1}}', []],
+    ["a list that became its members by number", '{"A":["1"]}', '{"A":{"0":"1"}}', ["A"]],
+    ["a number that became an object", '{"A":1}', '{"A":{"text":"1"}}', ["A"]],
     ["items in another order", '{"A":[1,2]}', '{"A":[2,1]}', ["A"]],
     ["what only begins or ends like those of a launch", '{"ZUUL_UUID_OLD":1,"MY_SWIFT_x":1}', "{}", ["MY_SWIFT_x", "ZUUL_UUID_OLD"]],
   ];

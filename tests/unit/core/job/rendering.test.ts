@@ -132,6 +132,14 @@ describe("a task that its schema should not have let pass", () => {
     ["an entry of env that is none", ({ spec }) => set(spec.env, 0, null), "spec.env[0]"],
     ["a value that cannot be read", ({ spec }) => unreadable(spec.services?.[0], "image"), "spec.services[0]"],
     ["a template that cannot be copied", ({ spec }) => set(spec.template?.spec, "dnsConfig", () => {}), "spec.template.spec.dnsConfig"],
+    ["a thirteenth entry of env that is none", ({ spec }) => set(spec, "env", [...named(12), null]), "spec.env[12]"],
+    ["one behind so many that each cannot be looked at", ({ spec }) => set(spec, "env", [...named(300), null]), "spec.env"],
+    [
+      "a label that begins with a digit",
+      ({ spec }) => set(spec.template?.metadata?.labels, "1a", () => {}),
+      "spec.template.metadata.labels.1a",
+    ],
+    ["a label that ends with one", ({ spec }) => set(spec.template?.metadata?.labels, "a1", () => {}), "spec.template.metadata.labels.a1"],
     ["nothing where the timeouts should be", ({ spec }) => set(spec, "timeouts", undefined), "spec"],
   ];
   for (const [what, change, place] of broken) {
@@ -179,6 +187,10 @@ describe("requests of a task that cannot be rendered", () => {
     assert.deepEqual(problems.at(-1), { place: "spec", isSearched: false });
   });
 });
+
+function named(count: number): object[] {
+  return Array.from({ length: count }, (_, index) => ({ name: `N${index}`, value: "" }));
+}
 
 function set(parent: unknown, key: string | number, value: unknown): void {
   assert.ok(typeof parent === "object" && parent !== null);

@@ -62,6 +62,25 @@ describe("a script", () => {
     }
   });
 
+  const interpreters: [first: string, command: string[], needs: string][] = [
+    ["exit 0", ["/bin/sh", "-e"], ""],
+    ["#!", ["/bin/sh", "-e"], ""],
+    ["#! \t", ["/bin/sh", "-e"], ""],
+    ["#!/bin/bash -x", ["/bin/bash", "-x"], ""],
+    ["#!/usr/bin/env", ["/usr/bin/env"], ""],
+    ["#!/usr/bin/env bash", ["/usr/bin/env", "bash"], "bash"],
+    ["#!/usr/bin/env odd-", ["/usr/bin/env", "odd-"], "odd-"],
+    ["#!/usr/bin/env -S bash -x", ["/usr/bin/env", "-S bash -x"], ""],
+    ["#!/usr/bin/env A=b bash", ["/usr/bin/env", "A=b bash"], ""],
+  ];
+  for (const [first, command, needs] of interpreters) {
+    test(`that begins with ${JSON.stringify(first)} is run by ${command.join(" ")}${needs === "" ? "" : `, and ${needs} must be there`}`, () => {
+      const files = { script: "/script", result: "/result", termination: "/termination" };
+      const rendered = renderScript(`${first}\nexit 1\n`, TEST, POD, files).command ?? [];
+      assert.deepEqual(rendered.slice(4), ["/result", "/termination", needs, ...command, "/script"]);
+    });
+  }
+
   test("goes on after a command that failed where its first line has no -e", () => {
     assert.deepEqual([run("#!/bin/sh\nfalse\necho on").stdout, run("#!/bin/sh -e\nfalse\necho on").stdout], ["on\n", ""]);
   });

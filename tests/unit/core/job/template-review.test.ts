@@ -32,6 +32,15 @@ describe("what the API server is asked about", () => {
     assert.deepEqual(memory, [undefined, undefined, "64Gi"]);
   });
 
+  test("is the Job and its pod alone where the task has no node labels, and nothing where a label's pod cannot be rendered", () => {
+    const { nodeLabels: _, ...spec } = parsed.task.spec;
+    const plain = renderReviewedObjects({ ...parsed.task, spec }, SETTINGS);
+    assert.equal(plain.ok && plain.objects.length, 2);
+    const broken = { ...parsed.task, spec: { ...spec, nodeLabels: [{ name: "large", tolerations: 1 as never }] } };
+    const refused = renderReviewedObjects(broken, SETTINGS);
+    assert.match(refused.ok ? "" : refused.problem, /look at spec\.nodeLabels/);
+  });
+
   test("is whole, in the task's namespace, under a name that no build has and every pod can have", () => {
     for (const { object } of objects) {
       assert.equal(object.metadata.namespace, "ci");

@@ -48,6 +48,8 @@ describe("cleanResultText", () => {
     ['exec: \\"make\\": not found in $PATH', "exec - make - not found in PATH"],
     ["couldn't, can't, Can’t and won't", "could not, can not, Can not and will not"],
     ["--submit", "submit"],
+    ["3 tests failed -- ---", "3 tests failed"],
+    ["alcan't, cadn't", "alca not, cad not"],
     [" - 3 tests failed - ", "3 tests failed"],
     ["", ""],
     ["\0\0", ""],
@@ -83,6 +85,8 @@ describe("cleanResultText", () => {
     const words = "word ".repeat(40);
     assert.equal(cleanResultText(words), `${"word ".repeat(23).trim()}...`);
     assert.equal(cleanResultText(`${"word ".repeat(20)}(and more that is much too long)`), `${"word ".repeat(20)}(and more that is...`);
+    assert.equal(cleanResultText(`${"x".repeat(93)} ${"y".repeat(100)}`), `${"x".repeat(93)} ${"y".repeat(23)}...`);
+    assert.equal(cleanResultText(`${"x".repeat(94)} ${"y".repeat(100)}`), `${"x".repeat(94)}...`);
     assert.equal(cleanResultText("x".repeat(120)), "x".repeat(120));
     assert.equal(cleanResultText("x".repeat(121)), `${"x".repeat(117)}...`);
     assert.equal(cleanResultText(`${"word ".repeat(23)}123 words`), `${"word ".repeat(23).trim()}...`);
@@ -173,6 +177,7 @@ test("failureText never wears a word that Zuul, or a reader, would take for some
     "SUCC\u200bESS",
     "SUCCESS!",
     "(success)",
+    "((success))",
     "SU\u001b[0mCCESS",
     "ſuccess",
   ];
@@ -187,6 +192,8 @@ test("firstLine is the first line that says something, whole", () => {
   assert.equal(firstLine('\n\u001b[0m\n"\r\n  expected "a: b" \u001b[31mé\u001b[0m\nmore'), 'expected "a: b" é');
   assert.equal(firstLine(`${"x".repeat(300)}\n`), "x".repeat(300));
   assert.equal(firstLine("\n \0\n"), "");
+  assert.deepEqual([firstLine("a\vb"), firstLine("aVb")], ["a", "aVb"]);
+  assert.equal(firstLine(`${"\n".repeat(4096)}beyond what is read`), "");
 });
 
 test("plainLine is all of it in one line", () => {

@@ -125,6 +125,7 @@ describe("parameterEnvironment", () => {
     const named = omitted.map(({ name }) => name);
     assert.deepEqual(new Set(named), new Set(Object.keys(values).filter((name) => !(name in taken))));
     assert.ok(omitted.every(({ why }) => why.length > 0));
+    assert.equal(omitted.find(({ name }) => name === "LONG")?.why, "it is over 32 KiB");
   });
 });
 

@@ -11,9 +11,10 @@ const WORKER = {
   version: "1.2.3",
   ips: ["192.0.2.1"],
 };
-const started = renderWorkData({ jobName: "gate-unit", number: "unit-1", url: "http://a/builds/unit-1" }, WORKER);
 
 describe("work data", () => {
+  const started = renderWorkData({ jobName: "gate-unit", number: "unit-1", url: "http://a/builds/unit-1" }, WORKER);
+
   test("holds at first all that Zuul shows of a running build, and no result", () => {
     assert.deepEqual(started, {
       name: "gate-unit",
