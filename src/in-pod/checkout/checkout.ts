@@ -104,12 +104,9 @@ interface Git {
 }
 
 function makeGit(plan: CheckoutPlan, options: CheckoutOptions, directory: string): Git {
-  const proxies = Object.entries(options.environment).flatMap(([name, value]) => (/_proxy$/i.test(name) ? value : []));
-  // With a login that is for people to see, as an ssh user's is, both are the same.
-  const hide = makeHiding([...(plan.url === plan.publicUrl ? [] : [plan.url]), ...proxies]);
   const silenceMs = Math.min(LONGEST_SILENCE_MS, options.timeoutMs / (TRIES + 1));
   const ask = async (args: readonly string[], onOutput?: (text: string) => void): Promise<GitRun> => {
-    const onLine = (line: string) => options.print(hide(line));
+    const onLine = (line: string) => options.print(withoutCredentials(line, plan));
     const run = await runGit(args, { ...options, directory, silenceMs, onLine, ...(onOutput && { onOutput }) });
     options.signal.throwIfAborted();
     return run;
@@ -119,7 +116,7 @@ function makeGit(plan: CheckoutPlan, options: CheckoutOptions, directory: string
       throw new StepError({ fault: "configuration", message: "cannot start git - the checkout's image lacks it" });
     if (run.end === "silent")
       throw new StepError({ fault: "network", message: `${plan.host} said nothing for ${formatDuration(silenceMs)}` });
-    if (run.code !== 0) throw new StepError(judgeGitFailure(hide(run.stderr), plan));
+    if (run.code !== 0) throw new StepError(judgeGitFailure(withoutCredentials(run.stderr, plan), plan));
     return run;
   };
   return {
@@ -203,10 +200,10 @@ function judgeFileError(error: NodeJS.ErrnoException): CheckoutProblem {
   return { fault: isOurs ? "configuration" : "network", message: `cannot prepare the workspace - ${error.message}` };
 }
 
-/** Leaves logins of these URLs out of any text. git does so of what it knows to be a password; curl prints a proxy's URL whole that it can't use. */
-function makeHiding(urls: readonly string[]): (text: string) => string {
-  const logins = urls.flatMap((url) => /(?:^|:\/\/)([^/]*)@/.exec(url)?.[1] ?? []);
-  // A short user's name, as git, may stand anywhere.
-  const secrets = logins.flatMap((login) => [`${login}@`, ...[login, ...login.split(":")].filter((part) => part.length > 3)]);
-  return (text) => secrets.reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
+/** git itself leaves out what it knows to be a password; this holds whatever it prints. */
+function withoutCredentials(text: string, plan: CheckoutPlan): string {
+  const userInfo = plan.url === plan.publicUrl ? undefined : /:\/\/([^/@]*)@/.exec(plan.url)?.[1];
+  if (userInfo === undefined) return text;
+  const secrets = [userInfo, ...userInfo.split(":")].filter((part) => part.length > 3);
+  return secrets.reduce((rest, secret) => rest.replaceAll(secret, "***"), text);
 }

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { inspect } from "node:util";
 import { type KubeClient, type KubeClientOptions, loadKubeClient } from "../../../../src/kube/client/kube-client.ts";
 import { isExpired, KubeError } from "../../../../src/kube/client/kube-error.ts";
 import type { KubeCallReport } from "../../../../src/kube/client/kube-transport.ts";
@@ -398,6 +400,24 @@ describe("the server's certificate", () => {
     fake.cutConnections();
     await assert.rejects(client.list(JOBS, "ci"), fails("TH_KUBE_TLS"));
     await client.list(JOBS, "ci");
+  });
+});
+
+describe("a login in the URL of the API server", () => {
+  it("stands in no message, of the client as of the kubeconfig's reader", async () => {
+    await using bench = await makeBench();
+    const client = await loadKubeClient({ kubeconfig: await writeServer(bench.fake, "http://someone:s3cr3t@127.0.0.1:1/kube") });
+    await assert.rejects(client.list(JOBS, "ci"), (error) => {
+      assert.match((error as Error).message, /the connection to the API server http:\/\/127\.0\.0\.1:1\/kube \(context fake/);
+      assert.ok(!inspect(error, { depth: 20 }).includes("s3cr3t"));
+      return true;
+    });
+    await client.close();
+    const wrong = { kubeconfig: await writeServer(bench.fake, "ftp://someone:s3cr3t@127.0.0.1") };
+    await assert.rejects(loadKubeClient(wrong), (error) => {
+      assert.match((error as Error).message, /is ftp:\/\/127\.0\.0\.1; it must be an http or https URL$/);
+      return !inspect(error, { depth: 20 }).includes("s3cr3t");
+    });
   });
 });
 

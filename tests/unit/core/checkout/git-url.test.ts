@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type GitUrl, isBelowUrl, parseGitUrl, quoteForPeople, renderGitUrl } from "../../../../src/core/checkout/git-url.ts";
+import {
+  type GitUrl,
+  isBelowUrl,
+  parseGitUrl,
+  quoteForPeople,
+  quoteUrlForPeople,
+  renderGitUrl,
+} from "../../../../src/core/checkout/git-url.ts";
 
 function parse(text: string): GitUrl {
   const parsed = parseGitUrl(text);
@@ -122,4 +129,20 @@ test("quotes hostile text shortly and on one line", () => {
   assert.equal(quoteForPeople("x".repeat(40)), `'${"x".repeat(40)}'`);
   assert.equal(quoteForPeople("x".repeat(41)), `'${"x".repeat(37)}...'`);
   assert.equal(quoteForPeople("x".repeat(100)), `'${"x".repeat(37)}...'`);
+});
+
+test("quoteUrlForPeople leaves out what may be a login", () => {
+  const urls = {
+    "https://user:s3cret@host": "'https://host'",
+    "ftp://s3cret@host/p": "'ftp://host/p'",
+    "user:s3/cret@https": "'https'",
+    "https://a:s3c@ret@host": "'https://host'",
+    "merger.example/p": "'merger.example/p'",
+    "a\ns3cret@b": "'b'",
+  };
+  for (const [url, shown] of Object.entries(urls)) assert.equal(quoteUrlForPeople(url), shown);
+  for (const url of ["user:s3cret@https://host/p", "ftp://user:s3cret@host"]) {
+    const parsed = parseGitUrl(url);
+    assert.ok(!parsed.ok && !parsed.problem.includes("s3cret"), JSON.stringify(parsed));
+  }
 });

@@ -122,10 +122,11 @@ describe("cleanResultText", () => {
       [" -", ""],
       [" ", "x"],
       ["-", "x"],
+      ["-", ""],
       [" --", "-"],
       ["- -", " "],
     ] as const) {
-      for (const before of ["", "x"]) {
+      for (const before of ["", "x", "x "]) {
         const characters = Array.from(`${before}${unit.repeat(5000)}${end}`);
         let steps = 0;
         const counted = new Proxy(characters, {
