@@ -70,7 +70,8 @@ sending its builds.
 --json: {server, functions: [{name, waiting, running, workers, clients, takers, testTask}], testTasksKnown,
 testTasksUnknownBecause, unserved, untaken, withoutTestTask, unregistered}. clients and takers (those of them that take
 requests) are null where the server does not say: an older geard does not while a connection, as Zuul's, has no client id.
-Without a cluster testTask, withoutTestTask and unregistered are null.
+Without a cluster testTask, withoutTestTask and unregistered are null. An invalid TestTask serves nothing, but what it names
+stays registered, and its builds are answered with CONFIG_ERROR.
 
 Exit codes: 0 answered, 1 requests wait for a function that no worker serves, 2 no answer, or unusable arguments`;
 

@@ -18,6 +18,8 @@ const MAX_ENTRIES = 2000;
 const FORGOTTEN_MS = 3_600_000;
 const MAX_TRIES = 5;
 const MAX_MESSAGE_LENGTH = 1000;
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-subdomain-names */
+const MAX_NAME_LENGTH = 253;
 
 export interface TaskEventsOptions {
   writer: EventWriter;
@@ -110,7 +112,7 @@ export class TaskEvents implements Service {
     const { task, event, times } = entry;
     try {
       if (entry.name === undefined || !(await writer.repeat(task.namespace, entry.name, times, signal))) {
-        const name = `${task.name}.${randomBytes(8).toString("hex")}`;
+        const name = eventName(task.name);
         await writer.create(name, task, event, times, signal);
         entry.name = name;
       }
@@ -126,6 +128,11 @@ export class TaskEvents implements Service {
       logger.warn(fields, entry.isWritten ? "gives up an event about a TestTask" : "retries to write an event about a TestTask");
     }
   }
+}
+
+/** A TestTask of an older version may have a name as long as any may be. */
+function eventName(taskName: string): string {
+  return `${taskName.slice(0, MAX_NAME_LENGTH - 17).replace(/[^a-z0-9]+$/, "")}.${randomBytes(8).toString("hex")}`;
 }
 
 /** Parts of it may come from a request. */

@@ -10,6 +10,7 @@ const REFUSED = { type: "Warning", reason: "BuildRefused", message: "pipeline ch
 async function startEvents() {
   const clock = makeSkippingClock();
   const calls: string[] = [];
+  const names: string[] = [];
   const waiting: { count: number; resolve: () => void }[] = [];
   const state = { fails: false, isGone: false };
   const note = (call: string) => {
@@ -19,7 +20,8 @@ async function startEvents() {
   const events = new TaskEvents({
     writer: {
       async create(name, task, event, { count }) {
-        assert.match(name, /^unit\.[0-9a-f]{16}$/);
+        assert.match(name, /^[a-z0-9.-]+[a-z0-9]\.[0-9a-f]{16}$/);
+        names.push(name);
         note(`create ${task.uid} ${event.reason} ${event.message} x${count}`);
         if (state.fails) throw new Error("refused");
       },
@@ -36,6 +38,7 @@ async function startEvents() {
     events,
     clock,
     calls,
+    names,
     state,
     /** Resolves once there were so many calls, and the loop has gone on after them. */
     async called(count: number) {
@@ -53,6 +56,17 @@ async function startEvents() {
 }
 
 describe("an event about a TestTask", () => {
+  test("has the task's name in its own, which an API server takes however long that is", async () => {
+    await using stage = await startEvents();
+    stage.events.note(TASK, REFUSED);
+    stage.events.note({ ...TASK, uid: "u2", name: `${"a".repeat(230)}-.-.-${"b".repeat(18)}` }, REFUSED);
+    await stage.called(2);
+    assert.deepEqual(
+      stage.names.map((name) => name.replace(/\.[^.]*$/, "")),
+      ["unit", "a".repeat(230)],
+    );
+  });
+
   test("is written at once; what happens again is counted and written a minute later, as the same event", async () => {
     await using stage = await startEvents();
     stage.events.note(TASK, REFUSED);
