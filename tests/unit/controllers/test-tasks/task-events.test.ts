@@ -59,11 +59,11 @@ describe("an event about a TestTask", () => {
   test("has the task's name in its own, which an API server takes however long that is", async () => {
     await using stage = await startEvents();
     stage.events.note(TASK, REFUSED);
-    stage.events.note({ ...TASK, uid: "u2", name: `${"a".repeat(230)}-.-.-${"b".repeat(18)}` }, REFUSED);
+    stage.events.note({ ...TASK, uid: "u2", name: `${"a".repeat(231)}-.-.-${"b".repeat(17)}` }, REFUSED);
     await stage.called(2);
     assert.deepEqual(
       stage.names.map((name) => name.replace(/\.[^.]*$/, "")),
-      ["unit", "a".repeat(230)],
+      ["unit", "a".repeat(231)],
     );
   });
 
