@@ -69,6 +69,10 @@ export interface ReplicaRoles {
  * Objects that are gone are no error for `annotate`, `delete` and `end`.
  */
 export interface BuildCluster {
+  /**
+   * The API server's clock, as its last answer told it and gone on with: what is compared with its stamps, whatever this machine's clock says.
+   */
+  now(): Date;
   createJob(job: Job): Promise<JobCreated>;
   getJob(namespace: string, name: string): Promise<Job | undefined>;
   /** Past the cache. */

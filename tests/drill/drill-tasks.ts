@@ -21,6 +21,9 @@ echo "ended $DRILL_EXIT" >> "$trace"
 exit "$DRILL_EXIT"
 `;
 
+/** Many times what a test takes, and little beside what a clock is set by. */
+const TIMEOUTS = { run: "5m" };
+
 /** The TestTasks of all jobs; `traces` is a directory of the node that anybody may write to. */
 export function makeDrillTasks(image: string, traces: string): object[] {
   const mounts = [{ name: "drill", mountPath: TRACES }];
@@ -34,7 +37,7 @@ export function makeDrillTasks(image: string, traces: string): object[] {
     apiVersion: TEST_TASK_API_VERSION,
     kind: TEST_TASK_KIND,
     metadata: { name },
-    spec: { image, script: SCRIPT, template, ...(name in DRILL_LIMITS ? { maxConcurrent: DRILL_LIMITS[name] } : {}) },
+    spec: { image, script: SCRIPT, template, timeouts: TIMEOUTS, ...(name in DRILL_LIMITS ? { maxConcurrent: DRILL_LIMITS[name] } : {}) },
   }));
 }
 

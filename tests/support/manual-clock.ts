@@ -5,14 +5,18 @@ export interface ManualClock extends Clock {
   readonly pending: number;
   /** What falls due meanwhile fires before it returns, in order. */
   skip(ms: number): void;
+  /** The machine's clock is set on, or back, by so much; no time passes. */
+  jump(ms: number): void;
 }
 
 /** Time that stands still but for `skip`, and leaves no timer behind. */
 export function makeManualClock(): ManualClock {
   const timers = new Set<{ dueMs: number; fire(): void }>();
   let nowMs = 0;
+  let jumpedMs = 0;
   return {
-    now: () => new Date(nowMs),
+    now: () => new Date(nowMs + jumpedMs),
+    steadyNow: () => new Date(nowMs),
     monotonicMs: () => nowMs,
     sleep: () => Promise.reject(new Error("not needed here")),
     schedule(delayMs, fire) {
@@ -22,6 +26,9 @@ export function makeManualClock(): ManualClock {
     },
     get pending() {
       return timers.size;
+    },
+    jump(ms) {
+      jumpedMs += ms;
     },
     skip(ms) {
       const endMs = nowMs + ms;

@@ -6,6 +6,8 @@ export interface SkippingClock extends Clock {
   readonly pending: number;
   /** Moves both clocks on by so much; what falls due meanwhile fires before it returns, in order. */
   skip(ms: number): void;
+  /** The machine's clock is set on, or back, by so much; no time passes. */
+  jump(ms: number): void;
   /** Called with the delay of each new timer; returns what unsubscribes. */
   onSchedule(listener: (delayMs: number) => void): () => void;
 }
@@ -13,12 +15,14 @@ export interface SkippingClock extends Clock {
 /** The real time, plus what tests have skipped: what waits for minutes is tested in no time, and everything else goes on as always. */
 export function makeSkippingClock(): SkippingClock {
   let skippedMs = 0;
+  let jumpedMs = 0;
   const pending = new Set<{ dueMs: number; fire(): void; arm(): void }>();
   const listeners = new Set<(delayMs: number) => void>();
   const monotonicMs = () => performance.now() + skippedMs;
 
   const clock: SkippingClock = {
-    now: () => new Date(Date.now() + skippedMs),
+    now: () => new Date(Date.now() + skippedMs + jumpedMs),
+    steadyNow: () => new Date(performance.timeOrigin + monotonicMs()),
     monotonicMs,
     schedule(delayMs, callback) {
       let timer: NodeJS.Timeout;
@@ -62,6 +66,9 @@ export function makeSkippingClock(): SkippingClock {
     },
     get pending() {
       return pending.size;
+    },
+    jump(ms) {
+      jumpedMs += ms;
     },
     skip(ms) {
       skippedMs += ms;

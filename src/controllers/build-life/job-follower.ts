@@ -12,6 +12,7 @@ import {
   suspendedAfterStart,
 } from "../../core/observation/build-state.ts";
 import type { PodFacts } from "../../core/observation/pod-facts.ts";
+import { ageMs, surelyRanMs } from "../../core/observation/run-time.ts";
 import { type BuildAction, decideBuild, mustEndPod } from "../../core/verdict/build-decision.ts";
 import type { EndRequest, Withdrawal } from "../../core/verdict/sighting.ts";
 import type { Verdict } from "../../core/verdict/verdict.ts";
@@ -73,7 +74,7 @@ export class JobFollower {
     this.#namespace = job.metadata.namespace ?? "";
     this.#jobName = job.metadata.name;
     this.#roles = options.roles;
-    this.#stateSince = clock.now();
+    this.#stateSince = clock.steadyNow();
     if (isFound) this.#made = job;
     this.#waiting = new WaitingWatch({
       ...{ clock, logger },
@@ -129,6 +130,7 @@ export class JobFollower {
 
   /** Creates the Job, or finds the one that is there. `mayGoOn` is asked before each try, see `JobCreation`. */
   async create(mayGoOn: () => Verdict | undefined | false, stopping: AbortSignal): Promise<CreationOutcome> {
+    const { cluster } = this.#options;
     const outcome = await this.#creation.run(mayGoOn, stopping);
     if (outcome.kind === "created" || outcome.kind === "found") {
       this.#made = outcome.job;
@@ -136,7 +138,7 @@ export class JobFollower {
       if (outcome.kind === "found") {
         // It may have been made of the task as it was before.
         this.#roles = readRoles(outcome.job);
-        this.#stateSince = new Date(outcome.job.metadata.creationTimestamp ?? this.#stateSince);
+        this.#stateSince = this.#ago(ageMs(outcome.job.metadata.creationTimestamp, cluster.now()));
       }
     }
     return outcome;
@@ -154,11 +156,12 @@ export class JobFollower {
 
   /** What becomes of the build by what is seen of it in this state, though whoever carries it out may not have written that yet. */
   foresee(state: BuildState, withdrawn: Withdrawal | undefined): Verdict | undefined {
-    const { limits, clock } = this.#options;
+    const { limits, clock, cluster } = this.#options;
     if (state.kind === "absent") return undefined;
     // A Job that has succeeded had a pod that did: the watch of pods is behind.
     if (state.kind === "lost" && !state.pod && this.cached?.status?.succeeded) return undefined;
-    const action = decideBuild({ state, withdrawn, since: clock.now(), limits }, clock.now());
+    const now = clock.steadyNow();
+    const action = decideBuild({ state, withdrawn, since: now, clusterNow: cluster.now(), limits }, now);
     return action.kind === "finish" ? action.verdict : undefined;
   }
 
@@ -175,13 +178,13 @@ export class JobFollower {
     const state = this.#withMemory(observed);
     if (hasTestBegun(state)) this.#hasTestBegun = true;
     if (state.kind !== this.#state.kind) {
-      const wasThere = isFound && this.#state.kind === "absent" && state.kind === "running" && state.startedAt;
-      this.#stateSince = wasThere ? new Date(Math.min(Date.parse(wasThere), clock.now().getTime())) : clock.now();
+      const ranBefore = isFound && this.#state.kind === "absent" && state.kind === "running";
+      this.#stateSince = this.#ago(ranBefore ? surelyRanMs(state, cluster.now()) : 0);
       onState();
       logger().info({ state: state.kind, pod: "pod" in state ? state.pod?.name : undefined }, "build reached a new state");
     }
     this.#state = state;
-    this.#endingSince = this.pod?.isEnding ? (this.#endingSince ?? clock.now()) : undefined;
+    this.#endingSince = this.pod?.isEnding ? (this.#endingSince ?? clock.steadyNow()) : undefined;
   }
 
   /** Finds out why it waits, where Job and pod do not tell. */
@@ -192,10 +195,10 @@ export class JobFollower {
 
   /** What to do next by what was observed. */
   decide(withdrawn: Withdrawal | undefined): BuildAction {
-    const { limits, clock } = this.#options;
+    const { limits, clock, cluster } = this.#options;
     const { trouble, waitedFor } = this.#waiting;
     const seen = { state: this.#state, since: this.#stateSince, trouble, waitedFor, ending: this.#ending, endingSince: this.#endingSince };
-    return decideBuild({ ...seen, withdrawn, limits }, clock.now());
+    return decideBuild({ ...seen, withdrawn, limits, clusterNow: cluster.now() }, clock.steadyNow());
   }
 
   /** Does what was decided; may throw. Returns when to look again though nothing changes; undefined: not before something does. */
@@ -211,9 +214,14 @@ export class JobFollower {
   /** Asks the API server for a Job that the watch has not shown in time: it may have come and gone between two looks. May throw. */
   async isGone(): Promise<boolean> {
     const { clock, cluster } = this.#options;
-    if (this.#wasCached || clock.now().getTime() - this.#stateSince.getTime() < CACHE_LAG_MS) return false;
+    if (this.#wasCached || clock.steadyNow().getTime() - this.#stateSince.getTime() < CACHE_LAG_MS) return false;
     const found = await cluster.getJob(this.#namespace, this.#jobName);
     return found === undefined || this.#isNamesake(found);
+  }
+
+  /** So long before now, by the clock that is never set. */
+  #ago(ms: number): Date {
+    return new Date(this.#options.clock.steadyNow().getTime() - ms);
   }
 
   #observe(job: Job | undefined, pods: readonly Pod[]): BuildState {

@@ -55,7 +55,7 @@ export class WaitingWatch {
       this.#read = undefined;
     }
     this.#wantedUid = uid;
-    const waitedMs = clock.now().getTime() - since.getTime();
+    const waitedMs = clock.steadyNow().getTime() - since.getTime();
     let nextMs: number | undefined;
     if (wanted && waitedMs >= wanted.afterMs) {
       const { atMs, waitedMs: pauseMs } = this.#read ?? { atMs: Number.NEGATIVE_INFINITY, waitedMs: 0 };
@@ -73,7 +73,7 @@ export class WaitingWatch {
     if (trouble?.key !== this.#trouble?.trouble.key) {
       if (trouble) logger().info({ rule: trouble.rule, text: trouble.sentence }, "build waits for what may not come");
       if (trouble?.rule === "quota-full") this.#options.onQuotaFull(refusalCause(trouble.sentence));
-      this.#trouble = trouble && { trouble, since: clock.now() };
+      this.#trouble = trouble && { trouble, since: clock.steadyNow() };
     }
     return nextMs;
   }

@@ -30,6 +30,8 @@ interface Done {
 
 export interface KeptJobsOptions {
   cluster: {
+    /** See `BuildCluster`. */
+    now(): Date;
     cachedJobs(): Iterable<Job>;
     /** Deletes the Job with its pods; one of another uid stays. That there is none is no error. */
     deleteJob(namespace: string, name: string, uid: string | undefined): Promise<void>;
@@ -118,14 +120,14 @@ export class KeptJobs implements Service {
 
   /** Those that give way to builds that wait: as many of each namespace as builds. */
   #inTheWay(done: readonly Done[], wanted: ReadonlyMap<string, ReadonlySet<string>>): Done[] {
-    const untilMs = this.#options.clock.now().getTime() - JUST_ENDED_MS;
+    const untilMs = this.#options.cluster.now().getTime() - JUST_ENDED_MS;
     const old = done.filter(({ endMs }) => endMs <= untilMs);
     return [...wanted].flatMap(([namespace, { size }]) => old.filter(({ job }) => job.metadata.namespace === namespace).slice(0, size));
   }
 
   #aboveLimit(done: readonly Done[]): Done[] {
-    const { maxKept, clock } = this.#options;
-    const untilMs = clock.now().getTime() - YOUNG_MS;
+    const { maxKept, cluster } = this.#options;
+    const untilMs = cluster.now().getTime() - YOUNG_MS;
     return done.slice(0, Math.max(0, done.length - maxKept)).filter(({ endMs }) => endMs <= untilMs);
   }
 

@@ -25,7 +25,7 @@ export class OwnLease {
   readonly #options: OwnLeaseOptions;
   readonly #wakeup: Wakeup;
   readonly #ending = new AbortController();
-  /** Told in the Lease, so that others see the replica's age, not the object's. */
+  /** By the clock that is never set: others see in the Lease the replica's age, not the object's. */
   readonly #began: Date;
   #loop: Promise<void> | undefined;
   #wasCreated = false;
@@ -34,7 +34,7 @@ export class OwnLease {
   constructor(options: OwnLeaseOptions) {
     this.#options = options;
     this.#wakeup = new Wakeup(options.clock);
-    this.#began = options.clock.now();
+    this.#began = options.clock.steadyNow();
     this.name = replicaLeaseName(options.installation, options.replica);
   }
 
@@ -101,7 +101,9 @@ export class OwnLease {
 
   #write(lease: Lease | null | undefined, signal: AbortSignal): Promise<Lease | undefined> {
     const { leases, replica, clock } = this.#options;
-    const spec = renderLeaseSpec(replica, this.#began, clock.now(), lease ?? undefined);
+    const now = clock.now();
+    const ageMs = clock.steadyNow().getTime() - this.#began.getTime();
+    const spec = renderLeaseSpec(replica, new Date(now.getTime() - ageMs), now, lease ?? undefined);
     return lease ? leases.update(lease, spec, signal) : leases.create(this.name, spec, signal);
   }
 

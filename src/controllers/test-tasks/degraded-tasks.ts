@@ -11,6 +11,7 @@ export interface DegradedTask {
   changesInMs: number;
   failures: number;
   message: string;
+  /** For people: by this machine's clock as it was when the last build failed, so that the text stays what it is. */
   holdUntil: Date;
 }
 
@@ -18,7 +19,7 @@ export interface DegradedTask {
 export class DegradedTasks {
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #known = new Map<string, Degradation>();
+  readonly #known = new Map<string, Degradation & { noted: Date }>();
 
   constructor({ clock, logger }: { clock: Clock; logger: Logger }) {
     this.#clock = clock;
@@ -27,8 +28,8 @@ export class DegradedTasks {
 
   note(taskKey: string, verdict: Verdict): void {
     const was = this.of(taskKey);
-    const known = noteBuildEnd(this.#known.get(taskKey), verdict, this.#clock.now());
-    if (known) this.#known.set(taskKey, known);
+    const known = noteBuildEnd(this.#known.get(taskKey), verdict, this.#clock.steadyNow());
+    if (known) this.#known.set(taskKey, { ...known, noted: this.#clock.now() });
     else this.#known.delete(taskKey);
     const is = this.of(taskKey);
     if (is && known) this.#logger.warn({ testTask: taskKey, failures: known.failures, holdMs: is.holdMs }, "takes a TestTask slowly");
@@ -36,14 +37,15 @@ export class DegradedTasks {
   }
 
   of(taskKey: string): DegradedTask | undefined {
-    const now = this.#clock.now();
+    const now = this.#clock.steadyNow();
     const known = this.#known.get(taskKey);
     const decided = decideDegradation(known, now);
     if (!known || !decided) return undefined;
     const holdMs = Math.max(0, decided.holdUntil.getTime() - now.getTime());
     const forgottenInMs = decided.until.getTime() - now.getTime();
-    const { failures, message } = known;
-    return { holdMs, changesInMs: holdMs > 0 ? holdMs : forgottenInMs, failures, message, holdUntil: decided.holdUntil };
+    const { failures, message, noted, at } = known;
+    const holdUntil = new Date(noted.getTime() + decided.holdUntil.getTime() - at.getTime());
+    return { holdMs, changesInMs: holdMs > 0 ? holdMs : forgottenInMs, failures, message, holdUntil };
   }
 
   /** Forgets the tasks that are not there any more. */

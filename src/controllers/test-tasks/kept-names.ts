@@ -15,6 +15,8 @@ const RETRY_MS = 30_000;
 
 /** Where the names of functions are kept over restarts. */
 export interface NameStore {
+  /** The API server's clock: all replicas write down times, and a machine's own may be wrong by years. */
+  now(): Date;
   load(signal: AbortSignal): Promise<RegisteredNames>;
   /** Replaces what was loaded last; rejects if others have changed it since. */
   save(names: RegisteredNames, signal: AbortSignal): Promise<void>;
@@ -42,7 +44,7 @@ export class KeptNames {
 
   /** These are served now. */
   renew(served: Iterable<string>): void {
-    this.#names = renewRegisteredNames(this.#names, served, this.#clock.now());
+    this.#names = renewRegisteredNames(this.#names, served, this.#store.now());
   }
 
   /**
@@ -98,7 +100,7 @@ export class KeptNames {
   async #read(tryMs: number, signal: AbortSignal): Promise<void> {
     const stored = await this.#try(tryMs, signal, (trySignal) => this.#store.load(trySignal));
     this.#saved = stored;
-    this.#names = renewRegisteredNames(mergeRegisteredNames(stored, this.#names), [], this.#clock.now());
+    this.#names = renewRegisteredNames(mergeRegisteredNames(stored, this.#names), [], this.#store.now());
   }
 
   /** A call that hangs is ended after so long. */

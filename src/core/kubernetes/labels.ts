@@ -41,7 +41,7 @@ export function recordedLabel(now: Date): string {
   return String(Math.floor(now.getTime() / RECORDED_MS));
 }
 
-/** Select, together, the Jobs of all builds that are not over, or have been for ten minutes at most, whoever's clock it was. */
+/** Select, together, the Jobs of all builds that are not over, or have been for ten minutes at most; the API server's clock is meant. */
 export function unrecordedSelectors(now: Date): string[] {
   const recent = [-1, 0, 1].map((change) => recordedLabel(new Date(now.getTime() + change * RECORDED_MS)));
   return [`!${RECORDED_LABEL}`, `${RECORDED_LABEL} in (${recent.join(",")})`];

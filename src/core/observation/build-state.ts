@@ -30,6 +30,8 @@ interface JobFacts {
   isDeleted: boolean;
   /** Suspended though its test had begun: the Job controller deletes the pod, and makes another one later. */
   isSuspended: boolean;
+  /** When the Job controller closed its books on it (RFC 3339, its clock). */
+  endedAt?: string;
 }
 
 export interface WaitingContainer {
@@ -58,7 +60,12 @@ export function observeBuild(
   const test = pod.status?.containerStatuses?.find(({ name }) => name === roles.test);
   const end = test && firstEnd(test);
   const invented = end && whyInvented(end);
-  const ofJob = { isDeleted: job.metadata.deletionTimestamp !== undefined, isSuspended: Boolean(job.spec?.suspend) && facts.hasTestBegun };
+  const endedAt = endCondition(job)?.lastTransitionTime;
+  const ofJob: JobFacts = {
+    isDeleted: job.metadata.deletionTimestamp !== undefined,
+    isSuspended: Boolean(job.spec?.suspend) && facts.hasTestBegun,
+    ...(endedAt === undefined ? {} : { endedAt }),
+  };
   const lost = (reason: string): BuildState => ({ kind: "lost", pod: facts, job: ofJob, reason });
 
   if (job.spec?.suspend && !facts.hasTestBegun && !facts.isTerminal) return { kind: "suspended" };

@@ -6,6 +6,11 @@ export interface PodFacts {
   name: string;
   uid: string | undefined;
   node: string | undefined;
+  /** Times of the API server's side (RFC 3339): when it was made, when a node was chosen; */
+  createdAt: string | undefined;
+  scheduledAt: string | undefined;
+  /** and of the node: when its kubelet took it. */
+  takenAt: string | undefined;
   /** True from when the kubelet has accepted it; only then does `activeDeadlineSeconds` count. */
   isStarted: boolean;
   isTerminal: boolean;
@@ -68,6 +73,9 @@ export function observePod(pod: Pod, spec: PodSpec, roles: ContainerRoles, kille
     name: pod.metadata.name,
     uid: pod.metadata.uid,
     node: spec.nodeName,
+    createdAt: pod.metadata.creationTimestamp,
+    scheduledAt: status?.conditions?.find(({ type, status: value }) => type === "PodScheduled" && value === "True")?.lastTransitionTime,
+    takenAt: status?.startTime,
     isStarted: status?.startTime !== undefined,
     isTerminal: phase === "Succeeded" || phase === "Failed",
     phase,

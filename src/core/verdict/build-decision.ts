@@ -1,6 +1,7 @@
 import type { BuildLimits } from "../observation/build-limits.ts";
 import { type BuildState, hasStarted } from "../observation/build-state.ts";
 import type { PodFacts } from "../observation/pod-facts.ts";
+import { ranAtMostMs } from "../observation/run-time.ts";
 import { eventsWanted, type WaitingTrouble } from "../observation/waiting-trouble.ts";
 import { findRule } from "./rules.ts";
 import { type EndRequest, recheckMs, type Sighting, type Withdrawal } from "./sighting.ts";
@@ -10,10 +11,12 @@ export interface BuildFacts {
   state: BuildState;
   withdrawn: Withdrawal | undefined;
   /**
-   * When the present kind of state began: as this process saw it, so that no other machine's clock counts; for a build that was already
-   * there when the process started, what the objects say.
+   * When the present kind of state began, by a clock that is never set: as this process saw it; for a test that ran already when it did,
+   * see `surelyRanMs`.
    */
   since: Date;
+  /** The API server's clock, for what it has written itself. */
+  clusterNow?: Date | undefined;
   /** Why this process had its pod ended, if it did. */
   ending?: EndRequest | undefined;
   /** Since when this process sees its pod told to end. */
@@ -44,7 +47,7 @@ export function decideBuild(facts: BuildFacts, now: Date): BuildAction {
   const overrun = observeOverrun(facts, now);
   const end: EndRequest | undefined = facts.withdrawn ?? overrun.end;
   const sighting: Sighting = {
-    ...{ state, end, limits },
+    ...{ state, end, limits, clusterNow: facts.clusterNow },
     stateMs: now.getTime() - facts.since.getTime(),
     waitedFor: facts.waitedFor,
     trouble: trouble && { trouble: trouble.trouble, standsMs: now.getTime() - trouble.since.getTime() },
@@ -103,7 +106,10 @@ function newsMs({ state, stateMs }: Sighting): number | undefined {
 }
 
 /** Which limit the build has overrun, or how long until it may. */
-function observeOverrun({ state, since, limits, trouble, ending }: BuildFacts, now: Date): { end?: EndRequest; remainingMs?: number } {
+function observeOverrun(
+  { state, since, limits, trouble, ending, clusterNow }: BuildFacts,
+  now: Date,
+): { end?: EndRequest; remainingMs?: number } {
   switch (state.kind) {
     case "queued":
       // A pod that a full quota keeps away waits for room like one that waits for a node.
@@ -124,7 +130,7 @@ function observeOverrun({ state, since, limits, trouble, ending }: BuildFacts, n
     case "exited":
     case "not-started":
     case "lost":
-      return state.pod?.isEnding ? { end: ending ?? whatEnded(state, limits) } : {};
+      return state.pod?.isEnding ? { end: ending ?? whatEnded(state, limits, clusterNow) } : {};
     case "suspended":
     case "absent":
       return {};
@@ -138,14 +144,16 @@ function overrun(end: EndRequest, since: Date, limitMs: number | undefined, now:
 }
 
 /** Why a pod's deadline was lowered, where another process did it: the containers' own times tell which limit it was. */
-function whatEnded(state: Extract<BuildState, { kind: "exited" | "not-started" | "lost" }>, limits: BuildLimits): EndRequest {
+function whatEnded(
+  state: Extract<BuildState, { kind: "exited" | "not-started" | "lost" }>,
+  limits: BuildLimits,
+  clusterNow: Date | undefined,
+): EndRequest {
   if (state.kind !== "exited") {
     if (state.pod?.hasTestBegun) return "unknown";
     // Who did not see it wait knows only of services that had ended.
     return state.pod?.services.length ? "service-not-ready" : "pull-timeout";
   }
-  const { startedAt, finishedAt } = state.terminated;
-  const ranMs = startedAt && finishedAt ? Date.parse(finishedAt) - Date.parse(startedAt) : Number.NaN;
   // Kubernetes' timestamps are whole seconds.
-  return ranMs + 1000 >= limits.runMs ? "run-timeout" : "unknown";
+  return ranAtMostMs(state, clusterNow) + 1000 >= limits.runMs ? "run-timeout" : "unknown";
 }

@@ -2,6 +2,7 @@ import { CHECKOUT_EXIT_CODES } from "../checkout/plan.ts";
 import { NO_INTERPRETER } from "../job/script.ts";
 import { ownDiskLimit } from "../kubernetes/disk-limit.ts";
 import { startFailure } from "../kubernetes/start-failure.ts";
+import { ranAtMostMs } from "../observation/run-time.ts";
 import { failureText, firstLine } from "../zuul/clean-result-text.ts";
 import {
   endOf,
@@ -10,7 +11,6 @@ import {
   hadItsTime,
   isPastDeadline,
   isUntouched,
-  ranMs,
   type Sighting,
   whenCheckoutFailed,
   whenContainerEnded,
@@ -85,8 +85,8 @@ export const VERDICT_RULES = [
     keeps: POD,
     find: (sighting) =>
       (hadItsTime(sighting) ? whenEndedBy("run-timeout", ({ limits }) => `the test ran longer than ${limits.run}`)(sighting) : undefined) ??
-      whenExited(sighting, ({ pod, terminated }) =>
-        pod.reason === "DeadlineExceeded" && ranMs(terminated) >= sighting.limits.runMs
+      whenExited(sighting, (state) =>
+        state.pod.reason === "DeadlineExceeded" && ranAtMostMs(state, sighting.clusterNow) >= sighting.limits.runMs
           ? { sentence: `the test ran longer than ${sighting.limits.run}` }
           : undefined,
       ),

@@ -2,6 +2,7 @@ import type { InitRole } from "../kubernetes/container-roles.ts";
 import type { TerminatedState } from "../kubernetes/objects.ts";
 import type { BuildState } from "../observation/build-state.ts";
 import type { PodFacts } from "../observation/pod-facts.ts";
+import { ranByNodeMs } from "../observation/run-time.ts";
 import type { WaitingTrouble } from "../observation/waiting-trouble.ts";
 import { firstLine } from "../zuul/clean-result-text.ts";
 
@@ -20,6 +21,8 @@ export interface Sighting {
   end: EndRequest | undefined;
   /** The run limit, also as the task wrote it. */
   limits: { run: string; runMs: number };
+  /** The API server's clock, for what it has written itself. */
+  clusterNow?: Date | undefined;
   /** How long the present kind of state has stood. */
   stateMs: number;
   /** What keeps a build that waits from going on, and how long that has stood unchanged. */
@@ -169,11 +172,7 @@ const EARLY_MS = 60_000;
  */
 export function hadItsTime({ state, limits }: Pick<Sighting, "state" | "limits">): boolean {
   if (state.kind === "lost") return state.pod?.isTerminal === true;
-  return state.kind !== "exited" || !(ranMs(state.terminated) < limits.runMs - EARLY_MS);
-}
-
-export function ranMs({ startedAt, finishedAt }: TerminatedState): number {
-  return startedAt && finishedAt ? Date.parse(finishedAt) - Date.parse(startedAt) : Number.NaN;
+  return state.kind !== "exited" || !(ranByNodeMs(state.terminated) < limits.runMs - EARLY_MS);
 }
 
 export function endOf({ exitCode, reason }: TerminatedState): string {

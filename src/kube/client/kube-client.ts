@@ -79,6 +79,11 @@ interface PodLogOptions {
  * Every answer has a deadline (`TH_KUBE_TIMEOUT`): the whole of it, or its start for watches and followed logs.
  */
 export interface KubeClient {
+  /**
+   * The API server's clock: what its last answer was dated, and the time since. This machine's before the first answer, and where answers have
+   * no date.
+   */
+  now(): Date;
   create<T>(resource: Resource, namespace: string | undefined, body: object, options?: CreateOptions): Promise<T>;
   get<T>(resource: Resource, namespace: string | undefined, name: string, options?: { signal?: AbortSignal }): Promise<T>;
   list<T>(resource: Resource, namespace: string | undefined, options?: ListOptions): Promise<KubeList<T>>;
@@ -129,6 +134,7 @@ export async function loadKubeClient(options: KubeClientOptions = {}): Promise<K
 
 function makeKubeClient(transport: KubeTransport): KubeClient {
   return {
+    now: () => transport.now(),
     async create<T>(resource: Resource, namespace: string | undefined, body: object, options: CreateOptions = {}) {
       const query = { dryRun: options.dryRun ? "All" : undefined, fieldValidation: options.fieldValidation };
       const { signal, onWarning } = options;

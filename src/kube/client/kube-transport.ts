@@ -46,6 +46,8 @@ export interface KubeStream {
 
 /** HTTP with the cluster's credentials: answers as JSON, failures as `KubeError`. */
 export interface KubeTransport {
+  /** See `KubeClient`. */
+  now(): Date;
   readonly deadlineMs: number;
   request(call: KubeCall): Promise<object>;
   /** Resolves with the answer's start, within `headersMs` if given. */
@@ -79,6 +81,7 @@ export function makeKubeTransport({ credentials, clock, deadlineMs, onCall }: Ku
   const closing = new AbortController();
   let reloadedAt = Number.NEGATIVE_INFINITY;
   let reloads = 0;
+  let dated: { dateMs: number; atMs: number } | undefined;
 
   async function send(call: KubeCall, deadline: Deadline): Promise<Dispatcher.ResponseData> {
     const access = await deadline.race(credentials.authenticate());
@@ -97,7 +100,11 @@ export function makeKubeTransport({ credentials, clock, deadlineMs, onCall }: Ku
       signal: deadline.signal,
     });
     // undici hears the signal only once it is connected, and a proxy may take minutes to say that it is not.
-    return deadline.race(answer);
+    const response = await deadline.race(answer);
+    const dateMs = Date.parse(String(response.headers.date));
+    // What is no answer may be a proxy's page, and dated by its clock.
+    if (response.statusCode < 300 && !Number.isNaN(dateMs)) dated = { dateMs, atMs: clock.monotonicMs() };
+    return response;
   }
 
   /** A login refused with credentials from memory may succeed with those that lie on the disk by now; nothing was done, so trying again is safe. */
@@ -162,6 +169,7 @@ export function makeKubeTransport({ credentials, clock, deadlineMs, onCall }: Ku
   }
 
   return {
+    now: () => (dated ? new Date(dated.dateMs + clock.monotonicMs() - dated.atMs) : clock.now()),
     deadlineMs,
     async request(call) {
       const startedAt = clock.monotonicMs();

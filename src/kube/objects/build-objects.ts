@@ -33,6 +33,7 @@ interface BuildObjectsOptions {
 
 /** The Jobs and pods of an installation: a cache kept by two watches, and beside it the calls that builds make (`JobCalls`). */
 export class BuildObjects implements Service {
+  readonly #client: KubeClient;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #stopping = new AbortController();
@@ -47,9 +48,10 @@ export class BuildObjects implements Service {
   constructor(options: BuildObjectsOptions) {
     const { client, namespaces, installation, onChange, clock, logger } = options;
     const labelSelector = installationSelector(installation);
+    this.#client = client;
     this.#clock = clock;
     this.#logger = logger;
-    this.#calls = new JobCalls({ client, labelSelector, clock, signal: this.#stopping.signal });
+    this.#calls = new JobCalls({ client, labelSelector, signal: this.#stopping.signal });
     this.#warnings = new WarningEvents({ client, clock, signal: this.#stopping.signal });
     this.#served = options.served;
     this.#jobs = makeListWatch<Job>({
@@ -114,7 +116,12 @@ export class BuildObjects implements Service {
   /** Resolves once the Jobs of builds that are not over are known, and of the latest that are, whatever the watches have missed. */
   async refresh(): Promise<void> {
     for (const watch of [this.#jobs, this.#pods]) watch.reconnect();
-    await this.#jobs.catchUp(unrecordedSelectors(this.#clock.now()));
+    await this.#jobs.catchUp(unrecordedSelectors(this.now()));
+  }
+
+  /** The API server's clock, see `KubeClient`. */
+  now(): Date {
+    return this.#client.now();
   }
 
   /** By resource. */

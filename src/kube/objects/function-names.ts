@@ -23,6 +23,11 @@ export class FunctionNames {
     this.#installation = options.installation;
   }
 
+  /** The API server's clock. */
+  now(): Date {
+    return this.#client.now();
+  }
+
   get #name(): string {
     return `${this.#installation}-functions`;
   }

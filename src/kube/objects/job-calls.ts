@@ -2,7 +2,6 @@ import { JOB_NAME_LABEL, RECORDED_LABEL, REQUEST_ANNOTATION, recordedLabel } fro
 import type { Job, Pod } from "../../core/kubernetes/objects.ts";
 import { isQuotaFull } from "../../core/kubernetes/quota.ts";
 import { ENDING_DEADLINE_SECONDS } from "../../core/observation/pod-facts.ts";
-import type { Clock } from "../../runtime/clock.ts";
 import { makeConcurrencyLimit } from "../../runtime/concurrency-limit.ts";
 import { type JsonPatchOperation, renderPointer } from "../client/json-patch.ts";
 import type { KubeClient } from "../client/kube-client.ts";
@@ -20,7 +19,6 @@ const RECORDS_AT_ONCE = 8;
 interface JobCallsOptions {
   client: KubeClient;
   labelSelector: string;
-  clock: Clock;
   /** Breaks what still runs. */
   signal: AbortSignal;
 }
@@ -29,15 +27,13 @@ interface JobCallsOptions {
 export class JobCalls {
   readonly #client: KubeClient;
   readonly #labelSelector: string;
-  readonly #clock: Clock;
   readonly #call: { readonly signal: AbortSignal };
   readonly #creates = makeConcurrencyLimit(CREATES_AT_ONCE);
   readonly #records = makeConcurrencyLimit(RECORDS_AT_ONCE);
 
-  constructor({ client, labelSelector, clock, signal }: JobCallsOptions) {
+  constructor({ client, labelSelector, signal }: JobCallsOptions) {
     this.#client = client;
     this.#labelSelector = labelSelector;
-    this.#clock = clock;
     this.#call = { signal };
   }
 
@@ -84,7 +80,7 @@ export class JobCalls {
     const { request, uid, ttlSecondsAfterFinished } = options;
     const isLast = ttlSecondsAfterFinished !== undefined;
     const spec = isLast ? { ttlSecondsAfterFinished } : {};
-    const labels = isLast ? { [RECORDED_LABEL]: recordedLabel(this.#clock.now()) } : {};
+    const labels = isLast ? { [RECORDED_LABEL]: recordedLabel(this.#client.now()) } : {};
     if (request === undefined && uid === undefined) {
       await this.#patchIfThere(JOBS, namespace, name, { metadata: { annotations, labels }, spec });
       return true;

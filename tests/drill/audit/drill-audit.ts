@@ -29,8 +29,10 @@ export interface DrillCounts {
   pods: number;
   /** Pods whose verdict was null, so that Zuul ran the build again. */
   nulls: number;
-  /** Those of them that no deletion by the drill and no unclaimed time explains. */
+  /** Those of them that no deletion or reset by the drill and no unclaimed time explains; a clock that was set explains none. */
   unexplainedNulls: number;
+  /** Jobs with a verdict that is no end of their test's, is not null, and was not asked for by Zuul: TIMED_OUT, ABORTED, CONFIG_ERROR. */
+  unearned: number;
   /** Those that `rerun` counts only because the verdict before them is not written down (yet). */
   unjudged: number;
   /** Pods that still run for nobody. */
@@ -48,7 +50,7 @@ interface DrillAudit {
 }
 
 /** Columns that must be 0. */
-const MUST_BE_ZERO = ["lost", "wrong", "hanging", "rerun", "orphans"] as const;
+const MUST_BE_ZERO = ["lost", "wrong", "hanging", "rerun", "unexplainedNulls", "unearned", "orphans"] as const;
 const LINE_COLUMNS = ["faults", "builds", "lost", "wrong", "hanging", "rerun", "refRerun", "beyondAttempts"] as const;
 
 /** How Zuul's launcher ends a build that it could not submit (`zuul/launcher/gearman.py`, `launch`). */
@@ -74,8 +76,20 @@ export function renderOtherColumns(counts: DrillCounts): string {
 /** Compares what Zuul was told with what each pod did, over all runs of a seed's report. */
 export function auditReport(entries: readonly ReportEntry[]): DrillAudit {
   const counts: DrillCounts = {
-    ...{ faults: 0, builds: 0, lost: 0, wrong: 0, hanging: 0, rerun: 0, refRerun: 0, beyondAttempts: 0, zuulGaveUp: 0, cancelled: 0 },
-    ...{ relaunches: 0, unexplainedRelaunches: 0, pods: 0, nulls: 0, unexplainedNulls: 0, unjudged: 0, orphans: 0, interrupted: 0 },
+    ...{ faults: 0, builds: 0, lost: 0, wrong: 0, hanging: 0, rerun: 0, refRerun: 0, beyondAttempts: 0 },
+    ...{
+      zuulGaveUp: 0,
+      cancelled: 0,
+      relaunches: 0,
+      unexplainedRelaunches: 0,
+      pods: 0,
+      nulls: 0,
+      unexplainedNulls: 0,
+      unearned: 0,
+      unjudged: 0,
+      orphans: 0,
+      interrupted: 0,
+    },
   };
   const audit: DrillAudit = { counts, problems: [], remarks: [] };
   const runs = splitRuns(entries);
@@ -97,6 +111,8 @@ interface BuildEvidence {
   deletedByDrill: ReadonlySet<string>;
   /** From shortly before its launch until its end. */
   faults: readonly FaultEntry[];
+  /** Those, and what came while a Job of it went on for nobody. */
+  faultsOfJobs: readonly FaultEntry[];
 }
 
 /** What was done just before Zuul's launch may still be at work. */
@@ -104,6 +120,9 @@ const AFTERMATH_MS = 3000;
 
 /** What the end of a kubelet, or its silence, does to pods that it is just starting. */
 const KUBELET_RULES = new Set(["start-failed", "node-refused", "node-lost"]);
+
+/** Limits of ten minutes and more, which nothing that the drill does lasts for: only a clock that was set makes them seem over. */
+const TIME_RULES = new Set(["pull-timeout", "schedule-timeout", "service-not-ready", "no-pod", "pod-deadline"]);
 
 function auditRun(entries: readonly ReportEntry[], audit: DrillAudit): void {
   const { counts } = audit;
@@ -123,13 +142,17 @@ function auditRun(entries: readonly ReportEntry[], audit: DrillAudit): void {
       continue;
     }
     const ofBuild = [...pods.values()].filter((pod) => pod.build === build.plan.id);
+    const jobsOfBuild = new Map([...jobs].filter(([, job]) => job.build === build.plan.id));
+    const since = faults.filter(({ atMs }) => atMs > build.launchedAtMs - AFTERMATH_MS);
+    const endMs = Math.max(build.atMs, ...[...jobsOfBuild.values()].map(({ atMs }) => atMs));
     const evidence: BuildEvidence = {
       build,
       allPods: ofBuild,
       pods: ofBuild.filter(({ hasStarted }) => hasStarted).sort((a, b) => (a.createdAt < b.createdAt ? -1 : 1)),
-      jobs: new Map([...jobs].filter(([, job]) => job.build === build.plan.id)),
+      jobs: jobsOfBuild,
       deletedByDrill,
-      faults: faults.filter(({ atMs }) => atMs > build.launchedAtMs - AFTERMATH_MS && atMs < build.atMs),
+      faults: since.filter(({ atMs }) => atMs < build.atMs),
+      faultsOfJobs: since.filter(({ atMs }) => atMs < endMs),
     };
     auditBuild(evidence, audit);
     if (over) auditOrphans(evidence, audit);
@@ -157,7 +180,11 @@ function auditBuild(evidence: BuildEvidence, audit: DrillAudit): void {
     audit.remarks.push(`launched again ${surplus} times more than anything explains\n${describeBuild(evidence)}`);
   }
   counts.nulls += nulls.length;
-  counts.unexplainedNulls += unexplained.length;
+  for (const { name, verdict } of unexplained)
+    note("unexplainedNulls", `${name} was given back for ${verdict?.rule}, which nothing explains`);
+  for (const job of evidence.jobs.values()) {
+    if (!isEarned(job, evidence)) note("unearned", `${job.name} is recorded as "${job.verdict?.result}" by ${job.verdict?.rule}`);
+  }
 
   if (result === null) note("hanging", "Zuul still waits");
   else if (build.isCancelled && result === "CANCELED") counts.cancelled += 1;
@@ -167,9 +194,13 @@ function auditBuild(evidence: BuildEvidence, audit: DrillAudit): void {
     else counts.beyondAttempts += 1;
   } else if (result !== plan.result) note("wrong", `reported as "${result}" instead of "${plan.result}"`);
   else if (!pods.some((pod) => hasRunToItsEnd(pod, build))) note("wrong", `reported as "${result}", which no pod did`);
-  else if (unexplained.length > 0) {
-    audit.remarks.push(`run again for ${unexplained.map(({ verdict }) => verdict?.rule).join(", ")}\n${describeBuild(evidence)}`);
-  }
+}
+
+/** What is written down of a Job, whether Zuul has heard it or not. */
+function isEarned({ name, verdict }: JobEntry, { build, pods }: BuildEvidence): boolean {
+  if (!verdict || verdict.result === null) return true;
+  if (verdict.class === "cancelled") return build.plan.cancelAfterMs !== null;
+  return verdict.result === build.plan.result && pods.some((pod) => pod.job === name && hasRunToItsEnd(pod, build));
 }
 
 function auditReruns(evidence: BuildEvidence, { counts }: DrillAudit, note: (column: keyof DrillCounts, text: string) => void): void {
@@ -203,13 +234,14 @@ function wasInVain(pod: PodEntry, { build, jobs, deletedByDrill }: BuildEvidence
   return deletedByDrill.has(pod.name) && !hasRunToItsEnd(pod, build);
 }
 
-function isExplained(jobName: string, rule: string, { allPods, deletedByDrill, build, faults }: BuildEvidence): boolean {
+function isExplained(jobName: string, rule: string, { allPods, deletedByDrill, build, faultsOfJobs }: BuildEvidence): boolean {
   if (rule === "unclaimed") return true;
+  if (TIME_RULES.has(rule)) return false;
   const pods = allPods.filter(({ job }) => job === jobName);
   if (pods.some(({ name }) => deletedByDrill.has(name))) return true;
   // What a container did without its kubelet's having seen it is known to nobody then.
-  if (faults.some(({ fault }) => fault.kind === "node-reset")) return true;
-  const wasKubeletDown = faults.some(({ fault }) => fault.kind === "kubelet-down");
+  if (faultsOfJobs.some(({ fault }) => fault.kind === "node-reset")) return true;
+  const wasKubeletDown = faultsOfJobs.some(({ fault }) => fault.kind === "kubelet-down");
   return KUBELET_RULES.has(rule) && wasKubeletDown && !pods.some((pod) => hasRunToItsEnd(pod, build));
 }
 

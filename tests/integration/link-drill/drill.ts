@@ -184,6 +184,7 @@ async function startOperator(kubeconfig: string, sides: readonly Side[], options
 function makeHastyClock(haste: number): Clock {
   return {
     now: systemClock.now,
+    steadyNow: () => new Date(performance.timeOrigin + systemClock.monotonicMs() * haste),
     monotonicMs: () => systemClock.monotonicMs() * haste,
     sleep: (delayMs, signal) => systemClock.sleep(delayMs / haste, signal),
     schedule: (delayMs, callback) => systemClock.schedule(delayMs / haste, callback),

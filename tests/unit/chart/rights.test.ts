@@ -44,6 +44,7 @@ function makeRecordingClient(isMissing: () => boolean) {
       note("list", resource);
       return { items: [], metadata: { resourceVersion: "1" } };
     },
+    now: () => new Date(),
     async mergePatch(resource: Resource, _namespace: string, _name: string, _patch: object, options?: { subresource?: string }) {
       note("patch", resource, options?.subresource);
       if (isMissing()) throw new KubeError("TH_KUBE_NOT_FOUND", "it is not there", { status: 404 });
@@ -86,7 +87,7 @@ async function collectCalls(): Promise<Set<string>> {
   await call(builds, "synced");
   await call(tasks, "synced");
   await Promise.all(["jobs", "pods", "testtasks", "events", "leases"].map(watching));
-  for (const name of ["lastHeardMsAgo", "cachedJobs"] as const) await call(builds, name);
+  for (const name of ["now", "lastHeardMsAgo", "cachedJobs"] as const) await call(builds, name);
   for (const name of ["lastHeardMsAgo", "cachedTestTasks"] as const) await call(tasks, name);
   await call(builds, "refresh");
   await call(builds, "cachedJob", NAMESPACE, "a-1");
@@ -117,6 +118,7 @@ async function collectCalls(): Promise<Set<string>> {
   await call(reviewer, "review", reviewed, signal);
   await call(events, "create", "e", { namespace: NAMESPACE, name: "a", uid: "u" }, {}, { count: 1 }, signal);
   await call(events, "repeat", NAMESPACE, "e", { count: 2 }, signal);
+  await call(names, "now");
   await call(names, "load", new AbortController().signal);
   await call(names, "save", new Map(), new AbortController().signal);
   isMissing = true;

@@ -1,6 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { INSTALLATION_LABEL, MANAGED_BY, MANAGED_BY_LABEL, REQUEST_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
+import {
+  INSTALLATION_LABEL,
+  MANAGED_BY,
+  MANAGED_BY_LABEL,
+  RECORDED_LABEL,
+  REQUEST_ANNOTATION,
+  unrecordedSelectors,
+} from "../../../../src/core/kubernetes/labels.ts";
 import { loadKubeClient } from "../../../../src/kube/client/kube-client.ts";
 import { JOBS } from "../../../../src/kube/client/resource.ts";
 import { BuildObjects } from "../../../../src/kube/objects/build-objects.ts";
@@ -129,6 +136,17 @@ test("a Job is annotated by its uid, and another one that has its name by now is
   const write = (job: string) => stage.objects.annotateJob("one", "a", { by: job }, { uid: job });
   assert.deepEqual([await write("00000000-0000-0000-0000-000000000000"), await write(uid)], [false, true]);
   assert.deepEqual(stage.kube.get(JOBS, "one", "a").metadata.annotations, { present: "yes", by: uid });
+});
+
+test("a build that was written down just now is found again by who lists, however wrong the clocks of both machines are", async () => {
+  await using writer = await startBuildObjects((kube) => createJob(kube, "one", "a"));
+  await writer.objects.synced();
+  writer.clock.jump(3 * 3_600_000);
+  await writer.objects.annotateJob("one", "a", {}, { ttlSecondsAfterFinished: 60 });
+  const label = Number(writer.kube.get(JOBS, "one", "a").metadata.labels?.[RECORDED_LABEL]);
+  assert.ok(Math.abs(label - Date.now() / 600_000) <= 2, String(label));
+  writer.clock.jump(-9 * 3_600_000);
+  assert.ok(unrecordedSelectors(writer.objects.now())[1]?.includes(String(label)));
 });
 
 test("a Job is deleted by its uid, and another one that has its name by now stays", async () => {

@@ -93,7 +93,8 @@ describe("the limits of a build", () => {
   test("of a run that is found count from its beginning, which is never later than now", async () => {
     const at = (ms: number) => new Date(ms).toISOString();
     for (const [startedAt, leftMs] of [
-      [at(20 * MINUTE), 20 * MINUTE],
+      // Stamps are whole seconds.
+      [at(20 * MINUTE), 20 * MINUTE + 1000],
       [at(10_000 * MINUTE), 60 * MINUTE],
     ] as const) {
       await using before = await startStage();
@@ -101,7 +102,9 @@ describe("the limits of a build", () => {
       await using stage = stageBuilds();
       await stage.pass(60 * MINUTE);
       stage.put(before.jobs.get(number) ?? assert.fail());
-      await stage.play(number, makePod({ status: { containerStatuses: [running("test", startedAt)] } }));
+      const conditions = [{ type: "PodScheduled", status: "True" as const, lastTransitionTime: at(19 * MINUTE) }];
+      const status = { conditions, startTime: at(19 * MINUTE), containerStatuses: [running("test", startedAt)] };
+      await stage.play(number, makePod({ status }));
       await stage.builds.start();
       const request = await stage.request("a");
       assert.equal(request.number, number);

@@ -49,6 +49,8 @@ export interface StagedBuild {
   readonly isOver: boolean;
   /** Its Job and pods are these from now on; lets so much time pass after the build has looked at them. */
   show(next: Shown, passMs: number): Promise<void>;
+  /** The machine's clock is set on, or back, by so much; no time passes. */
+  jumpClock(ms: number): void;
   /** Its request once more. */
   askAgain(): void;
   /** Its next writes fail with these, one after another. */
@@ -61,13 +63,16 @@ export interface StagedBuild {
   stop(): Promise<void>;
 }
 
-/** Begins it with its request and a Job without a pod. */
-export function stageBuild(roles?: ContainerRoles): StagedBuild {
+/** When it begins, by the API server's clock; this machine's says 1970. */
+export const BEGINS = new Date("2026-01-01T02:00:00Z");
+
+/** Begins it with its request and a Job without a pod; with `found` it is there already, and as `found` says. */
+export function stageBuild(roles?: ContainerRoles, found?: Shown): StagedBuild {
   const clock = makeManualClock();
   const rush = new Rush(clock);
   const answers: string[] = [];
   const writes: Record<string, string>[] = [];
-  let shown: Shown = { name: "created", job: makeJob(), pods: [] };
+  let shown: Shown = found ?? { name: "created", job: makeJob(), pods: [] };
   const seen: Shown[] = [shown];
   let isToldToEnd = false;
   const failures: Error[] = [];
@@ -75,6 +80,7 @@ export function stageBuild(roles?: ContainerRoles): StagedBuild {
   const deeds: string[] = [];
   let answered: Promise<void> | undefined;
   const cluster: BuildCluster = {
+    now: () => new Date(BEGINS.getTime() + clock.monotonicMs()),
     createJob: async (job) => ({ kind: "created", job }),
     getJob: async () => shown.job,
     readPods: async () => shown.pods,
@@ -128,7 +134,7 @@ export function stageBuild(roles?: ContainerRoles): StagedBuild {
   const plan: BuildPlan = {
     ...{ taskKey: "ci/unit", job, record, limits: LIMITS, nodeLabels: [] },
     workData: renderWorkData({ jobName: "unit", number: REQUEST.number, url: "http://b/1" }, WORKER),
-    origin: { kind: "request", assignment: makeAssignment() },
+    origin: found ? { kind: "found", slot: { release() {} } } : { kind: "request", assignment: makeAssignment() },
   };
   const build = new Build(plan, {
     ...{ cluster, clock, logger: silentLogger },
@@ -167,6 +173,7 @@ export function stageBuild(roles?: ContainerRoles): StagedBuild {
       clock.skip(passMs);
       for (let turn = 0; turn < 3; turn += 1) await immediate();
     },
+    jumpClock: (ms) => clock.jump(ms),
     failWrites: (errors) => void failures.push(...errors),
     failEnds: (errors) => void endFailures.push(...errors),
     holdAnswers() {

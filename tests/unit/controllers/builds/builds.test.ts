@@ -37,6 +37,7 @@ async function startBuilds(first: Job) {
   const tallies = new Tallies({ onActivity() {}, onPending: (count) => (world.begun += count > 0 ? 1 : 0) });
   const builds = new Builds({
     cluster: {
+      now: () => clock.now(),
       cachedJob() {
         world.looks += 1;
         assert.ok(world.looks < MAX_LOOKS, "looks at the cache again and again");

@@ -59,6 +59,7 @@ async function startKeptJobs(maxKept: number, jobs: Job[], remove?: (name: strin
   });
   const kept = new KeptJobs({
     cluster: {
+      now: () => new Date(Date.now() + clock.monotonicMs() - performance.now()),
       cachedJobs: () => cache.values(),
       async deleteJob(namespace, name, uid) {
         world.running += 1;
@@ -99,6 +100,19 @@ const numbered = (count: number, make = (index: number) => makeDone(`j-${index}`
   Array.from({ length: count }, (_, index) => make(index));
 
 describe("finished Jobs that are too many", () => {
+  test("and ended just now stay, whatever this machine's clock says of that", async () => {
+    await using stage = await startKeptJobs(0, [makeDone("young", { agoMs: 60_000 }), makeDone("new", { agoMs: 1000 })]);
+    stage.clock.jump(2 * HOUR);
+    stage.kept.giveWay("ci", "waits");
+    await stage.look();
+    assert.deepEqual(stage.names(), ["new"]);
+    stage.clock.jump(-4 * HOUR);
+    stage.kept.giveWay("ci", "waits");
+    stage.clock.skip(30_000);
+    await stage.look();
+    assert.deepEqual(stage.names(), []);
+  });
+
   test("are deleted oldest first, by uid, until as many are left as may be kept", async () => {
     await using stage = await startKeptJobs(3, numbered(7).reverse());
     assert.deepEqual(stage.deleted, ["ci/j-0 uid-j-0", "ci/j-1 uid-j-1", "ci/j-2 uid-j-2", "ci/j-3 uid-j-3"]);

@@ -102,6 +102,7 @@ export function stageBuilds() {
     if (!lagging) builds.wake("ci", job.metadata.name);
   };
   const cluster: BuildCluster = {
+    now: () => clock.now(),
     async createJob(job) {
       const instead = await world.creation?.(job);
       if (instead) return instead;

@@ -225,6 +225,7 @@ export class ReplicaWorld {
     const schedule: Clock["schedule"] = (delayMs, callback) => this.#schedule(owner, delayMs, callback, true);
     return {
       now: () => new Date(1_800_000_000_000 + Math.floor(this.nowMs)),
+      steadyNow: () => new Date(1_800_000_000_000 + Math.floor(this.nowMs)),
       monotonicMs: () => this.nowMs,
       schedule,
       sleep: (delayMs, signal) =>
@@ -317,6 +318,7 @@ export class ReplicaWorld {
         }
       },
       watch: (_resource, _namespace, options) => this.#watch(owner, link, clock, options) as AsyncIterable<WatchEvent<never>>,
+      now: () => clock.now(),
       jsonPatch: unused,
       podLog: unused,
       close: unused,

@@ -55,4 +55,18 @@ describe("a task whose builds cannot be carried out", () => {
     degraded.keep(new Set(["ci/b"]));
     assert.deepEqual([degraded.of("ci/a"), degraded.of("ci/b")?.failures], [undefined, 3]);
   });
+
+  test("is so for as long as that takes, wherever the machine's clock is set, and says until when by it", () => {
+    const { clock, degraded, note } = setUp();
+    clock.jump(Date.parse("2026-01-01T00:00:00Z"));
+    note(3);
+    clock.jump(AN_HOUR);
+    assert.equal(degraded.of("ci/a")?.holdMs, 30_000);
+    clock.jump(-2 * AN_HOUR);
+    clock.skip(10_000);
+    assert.equal(degraded.of("ci/a")?.holdMs, 20_000);
+    assert.equal(degraded.of("ci/a")?.holdUntil.toISOString(), "2026-01-01T00:00:30.000Z");
+    clock.skip(20_000);
+    assert.equal(degraded.of("ci/a")?.holdMs, 0);
+  });
 });

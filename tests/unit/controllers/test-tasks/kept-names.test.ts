@@ -6,6 +6,7 @@ import type { RegisteredNames } from "../../../../src/core/test-task/registered-
 import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock } from "../../../support/skipping-clock.ts";
 
+const DAY_MS = 86_400_000;
 const AT = new Date().toISOString().replace(/\.\d+Z$/, "Z");
 
 type Behaviour = "answers" | "hangs" | "fails";
@@ -13,11 +14,13 @@ type Behaviour = "answers" | "hangs" | "fails";
 /** Names over a store that does as it is told. */
 function makeKeptNames(...stored: string[]) {
   const clock = makeSkippingClock();
+  const beganMs = clock.monotonicMs();
   const signal = new AbortController();
   const store = {
     stored: new Map(stored.map((name) => [name, AT])) as RegisteredNames,
     calls: [] as string[],
     behaviour: "answers" as Behaviour,
+    now: () => new Date(Date.parse(AT) + clock.monotonicMs() - beganMs),
     async obey(call: string, signal: AbortSignal): Promise<void> {
       store.calls.push(call);
       if (store.behaviour === "fails") throw new Error("the store is away");
@@ -90,6 +93,19 @@ describe("reading the names that were kept", () => {
     await loaded;
     assert.equal(clock.pending, 0);
   });
+});
+
+test("names are kept for a month by the API server's clock, whatever this machine's says", async () => {
+  const { names, store, clock, signal } = makeKeptNames("build:old");
+  clock.jump(400 * DAY_MS);
+  await names.load(signal);
+  names.renew(["build:new"]);
+  await names.save(signal);
+  assert.deepEqual(new Set(store.stored.keys()), new Set(["build:new", "build:old"]));
+  assert.equal(store.stored.get("build:new"), AT);
+  clock.skip(31 * DAY_MS);
+  names.renew(["build:new"]);
+  assert.deepEqual([...names.keys()], ["build:new"]);
 });
 
 describe("writing the names down", () => {

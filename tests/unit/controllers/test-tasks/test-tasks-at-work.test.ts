@@ -61,6 +61,7 @@ function setUp(...objects: KubeObject[]) {
         },
       },
       names: {
+        now: () => clock.now(),
         load: async () => world.stored,
         async save(names) {
           world.stored = names;

@@ -37,6 +37,7 @@ function setUp() {
       },
       namespaces: { isKnown: () => true, areAllKnown: true },
       names: {
+        now: () => new Date(),
         async load(signal) {
           await until(loaded.promise, signal);
           return loaded.promise;

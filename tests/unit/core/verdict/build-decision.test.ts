@@ -77,6 +77,16 @@ describe("limits", () => {
     assert.equal(verdictOf(decide([pod])).result, "TIMED_OUT");
   });
 
+  test("a test whose node's clock was set on is not TIMED_OUT: its pod was not there for so long", () => {
+    const ended = [terminated("test", 143, { finishedAt: "2026-01-01T03:00:00Z" })];
+    const clusterNow = new Date("2026-01-01T00:10:00Z");
+    const lowered = makePod({ spec: ENDING, status: { containerStatuses: ended } });
+    assert.equal(verdictOf(decide([lowered], { clusterNow })).rule, "ended-early");
+    const passed = makePod({ status: { phase: "Failed", reason: "DeadlineExceeded", containerStatuses: ended } });
+    assert.equal(verdictOf(decide([passed], { clusterNow })).rule, "pod-deadline");
+    assert.equal(verdictOf(decide([passed], { clusterNow: new Date("2026-01-01T03:00:00Z") })).rule, "run-timeout");
+  });
+
   test("a test ended for its time whose end the kubelet lost is TIMED_OUT for who ended it, and nobody's fault for others", () => {
     const unknown = terminated("test", 137, { reason: "ContainerStatusUnknown", startedAt: null, finishedAt: null });
     const pod = makePod({ spec: ENDING, status: { phase: "Failed", reason: "DeadlineExceeded", containerStatuses: [unknown] } });

@@ -7,14 +7,17 @@ import { type BuildPlan, planBuild } from "../../../drill/build-plan.ts";
 const RUN: RunEntry = { type: "run", atMs: 0, date: "2026-01-01T00:00:00Z", seed: 1, from: 0, faults: 10, replicas: 2 };
 const OVER: ReportEntry = { type: "over", atMs: 900, troubles: [] };
 const SUCCESS = { result: "SUCCESS", class: "success", rule: "exit-0" };
+const ABORTED = { result: "ABORTED", class: "cancelled", rule: "stopped" };
+const TIMED_OUT = { result: "TIMED_OUT", class: "failure", rule: "run-timeout" };
 const GIVEN_BACK = { result: null, class: "infrastructure", rule: "pod-lost" };
 
 function plan(changes: Partial<BuildPlan> = {}): BuildPlan {
   const change = { kind: "change", number: 1, ref: `Z${"0".repeat(32)}` } as const;
-  return { ...planBuild(1, 0), item: change, exitCode: 0, text: "drill 0 passed", result: "SUCCESS", ...changes };
+  return { ...planBuild(1, 0), item: change, exitCode: 0, text: "drill 0 passed", result: "SUCCESS", cancelAfterMs: null, ...changes };
 }
 
 const TIMER = plan({ item: { kind: "timer" } });
+const CANCELLED = plan({ cancelAfterMs: 5 });
 
 function build(changes: Partial<BuildEntry> = {}): BuildEntry {
   const launches = [{ uuid: "u1", isSubmitted: true, number: "n1", result: "SUCCESS", retry: false }];
@@ -38,6 +41,15 @@ function pod(number: number, changes: Partial<PodEntry> = {}): PodEntry {
 
 /** Not there any more before its test's end. */
 const CUT_SHORT = { exitCode: 137, message: null, phase: "Failed", trace: ["started"] };
+
+const NODE_RESET: ReportEntry = {
+  ...{ type: "fault", atMs: 9, outcome: "reset" },
+  fault: { kind: "node-reset", downMs: 1, index: 0, atMs: 1 },
+};
+const CLOCK_JUMP: ReportEntry = {
+  ...{ type: "fault", atMs: 9, outcome: "jumped" },
+  fault: { kind: "clock-jumped", replica: 0, byMs: 7_000_000, forMs: 10_000, index: 0, atMs: 1 },
+};
 
 function podDeletion(name: string): ReportEntry {
   return { type: "fault", atMs: 1, fault: { kind: "pod-deleted", pick: 0, index: 0, atMs: 1 }, outcome: `pod ${name}` };
@@ -63,13 +75,13 @@ describe("the audit of a drill", () => {
   const failures: [string, Partial<DrillCounts>, ReportEntry[]][] = [
     ["finds a build that Zuul still waits for", { builds: 1, pods: 1, hanging: 1 }, [build({ result: null }), job("n1"), pod(1)]],
     ["finds another result than the test's", { builds: 1, pods: 1, wrong: 1 }, [build({ result: "FAILURE" }), job("n1"), pod(1)]],
-    ["finds a result that no pod had", { builds: 1, wrong: 1 }, [build(), job("n1")]],
+    ["finds a result that no pod had", { builds: 1, wrong: 1, unearned: 1 }, [build(), job("n1")]],
     [
       "finds a success of a test that exited 0 because it was ended",
-      { builds: 1, pods: 1, wrong: 1 },
+      { builds: 1, pods: 1, wrong: 1, unearned: 1 },
       [build(), job("n1"), pod(1, { message: "", trace: ["started", "term"] })],
     ],
-    ["finds a success of a pod that was cut short", { builds: 1, pods: 1, wrong: 1 }, [build(), job("n1"), pod(1, CUT_SHORT)]],
+    ["finds a success of a pod that was cut short", { builds: 1, pods: 1, wrong: 1, unearned: 1 }, [build(), job("n1"), pod(1, CUT_SHORT)]],
     [
       "finds a build that the operator gave back too often for no reason of the drill's",
       { builds: 1, pods: 1, lost: 1, nulls: 1, unexplainedNulls: 1 },
@@ -85,6 +97,34 @@ describe("the audit of a drill", () => {
       "finds a second pod while the first one's verdict is not written down",
       { builds: 1, pods: 2, rerun: 1, unjudged: 1 },
       [build(), job("n1", { verdict: null }), job("n2"), pod(1), pod(2)],
+    ],
+    [
+      "finds a null verdict while a clock was set, though the next pod made it good",
+      { builds: 1, pods: 2, nulls: 1, unexplainedNulls: 1, faults: 1 },
+      [CLOCK_JUMP, build(), job("n1", { verdict: GIVEN_BACK }), job("n2"), pod(1, CUT_SHORT), pod(2)],
+    ],
+    [
+      "finds a limit of ten minutes that is over too soon, even where the node was reset and the pod deleted",
+      { builds: 1, pods: 2, nulls: 1, unexplainedNulls: 1, faults: 2 },
+      [
+        NODE_RESET,
+        podDeletion("p1"),
+        build(),
+        job("n1", { verdict: { ...GIVEN_BACK, rule: "pull-timeout" } }),
+        job("n2"),
+        pod(1, CUT_SHORT),
+        pod(2),
+      ],
+    ],
+    [
+      "finds a test that was not given its time, though Zuul has never heard of it",
+      { builds: 1, pods: 1, beyondAttempts: 1, unearned: 1 },
+      [build({ result: "RETRY_LIMIT" }), job("n1", { verdict: TIMED_OUT }), pod(1, CUT_SHORT)],
+    ],
+    [
+      "finds a build that was stopped and nobody had asked for that",
+      { builds: 1, pods: 2, unearned: 1 },
+      [build(), job("n1", { verdict: ABORTED }), job("n2"), pod(1, CUT_SHORT), pod(2)],
     ],
     ["finds a pod that still runs", { builds: 1, pods: 1, orphans: 1 }, [build(), job("n1"), pod(1, { phase: "Running" })]],
   ];
@@ -112,7 +152,7 @@ describe("the audit of a drill", () => {
     [
       "takes a second pod after a cancelled one for right",
       { builds: 1, pods: 2 },
-      [build(), job("n1", { isCancelled: true }), job("n2"), pod(1, CUT_SHORT), pod(2)],
+      [build({ plan: CANCELLED }), job("n1", { isCancelled: true, verdict: ABORTED }), job("n2"), pod(1, CUT_SHORT), pod(2)],
     ],
     [
       "takes a second pod after one that the drill deleted for right, its verdict known or not",
@@ -124,7 +164,11 @@ describe("the audit of a drill", () => {
       { builds: 1, pods: 2, refRerun: 1 },
       [build({ plan: TIMER }), job("n1"), job("n2"), pod(1), pod(2)],
     ],
-    ["takes no notice of a pod that never started", { builds: 1, pods: 1 }, [build(), job("n1"), pod(1, { hasStarted: false }), pod(2)]],
+    [
+      "takes no notice of a pod that never started",
+      { builds: 1, pods: 1 },
+      [build(), job("n1", { verdict: null }), job("n2"), pod(1, { hasStarted: false }), pod(2)],
+    ],
     [
       "counts a build that its server took away too often apart",
       { builds: 1, pods: 1, beyondAttempts: 1 },
@@ -148,20 +192,17 @@ describe("the audit of a drill", () => {
     [
       "takes a node that was reset for a reason, even of a test that had ended unseen",
       { builds: 1, pods: 2, nulls: 1, faults: 1 },
-      [
-        { type: "fault", atMs: 9, fault: { kind: "node-reset", downMs: 1, index: 0, atMs: 1 }, outcome: "reset" },
-        build(),
-        job("n1", { verdict: { ...GIVEN_BACK, rule: "end-unknown" } }),
-        job("n2"),
-        pod(1),
-        pod(2),
-      ],
+      [NODE_RESET, build(), job("n1", { verdict: { ...GIVEN_BACK, rule: "end-unknown" } }), job("n2"), pod(1), pod(2)],
     ],
     ["counts what Zuul itself gave up apart", { builds: 1, zuulGaveUp: 1 }, [build({ result: "NO_HANDLE" })]],
     [
       "counts what Zuul cancelled apart, whatever the pod did",
       { builds: 1, pods: 1, cancelled: 1 },
-      [build({ result: "CANCELED", isCancelled: true }), job("n1", { isCancelled: true }), pod(1, CUT_SHORT)],
+      [
+        build({ result: "CANCELED", isCancelled: true, plan: CANCELLED }),
+        job("n1", { isCancelled: true, verdict: ABORTED }),
+        pod(1, CUT_SHORT),
+      ],
     ],
   ];
   for (const [name, counts, entries] of passes) {

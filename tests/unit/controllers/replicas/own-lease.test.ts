@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as immediate } from "node:timers/promises";
+import { OwnLease } from "../../../../src/controllers/replicas/own-lease.ts";
+import { type Lease, type LeaseSpec, mayHaveHolder } from "../../../../src/core/replicas/leadership.ts";
+import { makeManualClock } from "../../../support/manual-clock.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
+
+/** A replica's own Lease after `ageMs`, its machine's clock having been set by `jumpMs` meanwhile. */
+async function leaseAfter(ageMs: number, jumpMs: number): Promise<Lease> {
+  const clock = makeManualClock();
+  clock.jump(Date.parse("2026-01-01T00:00:00Z"));
+  let lease: Lease | undefined;
+  const write = async (spec: LeaseSpec): Promise<Lease> => {
+    lease = { metadata: { name: "own", namespace: "ci" }, spec };
+    return lease;
+  };
+  const own = new OwnLease({
+    ...{ installation: "test", replica: "one", clock, logger: silentLogger, onCreated() {} },
+    leases: {
+      ...{ reachableSinceMs: 0, hasSynced: true, cached: () => lease ?? null, cachedAll: () => (lease ? [lease] : []) },
+      get: async () => lease,
+      create: (_name, spec) => write(spec),
+      update: (_lease, spec) => write(spec),
+      delete: async () => {},
+    },
+  });
+  own.start();
+  await immediate();
+  clock.jump(jumpMs);
+  clock.skip(ageMs);
+  for (let turn = 0; turn < 3; turn += 1) await immediate();
+  const seen = lease;
+  await own.stop(new AbortController().signal);
+  assert.ok(seen);
+  return seen;
+}
+
+test("a replica's own Lease tells its age to who must know whether it may hold the installation, wherever its machine's clock is set", async () => {
+  for (const jumpMs of [0, -5000, -3_600_000, 3_600_000]) assert.equal(mayHaveHolder(false, [await leaseAfter(5000, jumpMs)]), true);
+  assert.equal(mayHaveHolder(false, [await leaseAfter(0, 0)]), false);
+});
