@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
-import { makePod, running, terminated } from "../../../support/objects/build-objects.ts";
+import { makeEvent, makePod, running, terminated } from "../../../support/objects/build-objects.ts";
 import { makeTask, type StagedBuilds, stageBuilds } from "../builds/staged-builds.ts";
 
 const MINUTE = 60_000;
@@ -33,6 +33,15 @@ describe("the life of a Job, where the two watches do not run in step", () => {
     await stage.play(request.number, "failed");
     await stage.change(request.number, { status: { conditions: [{ type: "Failed", status: "True" }] } });
     assert.deepEqual(request.answers, ["FAILURE"]);
+  });
+
+  test("has the result of a pod that the cache has not shown when the Job is being deleted", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    stage.lagPods(true);
+    await stage.play(request.number, "passed");
+    await stage.edit(request.number, {}, { deletionTimestamp: "2026-11-01T00:00:00Z" });
+    assert.deepEqual(request.answers, ["SUCCESS"]);
   });
 
   test("is one that a relaunch may have, as long as it is not known to have ended in vain", async () => {
@@ -77,7 +86,51 @@ describe("the life of a Job that is suspended", () => {
   });
 });
 
+describe("a Job whose pod is refused", () => {
+  test("ends its build as soon as the Events tell", async () => {
+    await using stage = await startStage();
+    stage.world.events = [makeEvent("FailedCreate", 'Error creating: pods "x" is forbidden: violates PodSecurity "restricted:latest": no')];
+    const request = await stage.request("a");
+    await stage.pass(5_000);
+    assert.match(request.answers.join(), /^CONFIG_ERROR - .*violates PodSecurity/);
+    assert.deepEqual(stage.deeds, [`delete ${request.number}`]);
+  });
+});
+
 describe("the limits of a build", () => {
+  test("count anew where its pod was found before its test ran, whatever its node's clock says", async () => {
+    const early = makePod({ status: { containerStatuses: [running("test", "1970-01-01T00:30:00Z")] } });
+    await using before = await startStage();
+    const { number } = await before.request("a");
+    await using found = stageBuilds();
+    await found.pass(120 * MINUTE);
+    found.put(before.jobs.get(number) ?? assert.fail());
+    await found.play(number, "unscheduled");
+    await found.builds.start();
+    await found.request("a");
+    await using made = await startStage();
+    await made.pass(120 * MINUTE);
+    await made.request("a");
+    for (const stage of [found, made]) {
+      await stage.play(number, early);
+      await stage.pass(60 * MINUTE - 1000);
+      assert.deepEqual(stage.deeds, []);
+      await stage.pass(1000);
+      assert.deepEqual(stage.deeds, [`end ${number}-pod`]);
+    }
+  });
+
+  test("are not waited for longer than a kubelet may take: where that says nothing, Zuul runs the build again", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    await stage.pass(60 * MINUTE);
+    await stage.pass(10 * MINUTE + 29_000);
+    assert.deepEqual(request.answers, []);
+    await stage.pass(31_000);
+    assert.deepEqual([request.answers, stage.deeds], [["none"], [`end ${request.number}-pod`, `delete ${request.number}`]]);
+  });
+
   test("of its run count from when this replica saw it run", async () => {
     await using stage = await startStage();
     const request = await stage.request("a");

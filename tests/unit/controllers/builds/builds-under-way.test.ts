@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { makeJob } from "../../../support/objects/build-objects.ts";
+import { TurboHipsterError } from "../../../../src/runtime/errors.ts";
+import { makeJob, makePod, terminated } from "../../../support/objects/build-objects.ts";
 import { type StagedBuilds, stageBuilds } from "./staged-builds.ts";
 
 const MINUTE = 60_000;
+const CONTAINERS = "turbo-hipster.io/containers";
+const OTHER_ROLES = JSON.stringify({ test: "main", others: ["test"], services: [], inits: [], checkout: false });
 const CANCELLED = "turbo-hipster.io/cancelled";
 
 async function startStage(): Promise<StagedBuilds> {
@@ -31,10 +34,41 @@ describe("a build that is stopped by Zuul", () => {
     await stage.play(request.number, "running");
     await stage.stop(request.number);
     assert.deepEqual([stage.deeds, request.answers, request.hasSlot], [[`end ${request.number}-pod`], [], true]);
-    assert.equal(stage.record(request.number).isCancelled, true);
+    assert.deepEqual([stage.record(request.number).isCancelled, stage.builds.undelivered], [true, 0]);
     await stage.play(request.number, "ended");
     assert.deepEqual([request.answers, request.hasSlot], [["ABORTED"], false]);
     assert.deepEqual([stage.record(request.number).isDelivered, stage.deeds.length], [true, 1]);
+    assert.deepEqual([stage.answers, stage.reads], [[true], []], "the cache has told all");
+  });
+
+  test("stays so when its request is handed out again before its pod could be ended", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    stage.world.isEndingAway = true;
+    await stage.stop(request.number);
+    await request.lose();
+    const again = await stage.request("a");
+    stage.world.isEndingAway = false;
+    await stage.pass(MINUTE);
+    assert.deepEqual([again.number, stage.deeds], [request.number, [`end ${request.number}-pod`]]);
+    await stage.play(request.number, "ended");
+    assert.deepEqual(again.answers, ["ABORTED"]);
+  });
+
+  test("whose Job may have been made, though nobody answered that, leaves none", async () => {
+    await using stage = await startStage();
+    const away = new TurboHipsterError("TH_TEST_AWAY", "no answer", { retryable: true });
+    stage.lag(true);
+    stage.world.creation = async (job) => {
+      stage.put({ ...job, metadata: { ...job.metadata, uid: "uid-made" } });
+      stage.world.creation = undefined;
+      throw away;
+    };
+    const request = await stage.request("a");
+    assert.equal(stage.jobs.size, 1);
+    await stage.stop(request.number);
+    assert.deepEqual([request.answers, stage.deeds, stage.jobs.size], [["ABORTED"], [`delete ${request.number}`], 0]);
   });
 
   test("before a kubelet has its pod leaves no Job", async () => {
@@ -51,7 +85,7 @@ describe("a build that is stopped by Zuul", () => {
     await using stage = await startStage();
     await stage.stop(number);
     const request = await stage.request("a");
-    assert.deepEqual([request.number, request.answers, stage.jobs.size, request.hasSlot], [number, ["ABORTED"], 0, false]);
+    assert.deepEqual([request.number, request.answers, request.hasSlot, stage.deeds], [number, ["ABORTED"], false, []]);
     assert.deepEqual((await stage.request("a")).answers, [], "it was meant once");
   });
 
@@ -119,7 +153,7 @@ describe("a build that nobody asks for any more", () => {
     await stage.play(request.number, "ended");
     await stage.pass(MINUTE);
     const { verdict, isDelivered } = stage.record(request.number);
-    assert.deepEqual([verdict?.rule, isDelivered, request.hasSlot], ["unclaimed", false, false]);
+    assert.deepEqual([verdict?.rule, isDelivered, request.hasSlot, stage.answers], ["unclaimed", false, false, [false]]);
     assert.equal(stage.jobs.get(request.number)?.spec?.ttlSecondsAfterFinished, 60);
   });
 
@@ -229,6 +263,52 @@ describe("a build whose Job is there when its holder begins", () => {
     assert.deepEqual(stage.deeds, [`end ${number}-pod`]);
   });
 
+  test("is over with the end that another replica writes, and counts as that", async () => {
+    const { stage, number } = await stageFound("other");
+    await using _ = stage;
+    await stage.builds.start();
+    await stage.play(number, "failed");
+    await stage.edit(number, {
+      "turbo-hipster.io/verdict": '{"result":"FAILURE","class":"failure","rule":"exit-code","message":"exit code 1"}',
+      "turbo-hipster.io/delivered": "2026-11-01T00:01:00Z",
+    });
+    assert.deepEqual([stage.occupied.count, stage.tallies.activeOf("ci/unit"), stage.tallies.pending], [0, 0, 0]);
+    assert.equal(stage.tallies.lastOf("ci/unit")?.result, "FAILURE");
+    assert.deepEqual([stage.told, stage.answers], [[], []], "it was told by who carried it out");
+  });
+
+  test("has the verdict that was written down before its pod told something else, or nothing more", async () => {
+    for (const state of ["ended", "passed"] as const) {
+      const { stage, number } = await stageFound("gone");
+      await using _ = stage;
+      await stage.play(number, state);
+      await stage.edit(number, {
+        "turbo-hipster.io/verdict": '{"result":"FAILURE","class":"failure","rule":"exit-code","message":"exit code 1"}',
+      });
+      await stage.builds.start();
+      const request = await stage.request("a");
+      assert.deepEqual([request.number, request.answers], [number, ["FAILURE"]]);
+    }
+  });
+
+  test("and was judged is another replica's to answer once that has its request", async () => {
+    for (const isHolder of [true, false]) {
+      await using stage = await startStage();
+      const request = await stage.request("a");
+      await stage.play(request.number, "running");
+      await request.lose();
+      await stage.play(request.number, "passed");
+      stage.world.isHolder = isHolder;
+      const record = stage.record(request.number).request;
+      const theirs = JSON.stringify({ ...record, replica: "other", since: "2026-11-02T00:00:00Z" });
+      await stage.edit(request.number, { "turbo-hipster.io/request": theirs });
+      await stage.pass(10 * MINUTE);
+      assert.deepEqual([stage.record(request.number).verdict, stage.tallies.activeOf("ci/unit")], [undefined, isHolder ? 1 : 0]);
+      await stage.edit(request.number, { "turbo-hipster.io/delivered": "2026-11-01T00:01:00Z" });
+      assert.deepEqual([stage.tallies.activeOf("ci/unit"), stage.answers], [0, []]);
+    }
+  });
+
   test("is not known to a replica that is no holder, until it is one", async () => {
     const { stage, number } = await stageFound("gone");
     await using _ = stage;
@@ -321,6 +401,80 @@ describe("a replica that is holder no more", () => {
     await stage.play(request.number, "passed");
     await stage.pass(10 * MINUTE);
     assert.deepEqual([stage.record(request.number).verdict, stage.record(request.number).request.replica], [undefined, "other"]);
+  });
+});
+
+describe("a build whose Job is still to be made", () => {
+  test("is taken up where it is there already, of a replica that is gone, and is this one's from then on", async () => {
+    const { stage, number } = await stageFound("gone");
+    await using _ = stage;
+    const job = stage.jobs.get(number) ?? assert.fail();
+    stage.jobs.delete(number);
+    await stage.builds.start();
+    stage.lag(true);
+    stage.put({ ...job, metadata: { ...job.metadata, annotations: { ...job.metadata.annotations, [CONTAINERS]: OTHER_ROLES } } });
+    const request = await stage.request("a");
+    stage.lag(false);
+    await stage.pass(1_000);
+    assert.deepEqual([request.number, stage.jobs.size, stage.record(number).request.replica], [number, 1, "me"]);
+    // As it was made: its test is another container.
+    const containers = [{ name: "main" }, { name: "test" }];
+    const statuses = [terminated("main", 1), terminated("test", 0)];
+    await stage.play(number, makePod({ spec: { containers }, status: { phase: "Failed", containerStatuses: statuses } }));
+    assert.deepEqual(request.answers, ["FAILURE"]);
+  });
+
+  test("waits for room in a full quota: kept ones give way, the task's keeper hears of it, and its request is no other's meanwhile", async () => {
+    await using stage = await startStage();
+    stage.world.creation = async () => ({ kind: "full", message: "exceeded quota: count/jobs.batch=2" });
+    const request = await stage.request("a");
+    assert.deepEqual(
+      new Set(stage.told),
+      new Set(["ci/unit waits: exceeded quota: count/jobs.batch=2", `ci gives way to ${request.number}`]),
+    );
+    await request.lose();
+    assert.equal(
+      stage.builds.isAwaited("s:1", () => true),
+      false,
+      "without a Job it is no matter of places",
+    );
+  });
+
+  test("is left to the next holder where nobody asks for it and this replica is none any more", async () => {
+    await using stage = await startStage();
+    const away = new TurboHipsterError("TH_TEST_AWAY", "no answer", { retryable: true });
+    stage.world.creation = () => Promise.reject(away);
+    const request = await stage.request("a");
+    await request.lose();
+    stage.world.isHolder = false;
+    stage.builds.noteReplicas();
+    stage.world.creation = undefined;
+    await stage.pass(MINUTE);
+    assert.deepEqual([stage.jobs.size, stage.tallies.activeOf("ci/unit"), request.hasSlot], [0, 0, false]);
+  });
+
+  test("is given up in vain when nobody asks for it for two minutes, and none is made", async () => {
+    await using stage = await startStage();
+    const away = new TurboHipsterError("TH_TEST_AWAY", "no answer", { retryable: true });
+    stage.world.creation = () => Promise.reject(away);
+    const request = await stage.request("a");
+    await request.lose();
+    await stage.pass(3 * MINUTE);
+    stage.world.creation = undefined;
+    await stage.pass(MINUTE);
+    assert.deepEqual([stage.jobs.size, stage.told, stage.answers], [0, ["ci/unit unclaimed"], [false]]);
+  });
+});
+
+describe("a build that meets a defect of ours", () => {
+  test("is given back to Zuul, and frees its place", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    stage.world.defect = new Error("the defect of tomorrow");
+    await stage.play(request.number, "passed");
+    assert.deepEqual([request.answers, request.hasSlot, stage.told], [["none"], false, ["ci/unit operator-error"]]);
+    assert.equal(stage.tallies.activeOf("ci/unit"), 0);
   });
 });
 

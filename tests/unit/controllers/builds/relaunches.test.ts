@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { makePod } from "../../../support/objects/build-objects.ts";
 import { makeTask, stageBuilds } from "./staged-builds.ts";
 
 const AN_HOUR = 3_600_000;
@@ -134,21 +135,39 @@ describe("Zuul's relaunch of a build", () => {
     assert.deepEqual([other.answers, request.answers, stage.jobs.size], [["SUCCESS"], [], 2]);
   });
 
-  test("has the Job that was left when this replica's role went, though nobody has looked after it since", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
-    const first = await stage.request("a");
-    await stage.play(first.number, "running");
-    await first.lose();
-    stage.world.isHolder = false;
-    stage.builds.noteReplicas();
-    await stage.settle();
-    assert.equal(stage.builds.report(first.number)?.step, "running", "its Job tells");
-    stage.world.isHolder = true;
-    const second = await stage.request("a", { launch: 2 });
-    await stage.play(first.number, "passed");
-    assert.deepEqual([second.number, second.answers, stage.jobs.size], [first.number, ["SUCCESS"], 1]);
-  });
+  for (const [state, hasIt] of [
+    ["running", true],
+    ["passed", true],
+    ["unseen", true],
+    ["lost", false],
+    ["told to end", false],
+  ] as const) {
+    const which = hasIt ? "has" : "has not";
+    test(`${which} the Job that was left when this replica's role went, and whose pod is ${state} when nobody has looked since`, async () => {
+      await using stage = stageBuilds();
+      await stage.builds.start();
+      const first = await stage.request("a");
+      if (state !== "unseen") await stage.play(first.number, "running");
+      await first.lose();
+      stage.world.isHolder = false;
+      stage.builds.noteReplicas();
+      await stage.settle();
+      assert.equal(stage.occupied.count + stage.tallies.activeOf("ci/unit"), 0);
+      if (state === "unseen") stage.lagPods(true);
+      if (state === "told to end") await stage.play(first.number, makePod({ spec: { activeDeadlineSeconds: 1 } }));
+      else await stage.play(first.number, state === "unseen" ? "passed" : state);
+      if (state === "unseen") await stage.change(first.number, { status: { succeeded: 1 } });
+      stage.world.isHolder = true;
+      const second = await stage.request("a", { launch: 2 });
+      if (state === "unseen") {
+        stage.lagPods(false);
+        stage.builds.wake("ci", first.number);
+        await stage.settle();
+      }
+      if (state === "running") await stage.play(first.number, "passed");
+      assert.deepEqual([second.number === first.number, stage.jobs.size, second.answers], hasIt ? [true, 1, ["SUCCESS"]] : [false, 2, []]);
+    });
+  }
 
   test("has the Job that another replica carries out, which is this one's from then on", async () => {
     await using before = stageBuilds();

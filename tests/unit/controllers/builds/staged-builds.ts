@@ -5,7 +5,7 @@ import { Tallies } from "../../../../src/controllers/builds/tallies.ts";
 import type { BuildCluster, JobCreated } from "../../../../src/controllers/ports.ts";
 import type { Chance } from "../../../../src/core/job/claim-clock.ts";
 import { readJobRecord } from "../../../../src/core/job/record.ts";
-import type { Job, Pod } from "../../../../src/core/kubernetes/objects.ts";
+import type { Job, KubeEvent, Pod } from "../../../../src/core/kubernetes/objects.ts";
 import { parseTestTask, type TestTask } from "../../../../src/core/test-task/test-task.ts";
 import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
 import { TurboHipsterError } from "../../../../src/runtime/errors.ts";
@@ -84,6 +84,9 @@ export function stageBuilds() {
     /** The API server does not answer what ends pods, or writes to Jobs, for now. */
     isEndingAway: false,
     isWritingAway: false,
+    events: [] as KubeEvent[],
+    /** What the code meets the next time that a verdict is told. */
+    defect: undefined as Error | undefined,
     /** Answers are read only once this is. */
     reading: undefined as Promise<void> | undefined,
   };
@@ -96,6 +99,10 @@ export function stageBuilds() {
   const log = (fields: object, message: string) => void logged.push({ message, fields });
   const logger: Logger = { ...silentLogger, info: log, warn: log, error: log, child: () => logger };
   const deeds: string[] = [];
+  /** Whether the answer of each build that is over was read. */
+  const answers: boolean[] = [];
+  /** Jobs that were read past the cache. */
+  const reads: string[] = [];
   let made = 0;
   const put = (job: Job) => {
     jobs.set(job.metadata.name, job);
@@ -113,12 +120,15 @@ export function stageBuilds() {
       put(stored);
       return { kind: "created", job: stored };
     },
-    getJob: async (_namespace, name) => jobs.get(name),
+    async getJob(_namespace, name) {
+      reads.push(name);
+      return jobs.get(name);
+    },
     readPods: async (_namespace, name) => [pods.get(name) ?? []].flat(),
-    async annotateJob(_namespace, name, added, { request, ttlSecondsAfterFinished } = {}) {
+    async annotateJob(_namespace, name, added, { request, uid, ttlSecondsAfterFinished } = {}) {
       if (world.isWritingAway) throw AWAY;
       const job = jobs.get(name);
-      if (!job) return true;
+      if (!job || (uid !== undefined && job.metadata.uid !== uid)) return true;
       const annotations = job.metadata.annotations ?? {};
       if (request !== undefined && annotations["turbo-hipster.io/request"] !== request) return false;
       const metadata = { ...job.metadata, annotations: { ...annotations, ...added } };
@@ -129,7 +139,8 @@ export function stageBuilds() {
       } as Job);
       return true;
     },
-    async deleteJob(_namespace, name) {
+    async deleteJob(_namespace, name, uid) {
+      if (jobs.get(name)?.metadata.uid !== uid) return;
       deeds.push(`delete ${name}`);
       stage.remove(name);
     },
@@ -146,7 +157,7 @@ export function stageBuilds() {
     cachedPods: (_namespace, name) => [(laggingPods ?? pods).get(name) ?? []].flat(),
     cachedJobs: () => (lagging ?? jobs).values(),
     killOf: () => undefined,
-    readEvents: async () => [],
+    readEvents: async () => world.events,
   };
   const tallies = new Tallies({ onActivity() {}, onPending() {} });
   const occupied = { count: 0 };
@@ -165,18 +176,23 @@ export function stageBuilds() {
       refusalOf: () => undefined,
       noteRefusal: (taskKey, why) => void told.push(`${taskKey} refused: ${why}`),
       noteWaiting: (taskKey, why) => void told.push(`${taskKey} waits: ${why}`),
-      noteVerdict: (taskKey, verdict) => void told.push(`${taskKey} ${verdict.rule}`),
+      noteVerdict(taskKey, verdict) {
+        const { defect } = world;
+        world.defect = undefined;
+        if (defect) throw defect;
+        told.push(`${taskKey} ${verdict.rule}`);
+      },
     },
     servers: { chance: () => world.chance, reclaim() {}, handsOutAgain: () => world.handsOutAgain },
-    keptJobs: { giveWay() {} },
+    keptJobs: { giveWay: (namespace, number) => void told.push(`${namespace} gives way to ${number}`) },
     replicas: {
       name: "me",
       get isHolder() {
         return world.isHolder;
       },
-      isAlive: (replica) => world.alive.has(replica),
+      isAlive: (replica) => replica === "me" || world.alive.has(replica),
     },
-    observer: { noteVerdict() {}, notePhase() {}, noteAnswer() {} },
+    observer: { noteVerdict() {}, notePhase() {}, noteAnswer: (isDelivered) => void answers.push(isDelivered) },
     settings: {
       manifest: { installation: "i", image: "i", checkout: { allowedUrls: [] } },
       worker: WORKER,
@@ -191,7 +207,7 @@ export function stageBuilds() {
   }
 
   const stage = {
-    ...{ builds, world, jobs, told, logged, deeds, tallies, occupied, clock, settle },
+    ...{ builds, world, jobs, told, logged, deeds, answers, reads, tallies, occupied, clock, settle },
     /** Lets time pass. */
     async pass(ms: number): Promise<void> {
       await settle();
