@@ -8,11 +8,14 @@ import { pathToFileURL } from "node:url";
 import { coerceError } from "../../src/runtime/errors.ts";
 import { collectUnits, type Unit } from "./test-registry.ts";
 
+/** How often each mutation was reached, by id. */
+type Hits = Record<string, number>;
+
 /** What the mutated code reads and writes (`INSTRUMENTER_CONSTANTS` of @stryker-mutator/api). */
 interface Namespace {
   activeMutant?: string | undefined;
   currentTestId?: string | undefined;
-  mutantCoverage?: unknown;
+  mutantCoverage?: { static: Hits; perTest: Record<string, Hits> };
   hitCount?: number | undefined;
   hitLimit?: number | undefined;
 }
@@ -30,11 +33,13 @@ Object.assign(globalThis, { __stryker__: namespace });
 class InProcessRunner {
   static readonly inject = ["options"] as const;
   readonly #files: readonly string[];
+  readonly #ignoreStatic: boolean;
   #units: Map<string, Unit> | undefined;
   #stray: Error | undefined;
 
-  constructor({ inProcess }: { inProcess: { testFiles: readonly string[] } }) {
+  constructor({ inProcess, ignoreStatic }: { inProcess: { testFiles: readonly string[] }; ignoreStatic: boolean }) {
     this.#files = inProcess.testFiles;
+    this.#ignoreStatic = ignoreStatic;
     for (const event of ["uncaughtException", "unhandledRejection"]) {
       process.on(event, (thrown) => {
         this.#stray ??= coerceError(thrown);
@@ -57,7 +62,9 @@ class InProcessRunner {
       tests.push(failure ? { ...ofTest, status: 1, failureMessage: failure.stack ?? failure.message } : { ...ofTest, status: 0 });
     }
     namespace.currentTestId = undefined;
-    return { status: "complete", tests, mutantCoverage: namespace.mutantCoverage };
+    const { mutantCoverage } = namespace;
+    if (mutantCoverage && this.#ignoreStatic) forgetLoading(mutantCoverage);
+    return { status: "complete", tests, mutantCoverage };
   }
 
   async mutantRun({ activeMutant, testFilter, hitLimit, mutantActivation }: MutantRun): Promise<object> {
@@ -115,6 +122,11 @@ class InProcessRunner {
     this.#units = units;
     return units;
   }
+}
+
+/** What tests reach as well is not tried in a process of its own because it was also reached while files were loaded. */
+function forgetLoading({ static: loading, perTest }: NonNullable<Namespace["mutantCoverage"]>): void {
+  for (const hits of Object.values(perTest)) for (const id of Object.keys(hits)) delete loading[id];
 }
 
 export const strykerPlugins = [{ kind: "TestRunner", name: "in-process", injectableClass: InProcessRunner }];
