@@ -11,6 +11,7 @@ import { InputError } from "../../../../src/runtime/errors.ts";
 import { type FakeKube, startFakeKube } from "../../../support/fake-kube/fake-kube.ts";
 import { startPod } from "../../../support/fake-kube/pod-steps.ts";
 import { type ConnectProxy, startConnectProxy } from "../../../support/proxies/connect-proxy.ts";
+import { startSocksProxy } from "../../../support/proxies/socks-proxy.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 
 /** A name that the proxy alone can resolve: who gets through has gone through it. */
@@ -143,6 +144,26 @@ describe("an API server behind the kubeconfig's proxy-url", () => {
     proxy.hang();
     const client = await bench.load({ "proxy-url": proxy.url }, { deadlineMs: 300 });
     await assert.rejects(client.list(JOBS, "ci"), { code: "TH_KUBE_TIMEOUT" });
+  });
+
+  it("is asked and watched through one that speaks SOCKS 5, over connections that are kept", async () => {
+    await using bench = await makeBench();
+    const { fake } = bench;
+    await using proxy = await startSocksProxy(Number(new URL(fake.url).port));
+    const client = await bench.load({ "proxy-url": proxy.url });
+    for (let index = 0; index < 30; index += 1) await client.list(JOBS, "ci");
+    const { metadata } = await client.list(CONFIG_MAPS, "ci");
+    const options = { resourceVersion: metadata.resourceVersion, signal: AbortSignal.timeout(10_000) };
+    const watch = client.watch<{ metadata: { name: string } }>(CONFIG_MAPS, "ci", options)[Symbol.asyncIterator]();
+    const watching = fake.nextCall({ verb: "watch" });
+    const event = watch.next();
+    await watching;
+    fake.create(CONFIG_MAPS, "ci", { metadata: { name: "a" } });
+    assert.equal((await event).value?.object.metadata.name, "a");
+    await watch.return?.();
+    assert.deepEqual(new Set(proxy.targets), new Set(["kube.example:6443"]));
+    assert.ok(proxy.targets.length <= 3, `${proxy.targets.length} connections`);
+    await client.close();
   });
 
   it("has one of a kind that can be used, or is an input error without the login", async () => {
