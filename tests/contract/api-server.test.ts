@@ -8,6 +8,7 @@ import {
   isExpired,
   isInvalid,
   isNotFound,
+  isOtherUid,
   isTestFailed,
   KubeError,
 } from "../../src/kube/client/kube-error.ts";
@@ -365,19 +366,22 @@ function holdContract(open: () => Promise<ContractTarget>): void {
 
     it("leaves a Job alone that was made anew under the name of the one that was meant, in deleting and in patching", async () => {
       const namespace = await target.makeNamespace();
+      const spec = { ttlSecondsAfterFinished: 60 };
       const { uid } = (await create(JOBS, namespace, suspendedJob("a"))).metadata;
       await client.delete(JOBS, namespace, "a", { ...BACKGROUND, uid });
       const { metadata } = await create(JOBS, namespace, suspendedJob("a"));
       await assert.rejects(client.delete(JOBS, namespace, "a", { ...BACKGROUND, uid }), isConflict);
-      const patch = (meant: string) =>
-        client.jsonPatch(JOBS, namespace, "a", [
-          { op: "test", path: renderPointer("metadata", "uid"), value: meant },
-          { op: "add", path: renderPointer("spec", "ttlSecondsAfterFinished"), value: 60 },
-        ]);
-      await assert.rejects(patch(uid), isTestFailed);
+      const patch = (meant: string) => client.mergePatch(JOBS, namespace, "a", { metadata: { uid: meant }, spec });
+      await assert.rejects(patch(uid), isOtherUid);
+      const tested = (meant: string) => [
+        { op: "test" as const, path: renderPointer("metadata", "uid"), value: meant },
+        { op: "add" as const, path: renderPointer("spec", "ttlSecondsAfterFinished"), value: 60 },
+      ];
+      await assert.rejects(client.jsonPatch(JOBS, namespace, "a", tested(uid)), isTestFailed);
       const left = await client.get<StoredObject>(JOBS, namespace, "a");
       assert.deepEqual([left.metadata.uid, left.spec.ttlSecondsAfterFinished], [metadata.uid, undefined]);
       await patch(metadata.uid);
+      await client.jsonPatch(JOBS, namespace, "a", tested(metadata.uid));
       await client.delete(JOBS, namespace, "a", { ...BACKGROUND, uid: metadata.uid });
       await assert.rejects(client.get(JOBS, namespace, "a"), isNotFound);
     });

@@ -28,6 +28,8 @@ export interface BuildRecordOptions {
 export class BuildRecord {
   readonly #options: BuildRecordOptions;
   #jobName: string;
+  /** Of its Job, once there is one. */
+  #uid: string | undefined;
   /** The request as the Job has it, as far as is known. */
   #text: string | undefined;
   /** The same, read; undefined for what is none. */
@@ -43,15 +45,18 @@ export class BuildRecord {
 
   constructor(options: BuildRecordOptions) {
     this.#options = options;
-    this.#jobName = options.job.metadata.name;
+    const { name, uid } = options.job.metadata;
+    this.#jobName = name;
+    this.#uid = uid;
     this.#text = options.job.metadata.annotations?.[REQUEST_ANNOTATION];
     this.#stored = options.record?.request;
     this.#job = options.record;
   }
 
-  /** Where the Job of the wanted name is another build's. */
-  setJobName(jobName: string): void {
-    this.#jobName = jobName;
+  /** The one that was made or found; its name may be another than was wanted. */
+  setJob({ metadata: { name, uid } }: Job): void {
+    this.#jobName = name;
+    this.#uid = uid;
   }
 
   /** Whose request the Job answers, or is about to: a replica's name; undefined for nobody's. */
@@ -141,7 +146,8 @@ export class BuildRecord {
         if (this.#wanted === wanted) this.#wanted = undefined;
         return true;
       }
-      if (!(await this.#reread())) return false;
+      const now = await this.#reread();
+      if (now !== "ours") return now === "gone";
     }
     return true;
   }
@@ -157,7 +163,8 @@ export class BuildRecord {
       const wanted = this.#wanted;
       const request = wanted === undefined ? {} : { [REQUEST_ANNOTATION]: JSON.stringify(wanted) };
       if (await this.#annotate({ ...annotations, ...request }, this.#text, keepJobSeconds)) return true;
-      if (!(await this.#reread())) return false;
+      const now = await this.#reread();
+      if (now !== "ours") return now === "gone";
     }
     return false;
   }
@@ -180,14 +187,17 @@ export class BuildRecord {
   #annotate(annotations: Record<string, string>, request?: string, ttlSecondsAfterFinished?: number): Promise<boolean> {
     const { cluster, job } = this.#options;
     return cluster.annotateJob(job.metadata.namespace ?? "", this.#jobName, annotations, {
+      ...(this.#uid === undefined ? {} : { uid: this.#uid }),
       ...(request === undefined ? {} : { request }),
       ...(ttlSecondsAfterFinished === undefined ? {} : { ttlSecondsAfterFinished }),
     });
   }
 
-  async #reread(): Promise<boolean> {
+  /** Whose the Job is by now. One that was made anew under its name is another build's, whatever that one asks for. */
+  async #reread(): Promise<"ours" | "another's" | "gone"> {
     const { cluster, job } = this.#options;
     const fresh = await cluster.getJob(job.metadata.namespace ?? "", this.#jobName);
-    return fresh === undefined || this.observe(fresh);
+    if (fresh === undefined || (this.#uid !== undefined && fresh.metadata.uid !== this.#uid)) return "gone";
+    return this.observe(fresh) ? "ours" : "another's";
   }
 }

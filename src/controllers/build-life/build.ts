@@ -308,7 +308,7 @@ export class Build implements UnclaimedBuild {
     switch (outcome.kind) {
       case "created":
       case "found":
-        this.#record.setJobName(this.jobName);
+        this.#record.setJob(outcome.job);
         this.#logger = this.#makeLogger(this.jobName);
         if (outcome.kind === "found") this.#record.found(outcome.job, this.isClaimed);
         return undefined;

@@ -92,6 +92,11 @@ export function isTestFailed(error: unknown): boolean {
   return error instanceof KubeError && error.code === "TH_KUBE_TEST_FAILED";
 }
 
+/** A patch names the uid that it is for, and the object of that name has another (ValidateObjectMetaAccessorUpdate of k8s.io/apimachinery). */
+export function isOtherUid(error: unknown): boolean {
+  return isInvalid(error) && (error as KubeError).causes.some(({ field }) => field === "metadata.uid");
+}
+
 /** The objects may not be seen, or there is no such namespace: as a rule no trouble that passes by itself. */
 export function isNotToBeSeen(error: unknown): boolean {
   return error instanceof KubeError && (error.code === "TH_KUBE_FORBIDDEN" || error.code === "TH_KUBE_NOT_FOUND");

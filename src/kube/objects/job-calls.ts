@@ -5,7 +5,7 @@ import { ENDING_DEADLINE_SECONDS } from "../../core/observation/pod-facts.ts";
 import { makeConcurrencyLimit } from "../../runtime/concurrency-limit.ts";
 import { type JsonPatchOperation, renderPointer } from "../client/json-patch.ts";
 import type { KubeClient } from "../client/kube-client.ts";
-import { isAlreadyExists, isConflict, isNotFound, isTestFailed } from "../client/kube-error.ts";
+import { isAlreadyExists, isConflict, isNotFound, isOtherUid, isTestFailed } from "../client/kube-error.ts";
 import { isObjectRefused, renderRefusal } from "../client/refusal.ts";
 import { JOBS, PODS } from "../client/resource.ts";
 import { listAll } from "../watch/list-all.ts";
@@ -81,13 +81,11 @@ export class JobCalls {
     const isLast = ttlSecondsAfterFinished !== undefined;
     const spec = isLast ? { ttlSecondsAfterFinished } : {};
     const labels = isLast ? { [RECORDED_LABEL]: recordedLabel(this.#client.now()) } : {};
-    if (request === undefined && uid === undefined) {
-      await this.#patchIfThere(JOBS, namespace, name, { metadata: { annotations, labels }, spec });
-      return true;
-    }
+    const meant = uid === undefined ? {} : { uid };
+    if (request === undefined) return this.#patchIfThere(JOBS, namespace, name, { metadata: { ...meant, annotations, labels }, spec });
     const pointer = (annotation: string) => renderPointer("metadata", "annotations", annotation);
     const operations: JsonPatchOperation[] = [
-      ...(request === undefined ? [] : [{ op: "test" as const, path: pointer(REQUEST_ANNOTATION), value: request }]),
+      { op: "test", path: pointer(REQUEST_ANNOTATION), value: request },
       ...(uid === undefined ? [] : [{ op: "test" as const, path: renderPointer("metadata", "uid"), value: uid }]),
       ...Object.entries(annotations).map(([key, value]) => ({ op: "add" as const, path: pointer(key), value })),
       ...Object.entries(labels).map(([key, value]) => ({ op: "add" as const, path: renderPointer("metadata", "labels", key), value })),
@@ -116,11 +114,14 @@ export class JobCalls {
     await this.#patchIfThere(PODS, namespace, name, { spec: { activeDeadlineSeconds: ENDING_DEADLINE_SECONDS } });
   }
 
-  async #patchIfThere(resource: typeof JOBS, namespace: string, name: string, patch: object): Promise<void> {
+  /** Resolves with false when there is one of another uid than the patch has. */
+  async #patchIfThere(resource: typeof JOBS, namespace: string, name: string, patch: object): Promise<boolean> {
     try {
       await this.#client.mergePatch(resource, namespace, name, patch, this.#call);
     } catch (error) {
+      if (isOtherUid(error)) return false;
       if (!isNotFound(error)) throw error;
     }
+    return true;
   }
 }

@@ -125,7 +125,8 @@ export function makeFakeStore(): FakeStore {
       checkPreconditions(rules, before, patched.metadata);
       const after = keepUnwritable(rules, before, patched, subresource);
       const problems = [
-        ...(after.metadata.name === name ? [] : [IMMUTABLE_NAME]),
+        ...(after.metadata.name === name ? [] : [immutable("metadata.name")]),
+        ...([undefined, before.metadata.uid].includes(patched.metadata?.uid) ? [] : [immutable("metadata.uid")]),
         ...(rules.checkUpdate?.(before, after) ?? []),
         ...(rules.isBuiltIn ? [] : (rules.checkCreate?.(after) ?? [])),
       ];
@@ -187,7 +188,9 @@ export function makeFakeStore(): FakeStore {
   return store;
 }
 
-const IMMUTABLE_NAME = { field: "metadata.name", reason: "FieldValueInvalid", message: "Invalid value: field is immutable" } as const;
+function immutable(field: string) {
+  return { field, reason: "FieldValueInvalid", message: "Invalid value: field is immutable" } as const;
+}
 
 /** `jobs.batch`: as messages and RBAC name it. */
 function qualify(rules: ResourceRules): string {
@@ -231,8 +234,7 @@ function prepareNew(rules: ResourceRules, namespace: string | undefined, body: S
 }
 
 function checkPreconditions(rules: ResourceRules, before: StoredObject, metadata: Partial<StoredObject["metadata"]> | undefined): void {
-  const { name, uid, resourceVersion } = before.metadata;
-  if (metadata?.uid !== undefined && metadata.uid !== uid) throw conflict(qualify(rules), name, "the UID does not match");
+  const { name, resourceVersion } = before.metadata;
   if (metadata?.resourceVersion !== undefined && metadata.resourceVersion !== resourceVersion) {
     throw conflict(qualify(rules), name, "the object has been modified; please apply your changes to the latest version and try again");
   }

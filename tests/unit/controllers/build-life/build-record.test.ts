@@ -49,6 +49,7 @@ function makeStage(stored: RequestRecord) {
       tries += 1;
       during();
       if (isRefused) return false;
+      if (options.uid !== undefined && options.uid !== job.metadata.uid) return false;
       if (options.request !== undefined && options.request !== annotations[REQUEST_ANNOTATION]) return false;
       writes.push(added);
       Object.assign(annotations, added);
@@ -71,6 +72,11 @@ function makeStage(stored: RequestRecord) {
       if (text === undefined) delete annotations[REQUEST_ANNOTATION];
       else annotations[REQUEST_ANNOTATION] = text;
     },
+    /** Someone deletes the Job, and this replica makes one of its name for another request. */
+    makeAnew: () => {
+      job.metadata.uid = "another";
+      annotations[REQUEST_ANNOTATION] = JSON.stringify(request("self", { since: "2026-11-24T13:00:00.000Z" }));
+    },
     seen: () => record.observe(structuredClone(job)),
     tries: () => tries,
     /** Happens while a write is under way. */
@@ -89,6 +95,15 @@ function makeStage(stored: RequestRecord) {
 }
 
 describe("the record of a build", () => {
+  test("says nothing of it on a Job that was made anew under its name", async () => {
+    const stage = makeStage(request("self"));
+    stage.makeAnew();
+    stage.record.cancel(NOW);
+    assert.equal(await stage.record.write(), true);
+    assert.equal(await stage.record.conclude(VERDICT, NOW, 60), true);
+    assert.deepEqual(stage.writes, []);
+  });
+
   test("writes nothing for the request that the Job says already", async () => {
     const stage = makeStage(request("self"));
     stage.record.claim(request("self", { since: "2026-11-24T11:00:00.000Z" }));
