@@ -1,5 +1,6 @@
 import type { TemplateReview } from "../job/template-review.ts";
 import type { KubeObject } from "../kubernetes/objects.ts";
+import { refusalRemedy } from "../kubernetes/refusal-remedy.ts";
 import type { InvalidTask } from "../test-task/invalid-task.ts";
 import type { TestTaskCondition, TestTaskConditionType, TestTaskStatus } from "../test-task/schema/status.ts";
 import type { TaskFunctions } from "../test-task/served-functions.ts";
@@ -148,7 +149,9 @@ function templateValidCondition({ task, review, previous, generation }: StatusFa
     }
     case "refused": {
       const warnings = review.warnings.length > 0 ? `; warnings: ${listed(review.warnings, "; ")}` : "";
-      return { type, status: "False", reason: REASONS.templateRefused, message: `the API server refuses ${review.message}${warnings}` };
+      const remedy = refusalRemedy(review.message);
+      const message = `the API server refuses ${review.message}${remedy ? ` - ${remedy}` : ""}${warnings}`;
+      return { type, status: "False", reason: REASONS.templateRefused, message };
     }
     case "unrenderable":
       return { type, status: "False", reason: REASONS.templateRefused, message: review.message };

@@ -64,6 +64,12 @@ describe("Ready", () => {
       "TemplateRefused",
       /^the API server refuses its Pod: violates PodSecurity$/,
     ],
+    [
+      "a quota wants what it does not say",
+      { review: { kind: "refused", message: "its Pod: failed quota: team: must specify limits.cpu for: test", warnings: ["old"] } },
+      "TemplateRefused",
+      /^the API server refuses its Pod: .* for: test - give the task `resources`, .*; warnings: old$/,
+    ],
     ["it is suspended", { task: makeTask({ suspend: true }) }, "Suspended", /spec\.suspend/],
     [
       "no Gearman server is there",
