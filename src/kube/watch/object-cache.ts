@@ -23,8 +23,8 @@ export interface ObjectCache<T extends KubeObject> {
    */
   merge(listed: readonly ListedObject<T>[], version: string, seen: string | undefined): void;
   /**
-   * Takes a full list of `version` as the truth: tells what is new, changed or gone. What is known to be newer than the list stays, but not
-   * where the list is older than what was `seen` before: then the server has been set back, as from a backup.
+   * Takes a full list of `version` as the truth: tells what is new, changed or gone. What is known to be newer than the whole list stays, but
+   * not where the list is older than what was `seen` before: then the server has been set back, as from a backup.
    */
   replace(listed: readonly ListedObject<T>[], version: string, seen: string | undefined): void;
   /**
@@ -65,10 +65,10 @@ export function makeObjectCache<T extends KubeObject>({ trim, onChange, logger }
     }
   }
 
-  function put({ key, object }: ListedObject<T>, isSetBack = false): void {
+  function put({ key, object }: ListedObject<T>, isTruth = false): void {
     if (object === undefined) return;
     const before = objects.get(key)?.metadata;
-    if (isOlder(object.metadata, before) && !isSetBack) return;
+    if (isOlder(object.metadata, before) && !isTruth) return;
     if (before !== undefined && before.uid !== object.metadata.uid) remove(key);
     objects.set(key, object);
     tell(key, object);
@@ -93,7 +93,8 @@ export function makeObjectCache<T extends KubeObject>({ trim, onChange, logger }
       const gone = new Set(objects.keys());
       for (const { key } of listed) gone.delete(key);
       for (const key of gone) if (isSetBack || !isOlder(list, objects.get(key)?.metadata)) remove(key);
-      for (const each of listed) put(each, isSetBack);
+      // A newer one that the list should know was never there: the server was set back, and has come further since.
+      for (const each of listed) put(each, isSetBack || !isOlder(list, objects.get(each.key)?.metadata));
     },
     apply({ type, object }, seen) {
       const version = object.metadata.resourceVersion;

@@ -203,6 +203,10 @@ it("a cache whose server was set back to a backup has what the backup has", () =
   told.length = 0;
   cache.replace([at("kept", "40"), at("old", "30")].map(cache.prepare), "50", "100");
   assert.deepEqual(told, ["ci/new undefined", "ci/kept 40", "ci/old 30"]);
+  cache.replace([at("kept", "90")].map(cache.prepare), "100", "50");
+  told.length = 0;
+  cache.replace([at("kept", "40")].map(cache.prepare), "150", "100");
+  assert.deepEqual(told, ["ci/kept 40"], "though the server has come further than before meanwhile");
 });
 
 describe("a cache that is listed, watched and caught up with at once", () => {
