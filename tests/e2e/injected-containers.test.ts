@@ -41,6 +41,16 @@ function first(container: string): object {
   return { patchType: "JSONPatch", jsonPatch: { expression } };
 }
 
+/**
+ * Adds an init container to the end. Seen with Kubernetes 1.36: ApplyConfiguration refuses `command`, an atomic list, and the API server
+ * panics over a patch whose value is a list of objects, so that one comes into a list that is made empty.
+ */
+function init(container: string): object {
+  const list = '(has(object.spec.initContainers) ? [] : [JSONPatch{op: "add", path: "/spec/initContainers", value: []}])';
+  const expression = `${list} + [JSONPatch{op: "add", path: "/spec/initContainers/-", value: Object.spec.initContainers${container}}]`;
+  return { patchType: "JSONPatch", jsonPatch: { expression } };
+}
+
 function runs(command: string): string {
   return `{name: "proxy", image: "${context.image}", command: ["/bin/sh", "-c", "${command}"]}`;
 }
@@ -65,12 +75,17 @@ const over = (number: string) =>
   );
 
 async function setUp(): Promise<void> {
-  await context.apply(...injector("ends-first", first(runs("sleep 2"))), ...injector("runs-on", first(runs("sleep 600"))));
+  await context.apply(
+    ...injector("ends-first", first(runs("sleep 2"))),
+    ...injector("runs-on", first(runs("sleep 600"))),
+    ...injector("fails-first", init(runs("exit 126"))),
+  );
   const late = { name: "recorder", image: "localhost:1/recorder:1", command: ["sleep", "86400"] };
   const meshed = (mesh: string) => ({ labels: { mesh }, script: FAILING, template: { spec: { containers: [{ name: "unit" }] } } });
   const specs: Record<string, object> = {
     "ends-first": meshed("ends-first"),
     "runs-on": meshed("runs-on"),
+    "fails-first": { labels: { mesh: "fails-first" }, script: "exit 0" },
     late: { script: "exit 1", template: { spec: { containers: [{ name: "test" }, late] } } },
     reset: { script: "sleep 600" },
   };
@@ -102,7 +117,7 @@ async function tearDown(): Promise<void> {
   await operator?.stop();
   await server?.stop();
   for (const kind of ["mutatingadmissionpolicybinding", "mutatingadmissionpolicy"]) {
-    for (const name of ["ends-first", "runs-on"])
+    for (const name of ["ends-first", "runs-on", "fails-first"])
       await context.kubectl("delete", kind, `${context.namespace}-${name}`, "--ignore-not-found");
   }
 }
@@ -120,6 +135,12 @@ describe("on a real kubelet", () => {
         await over(build.number);
       });
     }
+
+    test("has no result when one of them fails before its test", async () => {
+      const build = await judged(zuul.launch({ job: "fails-first", attempts: 1 }));
+      assert.deepEqual([build.result, build.rule], ["none", "injected-failed"]);
+      assert.equal(await podOf(build.number, "{.items[0].status.initContainerStatuses[*].name}"), "proxy");
+    });
 
     test("ends with its test, whatever is still to begin in it", async () => {
       const build = await judged(zuul.launch({ job: "late", attempts: 1 }));

@@ -14,8 +14,6 @@ const context = useTestCluster("scripts");
 let server: GearmanServer;
 let operator: OperatorProcess;
 let zuul: ZuulLauncher;
-/** A namespace whose quota wants limits of every container. */
-let quota: string;
 
 /** Tests as people write them, and what Zuul is to get of them. */
 interface Row {
@@ -178,8 +176,6 @@ describe("a script on a real kubelet", { concurrency: 8 }, () => {
     const { archive, tag: withTests } = await ensureOwnTestsImage();
     await loadImage(context.cluster.name, archive);
     server = await startGearmand();
-    quota = `${context.namespace}-quota`;
-    await context.kubectl("create", "namespace", quota);
     const task = (name: string, spec: object) => ({
       apiVersion: "turbo-hipster.io/v1alpha1",
       kind: "TestTask",
@@ -192,12 +188,11 @@ describe("a script on a real kubelet", { concurrency: 8 }, () => {
     );
     operator = await startOperator({
       kubeconfig: context.cluster.kubeconfig,
-      config: { installation: "scripts", namespaces: [context.namespace, quota], image: own, gearman: { servers: [server.address] } },
+      config: { installation: "scripts", namespaces: [context.namespace], image: own, gearman: { servers: [server.address] } },
     });
     zuul = await startZuulLauncher({ server: server.address, patient: true });
   });
   after(async () => {
-    if (quota) await context.kubectl("delete", "namespace", quota, "--wait=false");
     await zuul?.stop();
     await operator?.stop();
     await server?.stop();
@@ -213,15 +208,6 @@ describe("a script on a real kubelet", { concurrency: 8 }, () => {
       }
     });
   }
-
-  test("with a checkout under a quota on limits: the checkout has those of the test", async () => {
-    const hard = { "requests.cpu": "1", "requests.memory": "1Gi", "limits.cpu": "1", "limits.memory": "1Gi" };
-    const resources = { requests: { cpu: "100m", memory: "64Mi" }, limits: { cpu: "1", memory: "256Mi" } };
-    const spec = { image: context.image, checkout: {}, script: "ls", resources };
-    await context.applyTo(quota, { apiVersion: "v1", kind: "ResourceQuota", metadata: { name: "limits" }, spec: { hard } });
-    await context.applyTo(quota, { apiVersion: "turbo-hipster.io/v1alpha1", kind: "TestTask", metadata: { name: "limited" }, spec });
-    await context.kubectl("wait", "testtask/limited", "--namespace", quota, "--for=condition=TemplateValid", "--timeout=60s");
-  });
 
   for (const { name, how, exitCode, log } of STOPPED) {
     test(`stopped, ${name}: ${how}`, async () => {
