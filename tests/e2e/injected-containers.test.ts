@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
-import { waitForCluster } from "../support/cluster/node-program.ts";
-import { killNodePrograms, startNodePrograms } from "../support/cluster/node-reset.ts";
+import { findNodeProgram, waitForCluster } from "../support/cluster/node-program.ts";
+import { killNodePrograms, startNodePrograms, terminatePod } from "../support/cluster/node-reset.ts";
 import { type OperatorProcess, startOperator } from "../support/cluster/operator-process.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import type { GearmanServer } from "../support/gearman/gearman-server.ts";
@@ -11,6 +11,11 @@ import { startZuulLauncher, type ZuulBuild, type ZuulLauncher } from "../support
 
 const context = useTestCluster("injected");
 const FAILING = "sleep 8; echo 1 of 3 tests failed > $TH_RESULT_FILE; exit 1";
+
+/** What tests give for an exit code that get TERM. */
+const ON_TERM = [0, 1, 143];
+/** No node that has gone down is back sooner. */
+const DOWN_MS = 10_000;
 
 let server: GearmanServer;
 let operator: OperatorProcess;
@@ -88,6 +93,7 @@ async function setUp(): Promise<void> {
     "fails-first": { labels: { mesh: "fails-first" }, script: "exit 0" },
     late: { script: "exit 1", template: { spec: { containers: [{ name: "test" }, late] } } },
     reset: { script: "sleep 600" },
+    ...Object.fromEntries(ON_TERM.map((code) => [`shutdown-${code}`, { script: `trap "exit ${code}" TERM; sleep 600 & wait` }])),
   };
   await context.apply(
     ...Object.entries(specs).map(([name, spec]) => ({
@@ -147,6 +153,31 @@ describe("on a real kubelet", () => {
       assert.equal(build.rule, "exit-code");
       await over(build.number);
       assert.equal(await podOf(build.number, "{.items[0].status.reason}"), "DeadlineExceeded");
+    });
+  });
+
+  describe("a node that shuts down under tests that give TERM an exit code, its kubelet gone before them", () => {
+    test("makes no result of any exit code", async () => {
+      const launched = ON_TERM.map((code) => zuul.launch({ job: `shutdown-${code}`, attempts: 1 }));
+      const uids = await Promise.all(
+        launched.map(async (build) => {
+          await build.waitFor("update", ({ numerator }) => numerator === "4");
+          return podOf(String((await build.started).number), "{.items[0].metadata.uid}");
+        }),
+      );
+      const kubelet = findNodeProgram(context.cluster.name, "kubelet");
+      await kubelet.kill();
+      for (const uid of uids) terminatePod(uid);
+      await new Promise((resolve) => setTimeout(resolve, DOWN_MS + 1000));
+      await kubelet.start();
+      await waitForCluster(context.cluster.name);
+      const builds = await Promise.all(launched.map(judged));
+      assert.deepEqual(
+        builds.map(({ result, rule }) => [result, rule]),
+        ON_TERM.map(() => ["none", "unwatched"]),
+      );
+      const codes = builds.map(({ number }) => podOf(number, "{.items[0].status.containerStatuses[0].state.terminated.exitCode}"));
+      assert.deepEqual(await Promise.all(codes), ON_TERM.map(String));
     });
   });
 

@@ -30,6 +30,8 @@ export interface PodFacts {
   deadlineAtMs: number | undefined;
   /** What its containers get between TERM and KILL. */
   graceMs: number;
+  /** How long after the test's end its kubelet took note of it; undefined where the pod does not tell. */
+  unseenMs: number | undefined;
   /** The test's container has run, perhaps without its end being known. */
   hasTestBegun: boolean;
   /** It has the checkout's init container, ours. */
@@ -87,6 +89,7 @@ export function observePod(pod: Pod, spec: PodSpec, roles: ContainerRoles, kille
     isEnding,
     deadlineAtMs: deadline === undefined || isEnding || !status?.startTime ? undefined : Date.parse(status.startTime) + deadline * 1000,
     graceMs: (spec.terminationGracePeriodSeconds ?? 30) * 1000,
+    unseenMs: unseenMs(pod, test),
     hasTestBegun: test?.state?.running !== undefined || (test && firstEnd(test)) !== undefined,
     hasCheckout: roles.checkout,
     hasContainerStatuses: [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].length > 0,
@@ -97,6 +100,20 @@ export function observePod(pod: Pod, spec: PodSpec, roles: ContainerRoles, kille
     stuckService: findStuckService(pod, roles),
     isUnended: phase !== "Succeeded" && phase !== "Failed" && spec.containers.some((container) => !hasEndedForGood(container, pod)),
   };
+}
+
+/**
+ * From the end of the test, which the runtime notes, to the change of `ContainersReady`, which the kubelet notes when it sees the end: both by
+ * the node's clock. Where something else was not ready before, that tells nothing (pkg/kubelet/status/status_manager.go,
+ * `updateLastTransitionTime`).
+ */
+function unseenMs({ status }: Pod, test: ContainerStatus | undefined): number | undefined {
+  const finishedAt = Date.parse(test?.state?.terminated?.finishedAt ?? "");
+  const ready = status?.conditions?.find(({ type }) => type === "ContainersReady");
+  // A container that could not be started has no times of its own; one that ran before was seen to end.
+  if (test?.lastState?.terminated || !(finishedAt >= Date.parse(status?.startTime ?? "")) || ready?.status !== "False") return undefined;
+  const ms = Date.parse(ready.lastTransitionTime ?? "") - finishedAt;
+  return ms >= 0 ? ms : undefined;
 }
 
 /** Its own word outdoes the pod's `Never` (Kubernetes 1.35, `ContainerRestartRules`): its end is then not its last. */

@@ -11,6 +11,7 @@ import {
   hadItsTime,
   isPastDeadline,
   isUntouched,
+  isUnwatched,
   type Sighting,
   whenCheckoutFailed,
   whenContainerEnded,
@@ -285,6 +286,23 @@ export const VERDICT_RULES = [
       whenExited(sighting, ({ pod: { killed, isTerminal }, terminated }) =>
         killed !== undefined && (terminated.exitCode === 0 || !isTerminal)
           ? { sentence: `the kubelet ended the test - ${killed}`, evidence: { message: killed } }
+          : undefined,
+      ),
+  },
+  {
+    id: "unwatched",
+    class: "infrastructure",
+    seen: "The test ended 10 s or more before its node's kubelet took note of it, by the change of `ContainersReady`: the kubelet was away, and nobody saw who ended the test. A node that shuts down ends tests like that, whatever exit code they give.",
+    result: null,
+    keeps: "pod, exit code, seconds until it was seen",
+    isChance: true,
+    find: (sighting) =>
+      whenExited(sighting, ({ pod }) =>
+        isUnwatched(pod)
+          ? {
+              sentence: "its node's kubelet was away when the test ended, and who ended it is not known",
+              evidence: { unseenSeconds: Math.round((pod.unseenMs ?? 0) / 1000) },
+            }
           : undefined,
       ),
   },

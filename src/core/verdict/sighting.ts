@@ -40,9 +40,10 @@ export interface Finding {
 
 /** A request to end that the pod cannot outlive: it may still have been first. */
 const END_BACKSTOP_MS = 10 * 60_000;
-/** After a KILL or TERM the kubelet's reason comes with the pod's own end, a second later. */
+/** Why the kubelet ended a test comes with the pod's own end, a second later; a test may give TERM any exit code. */
 const SIGNAL_MS = 3000;
-const [KILLED, TERMINATED] = [137, 143];
+/** No node is back sooner after it has shut down, and a kubelet that is there is not that slow. */
+const UNWATCHED_MS = 10_000;
 
 /** True while what is seen may still get another meaning, which the pod's own end will tell. */
 export function mayTellMore({ state, end, stateMs, limits }: Sighting): boolean {
@@ -54,8 +55,7 @@ export function mayTellMore({ state, end, stateMs, limits }: Sighting): boolean 
   // A test may handle TERM and exit 0 after its end was requested.
   if (end) return state.kind === "exited" && terminated.exitCode === 0;
   if (pod.killed !== undefined || isPastDeadline(state)) return true;
-  const isBySignal = terminated.exitCode === KILLED || terminated.exitCode === TERMINATED;
-  return isBySignal && terminated.reason !== "OOMKilled" && stateMs < SIGNAL_MS;
+  return terminated.exitCode !== 0 && terminated.reason !== "OOMKilled" && stateMs < SIGNAL_MS;
 }
 
 /** How long until a sighting that tells nothing yet is worth another look, where no event comes; undefined: as long as it takes. */
@@ -65,8 +65,14 @@ export function recheckMs({ state, stateMs }: Sighting): number | undefined {
 }
 
 /** Nothing but its containers ended this pod. */
-export function isUntouched({ disruption, isDeleted, killed, reason }: PodFacts): boolean {
-  return disruption === undefined && !isDeleted && killed === undefined && reason === undefined;
+export function isUntouched(pod: PodFacts): boolean {
+  const { disruption, isDeleted, killed, reason } = pod;
+  return disruption === undefined && !isDeleted && killed === undefined && reason === undefined && !isUnwatched(pod);
+}
+
+/** Its kubelet was away when the test ended, so that nobody saw who ended it. */
+export function isUnwatched({ unseenMs }: PodFacts): boolean {
+  return unseenMs !== undefined && unseenMs >= UNWATCHED_MS;
 }
 
 /**

@@ -242,6 +242,8 @@ function isExplained(jobName: string, rule: string, { allPods, deletedByDrill, b
   // What a container did without its kubelet's having seen it is known to nobody then.
   if (faultsOfJobs.some(({ fault }) => fault.kind === "node-reset")) return true;
   const wasKubeletDown = faultsOfJobs.some(({ fault }) => fault.kind === "kubelet-down");
+  // A kubelet that was away did not see who ended the test.
+  if (rule === "unwatched") return wasKubeletDown;
   return KUBELET_RULES.has(rule) && wasKubeletDown && !pods.some((pod) => hasRunToItsEnd(pod, build));
 }
 

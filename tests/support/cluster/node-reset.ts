@@ -66,6 +66,24 @@ export async function startNodePrograms(clusterName: string): Promise<void> {
   });
 }
 
+/**
+ * TERM for every process of a pod that is not the node's own doing: what an end of the system sends them when its kubelet has gone before.
+ * `uid` is the pod's.
+ */
+export function terminatePod(uid: string): void {
+  const pids = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && isOfPod(entry, uid));
+  if (pids.length === 0) throw new Error(`pod ${uid} has no process`);
+  for (const pid of pids) kill(Number(pid), "SIGTERM");
+}
+
+function isOfPod(pid: string, uid: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cgroup`, "utf8").includes(`/pod${uid}/`);
+  } catch {
+    return false;
+  }
+}
+
 function isListening(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
@@ -116,9 +134,9 @@ function isControlPlane(pid: number): boolean {
   }
 }
 
-function kill(pid: number): void {
+function kill(pid: number, signal: NodeJS.Signals = "SIGKILL"): void {
   try {
-    process.kill(pid, "SIGKILL");
+    process.kill(pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }

@@ -31,6 +31,8 @@ type Plain =
   | "job-deleted"
   | "job-orphaned"
   | "node-reset"
+  | "node-shutdown"
+  | "node-shutdown-told"
   | "node-gone"
   | "container-lost";
 
@@ -55,6 +57,8 @@ export interface HistoryPlan {
   scheduleMs: number;
   /** What containers do when they get TERM. */
   onTerm: 0 | 1 | 143 | "ignores";
+  /** The kubelet's word that it ends containers reaches the operator. */
+  isKillHeard: boolean;
   disturbances: readonly Disturbance[];
 }
 
@@ -117,7 +121,7 @@ const test = fc.oneof(
 
 const KINDS = [
   ...["stop", "evicted", "out-of-disk", "drained", "preempted", "announced", "pod-deleted"],
-  ...["job-deleted", "job-orphaned", "node-reset", "node-gone", "container-lost"],
+  ...["job-deleted", "job-orphaned", "node-reset", "node-shutdown", "node-shutdown-told", "node-gone", "container-lost"],
 ] as Plain[];
 const atMs = fc.constantFrom(0, 500, 3 * SECOND, 15 * SECOND, 40 * SECOND, 3 * MINUTE, 20 * MINUTE, 70 * MINUTE);
 
@@ -150,5 +154,6 @@ export const historyPlans: fc.Arbitrary<HistoryPlan> = fc.record({
   podMs: fc.constantFrom(10, 2 * SECOND),
   scheduleMs: fc.constantFrom(10, 30 * SECOND),
   onTerm: fc.constantFrom(0 as const, 1 as const, 143 as const, "ignores" as const),
+  isKillHeard: fc.boolean(),
   disturbances: fc.oneof(fc.constant([]), fc.array(disturbance, { minLength: 1, maxLength: 2 })),
 });

@@ -7,6 +7,8 @@ export const WORLD_START = Date.parse("2026-01-01T00:00:00Z");
 /** What the kubelet needs to see that a container has ended. */
 const LOOK_MS = 1000;
 const GRACE_MS = 30_000;
+/** No node goes down and comes back in less. */
+const SHORT_ABSENCE_MS = 8_000;
 const BACKSTOP_MS = 90 * 60_000;
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -62,8 +64,11 @@ export class PodWorld {
   /** What the API server has; the kubelet may be away. */
   #reported: Pod | undefined;
   #isKubeletUp = true;
+  /** Whether all containers ran, as the kubelet last saw it, and since when. */
+  #containersReady: Condition | undefined;
   /** What a kubelet that is away would have done. */
   readonly #waiting: (() => void)[] = [];
+  #kubeletBackMs = 0;
   #isNodeGone = false;
   #hasTestBegun = false;
   /** What it means that the pod is ended by what the operator asked for, or for its own limit, though its test has ended before. */
@@ -156,6 +161,7 @@ export class PodWorld {
       const index = this.#queue.findIndex(({ atMs }) => atMs === next);
       const [{ happen } = { happen: () => {} }] = this.#queue.splice(index, 1);
       happen();
+      this.#report();
     }
     this.nowMs = Math.max(this.nowMs, timeMs);
   }
@@ -214,7 +220,15 @@ export class PodWorld {
     else this.#waiting.push(happen);
   }
 
-  #kubeletReturns(): void {
+  #takeKubelet(forMs: number): void {
+    this.#report();
+    this.#isKubeletUp = false;
+    this.#kubeletBackMs = Math.max(this.#kubeletBackMs, this.nowMs + forMs);
+    this.#at(forMs, () => this.#returnKubelet());
+  }
+
+  #returnKubelet(): void {
+    if (this.#isNodeGone || this.nowMs < this.#kubeletBackMs) return;
     this.#isKubeletUp = true;
     for (const happen of this.#waiting.splice(0)) happen();
   }
@@ -322,7 +336,11 @@ export class PodWorld {
     const { status, plan, kind } = actor;
     if (!status.state?.running || (status.restartCount ?? 0) !== run || this.#ends) return;
     status.state = { terminated: this.#ended({ ...end, ...(plan.isOom ? { reason: "OOMKilled" } : {}) }, status.state.running.startedAt) };
-    if (actor === this.#test) this.#blame(`the test itself, exit code ${end.exitCode}`, this.#classesOfTest(plan, end.exitCode));
+    if (actor === this.#test) {
+      this.#blame(`the test itself, exit code ${end.exitCode}`, this.#classesOfTest(plan, end.exitCode));
+      // Nobody saw that it was the test itself.
+      if (!this.#isKubeletUp && this.#kubeletBackMs - this.nowMs > SHORT_ABSENCE_MS) this.#asked.push("infrastructure");
+    }
     const hasFailed = end.exitCode !== 0 || plan.isOom === true;
     if (kind === "init" && hasFailed) {
       this.#blame(`init container ${plan.name}, exit code ${end.exitCode}`, this.#classesOfInit(actor, end.exitCode));
@@ -427,16 +445,12 @@ export class PodWorld {
         return;
       case "kubelet-away":
         if (!this.#isKubeletUp) return;
-        this.#report();
-        this.#isKubeletUp = false;
+        this.#takeKubelet(disturbance.forMs);
         // So long is none of the build's limits.
         if (disturbance.forMs >= PULL_LIMIT_MS) {
           this.#isDisturbed = true;
           this.#wasFrozen = true;
         }
-        this.#at(disturbance.forMs, () => {
-          if (!this.#isNodeGone) this.#kubeletReturns();
-        });
         return;
     }
     if (isDone || isGone || !this.#pod || this.#isNodeGone) return;
@@ -471,6 +485,12 @@ export class PodWorld {
       case "node-reset":
         this.#reset();
         break;
+      case "node-shutdown":
+        this.#shutDown();
+        break;
+      case "node-shutdown-told":
+        this.#wait(() => this.#tellShutdown());
+        break;
       case "node-gone":
         this.#lose();
         break;
@@ -485,10 +505,7 @@ export class PodWorld {
       ? "Pod ephemeral local storage usage exceeds the total limit of containers 20Mi. "
       : "The node was low on resource: memory. ";
     if (!this.#pod || this.#isOver(this.#pod) || this.#ends || !this.#pod.spec?.nodeName) return;
-    const isKilled = this.#actors.some(
-      ({ isOurs, kind, status }) => isOurs && (kind === "init" || status === this.#test.status) && status.state?.running,
-    );
-    if (isKilled) this.#killed = "Stopping container";
+    this.#kill();
     this.#events = [{ metadata: { name: "e", namespace: "ci" }, reason: "Evicted", message, type: "Warning", lastTimestamp: this.#time() }];
     if (isOwnLimit) this.#asked.push("failure");
     const conditions = isOwnLimit ? {} : { conditions: [disrupted("TerminationByKubelet")] };
@@ -497,6 +514,16 @@ export class PodWorld {
       message,
       ...conditions,
     });
+  }
+
+  /** The kubelet says that it ends containers; unheard of, exit code 0 is like any other. */
+  #kill(): void {
+    const isToldOf = this.#actors.some(
+      ({ isOurs, kind, status }) => isOurs && (kind === "init" || status === this.#test.status) && status.state?.running,
+    );
+    if (!isToldOf) return;
+    if (this.plan.isKillHeard) this.#killed = "Stopping container";
+    else if (this.plan.onTerm === 0) this.#asked.push("success");
   }
 
   #delete(who: string, conditions: Condition[]): void {
@@ -509,11 +536,7 @@ export class PodWorld {
     const { metadata, status } = this.#pod;
     // The API server's own fields, which need no kubelet.
     if (this.#reported)
-      this.#reported = {
-        ...this.#reported,
-        metadata,
-        status: { ...this.#reported.status, ...(status?.conditions ? { conditions: status.conditions } : {}) },
-      };
+      this.#reported = { ...this.#reported, metadata, status: { ...this.#reported.status, ...this.#conditionsOf(status) } };
     if (!this.#pod.spec?.nodeName) {
       this.#blame(who, ["infrastructure"]);
       this.#vanish();
@@ -539,10 +562,8 @@ export class PodWorld {
     this.#ends = {};
     const isRunning = this.#actors.filter(({ kind, status }) => status.state?.running && kind !== "sidecar");
     if (!this.#test.status.state?.terminated) this.#blame("a reset of the node", ["infrastructure"]);
-    this.#report();
-    this.#isKubeletUp = false;
+    this.#takeKubelet(20 * SECOND);
     this.#at(20 * SECOND, () => {
-      if (!this.#isNodeGone) this.#kubeletReturns();
       for (const { status } of isRunning) {
         status.state = { terminated: this.#ended({ exitCode: 255, reason: "Unknown" }, status.state?.running?.startedAt) };
       }
@@ -550,6 +571,26 @@ export class PodWorld {
     this.#at(22 * SECOND, () => {
       if (this.#pod) this.#pod = { ...this.#pod, status: { ...this.#pod.status, phase: "Failed" } };
     });
+  }
+
+  /** The kubelet is gone first; then everything gets TERM, whose end the runtime notes. */
+  #shutDown(): void {
+    if (!this.#pod?.spec?.nodeName || this.#ends || this.#isOver(this.#pod)) return;
+    this.#takeKubelet(this.plan.onTerm === "ignores" ? GRACE_MS + 40 * SECOND : 40 * SECOND);
+    this.#at(LOOK_MS, () => {
+      // The kubelet's word that not all containers run any more is what tells; it has said so before.
+      if (this.#containersReady?.status !== "True") this.#asked.push(this.plan.onTerm === 0 ? "success" : "failure");
+      this.#endBy("a node that shut down", ["infrastructure"], {});
+    });
+  }
+
+  /** The kubelet ends the pods of a node that shuts down, and the node comes back. */
+  #tellShutdown(): void {
+    if (!this.#pod?.spec?.nodeName || this.#isOver(this.#pod) || this.#ends) return;
+    this.#kill();
+    const message = "Pod was terminated in response to imminent node shutdown.";
+    const conditions = [disrupted("TerminationByKubelet")];
+    this.#endBy("the kubelet of a node that shut down", ["infrastructure"], { reason: "Terminated", message, conditions });
   }
 
   /** Nobody comes back; what manages taints deletes the pod, which stays as it is. */
@@ -580,6 +621,11 @@ export class PodWorld {
     return `${new Date(this.nowMs).toISOString().slice(0, 19)}Z`;
   }
 
+  #conditionsOf({ conditions = [] }: NonNullable<Pod["status"]> = {}): { conditions?: Condition[] } {
+    const all = [...conditions, ...(this.#containersReady ? [this.#containersReady] : [])];
+    return all.length > 0 ? { conditions: all } : {};
+  }
+
   #report(): void {
     if (!this.#pod) return;
     if (!this.#isKubeletUp && this.#reported) return;
@@ -590,10 +636,16 @@ export class PodWorld {
       this.#pod.status?.phase === "Pending" && this.#actors.some(({ kind, hasBegun }) => kind === "regular" && hasBegun)
         ? "Running"
         : this.#pod.status?.phase;
+    const isReady = this.#actors.every(({ kind, status: { state, started } }) =>
+      kind === "init" ? state?.terminated?.exitCode === 0 : state?.running && (kind === "regular" || started),
+    );
+    const ready: Condition = { type: "ContainersReady", status: isReady ? "True" : "False" };
+    if (isTaken && ready.status !== this.#containersReady?.status) this.#containersReady = { ...ready, lastTransitionTime: this.#time() };
     this.#reported = {
       ...this.#pod,
       status: {
         ...this.#pod.status,
+        ...this.#conditionsOf(this.#pod.status),
         ...(phase ? { phase } : {}),
         ...(isTaken ? { initContainerStatuses: statuses(true), containerStatuses: statuses(false) } : {}),
       },

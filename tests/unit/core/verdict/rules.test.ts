@@ -70,6 +70,10 @@ const withService = (end: object, exitCode = 1, limits: object = {}) => ({
   spec: { containers: [{ name: "test" }], initContainers: [{ name: "db", restartPolicy: "Always", ...limits }] },
   status: { phase: "Running", containerStatuses: [terminated("test", exitCode)], initContainerStatuses: [service("db", end)] },
 });
+/** The kubelet noted then that not all containers ran any more. */
+const seenAt = (lastTransitionTime: string) => ({
+  conditions: [{ type: "ContainersReady", status: "False" as const, reason: "ContainersNotReady", lastTransitionTime }],
+});
 const rejected = (reason: string, message: string) => ({
   status: { phase: "Failed", reason, message, containerStatuses: [] },
 });
@@ -121,8 +125,20 @@ const ROWS: Row[] = [
   { seen: "a failing test that says NOT_REGISTERED", rule: "exit-code", result: "FAILURE", pod: failed(1, { message: "not_registered" }) },
   { seen: "a segmentation fault", rule: "exit-code", result: "FAILURE", pod: { status: { containerStatuses: [terminated("test", 139)] } } },
   { seen: "a KILL of which the pod's end gives no reason", rule: "exit-code", result: "FAILURE", pod: failed(137) },
-  { seen: "a KILL whose reason may still come", rule: undefined, pod: { status: { containerStatuses: [terminated("test", 137)] } } },
-  { seen: "a TERM whose reason may still come", rule: undefined, pod: { status: { containerStatuses: [terminated("test", 143)] } } },
+  ...[1, 130, 137, 143].map(
+    (exitCode): Row => ({
+      seen: `exit code ${exitCode} whose reason may still come`,
+      rule: undefined,
+      ms: 2999,
+      pod: { status: { containerStatuses: [terminated("test", exitCode)] } },
+    }),
+  ),
+  {
+    seen: "a failed init container whose reason may still come",
+    rule: undefined,
+    ms: 2999,
+    pod: { ...initFailed("setup", 1), status: { ...initFailed("setup", 1).status, phase: "Pending" } },
+  },
   {
     seen: "a KILL for which no reason came",
     rule: "exit-code",
@@ -527,6 +543,54 @@ const ROWS: Row[] = [
     kill: "Stopping container test",
     ms: 10 * MINUTES,
     pod: { status: { containerStatuses: [terminated("test", 1)] } },
+  },
+  ...[0, 1, 143].flatMap((exitCode): Row[] => [
+    {
+      seen: `exit code ${exitCode} that the kubelet saw ten seconds later`,
+      rule: "unwatched",
+      result: null,
+      pod: failed(exitCode, {}, seenAt("2026-01-01T00:00:21Z")),
+    },
+    {
+      seen: `exit code ${exitCode} that the kubelet saw nine seconds later`,
+      rule: exitCode === 0 ? "exit-0" : "exit-code",
+      result: exitCode === 0 ? "SUCCESS" : "FAILURE",
+      pod: failed(exitCode, {}, seenAt("2026-01-01T00:00:20Z")),
+    },
+  ]),
+  {
+    seen: "exit code 0 beside a container that had not been ready before",
+    rule: "exit-0",
+    result: "SUCCESS",
+    pod: failed(0, {}, seenAt("2026-01-01T00:00:00Z")),
+  },
+  {
+    seen: "exit code 0 of a test that was started again, and seen to end at first",
+    rule: "exit-0",
+    result: "SUCCESS",
+    pod: {
+      status: {
+        containerStatuses: [{ ...terminated("test", 1), lastState: terminated("test", 0).state ?? {}, restartCount: 1 }],
+        ...seenAt("2026-01-01T00:10:00Z"),
+      },
+    },
+  },
+  {
+    seen: "a command that is not there, with the runtime's times",
+    rule: "not-runnable",
+    result: "CONFIG_ERROR - cannot start test - exec - a - permission denied",
+    pod: failed(
+      128,
+      { reason: "StartError", message: 'exec: "a": permission denied: unknown', finishedAt: "1970-01-01T00:00:00Z" },
+      seenAt("2026-01-01T00:00:21Z"),
+    ),
+  },
+  {
+    seen: "a stop whose effect the kubelet saw late",
+    rule: "stopped",
+    result: "ABORTED",
+    end: "stop",
+    pod: failed(143, {}, seenAt("2026-01-01T00:10:00Z")),
   },
 
   {
@@ -1241,7 +1305,7 @@ function judgeRow(row: Row) {
   const roles = { ...rolesOfTemplate(pods[0]?.spec), ...row.roles };
   const state = observeBuild(job, pods, roles, () => row.kill);
   const trouble = observeTrouble(state, row.events ?? []);
-  const ms = row.ms ?? 1000;
+  const ms = row.ms ?? 3000;
   return judge({ state, end: row.end, limits: LIMITS, stateMs: ms, trouble: trouble && { trouble, standsMs: ms } });
 }
 
