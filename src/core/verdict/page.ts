@@ -1,4 +1,5 @@
-import { VERDICT_RULES, type VerdictClass } from "./rules.ts";
+import type { VerdictClass } from "./rules/verdict-rule.ts";
+import { VERDICT_RULES } from "./rules.ts";
 
 const CLASSES: Record<VerdictClass, { meaning: string; zuul: string }> = {
   success: { meaning: "the test passed", zuul: "reports SUCCESS" },

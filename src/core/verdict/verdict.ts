@@ -1,5 +1,6 @@
 import { failureText, plainLine } from "../zuul/clean-result-text.ts";
-import { findRule, type RuleId, ruleOf, VERDICT_RULES, type VerdictClass, type VerdictRule } from "./rules.ts";
+import type { VerdictClass, VerdictRule } from "./rules/verdict-rule.ts";
+import { findRule, type RuleId, ruleOf, VERDICT_RULES } from "./rules.ts";
 import { type Evidence, type Finding, mayTellMore, podEvidence, type Sighting, type Withdrawal, withEvidence } from "./sighting.ts";
 
 /**

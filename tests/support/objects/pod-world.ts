@@ -1,6 +1,6 @@
 import type { ContainerRoles } from "../../../src/core/kubernetes/container-roles.ts";
 import type { Condition, Container, ContainerStatus, Job, KubeEvent, Pod, TerminatedState } from "../../../src/core/kubernetes/objects.ts";
-import type { VerdictClass } from "../../../src/core/verdict/rules.ts";
+import type { VerdictClass } from "../../../src/core/verdict/rules/verdict-rule.ts";
 import type { Disturbance, HistoryPlan, PlannedContainer } from "./history-plan.ts";
 
 export const WORLD_START = Date.parse("2026-01-01T00:00:00Z");

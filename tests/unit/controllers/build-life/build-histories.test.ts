@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import type { VerdictClass } from "../../../../src/core/verdict/rules.ts";
+import type { VerdictClass } from "../../../../src/core/verdict/rules/verdict-rule.ts";
 import { fuzzParameters } from "../../../support/fuzz.ts";
 import { makeJob } from "../../../support/objects/build-objects.ts";
 import { type HistoryPlan, historyPlans } from "../../../support/objects/history-plan.ts";
