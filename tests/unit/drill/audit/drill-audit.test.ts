@@ -190,6 +190,18 @@ describe("the audit of a drill", () => {
       ],
     ],
     [
+      "takes a kubelet that was away when a test ended by itself for a reason of the drill's",
+      { builds: 1, pods: 2, nulls: 1, faults: 1 },
+      [
+        { type: "fault", atMs: 9, fault: { kind: "kubelet-down", how: "suspended", forMs: 1, index: 0, atMs: 1 }, outcome: "suspended" },
+        build(),
+        job("n1", { verdict: { ...GIVEN_BACK, rule: "unwatched" } }),
+        job("n2"),
+        pod(1),
+        pod(2),
+      ],
+    ],
+    [
       "takes a node that was reset for a reason, even of a test that had ended unseen",
       { builds: 1, pods: 2, nulls: 1, faults: 1 },
       [NODE_RESET, build(), job("n1", { verdict: { ...GIVEN_BACK, rule: "end-unknown" } }), job("n2"), pod(1), pod(2)],
