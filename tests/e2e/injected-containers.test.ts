@@ -15,7 +15,7 @@ const FAILING = "sleep 8; echo 1 of 3 tests failed > $TH_RESULT_FILE; exit 1";
 /** What tests give for an exit code that get TERM. */
 const ON_TERM = [0, 1, 143];
 /** No node that has gone down is back sooner. */
-const DOWN_MS = 10_000;
+const DOWN_MS = 20_000;
 
 let server: GearmanServer;
 let operator: OperatorProcess;

@@ -43,7 +43,7 @@ const END_BACKSTOP_MS = 10 * 60_000;
 /** Why the kubelet ended a test comes with the pod's own end, a second later; a test may give TERM any exit code. */
 const SIGNAL_MS = 3000;
 /** Hardly a node is back sooner after it has shut down, and a kubelet that is there is hardly that slow. */
-const UNWATCHED_MS = 10_000;
+const UNWATCHED_MS = 20_000;
 
 /** True while what is seen may still get another meaning, which the pod's own end will tell. */
 export function mayTellMore({ state, end, stateMs, limits }: Sighting): boolean {

@@ -8,7 +8,7 @@ export const WORLD_START = Date.parse("2026-01-01T00:00:00Z");
 const LOOK_MS = 1000;
 const GRACE_MS = 30_000;
 /** No node goes down and comes back in less. */
-const SHORT_ABSENCE_MS = 8_000;
+const SHORT_ABSENCE_MS = 18_000;
 const BACKSTOP_MS = 90 * 60_000;
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

@@ -36,7 +36,7 @@ export const killed = {
 export const unwatched = {
   id: "unwatched",
   class: "infrastructure",
-  seen: "The test ended 10 s or more before its node's kubelet took note of it, by the change of `ContainersReady`: the kubelet was away, and nobody saw who ended the test. A node that shuts down ends tests like that, whatever exit code they give.",
+  seen: "The test ended 20 s or more before its node's kubelet took note of it, by the change of `ContainersReady`: the kubelet was away, and nobody saw who ended the test. A node that shuts down ends tests like that, whatever exit code they give.",
   result: null,
   keeps: "pod, exit code, seconds until it was seen",
   isChance: true,

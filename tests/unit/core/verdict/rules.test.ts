@@ -546,16 +546,16 @@ const ROWS: Row[] = [
   },
   ...[0, 1, 143].flatMap((exitCode): Row[] => [
     {
-      seen: `exit code ${exitCode} that the kubelet saw ten seconds later`,
+      seen: `exit code ${exitCode} that the kubelet saw twenty seconds later`,
       rule: "unwatched",
       result: null,
-      pod: failed(exitCode, {}, seenAt("2026-01-01T00:00:21Z")),
+      pod: failed(exitCode, {}, seenAt("2026-01-01T00:00:31Z")),
     },
     {
-      seen: `exit code ${exitCode} that the kubelet saw nine seconds later`,
+      seen: `exit code ${exitCode} that the kubelet saw nineteen seconds later`,
       rule: exitCode === 0 ? "exit-0" : "exit-code",
       result: exitCode === 0 ? "SUCCESS" : "FAILURE",
-      pod: failed(exitCode, {}, seenAt("2026-01-01T00:00:20Z")),
+      pod: failed(exitCode, {}, seenAt("2026-01-01T00:00:30Z")),
     },
   ]),
   {
@@ -582,7 +582,7 @@ const ROWS: Row[] = [
     pod: failed(
       128,
       { reason: "StartError", message: 'exec: "a": permission denied: unknown', finishedAt: "1970-01-01T00:00:00Z" },
-      seenAt("2026-01-01T00:00:21Z"),
+      seenAt("2026-01-01T00:00:31Z"),
     ),
   },
   {
