@@ -172,6 +172,58 @@ describe("the role of holder", () => {
     await world.close();
   });
 
+  test("does not come back to who held it before, when somebody writes that one's words there again", async () => {
+    const world = new ReplicaWorld();
+    const a = await world.start("a-11111");
+    await world.until(() => a.replicas.isHolder, 5_000);
+    const b = await world.start("b-11111");
+    await world.pass(6_000);
+    const { spec } = world.lease() ?? {};
+    a.pause();
+    await world.until(() => b.replicas.isHolder, 20_000);
+    a.resume();
+    await world.pass(1_000);
+    world.onStep = () => assert.ok(world.holders.length <= 1, world.holders.join());
+    b.link.isSilent = true;
+    world.edit({ spec });
+    await world.pass(30_000);
+    assert.equal(world.holders.length, 1);
+    world.onStep = () => {};
+    await world.close();
+  });
+
+  test("is not had any more by who resigns while its renewal is under way, nor by who is about to take it", async () => {
+    for (const stepMs of [0, 700, 1_400]) {
+      const world = new ReplicaWorld();
+      const a = await world.start("a-11111");
+      await world.until(() => a.replicas.isHolder, 5_000);
+      a.link.latencyMs = () => 900;
+      await world.pass(6_000 + stepMs);
+      assert.equal(a.replicas.isHolder, true);
+      const resigned = a.replicas.resign();
+      world.onStep = () => assert.deepEqual(world.holders, []);
+      assert.ok((await world.ends(resigned, 5_000)) <= 2_000);
+      await world.pass(30_000);
+      world.onStep = () => {};
+      await world.close();
+    }
+  });
+
+  test("is given up though the first tries at that are refused, and no other one's is given up by who resigns", async () => {
+    const world = new ReplicaWorld();
+    const a = await world.start("a-11111");
+    await world.until(() => a.replicas.isHolder, 5_000);
+    const b = await world.start("b-11111");
+    await world.pass(1_000);
+    await world.ends(b.replicas.resign(), 2_000);
+    assert.deepEqual(world.holders, ["a-11111"]);
+    let refused = 0;
+    a.link.fate = (verb, name) => (verb === "patch" && name === "ci" && refused++ < 3 ? "refused" : "answered");
+    assert.ok((await world.ends(a.replicas.resign(), 2_000)) < 2_000);
+    assert.deepEqual([world.lease()?.spec?.holderIdentity, world.lease()?.spec?.leaseDurationSeconds], ["", 1]);
+    await world.close();
+  });
+
   const NONSENSE: Record<string, object> = {
     "names no holder": { spec: { holderIdentity: "" } },
     "has no holder": { spec: { holderIdentity: null } },
