@@ -150,7 +150,7 @@ function renderTest(base: Container, input: ManifestInput, pod: PodSpec, nodeLab
     ...base,
     ...(image === undefined ? {} : { image }),
     ...(resources === undefined ? {} : { resources: resources as Resources }),
-    ...(spec.script === undefined ? {} : renderScript(spec.script, base, pod, SCRIPT_FILES)),
+    ...(spec.script === undefined ? {} : renderScript(spec.script, pod, SCRIPT_FILES)),
     ...workingDirectory(base, input),
     env: renderEnvironment(base.env ?? [], input),
     ...(spec.envFrom === undefined ? {} : { envFrom: [...(base.envFrom ?? []), ...spec.envFrom] }),

@@ -42,25 +42,99 @@ export const NO_INTERPRETER = { exitCode: 127, before: "CONFIG_ERROR - the inter
 /** A result text has 120 characters at most, and a pod with many containers has less than 1 KiB for each one's message. */
 const MAX_RESULT_BYTES = 512;
 
+/** What ends a program that does not handle it, but KILL. */
+const SIGNALS = "HUP INT QUIT PIPE ALRM USR1 USR2 TERM";
+
 /**
- * PID 1 of the test's container; it gets the files of result and termination message, what else is needed ("" for nothing), and the command.
+ * The script's parent where the runner is PID 1: holds a FIFO open for as long as it lives, and writes the exit code into another one. It
+ * makes itself an orphan, as the runner would not heed TERM while it waits for what it runs in the foreground, and outlives what a test
+ * sends to its whole process group.
+ */
+const KEEPER = `
+trap : ${SIGNALS}
+trap TH_STOPPING=1 TERM
+TH_STOPPING=
+exec 2>&3 3>&- 9>"$1"
+kill -KILL "$PPID"
+shift
+[ -z "$TH_STOPPING" ] || { echo 143 >&8; exit; }
+"$@" 8>&- 9>&-
+echo $? >&8
+`.trim();
+
+/** Of a PID 1 the kernel drops what it does not handle; nor is it to end by what a test sends to its whole group. */
+const INIT_TRAPS = `
+trap TH_TOLD=1 ${SIGNALS}
+trap TH_STOPPING=1 TERM
+`.trim();
+
+/**
+ * Runs the script as PID 1. A shell heeds TERM at once in `wait` alone; it passes that on to every process of its namespace, which is
+ * kill's `-1`. Without a terminal, what it runs with `&` ignores SIGINT and SIGQUIT for good: so the script is begun in the foreground, of
+ * a subshell that its keeper kills, and what is waited for is who reads the keeper's FIFO. What `wait` says after a signal differs between
+ * shells (127, bash: -1), so the exit code comes by a FIFO of its own, that of a killed keeper from the runner. An image without `mkfifo`
+ * has to do with `&`. A TERM that came before there was a script is passed on when there is one: what a shell has just forked would take it
+ * for its parent's, and lose it.
+ *
+ * Told to end, it waits when the script has ended for the script's other processes, which have got TERM like the script: when PID 1 ends,
+ * the kernel kills them. No longer than the grace, for the TERM may have been the test's own (`kill 0`), and a daemon that it leaves ends
+ * with its container.
+ */
+function runAsInit(graceSeconds: number): string {
+  return `
+[ -z "$TH_STOPPING" ] || exit 143
+exec 3>&2 2>/dev/null
+if mkfifo "$TH_RESULT.life" "$TH_RESULT.code"; then
+  exec 8<>"$TH_RESULT.code"
+  (trap '' ${SIGNALS}; read -r TH_END <"$TH_RESULT.life") &
+  TH_WAITER=$! TH_KEPT=1
+  (/bin/sh -c '${KEEPER}' turbo-hipster "$TH_RESULT.life" "$@"; kill -KILL "$TH_WAITER")
+  rm -f "$TH_RESULT.life" "$TH_RESULT.code"
+else
+  "$@" 2>&3 3>&- &
+  TH_WAITER=$! TH_KEPT=
+fi
+trap 'TH_TOLD=1 TH_STOPPING=1; [ $$ != 1 ] || kill -TERM -1' TERM
+[ -z "$TH_STOPPING" ] || { sleep 0.1 || sleep 1; kill -TERM $$; }
+TH_TOLD=1
+while [ -n "$TH_TOLD" ]; do
+  TH_TOLD=
+  wait "$TH_WAITER"
+  TH_CODE=$?
+done
+[ -z "$TH_KEPT" ] || { echo 137 >&8; read -r TH_CODE <&8; }
+if [ -n "$TH_STOPPING" ]; then
+  TH_LEFT=${graceSeconds * 10}
+  while [ "$TH_LEFT" -gt 0 ] && kill -0 -1; do
+    if sleep 0.1; then TH_LEFT=$((TH_LEFT - 1)); else sleep 1 && TH_LEFT=$((TH_LEFT - 10)) || break; fi
+  done
+fi
+exec 2>&3 3>&-
+`.trim();
+}
+
+/** Runs the script where TERM ends the runner at once, as it is not PID 1. */
+const RUN = `
+"$@"
+TH_CODE=$?
+`.trim();
+
+/**
+ * The first process of the test's container; it gets the files of result and termination message, what else is needed ("" for nothing), and
+ * the command.
  * - Programs that `pip install` and its like put below HOME, when they may not write anywhere else, are found first.
- * - The script runs in the foreground: in the background, a shell without a terminal would have all of it ignore SIGINT and SIGQUIT. It ends with
- *   what the script ended with, 128+n for a signal n, and takes in orphans meanwhile, as any shell that waits does.
- * - With a trap it knows, when the script has ended, that it was to end (a shell waits for what runs in the foreground before it looks). Then it
- *   waits for the script's other processes, which have got TERM like the script: when PID 1 ends, the kernel kills them. No longer than the grace,
- *   for the TERM may have been the test's own (`kill 0`), and a daemon that it leaves ends with its container.
+ * - It ends with what the script ended with, 128+n for a signal n, and takes in orphans meanwhile, as any shell that waits does.
  * - The result file may be anything that a test leaves there: a FIFO, a directory, gigabytes without a line end.
  *
  * Variables begin with TH_, which neither request nor task can set, so that none changes one that the script inherits.
  */
-function renderRunner(setTrap: string, graceSeconds: number): string {
+function renderRunner(traps: string, run: string): string {
   return `
 PATH="$HOME/.local/bin\${PATH:+:$PATH}"
 export PATH
 TH_RESULT=$1 TH_TERMINATION=$2 TH_NEEDS=$3 TH_STOPPING=
 shift 3
-${setTrap}
+${traps}
 for TH_PROGRAM in "$1" \${TH_NEEDS:+"$TH_NEEDS"}; do
   case $TH_PROGRAM in
     */*) [ -f "$TH_PROGRAM" ] && [ -x "$TH_PROGRAM" ] && continue ;;
@@ -70,15 +144,7 @@ for TH_PROGRAM in "$1" \${TH_NEEDS:+"$TH_NEEDS"}; do
   echo "${NO_INTERPRETER.before}$TH_PROGRAM of the script is not in the image" >"$TH_TERMINATION"
   exit ${NO_INTERPRETER.exitCode}
 done
-[ -z "$TH_STOPPING" ] || exit 143
-"$@"
-TH_CODE=$?
-if [ -n "$TH_STOPPING" ]; then
-  TH_LEFT=${graceSeconds * 10}
-  while [ "$TH_LEFT" -gt 0 ] && kill -0 -1 2>/dev/null; do
-    if sleep 0.1 2>/dev/null; then TH_LEFT=$((TH_LEFT - 1)); else sleep 1 && TH_LEFT=$((TH_LEFT - 10)) || break; fi
-  done
-fi
+${run}
 if [ -f "$TH_RESULT" ] && [ -s "$TH_RESULT" ]; then
   head -c ${MAX_RESULT_BYTES} "$TH_RESULT" >"$TH_TERMINATION" ||
     { IFS= read -r TH_LINE <"$TH_RESULT"; printf '%s\\n' "$TH_LINE" >"$TH_TERMINATION"; }
@@ -88,28 +154,21 @@ exit "$TH_CODE"
 }
 
 /**
- * TERM for every process of the container, PID 1 included, before the kubelet sends its own to PID 1 alone; kill's `-1` is all of a process
- * namespace but its PID 1. https://kubernetes.io/docs/concepts/containers/container-lifecycle-hooks/
- */
-const TERMINATE_ALL = { exec: { command: ["/bin/sh", "-c", "kill -TERM 1; kill -TERM -1"] } };
-
-/**
- * What runs a script in the test's container. TERM reaches all of it unless its process namespace is others', too (where this is no PID 1, and
- * TERM ends it at once), or the template has a hook of its own.
+ * What runs a script in the test's container. TERM reaches all of it unless its process namespace is others', too: there this is no PID 1,
+ * and TERM ends it at once.
  */
 export function renderScript(
   script: string,
-  { lifecycle }: Container,
   { hostPID, shareProcessNamespace, terminationGracePeriodSeconds = DEFAULT_GRACE_SECONDS }: PodSpec,
   files: ScriptFiles,
-): Pick<Container, "command" | "args" | "lifecycle"> {
+): Pick<Container, "command" | "args"> {
   const { command, needs } = parseInterpreter(script);
-  const isAlone = !hostPID && !shareProcessNamespace;
+  const isInit = !hostPID && !shareProcessNamespace;
+  const runner = isInit ? renderRunner(INIT_TRAPS, runAsInit(terminationGracePeriodSeconds)) : renderRunner("", RUN);
   // The name is what shells begin their messages with.
-  const own = ["/bin/sh", "-c", renderRunner(isAlone ? "trap TH_STOPPING=1 TERM" : "", terminationGracePeriodSeconds), "turbo-hipster"];
+  const own = ["/bin/sh", "-c", runner, "turbo-hipster"];
   return {
     command: [...own, files.result, files.termination, needs, ...command, files.script].map(escapeExpansion),
     args: [],
-    ...(isAlone ? { lifecycle: { preStop: TERMINATE_ALL, ...lifecycle } } : {}),
   };
 }

@@ -81,7 +81,7 @@ export const CONTAINER_FIELDS: FieldTable<SpecFieldUse> = {
   envFrom: ["used", "a list of objects; of the test: the task's are added"],
   image: ["used", "of the test: a node label's or `spec.image` replaces it"],
   imagePullPolicy: ["kept", ""],
-  lifecycle: ["used", "of the test: a `script` adds a `preStop` that brings TERM to all its processes, unless the template has one"],
+  lifecycle: ["kept", "a `preStop` runs before TERM is sent"],
   livenessProbe: ["kept", "one that fails ends the test as the kubelet ends it: not 0 is FAILURE, 0 is no result"],
   name: ["used", "`checkout`, `collector` and what begins with `th-` are ours; a name is there once in the whole pod"],
   ports: ["kept", ""],

@@ -8,8 +8,7 @@ import { renderScript } from "../../../../src/core/job/script.ts";
 import type { PodSpec } from "../../../../src/core/kubernetes/objects.ts";
 
 const HAS_BASH = existsSync("/bin/bash");
-const TEST = { name: "test" };
-const POD = { containers: [TEST] };
+const POD = { containers: [] };
 
 let directory: string;
 before(() => {
@@ -29,7 +28,7 @@ function run(
   writeFileSync(termination, "");
   result?.(resultFile);
   const files = { script: file, result: resultFile, termination };
-  const [command = "", ...args] = (renderScript(script, TEST, pod, files).command ?? []).map((word) => word.replaceAll("$$", "$"));
+  const [command = "", ...args] = (renderScript(script, pod, files).command ?? []).map((word) => word.replaceAll("$$", "$"));
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd: place,
     encoding: "utf8",
@@ -76,7 +75,7 @@ describe("a script", () => {
   for (const [first, command, needs] of interpreters) {
     test(`that begins with ${JSON.stringify(first)} is run by ${command.join(" ")}${needs === "" ? "" : `, and ${needs} must be there`}`, () => {
       const files = { script: "/script", result: "/result", termination: "/termination" };
-      const rendered = renderScript(`${first}\nexit 1\n`, TEST, POD, files).command ?? [];
+      const rendered = renderScript(`${first}\nexit 1\n`, POD, files).command ?? [];
       assert.deepEqual(rendered.slice(4), ["/result", "/termination", needs, ...command, "/script"]);
     });
   }
@@ -112,7 +111,7 @@ describe("a script", () => {
   test("has nothing expanded by Kubernetes or anybody else", () => {
     const script = "cat <<'END'\n$(HOME) $$ $HOME `id` \\n\nEND\n";
     assert.equal(run(script).stdout, "$(HOME) $$ $HOME `id` \\n\n");
-    const words = renderScript("exit 0", TEST, POD, { script: "/$(A)", result: "r", termination: "t" }).command ?? [];
+    const words = renderScript("exit 0", POD, { script: "/$(A)", result: "r", termination: "t" }).command ?? [];
     for (const word of words) assert.doesNotMatch(word, /(?<!\$)(\$\$)*\$(?!\$)/);
   });
 
@@ -174,31 +173,12 @@ describe("the result file", () => {
 });
 
 describe("TERM", () => {
-  test("of the test's own makes its end wait for what it leaves, but no longer than the grace", () => {
-    // What is left here is all else that this machine runs.
-    const { status } = run("kill -TERM $PPID; exit 3", { pod: { ...POD, terminationGracePeriodSeconds: 1 } });
-    assert.equal(status, 3);
-  });
-
   const files = { script: "/script", result: "/result", termination: "/termination" };
-  const hook = { exec: { command: ["/bin/sh", "-c", "kill -TERM 1; kill -TERM -1"] } };
-
-  test("is sent to every process of the container, beside what the template wants", () => {
-    assert.deepEqual(renderScript("exit", TEST, POD, files).lifecycle, { preStop: hook });
-    const postStart = { exec: { command: ["true"] } };
-    assert.deepEqual(renderScript("exit", { ...TEST, lifecycle: { postStart } }, POD, files).lifecycle, { postStart, preStop: hook });
-  });
-
-  test("is the template's own where it has a hook", () => {
-    const preStop = { httpGet: { port: 1 } };
-    assert.deepEqual(renderScript("exit", { ...TEST, lifecycle: { preStop } }, POD, files).lifecycle, { preStop });
-  });
 
   for (const shared of [{ hostPID: true }, { shareProcessNamespace: true }]) {
-    test(`is sent to nobody else: ${JSON.stringify(shared)}`, () => {
-      const rendered = renderScript("exit", TEST, { ...POD, ...shared }, files);
-      assert.equal(rendered.lifecycle, undefined);
-      assert.doesNotMatch(rendered.command?.[2] ?? "", /trap/);
+    test(`is passed on to nobody where others' processes would get it: ${JSON.stringify(shared)}`, () => {
+      assert.doesNotMatch(renderScript("exit", { ...POD, ...shared }, files).command?.[2] ?? "", /trap|kill/);
+      assert.equal(run("exit 3", { pod: { ...POD, ...shared } }).status, 3);
     });
   }
 });
