@@ -110,12 +110,13 @@ export class ReplicaWorld {
     });
   }
 
-  async start(name: string): Promise<SimulatedReplica> {
+  /** `way`: its link, where that is another from the beginning. */
+  async start(name: string, way: Partial<Link> = {}): Promise<SimulatedReplica> {
     const owner: Owner = { isPaused: false, isGone: false, backlog: [] };
     const clock = this.#makeClock(owner);
     const logged: string[] = [];
     const calls: string[] = [];
-    const link: Link = { fate: () => "answered", latencyMs: () => 2, isSilent: false };
+    const link: Link = { fate: () => "answered", latencyMs: () => 2, isSilent: false, ...way };
     const logger = recordingLogger(logged);
     const client = this.#makeClient(owner, link, calls, clock);
     const leases = new LeaseObjects({ client, namespace: "ci", installation: INSTALLATION, clock, logger });

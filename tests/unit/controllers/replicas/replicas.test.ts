@@ -224,6 +224,42 @@ describe("the role of holder", () => {
     await world.close();
   });
 
+  for (const [what, before] of [
+    ["has seen that somebody held it", (world: ReplicaWorld) => world.pass(1_000)],
+    ["cannot list the Leases", async () => {}],
+  ] as const) {
+    test(`is not taken at once from a deleted Lease by one that ${what}, though it knows of no other replica`, async () => {
+      const world = new ReplicaWorld();
+      const x = await world.start("x-11111");
+      await world.until(() => x.replicas.isHolder, 5_000);
+      await world.pass(6_000);
+      world.onStep = () => assert.ok(world.holders.length <= 1, world.holders.join());
+      const hasList = what !== "cannot list the Leases";
+      if (!hasList) {
+        x.link.fate = () => "refused";
+        for (const name of ["ci", "ci-x-11111"]) world.remove(name);
+      }
+      const a = await world.start("a-11111", { fate: (verb) => (verb === "list" && !hasList ? "hung" : "answered") });
+      await before(world);
+      x.link.fate = () => "refused";
+      for (const name of ["ci", "ci-x-11111"]) world.remove(name);
+      await world.until(() => a.replicas.isHolder, 60_000);
+      assert.equal(x.replicas.isHolder, false);
+      world.onStep = () => {};
+      await world.close();
+    });
+  }
+
+  test("is asked for by nobody whose own Lease is not there: the others could not tell that it lives", async () => {
+    const world = new ReplicaWorld();
+    const a = await world.start("a-11111", { fate: (_verb, name) => (name === "ci-a-11111" ? "refused" : "answered") });
+    await world.pass(60_000);
+    assert.deepEqual([world.holders, world.names], [[], []]);
+    a.link.fate = () => "answered";
+    await world.until(() => a.replicas.isHolder, 10_000);
+    await world.close();
+  });
+
   const NONSENSE: Record<string, object> = {
     "names no holder": { spec: { holderIdentity: "" } },
     "has no holder": { spec: { holderIdentity: null } },
@@ -346,6 +382,17 @@ describe("whether another replica lives", () => {
     assert.ok((await world.ends(b.replicas.stop(), 3_000)) < 100);
     assert.equal(world.lease("ci-b-11111"), undefined);
     await world.until(() => !a.replicas.isAlive("b-11111"), 3_000);
+    await world.close();
+  });
+
+  test("is denied soon after it has stopped although the first tries to delete its Lease were refused", async () => {
+    const world = new ReplicaWorld();
+    const a = await world.start("a-11111");
+    await world.pass(10_000);
+    let refused = 0;
+    a.link.fate = (verb) => (verb === "delete" && refused++ < 3 ? "refused" : "answered");
+    await world.ends(a.replicas.stop(), 3_000);
+    assert.deepEqual([world.names, refused], [["ci"], 4]);
     await world.close();
   });
 
