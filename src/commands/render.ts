@@ -59,6 +59,7 @@ function render(file: string, flags: RenderFlags): object {
       number: buildNumber(task.metadata.name, identity, sha256Hex),
       logPath: textParameter(parsed.parameters, "LOG_PATH") ?? null,
       payloadHash: identity.payloadHash,
+      handle: null,
       replica: "render",
       since: "1970-01-01T00:00:00.000Z",
     },

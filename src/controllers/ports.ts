@@ -35,6 +35,8 @@ export interface Tasks {
   refusalOf(functionName: string): RefusedFunction | undefined;
   /** Counts a build of this TestTask that runs already against its limits. */
   occupy(taskKey: string): Slot;
+  /** Whether one more build of this TestTask may begin, by what limits it now beside the installation's places. */
+  mayBegin(taskKey: string): boolean;
   /** Counts a build of this TestTask that was taken with this slot. What is returned stands for it. */
   count(taskKey: string, slot: Slot): Slot;
   /** A build of this TestTask ended as CONFIG_ERROR; `why` is a sentence for whoever keeps the task. */

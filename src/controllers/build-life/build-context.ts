@@ -14,7 +14,7 @@ import type { Rush } from "./rush.ts";
 export interface BuildContext {
   cluster: BuildCluster;
   servers: Servers;
-  tasks: Pick<Tasks, "count" | "noteVerdict" | "noteWaiting">;
+  tasks: Pick<Tasks, "count" | "mayBegin" | "noteVerdict" | "noteWaiting">;
   replicas: ReplicaRoles;
   /** Told which build finds a quota on the Jobs of its namespace used up. */
   keptJobs: { giveWay(namespace: string, number: string): void };
@@ -65,5 +65,8 @@ export interface BuildPlan {
 export type BuildOrigin =
   /** Zuul asks for it; its Job is still to be made. */
   | { kind: "request"; assignment: Assignment }
-  /** Its Job is there, from before this process or this replica's role; it counts among the builds at once. */
-  | { kind: "found"; slot: Slot };
+  /**
+   * Its Job is there, from before this process or this replica's role; it counts among the builds at once. `isAnswered`: its answer was
+   * delivered, though the Job does not say so.
+   */
+  | { kind: "found"; slot: Slot; isAnswered: boolean };

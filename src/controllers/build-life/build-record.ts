@@ -64,6 +64,11 @@ export class BuildRecord {
     return this.#request?.replica ?? undefined;
   }
 
+  /** The request that it answers, or answered last; undefined where that was spoilt. */
+  get request(): RequestRecord | undefined {
+    return this.#request;
+  }
+
   get isCancelled(): boolean {
     return this.#cancelledAt !== undefined || (this.#job?.isCancelled ?? false);
   }
@@ -84,8 +89,8 @@ export class BuildRecord {
   /** The Job answers this request from now on. */
   claim(request: RequestRecord): void {
     const present = this.#request;
-    const isSame = present?.server === request.server && present.unique === request.unique && present.replica === request.replica;
-    if (!isSame) this.#wanted = request;
+    const isWritten = (["server", "unique", "handle", "replica"] as const).every((field) => present?.[field] === request[field]);
+    if (!isWritten) this.#wanted = request;
   }
 
   /** The Job was there already, made for the same request; `isClaimed`: which this replica still has to answer. */

@@ -1,19 +1,22 @@
-import type { RequestRecord } from "../../core/job/record.ts";
+import { isAskedAnew, type RequestRecord } from "../../core/job/record.ts";
 import { isAnswer } from "../../core/job/relaunch.ts";
 import { PARAMETERS_ANNOTATION } from "../../core/kubernetes/labels.ts";
+import type { Job } from "../../core/kubernetes/objects.ts";
 import type { BuildState } from "../../core/observation/build-state.ts";
 import { stepsDone } from "../../core/observation/steps.ts";
 import type { Withdrawal } from "../../core/verdict/sighting.ts";
 import { endedBeforeStart, infrastructure, type Verdict } from "../../core/verdict/verdict.ts";
-import type { AssignedSlot, Assignment } from "../../core/zuul/assignment.ts";
+import type { Assignment } from "../../core/zuul/assignment.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
-import type { Slot } from "../../runtime/slot.ts";
 import { earliest, Wakeup } from "../../runtime/wakeup.ts";
-import type { BuildContext, BuildPlan, UnclaimedBuild } from "./build-context.ts";
+import type { BuildContext, BuildPlan } from "./build-context.ts";
 import { BuildEnd } from "./build-end.ts";
 import { BuildRecord } from "./build-record.ts";
+import { BuildSlot } from "./build-slot.ts";
+import { BuildWithdrawal } from "./build-withdrawal.ts";
+import { Claim } from "./claim.ts";
 import { Conversation } from "./conversation.ts";
 import { JobFollower } from "./job-follower.ts";
 import { Ownership } from "./ownership.ts";
@@ -38,7 +41,7 @@ type Left = "left" | "over";
  * the Job keeps of it. This goes through the phases in order: create, follow, judge, deliver, record; as long as the build is this replica's. It
  * holds no state that it could not read again from the Job, besides whose request it answers.
  */
-export class Build implements UnclaimedBuild {
+export class Build {
   readonly #plan: BuildPlan;
   readonly #context: BuildContext;
   readonly #wakeup: Wakeup;
@@ -48,15 +51,13 @@ export class Build implements UnclaimedBuild {
   readonly #life: JobFollower;
   readonly #record: BuildRecord;
   readonly #ownership: Ownership;
+  readonly #withdrawal: BuildWithdrawal;
+  readonly #claim: Claim;
+  readonly #slot: BuildSlot;
   readonly #end: BuildEnd;
   readonly #created = Promise.withResolvers<void>();
   #logger: Logger;
-  #slot: Slot | undefined;
-  /** While its request waits in line for a slot. */
-  #inLine: AssignedSlot | undefined;
-  #withdrawn: Withdrawal | undefined;
   #verdict: Verdict | undefined;
-  #isDelivered = false;
 
   constructor(plan: BuildPlan, context: BuildContext) {
     this.#plan = plan;
@@ -77,7 +78,10 @@ export class Build implements UnclaimedBuild {
         // Where nothing can come that would be known for a request for this build, nothing is waited for.
         return chance === "none" && record.relaunchKey === undefined && !servers.handsOutAgain(server) ? "open" : chance;
       },
-      onChange: () => this.#noteClaim(),
+      onChange: () => {
+        this.#claim.note();
+        this.wake();
+      },
     });
     this.#life = new JobFollower({
       ...{ cluster, job, roles: record.roles, isFound, limits, wakeup, clock, logger },
@@ -91,13 +95,27 @@ export class Build implements UnclaimedBuild {
       ...{ replicas, conversation: this.#conversation, record: this.#record, wakeup, logger },
       cachedJob: () => this.#life.cached,
     });
+    this.#withdrawal = new BuildWithdrawal({ conversation: this.#conversation, record: this.#record, clock, logger });
+    this.#claim = new Claim({
+      ...{ conversation: this.#conversation, record, servers, all: context },
+      jobUid: () => this.jobUid,
+      isCarriedOut: () => this.#withdrawal.reason === undefined && this.#ownership.isOurs,
+    });
+    this.#slot = new BuildSlot({
+      ...{ tasks: context.tasks, taskKey: plan.taskKey, logger },
+      onBegin: () => {
+        this.#placement.begin();
+        this.wake();
+      },
+    });
     const parts = { life: this.#life, record: this.#record, rush: counts.rush, keepJobSeconds: policy.keepJobSeconds };
     this.#end = new BuildEnd({ ...{ cluster, namespace: this.namespace, wakeup, clock }, ...parts });
     if (origin.kind === "request") this.attach(origin.assignment, record.request);
     else {
-      this.#begin(origin.slot);
-      context.unclaimed.add(this);
-      if (this.#record.isCancelled) this.#withdrawn = "stop";
+      this.#slot.hold(origin.slot);
+      this.#claim.noteFound();
+      this.#withdrawal.readRecord();
+      if (origin.isAnswered) this.noteAnswered();
     }
   }
 
@@ -127,6 +145,11 @@ export class Build implements UnclaimedBuild {
     return this.#life.made?.metadata.uid;
   }
 
+  /** As it was made or found; undefined while there is none. */
+  get made(): Job | undefined {
+    return this.#life.made;
+  }
+
   get verdict(): Verdict | undefined {
     return this.#verdict;
   }
@@ -134,7 +157,7 @@ export class Build implements UnclaimedBuild {
   report(): BuildReport {
     const { number, namespace, jobName } = this;
     const { step } = this.#conversation;
-    return { number, namespace, jobName, step, pod: this.#life.pod?.name, withdrawn: this.#withdrawn, verdict: this.#verdict };
+    return { number, namespace, jobName, step, pod: this.#life.pod?.name, withdrawn: this.#withdrawal.reason, verdict: this.#verdict };
   }
 
   /**
@@ -143,23 +166,19 @@ export class Build implements UnclaimedBuild {
    */
   attach(assignment: Assignment, request: RequestRecord): void {
     this.#record.claim(request);
-    this.#takeSlot(assignment.slot);
-    if (this.#withdrawn === "unclaimed" && !this.#verdict && !this.#life.pod?.isEnding) this.#withdrawn = undefined;
+    this.#slot.take(assignment.slot);
+    if (!this.#verdict && !this.#life.pod?.isEnding) this.#withdrawal.resume();
     this.#conversation.take(assignment);
   }
 
   /** Zuul's `stop:`. The build ends ABORTED unless its test has ended already. */
   requestStop(): void {
-    if (this.#withdrawn === "stop" || this.#verdict) return;
-    this.#withdrawn = "stop";
-    this.#record.cancel(this.#context.clock.now());
-    this.#logger.info({}, "stops the build as Zuul asked");
-    this.wake();
+    if (!this.#verdict && this.#withdrawal.stop()) this.wake();
   }
 
   /** Zuul has launched the build again, and this one cannot answer that: unless somebody asks for it still, it ends. Returns whether it does. */
   supersede(): boolean {
-    if (this.#verdict || this.#withdrawn || !this.#conversation.dismiss()) return false;
+    if (this.#verdict || this.#withdrawal.reason || !this.#conversation.dismiss()) return false;
     this.wake();
     return true;
   }
@@ -173,9 +192,25 @@ export class Build implements UnclaimedBuild {
   get isAdoptable(): boolean {
     // One that was adopted a moment ago may have ended while nobody looked.
     const state = this.#ownership.isOurs && this.#life.state.kind !== "absent" ? this.#life.state : this.#life.glance();
-    if (this.#withdrawn === "stop" || ("pod" in state && state.pod?.isEnding)) return false;
-    const verdict = this.#verdict ?? this.#record.verdict ?? this.#life.foresee(state, this.#withdrawn);
+    if (this.#withdrawal.reason === "stop" || ("pod" in state && state.pod?.isEnding)) return false;
+    const verdict = this.#foresee(state);
     return verdict === undefined || isAnswer(verdict);
+  }
+
+  /** Whether this request, though it is like the one that it answers, can only have come after its answer was read. */
+  wasAnsweredBefore(request: RequestRecord): boolean {
+    const present = this.#record.request;
+    return present !== undefined && isAskedAnew(present, request) && this.#foresee(this.#life.glance()) !== undefined;
+  }
+
+  /** A Gearman server has read its answer, though nobody here has seen that or written it down: it is nobody's who asks from now on. */
+  noteAnswered(): void {
+    this.#claim.noteDelivery();
+    this.wake();
+  }
+
+  #foresee(state: BuildState): Verdict | undefined {
+    return this.#verdict ?? this.#record.verdict ?? this.#life.foresee(state, this.#withdrawal.reason);
   }
 
   /** See `Placement`. */
@@ -183,21 +218,14 @@ export class Build implements UnclaimedBuild {
     return this.#placement.hasBegun;
   }
 
-  mayBeAskedFor(server: string, serves: (functionName: string) => boolean): boolean {
-    const { functionName, relaunchKey } = this.#plan.record;
-    if (this.isClaimed || this.#withdrawn || !this.#life.made || !this.#ownership.isOurs) return false;
-    if (this.#conversation.server !== server || !serves(functionName)) return false;
-    return relaunchKey !== undefined || this.#context.servers.handsOutAgain(server);
-  }
-
   /** True while a request for it is answered here. */
   get isClaimed(): boolean {
     return this.#conversation.isClaimed;
   }
 
-  /** True once a Gearman server has read an answer: whoever asks with the same unique from now on wants another build. */
+  /** See `Claim`. */
   get isDelivered(): boolean {
-    return this.#isDelivered;
+    return this.#claim.isDelivered;
   }
 
   /** True from the verdict until a Gearman server has read the answer. */
@@ -244,11 +272,9 @@ export class Build implements UnclaimedBuild {
       return "ended";
     } finally {
       this.#created.resolve();
-      this.#context.unclaimed.delete(this);
-      this.#inLine?.release();
+      this.#claim.close();
       this.#placement.place();
-      this.#slot?.release();
-      if (this.jobUid !== undefined) this.#context.delivered.delete(this.jobUid);
+      this.#slot.release();
     }
   }
 
@@ -257,9 +283,9 @@ export class Build implements UnclaimedBuild {
    * for it.
    */
   async #awaitTurn(stopping: AbortSignal): Promise<Verdict | "left" | undefined> {
-    while (this.#inLine && !this.hasBegun) {
+    while (this.#slot.isAwaited) {
       if (stopping.aborted || !this.isClaimed) return "left";
-      if (this.#withdrawn) return endedBeforeStart(this.#withdrawn);
+      if (this.#withdrawal.reason) return endedBeforeStart(this.#withdrawal.reason);
       if (!this.#context.replicas.isHolder) {
         this.#conversation.giveUp();
         return "left";
@@ -267,38 +293,6 @@ export class Build implements UnclaimedBuild {
       await this.#wakeup.wait(undefined, stopping);
     }
     return undefined;
-  }
-
-  #takeSlot(slot: AssignedSlot): void {
-    this.#inLine?.release();
-    this.#inLine = undefined;
-    if (this.#slot || this.#verdict) slot.release();
-    else if (slot.onTurn) {
-      this.#inLine = slot;
-      this.#logger.info({}, "lets a build wait for a slot, as the request of another one may be behind it");
-      slot.onTurn((taken) => {
-        this.#inLine = undefined;
-        this.#begin(this.#context.tasks.count(this.#plan.taskKey, taken));
-        this.wake();
-      });
-    } else this.#begin(this.#context.tasks.count(this.#plan.taskKey, slot));
-  }
-
-  /** It is carried out from now on. */
-  #begin(slot: Slot): void {
-    this.#slot = slot;
-    this.#placement.begin();
-  }
-
-  /** Somebody asks for it, or does no more. */
-  #noteClaim(): void {
-    const { unclaimed, servers } = this.#context;
-    if (this.isClaimed) unclaimed.delete(this);
-    else {
-      unclaimed.add(this);
-      servers.reclaim();
-    }
-    this.wake();
   }
 
   /** Creates the Job, or adopts the one that is there. Returns a verdict when there can be none. */
@@ -322,8 +316,8 @@ export class Build implements UnclaimedBuild {
 
   #mayCreate(): Verdict | undefined | false {
     if (!this.#ownership.isOurs) return false;
-    this.#checkClaim();
-    return this.#withdrawn && endedBeforeStart(this.#withdrawn);
+    this.#withdrawal.checkClaim();
+    return this.#withdrawal.reason && endedBeforeStart(this.#withdrawal.reason);
   }
 
   /** Follows the Job until there is a verdict; "left" when `stopping` or another replica came first. */
@@ -339,9 +333,9 @@ export class Build implements UnclaimedBuild {
         this.#noteProgress(this.#life.state);
         const recorded = this.#record.verdict;
         if (recorded) return this.#life.hasStarted ? recorded : await this.#discard(recorded, stopping);
-        const unclaimedInMs = this.#checkClaim();
+        const unclaimedInMs = this.#withdrawal.checkClaim();
         await this.#life.observeTrouble();
-        const action = this.#life.decide(this.#withdrawn);
+        const action = this.#life.decide(this.#withdrawal.reason);
         if (action.kind === "finish") return action.deleteJob ? await this.#discard(action.verdict, stopping) : action.verdict;
         const nextLookMs = await this.#life.act(action);
         if (!(await this.#record.write())) this.#ownership.yield();
@@ -372,8 +366,7 @@ export class Build implements UnclaimedBuild {
     this.#conversation.conclude();
     tasks.noteVerdict(this.#plan.taskKey, verdict);
     // The pod has ended or is ending: what it took is free for the next build.
-    this.#slot?.release();
-    this.#slot = undefined;
+    this.#slot.release();
     const { result, class: verdictClass, rule, message: text } = verdict;
     this.#logger.info({ result, class: verdictClass, rule, text, pod: this.#life.pod?.name }, "judged the build");
   }
@@ -382,8 +375,7 @@ export class Build implements UnclaimedBuild {
   async #deliver(verdict: Verdict, stopping: AbortSignal): Promise<"delivered" | "unclaimed" | Left> {
     while (!stopping.aborted) {
       if (await this.#conversation.answer(verdict, this.#life.pod?.node)) {
-        this.#isDelivered = true;
-        if (this.jobUid !== undefined) this.#context.delivered.add(this.jobUid);
+        this.#claim.noteDelivery();
         this.#phases.delivered();
         return "delivered";
       }
@@ -395,6 +387,7 @@ export class Build implements UnclaimedBuild {
       }
       const leftMs = this.#conversation.look();
       if (leftMs === undefined) continue;
+      if (this.isDelivered) return "delivered";
       if (leftMs <= 0 || (!this.#life.made && !this.#ownership.isOurs)) return "unclaimed";
       await this.#wakeup.wait(leftMs, stopping);
     }
@@ -413,10 +406,7 @@ export class Build implements UnclaimedBuild {
   /** Reads what the Job says of the build. Returns whether it is this replica's to carry out. */
   #look(): boolean {
     const isOurs = this.#ownership.look();
-    if (this.#record.isCancelled && !this.#withdrawn && !this.#verdict) {
-      this.#withdrawn = "stop";
-      this.#logger.info({}, "stops the build as Zuul asked another replica");
-    }
+    if (!this.#verdict) this.#withdrawal.readRecord();
     return isOurs;
   }
 
@@ -434,16 +424,6 @@ export class Build implements UnclaimedBuild {
         this.#placement.place();
         return "over";
     }
-  }
-
-  /** Ends a build that nobody claims; returns when to look again. */
-  #checkClaim(): number | undefined {
-    const leftMs = this.#conversation.look();
-    if (leftMs === undefined || this.#withdrawn) return undefined;
-    if (leftMs > 0) return leftMs;
-    this.#logger.info({}, "gives up the build, nobody asks for it any more");
-    this.#withdrawn = "unclaimed";
-    return undefined;
   }
 
   #noteProgress(state: BuildState): void {

@@ -3,7 +3,7 @@ import type { ManifestSettings } from "../../core/job/manifest.ts";
 import { buildNumber, isUsableUnique, payloadHash, type RequestIdentity } from "../../core/job/name.ts";
 import { type JobRecord, makeJobRecord, type RequestRecord, readJobRecord } from "../../core/job/record.ts";
 import { refuseBuild } from "../../core/job/refusal.ts";
-import { changedParameters, isAnswer, relaunchKey } from "../../core/job/relaunch.ts";
+import { changedParameters, isAnswer, isSameRelaunch, relaunchKey } from "../../core/job/relaunch.ts";
 import { type Rendering, tryRenderJob } from "../../core/job/rendering.ts";
 import { PARAMETERS_ANNOTATION, RELAUNCH_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
@@ -43,6 +43,8 @@ export interface AdmissionOptions {
   adopt(job: Job, record: JobRecord): Build;
 }
 
+/** What gearmand makes has 63 bytes at most; anything longer is not worth being kept on a Job. */
+const MAX_HANDLE = 128;
 /** Names of parameters in one line of the log. */
 const MAX_TOLD = 20;
 
@@ -74,6 +76,7 @@ export class Admission {
     const asked = this.#read(assignment);
     const { task, parsed, identity, request } = asked;
     const known = index.ofRequest(identity);
+    if (known?.wasAnsweredBefore(request)) known.noteAnswered();
     if (known && !known.isDelivered) {
       context.logger.info({ build: known.number, server: identity.server }, "attaches a request to the build that is under way");
       known.attach(assignment, { ...request, number: known.number });
@@ -126,11 +129,11 @@ export class Admission {
   }
 
   /** The plan for a Job that is there already. */
-  planFound(job: Job, record: JobRecord): BuildPlan {
+  planFound(job: Job, record: JobRecord, isAnswered: boolean): BuildPlan {
     const taskKey = `${record.namespace}/${record.task}`;
     const { number } = record.request;
     const common = this.#common(readBuildFunction(record.functionName), number, record.timeouts);
-    return { taskKey, job, record, ...common, origin: { kind: "found", slot: this.#options.tasks.occupy(taskKey) } };
+    return { taskKey, job, record, ...common, origin: { kind: "found", slot: this.#options.tasks.occupy(taskKey), isAnswered } };
   }
 
   #render(asked: Asked, task: TestTask, parameters: Parameters, key: string | undefined): Rendering {
@@ -169,9 +172,10 @@ export class Admission {
     const number = buildNumber(task?.metadata.name ?? "refused", identity, sha256Hex);
     const parsed = parseParameters(payload, payloadBytes);
     const logPath = (parsed.ok && textParameter(parsed.parameters, "LOG_PATH")) || null;
-    const since = context.clock.now().toISOString();
+    const since = context.cluster.now().toISOString();
     const { name: replica } = context.replicas;
-    const request = { server, unique, number, logPath, payloadHash: identity.payloadHash, replica, since };
+    const handle = assignment.handle.length <= MAX_HANDLE ? assignment.handle : null;
+    const request = { server, unique, number, logPath, payloadHash: identity.payloadHash, handle, replica, since };
     return { assignment, task, parsed, function: readBuildFunction(functionName), identity, request };
   }
 
@@ -241,7 +245,10 @@ export class Admission {
   #jobsOf(key: string): Job[] {
     const createdAt = (job: Job) => job.metadata.creationTimestamp ?? "";
     return Iterator.from(this.#options.context.cluster.cachedJobs())
-      .filter(({ metadata }) => metadata.annotations?.[RELAUNCH_ANNOTATION] === key && !metadata.deletionTimestamp)
+      .filter(({ metadata: { annotations, deletionTimestamp } }) => {
+        const own = annotations?.[RELAUNCH_ANNOTATION];
+        return own !== undefined && isSameRelaunch(own, key) && !deletionTimestamp;
+      })
       .toArray()
       .sort((a, b) => (createdAt(a) < createdAt(b) ? 1 : -1));
   }

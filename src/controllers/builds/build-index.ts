@@ -1,5 +1,5 @@
 import type { RequestIdentity } from "../../core/job/name.ts";
-import { launchOf } from "../../core/job/relaunch.ts";
+import { isSameRelaunch, launchOf, requestOf } from "../../core/job/relaunch.ts";
 
 /** By what a build is looked for. */
 export interface IndexedBuild {
@@ -41,17 +41,21 @@ export class BuildIndex<B extends IndexedBuild> {
 
   /** Builds of Zuul's build that this one is a launch of: those that it may be answered by, or all. */
   ofRelaunchKey(relaunchKey: string): B[] {
-    return this.ofLaunch(relaunchKey).filter((build) => this.#entries.get(build)?.relaunchKey === relaunchKey);
+    const launches = new Set([...this.ofLaunch(relaunchKey), ...(this.#byLaunch.get(requestOf(relaunchKey)) ?? [])]);
+    return [...launches].filter((build) => isSameRelaunch(this.#entries.get(build)?.relaunchKey ?? "", relaunchKey));
   }
 
   ofLaunch(relaunchKey: string): B[] {
     return [...(this.#byLaunch.get(launchKey(relaunchKey)) ?? [])];
   }
 
-  add(build: B, request: IndexedRequest, relaunchKey: string | undefined): void {
+  /** Without a request where another build of its number is the one that answers. */
+  add(build: B, request: IndexedRequest | undefined, relaunchKey: string | undefined): void {
     this.#entries.set(build, { requests: new Set(), jobs: new Set(), relaunchKey });
-    this.#byNumber.set(build.number, build);
-    this.addRequest(build, request);
+    if (request) {
+      this.#byNumber.set(build.number, build);
+      this.addRequest(build, request);
+    }
     this.addJob(build);
     if (relaunchKey === undefined) return;
     const key = launchKey(relaunchKey);

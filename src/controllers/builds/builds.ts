@@ -1,4 +1,4 @@
-import { findJob, isRecorded, type JobRecord, readJobRecord } from "../../core/job/record.ts";
+import { findJob, isMadeAfter, isOfOneRequest, isRecorded, type JobRecord, readJobRecord } from "../../core/job/record.ts";
 import { isAnswer } from "../../core/job/relaunch.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { observeBuild } from "../../core/observation/build-state.ts";
@@ -40,6 +40,8 @@ export class Builds implements Service {
   readonly #admission: Admission;
   readonly #stops: Stops;
   readonly #endedLately: EndedLately;
+  /** Jobs of its number that came while it was not known whether one of them is its own. */
+  readonly #passedOver = new WeakMap<Build, Set<string>>();
   readonly #runs = new Set<Promise<void>>();
   readonly #answers = new Set<Promise<unknown>>();
   readonly #emptied = new Set<() => void>();
@@ -189,32 +191,53 @@ export class Builds implements Service {
     if (isRecorded(job)) return;
     const record = readJobRecord(job);
     if (!record) return;
-    // Its Job has another name than it was to have, and that it was made is not known yet.
-    const known = this.#index.ofNumber(record.request.number);
+    const here = this.#index.ofJob(namespace, jobName);
+    if (here) {
+      here.wake();
+      return;
+    }
+    const { number } = record.request;
+    const known = this.#index.ofNumber(number);
     if (known) {
-      known.wake();
+      this.#meet(known, job, record);
       return;
     }
     if (this.#endedLately.has(job.metadata.uid)) return;
     if (replicas.isHolder) this.#adopt(job, record);
-    const { number } = record.request;
-    if (!this.#stops.takeEarly(number)) return;
-    const build = this.#index.ofNumber(number);
-    if (build) build.requestStop();
-    else this.#track(this.#answers, this.#stops.passOn(job, number, this.#stopping.signal));
+    const told = this.#stops.noteJob(job, record, this.#stopping.signal);
+    if (told !== undefined) this.#track(this.#answers, told);
   }
 
-  #adopt(job: Job, record: JobRecord): Build {
+  /**
+   * A Job that is not known, of a number whose build is. It may be that build's own, under another name than it was to have. Else one of both
+   * was made for a later request, once the other one's answer was delivered; that this was not written down is an operator's sudden end.
+   */
+  #meet(known: Build, job: Job, record: JobRecord): void {
+    const { made } = known;
+    if (!made) this.#passedOver.set(known, (this.#passedOver.get(known) ?? new Set()).add(job.metadata.name));
+    const before = made && made.metadata.name !== job.metadata.name ? readJobRecord(made) : undefined;
+    if (!made || !before || !this.#options.replicas.isHolder || this.#endedLately.has(job.metadata.uid)) {
+      known.wake();
+      return;
+    }
+    const isOneRequest = isOfOneRequest(before, record);
+    const isLater = isMadeAfter(job, made);
+    if (isOneRequest && isLater) known.noteAnswered();
+    this.#adopt(job, record, isOneRequest && !isLater);
+  }
+
+  #adopt(job: Job, record: JobRecord, isAnswered = false): Build {
     this.#options.logger.info({ build: record.request.number, job: record.jobName }, "goes on with a build that was under way");
-    return this.#begin(this.#admission.planFound(job, record));
+    return this.#begin(this.#admission.planFound(job, record, isAnswered));
   }
 
   #begin(plan: BuildPlan): Build {
     const { taskKey, record, origin } = plan;
     const build = new Build(plan, this.#context);
     this.#context.counts.rush.noteStep();
-    this.#index.add(build, { ...record.request, functionName: record.functionName }, record.relaunchKey);
-    if (origin.kind === "request" && this.#stops.takeEarly(build.number)) build.requestStop();
+    const answers = origin.kind === "request" || !origin.isAnswered;
+    this.#index.add(build, answers ? { ...record.request, functionName: record.functionName } : undefined, record.relaunchKey);
+    if (origin.kind === "request" && this.#stops.takeForRequest(build.number)) build.requestStop();
     this.#track(this.#runs, this.#carryOut(build, taskKey));
     return build;
   }
@@ -227,10 +250,12 @@ export class Builds implements Service {
     this.#index.delete(build);
     const { verdict, jobUid } = build;
     if (jobUid !== undefined && outcome === "ended") this.#endedLately.note(jobUid, verdict !== undefined && isAnswer(verdict));
+    if (outcome === "ended" && build.isDelivered) this.#stops.noteEnd(build.number);
     if (verdict?.class === "configuration") this.#options.tasks.noteRefusal(taskKey, `cannot make a build: ${verdict.message}`);
     if (build.hasBegun) this.#options.tallies.noteEnd(taskKey, this.#lastBuild(build));
     // It may have come back to this replica while it was left.
     if (outcome === "left") this.#adoptUnknown(build.namespace, build.jobName);
+    for (const jobName of this.#passedOver.get(build) ?? []) this.#adoptUnknown(build.namespace, jobName);
   }
 
   #lastBuild({ number, verdict }: Build): LastBuild | undefined {

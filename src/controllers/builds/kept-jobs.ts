@@ -4,7 +4,7 @@ import { MANAGED_BY, MANAGED_BY_LABEL } from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { endCondition, isJobOver } from "../../core/observation/build-state.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import { coerceError } from "../../runtime/errors.ts";
+import { coerceError, isRetryable } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { Loop } from "../../runtime/loop.ts";
 import type { Service } from "../../runtime/service.ts";
@@ -15,17 +15,27 @@ const LOOK_MS = 60_000;
 const LEAST_MS = 5_000;
 /** Jobs that are looked at in one go, at some 20 us each. */
 const JOBS_AT_ONCE = 200;
-/** Deletions at once. */
+/** Deletions at once, and refusals that end a round. */
 const MAX_DELETIONS = 8;
+/** A Job is not deleted again before this, whatever came of it, and after a round in which something failed nothing is. */
+const AGAIN_MS = 30_000;
 /** What ended just now may be asked for again: by Zuul's relaunch, by a server that lost its answer. */
 const YOUNG_MS = 10 * 60_000;
 /** The same, where a Job that is kept would keep others from being made: who asks again asks at once. */
 const JUST_ENDED_MS = 30_000;
 
-/** A finished Job, and when it ended. */
+/** A finished Job, when it ended, and when it was to be deleted before. */
 interface Done {
   job: Job;
   endMs: number;
+  triedAtMs: number;
+}
+
+interface Attempt {
+  /** Of the monotonic clock. */
+  atMs: number;
+  /** The API server has agreed, which need not mean that the Job goes: a finalizer may keep it. */
+  isAccepted: boolean;
 }
 
 export interface KeptJobsOptions {
@@ -46,7 +56,8 @@ export interface KeptJobsOptions {
 /**
  * Keeps finished Jobs from becoming too many: of those whose builds are recorded as done, the oldest are deleted with their pods, before
  * their own `ttlSecondsAfterFinished` is over. Those that ended within ten minutes are never deleted, however many there are; but where a
- * quota on Jobs is used up, a kept one gives way for each build that waits, oldest first.
+ * quota on Jobs is used up, a kept one gives way for each build that waits, oldest first, and none more within half a minute where that
+ * one does not go. What is refused or stays is tried again each half minute, after all others, and told of once.
  */
 export class KeptJobs implements Service {
   readonly #options: KeptJobsOptions;
@@ -55,8 +66,10 @@ export class KeptJobs implements Service {
   readonly #rest: Wakeup;
   /** By the cache's object, which is another when the Job has changed; undefined for one that is not done. */
   readonly #ends = new WeakMap<Job, { endMs: number | undefined }>();
-  /** uids of Jobs that were deleted and may still be in the cache. */
-  #deleted = new Set<string>();
+  /** By uid, of Jobs that are still in the cache. */
+  #attempts = new Map<string, Attempt>();
+  /** What is known to be wrong, and was told. */
+  readonly #told = new Set<"refused" | "stays">();
   /** Builds that a quota keeps waiting, by namespace, since the last look. */
   #wanted = new Map<string, Set<string>>();
 
@@ -92,37 +105,47 @@ export class KeptJobs implements Service {
       this.#wanted.clear();
       return LOOK_MS;
     }
-    try {
-      await this.#look(signal);
-    } catch (error) {
-      this.#options.logger.warn({ err: coerceError(error) }, "could not delete all finished Jobs that are too many");
-    }
-    await this.#rest.wait(LEAST_MS, signal);
-    return LOOK_MS - LEAST_MS;
+    const failure = await this.#look(signal).catch(coerceError);
+    this.#tell("refused", failure && { err: failure }, "could not delete all finished Jobs that are too many");
+    const restMs = failure ? AGAIN_MS : LEAST_MS;
+    await this.#rest.wait(restMs, signal);
+    return LOOK_MS - restMs;
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
+  /** Once, until there is nothing to tell any more. */
+  #tell(what: "refused" | "stays", fields: object | undefined, message: string): void {
+    if (fields && !this.#told.has(what)) this.#options.logger.warn(fields, message);
+    if (fields) this.#told.add(what);
+    else this.#told.delete(what);
+  }
+
+  /** Returns the first failure, if there is one. */
+  async #look(signal: AbortSignal): Promise<Error | undefined> {
     const wanted = this.#wanted;
     this.#wanted = new Map();
-    const done = (await this.#findDone(wanted.size > 0)).sort((a, b) => a.endMs - b.endMs);
-    const left = this.#inTheWay(done, wanted);
+    const { done, going } = await this.#findDone(wanted.size > 0);
+    done.sort((a, b) => a.triedAtMs - b.triedAtMs || a.endMs - b.endMs);
+    const left = this.#inTheWay(done, wanted, going);
     const tooMany = new Set([...left, ...this.#aboveLimit(done)]);
-    if (tooMany.size === 0) return;
+    if (tooMany.size === 0) return undefined;
     this.#options.logger.info(
       { jobs: done.length, maxKept: this.#options.maxKept, deleted: tooMany.size, forQuota: left.length },
       "deletes the oldest finished Jobs",
     );
-    await this.#deleteAll(
+    return this.#deleteAll(
       [...tooMany].map(({ job }) => job),
       signal,
     );
   }
 
-  /** Those that give way to builds that wait: as many of each namespace as builds. */
-  #inTheWay(done: readonly Done[], wanted: ReadonlyMap<string, ReadonlySet<string>>): Done[] {
+  /** Those that give way to builds that wait: as many of each namespace as builds, less those that are going already. */
+  #inTheWay(done: readonly Done[], wanted: ReadonlyMap<string, ReadonlySet<string>>, going: readonly string[]): Done[] {
     const untilMs = this.#options.cluster.now().getTime() - JUST_ENDED_MS;
     const old = done.filter(({ endMs }) => endMs <= untilMs);
-    return [...wanted].flatMap(([namespace, { size }]) => old.filter(({ job }) => job.metadata.namespace === namespace).slice(0, size));
+    return [...wanted].flatMap(([namespace, { size }]) => {
+      const count = size - going.filter((each) => each === namespace).length;
+      return old.filter(({ job }) => job.metadata.namespace === namespace).slice(0, Math.max(0, count));
+    });
   }
 
   #aboveLimit(done: readonly Done[]): Done[] {
@@ -131,22 +154,32 @@ export class KeptJobs implements Service {
     return done.slice(0, Math.max(0, done.length - maxKept)).filter(({ endMs }) => endMs <= untilMs);
   }
 
-  /** Finished Jobs that are not being deleted, and when they ended; none while even all Jobs are not too many, unless `isWanted`. */
-  async #findDone(isWanted: boolean): Promise<Done[]> {
+  /**
+   * Finished Jobs that may be deleted, and the namespaces of those that are going, one by one; none while even all Jobs are not too many,
+   * unless `isWanted`.
+   */
+  async #findDone(isWanted: boolean): Promise<{ done: Done[]; going: string[] }> {
     const jobs = [...this.#options.cluster.cachedJobs()];
-    if (!isWanted && jobs.length <= this.#options.maxKept) return [];
-    const done: Done[] = [];
-    const deleted = new Set<string>();
+    const [done, going, stay]: [Done[], string[], string[]] = [[], [], []];
+    if (!isWanted && jobs.length <= this.#options.maxKept) return { done, going };
+    const nowMs = this.#options.clock.monotonicMs();
+    const attempts = new Map<string, Attempt>();
     for (const [index, job] of jobs.entries()) {
-      const { uid = "" } = job.metadata;
-      const endMs = this.#endOf(job);
-      if (this.#deleted.has(uid)) deleted.add(uid);
-      else if (endMs !== undefined) done.push({ job, endMs });
+      const { uid = "", namespace = "", name } = job.metadata;
+      const attempt = this.#attempts.get(uid);
+      if (attempt) attempts.set(uid, attempt);
+      const isRecent = attempt && nowMs - attempt.atMs < AGAIN_MS;
+      const endMs = isRecent ? undefined : this.#endOf(job);
+      if (isRecent && attempt.isAccepted) going.push(namespace);
+      if (!isRecent && attempt?.isAccepted) stay.push(`${namespace}/${name}`);
+      if (endMs !== undefined) done.push({ job, endMs, triedAtMs: attempt?.atMs ?? Number.NEGATIVE_INFINITY });
       // Thousands of Jobs must not hold up the links.
       if (index % JOBS_AT_ONCE === JOBS_AT_ONCE - 1) await setImmediate();
     }
-    this.#deleted = deleted;
-    return done;
+    this.#attempts = attempts;
+    const fields = stay.length > 0 ? { job: stay[0], jobs: stay.length } : undefined;
+    this.#tell("stays", fields, "Jobs that were deleted half a minute ago are still there: look at their finalizers");
+    return { done, going };
   }
 
   #endOf(job: Job): number | undefined {
@@ -158,26 +191,30 @@ export class KeptJobs implements Service {
     return known.endMs;
   }
 
-  /** In this order, some at once; after the first that fails no more are begun. */
-  async #deleteAll(jobs: readonly Job[], signal: AbortSignal): Promise<void> {
-    const { cluster, isHolder } = this.#options;
+  /**
+   * In this order, some at once. After some refusals, or one failure that says nothing of the Job, no more are begun. Returns the first
+   * failure; never rejects.
+   */
+  async #deleteAll(jobs: readonly Job[], signal: AbortSignal): Promise<Error | undefined> {
+    const { cluster, isHolder, clock } = this.#options;
     const left = jobs.values();
-    let hasFailed = false;
+    const failures: Error[] = [];
+    const mayGoOn = () => failures.length < MAX_DELETIONS && !failures.some(isRetryable) && !signal.aborted && isHolder();
     const work = async () => {
       for (const { metadata } of left) {
-        if (hasFailed || signal.aborted || !isHolder()) return;
+        if (!mayGoOn()) return;
+        const attempt: Attempt = { atMs: clock.monotonicMs(), isAccepted: true };
         try {
           await cluster.deleteJob(metadata.namespace ?? "", metadata.name, metadata.uid);
-          if (metadata.uid !== undefined) this.#deleted.add(metadata.uid);
         } catch (error) {
-          hasFailed = true;
-          throw error;
+          attempt.isAccepted = false;
+          failures.push(coerceError(error));
         }
+        if (metadata.uid !== undefined) this.#attempts.set(metadata.uid, attempt);
       }
     };
-    const ends = await Promise.allSettled(Array.from({ length: MAX_DELETIONS }, work));
-    const failed = ends.find((end) => end.status === "rejected");
-    if (failed && !signal.aborted) throw failed.reason;
+    await Promise.all(Array.from({ length: MAX_DELETIONS }, work));
+    return signal.aborted ? undefined : failures[0];
   }
 }
 

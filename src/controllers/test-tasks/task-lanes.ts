@@ -8,6 +8,8 @@ const RETIRED_SLOTS = 10;
 export interface Pool {
   readonly capacity: number;
   readonly used: number;
+  /** Whether it would hand one out, were it not for its parent. */
+  readonly hasRoom: boolean;
   tryReserve(): Slot | undefined;
   /** Counts a build that runs already, whether or not there is room for it. */
   occupy(): Slot;
@@ -68,8 +70,14 @@ export class TaskLanes {
   /** The lanes as they should be now; none without `facts`, for a replica that takes no builds. */
   decide(facts: Omit<LaneFacts, "degradedOf" | "heldBackOf"> | undefined): readonly TaskLane[] {
     const decided = facts ? decideLanes({ ...facts, degradedOf: this.#degradedOf, heldBackOf: this.#heldBackOf }) : [];
+    if (facts) this.#unlimitOthers(facts, decided);
     this.#lanes = decided.map(({ name, functions, pool }) => ({ name, functions, slots: this.#slotsOf(name, pool) }));
     return this.#lanes;
+  }
+
+  /** Whether a build of this task that waits in a line may begin: the task may have got a limit since, or be taken slowly. */
+  mayBegin(taskKey: string): boolean {
+    return !this.#isOnHold(taskKey) && (this.#own.get(taskKey)?.hasRoom ?? true);
   }
 
   /** Counts a build that runs already, in the installation's pool and against its task's limit. */
@@ -99,13 +107,26 @@ export class TaskLanes {
 
   /** A task is taken slowly from now on, or no longer: stops its own pool at once, or lets it go on. Its lane follows with `decide`. */
   notePace(taskKey: string): void {
-    const isOnHold = (this.#degradedOf(taskKey)?.holdMs ?? 0) > 0;
-    this.#own.get(taskKey)?.setPaused(isOnHold || (this.#heldBackOf(taskKey)?.isPaused ?? false));
+    this.#own.get(taskKey)?.setPaused(this.#isOnHold(taskKey));
+  }
+
+  #isOnHold(taskKey: string): boolean {
+    return (this.#degradedOf(taskKey)?.holdMs ?? 0) > 0 || (this.#heldBackOf(taskKey)?.isPaused ?? false);
   }
 
   /** Forgets the pools of tasks that are not there any more. */
   keep(taskKeys: { has(taskKey: string): boolean }): void {
     for (const key of this.#own.keys()) if (!taskKeys.has(key)) this.#own.delete(key);
+  }
+
+  /** A task that shares a lane has no limit of its own any more; what waits in line since it had one is not to wait for that. */
+  #unlimitOthers({ served }: Pick<LaneFacts, "served">, decided: readonly DecidedLane[]): void {
+    const shared = new Set(decided.find(({ pool }) => pool === "installation")?.functions);
+    for (const [taskKey, own] of this.#own) {
+      if (!served.byTask.get(taskKey)?.functions.some((name) => shared.has(name))) continue;
+      own.setCapacity(this.#pools.installation.capacity);
+      own.setPaused(false);
+    }
   }
 
   #slotsOf(taskKey: string, pool: DecidedLane["pool"]): Pool {

@@ -148,6 +148,10 @@ export class TestTasks implements Service, Tasks {
     return this.#lanes.occupy(taskKey);
   }
 
+  mayBegin(taskKey: string): boolean {
+    return this.#lanes.mayBegin(taskKey);
+  }
+
   count(taskKey: string, slot: Slot): Slot {
     return this.#lanes.count(taskKey, slot);
   }

@@ -23,6 +23,11 @@ export function buildNumber(taskName: string, request: RequestIdentity, sha256He
   return `${taskName}-${sha256Hex(JSON.stringify([server, functionName, unique, payloadHash])).slice(0, 16)}`;
 }
 
+/** Whether it may be one of `buildNumber`, of a task of any name. */
+export function isBuildNumber(number: string): boolean {
+  return /^[a-z0-9]([-a-z0-9.]{0,252})-[0-9a-f]{16}$/.test(number);
+}
+
 /** gearmand cuts a unique at 64 bytes; longer ones, and those that servers treat as "none", do not tell requests apart. */
 const MAX_UNIQUE_LENGTH = 64;
 
@@ -37,6 +42,11 @@ const MAX_ATTEMPT = 9999;
 /** The name of a build's Job where others hold those that it would have had: the number itself, then `-r1` and so on. */
 export function jobName(number: string, attempt: number): string {
   return attempt === 0 ? number : `${number}-r${attempt}`;
+}
+
+/** Which of the names of its number a Job has, see `jobName`. */
+export function jobAttempt(name: string): number {
+  return Number(/-r([1-9][0-9]{0,3})$/.exec(name)?.[1] ?? 0);
 }
 
 /** How far the search for a name has come: the last attempt whose name is taken, and the first one above it that is known to be free. */

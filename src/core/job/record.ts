@@ -18,6 +18,7 @@ import type { Job } from "../kubernetes/objects.ts";
 import type { TestTask } from "../test-task/test-task.ts";
 import type { Verdict } from "../verdict/verdict.ts";
 import { failureText } from "../zuul/clean-result-text.ts";
+import { jobAttempt } from "./name.ts";
 import { renderRoles } from "./rendered-roles.ts";
 
 /** Whose request a Job answers; on the Job as the `request` annotation. */
@@ -28,6 +29,8 @@ export interface RequestRecord {
   logPath: string | null;
   /** See `RequestIdentity`; null on Jobs of versions that did not tell. */
   payloadHash: string | null;
+  /** Under which its server handed it out; null where that is not known. See `isAskedAnew`. */
+  handle: string | null;
   /** The replica that answers, and since when (RFC 3339); null when it gave that up. */
   replica: string | null;
   since: string;
@@ -54,6 +57,7 @@ const requestSchema = z.object({
   number: z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/),
   logPath: z.string().nullable().default(null),
   payloadHash: z.string().nullable().default(null),
+  handle: z.string().nullable().default(null),
   replica: z.string().nullable().default(null),
   since: z.string().default(""),
 });
@@ -148,7 +152,29 @@ export function findJob(jobs: Iterable<Job>, number: string): { job: Job; record
 /** Of two Jobs of one number: one that is not over comes after one that is. */
 function isLater(one: Job, other: Job): boolean {
   if (isRecorded(one) !== isRecorded(other)) return isRecorded(other);
-  return (one.metadata.creationTimestamp ?? "") > (other.metadata.creationTimestamp ?? "");
+  return isMadeAfter(one, other);
+}
+
+/** Whether of two Jobs of one number this one was made later; within one second their names tell, see `jobName`. */
+export function isMadeAfter({ metadata: one }: Job, { metadata: other }: Job): boolean {
+  const [a, b] = [one.creationTimestamp ?? "", other.creationTimestamp ?? ""];
+  return a === b ? jobAttempt(one.name) > jobAttempt(other.name) : a > b;
+}
+
+/** Whether both were made for one request, of which a second Job is only made once the first one's answer was delivered. */
+export function isOfOneRequest(one: JobRecord, other: JobRecord): boolean {
+  const [a, b] = [one.request, other.request];
+  const isAlike = a.server === b.server && a.unique === b.unique && one.functionName === other.functionName;
+  return isAlike && a.payloadHash !== null && a.payloadHash === b.payloadHash;
+}
+
+/**
+ * Whether a request like one that a build answers is a later one: gearmand gives what it had to requeue out under the handle that it had
+ * (docs/gearman.md), and geard nothing twice. Of a build that is over it tells that its answer was read; one that runs has given none.
+ */
+export function isAskedAnew(before: RequestRecord, now: RequestRecord): boolean {
+  const isAlike = before.server === now.server && before.unique === now.unique;
+  return isAlike && before.handle !== null && now.handle !== null && before.handle !== now.handle;
 }
 
 /**
@@ -163,7 +189,7 @@ export function isRecorded({ metadata: { annotations = {} }, spec }: Job): boole
 
 /**
  * True when `existing` carries out the very request that `wanted` was rendered for. Once the answer was delivered a request like it is a new
- * one: servers hand out again only what they still have.
+ * one: servers hand out again only what they still have. That it was delivered may be written nowhere, where an operator ended too soon.
  */
 export function isSameBuild(existing: Job, wanted: Job): boolean {
   if (existing.metadata.deletionTimestamp) return false;
@@ -172,6 +198,7 @@ export function isSameBuild(existing: Job, wanted: Job): boolean {
     a !== undefined &&
     b !== undefined &&
     !a.isDelivered &&
+    !(a.verdict && isAskedAnew(a.request, b.request)) &&
     existing.metadata.labels?.[INSTALLATION_LABEL] === wanted.metadata.labels?.[INSTALLATION_LABEL] &&
     a.request.server === b.request.server &&
     a.functionName === b.functionName &&

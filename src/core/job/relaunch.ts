@@ -40,6 +40,16 @@ export function launchOf(relaunchKey: string): string | undefined {
   return /^([0-9a-f]{16})-/.exec(relaunchKey)?.[1];
 }
 
+/** Whether two keys are of the same request, as `relaunchKey` means it. Versions that did not tell the build wrote what follows the dash alone. */
+export function isSameRelaunch(one: string, other: string): boolean {
+  return requestOf(one) === requestOf(other);
+}
+
+/** The part of a key that tells of all that was asked for. */
+export function requestOf(relaunchKey: string): string {
+  return relaunchKey.slice(relaunchKey.indexOf("-") + 1);
+}
+
 /** Names of the parameters in which two launches of one build differ though they should not, in order. */
 export function changedParameters(earlier: Parameters, later: Parameters): string[] {
   const names = new Set([...earlier.values.keys(), ...later.values.keys()]);

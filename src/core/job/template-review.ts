@@ -46,7 +46,16 @@ function renderExample(task: TestTask, settings: ManifestSettings, buildFunction
   const parsed = parseParameters(new TextEncoder().encode("{}"));
   if (!parsed.ok) throw new Error("an empty object is no parameters");
   const number = `${task.metadata.name}-template-review`;
-  const request = { server: "", unique: "", number, logPath: null, payloadHash: null, replica: "", since: "1970-01-01T00:00:00.000Z" };
+  const request = {
+    server: "",
+    unique: "",
+    number,
+    logPath: null,
+    payloadHash: null,
+    handle: null,
+    replica: "",
+    since: "1970-01-01T00:00:00.000Z",
+  };
   return tryRenderJob({ task, function: buildFunction, parameters: parsed.parameters, request, settings });
 }
 

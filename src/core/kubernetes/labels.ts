@@ -41,7 +41,11 @@ export function recordedLabel(now: Date): string {
   return String(Math.floor(now.getTime() / RECORDED_MS));
 }
 
-/** Select, together, the Jobs of all builds that are not over, or have been for ten minutes at most; the API server's clock is meant. */
+/**
+ * Select, together, the Jobs of all builds that are not written down as over, and of those that have been for less than ten minutes; some of
+ * twice that age are among them. `now` and the labels are of the API server's clock, as each replica knows it: one whose idea of it is ahead
+ * by up to ten minutes is allowed for. What is missed is recorded: its build is over, and was answered or given up.
+ */
 export function unrecordedSelectors(now: Date): string[] {
   const recent = [-1, 0, 1].map((change) => recordedLabel(new Date(now.getTime() + change * RECORDED_MS)));
   return [`!${RECORDED_LABEL}`, `${RECORDED_LABEL} in (${recent.join(",")})`];

@@ -19,11 +19,13 @@ const FORGOTTEN_AFTER_MS = 60 * 60_000;
 
 /**
  * What is known after one more build has ended; undefined when nothing is wrong. A test that ran, whatever its result, shows that the way
- * is clear; verdicts of chance (a drain, a deleted pod) and those without a pod say nothing.
+ * is clear. What ended before its test says nothing: verdicts of chance (a drain, a deleted pod, a ref that is gone, an init container that
+ * fails), and configuration.
  */
 export function noteBuildEnd(before: Degradation | undefined, verdict: Verdict, now: Date): Degradation | undefined {
+  if (findRule(verdict.rule)?.isChance) return before;
   if (verdict.class === "success" || verdict.class === "failure") return undefined;
-  if (verdict.class !== "infrastructure" || findRule(verdict.rule)?.isChance) return before;
+  if (verdict.class !== "infrastructure") return before;
   const failures = (before && isForgotten(before, now) ? 0 : (before?.failures ?? 0)) + 1;
   return { failures, rule: verdict.rule, message: verdict.message, at: now };
 }

@@ -5,10 +5,11 @@ export interface AssignedSlot {
   /** Idempotent. */
   release(): void;
   /**
-   * Of a request that was taken without a place, because one for a build that is under way may be behind it: `listener` is called with the
-   * slot once its turn has come, unless it was released before. undefined where the slot is there already.
+   * Of a request that was taken without a place, because one for a build that is under way may be behind it: `take` is called with the slot
+   * once its turn has come, unless it was released before, and not before `mayBegin` says that it may: what limits its task may have come
+   * after it. undefined where the slot is there already.
    */
-  readonly onTurn?: (listener: (slot: { release(): void }) => void) => void;
+  readonly onTurn?: (take: (slot: { release(): void }) => void, mayBegin: () => boolean) => void;
 }
 
 /** One Gearman request that a server has assigned to us. */

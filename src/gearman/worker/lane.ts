@@ -12,6 +12,7 @@ import { PACKET, type PacketType } from "../wire/packet.ts";
 import { type AssignedJob, LiveAssignment, parseAssignedJob, type SendEnd } from "./assignment.ts";
 import { ClientWatch } from "./client-watch.ts";
 import type { Role } from "./connector.ts";
+import { EndProofs, type OnProof } from "./end-proofs.ts";
 import { SlotLine } from "./slot-line.ts";
 import type { SlotPool } from "./slot-pool.ts";
 
@@ -58,13 +59,8 @@ export class Lane implements Role {
   /** For the unanswered GRAB: a slot, or "line" for one that is sent without; undefined when there is none. */
   #grabSlot: Slot | "line" | undefined;
   readonly #line = new SlotLine();
-  /**
-   * Questions after an end without an answer. No GRAB is sent meanwhile: geard writes its two answers as two small segments, and TCP (Nagle
-   * there, delayed acknowledgement here) would hold the second back for 40 ms, which limits a lane to 22 builds a second.
-   */
-  #unprovenEnds = 0;
-  /** Of the end that went out together with the unanswered GRAB. */
-  #provenByGrab: ((isProven: boolean) => void) | undefined;
+  /** Of this connection. */
+  #proofs = new EndProofs();
   #isAsleep: boolean = false;
   #isStopped: boolean = false;
   #isRetired: boolean = false;
@@ -159,10 +155,8 @@ export class Lane implements Role {
     this.#leaveSlots = undefined;
     this.#connection = undefined;
     this.#grabSlot = undefined;
-    const onAnswer = this.#provenByGrab;
-    this.#provenByGrab = undefined;
-    onAnswer?.(false);
-    this.#unprovenEnds = 0;
+    this.#proofs.noteGrab(false);
+    this.#proofs = new EndProofs();
     this.#isAsleep = false;
     this.#assignments.clear();
     this.#clients.clear();
@@ -175,8 +169,8 @@ export class Lane implements Role {
     this.#closeIfDone();
   }
 
-  /** A build may wait for its request now: asks for that, slot or not. */
-  reclaim(): void {
+  /** A build may wait for its request now, or what waits in line may begin: asks for the one, slot or not, and serves the other. */
+  lookAgain(): void {
     this.#tryGrab();
   }
 
@@ -188,9 +182,9 @@ export class Lane implements Role {
   #tryGrab(): void {
     this.#line.serve(() => this.#slots.tryReserve());
     if (this.#connection?.isOpen !== true || this.#grabSlot !== undefined || this.#isAsleep || this.#isStopped) return;
-    if (this.#unprovenEnds > 0) return;
+    if (this.#proofs.areAsked) return;
     // Whoever waits in line is first.
-    this.#grabSlot = (this.#line.length === 0 ? this.#slots.tryReserve() : undefined) ?? (this.#mayGrabWithoutSlot ? "line" : undefined);
+    this.#grabSlot = (this.#line.isDue ? undefined : this.#slots.tryReserve()) ?? (this.#mayGrabWithoutSlot ? "line" : undefined);
     if (this.#grabSlot !== undefined) this.#connection.send(GRAB);
   }
 
@@ -264,22 +258,18 @@ export class Lane implements Role {
     assignment.countClients();
   }
 
-  /**
-   * The server reads in order, so whatever it answers next has read all before. Where a build is to be grabbed the GRAB is the question: one
-   * packet and one answer for two ends.
-   */
-  #askForProof(connection: OpenConnection, handle: string | Buffer, onAnswer: (isProven: boolean) => void): void {
+  /** Where a build is to be grabbed the GRAB is the question: one packet and one answer for two ends. */
+  #askForProof(connection: OpenConnection, handle: string | Buffer, onProof: OnProof): void {
     if (this.#grabSlot === undefined) {
       this.#tryGrab();
       if (this.#grabSlot !== undefined) {
-        this.#provenByGrab = onAnswer;
+        this.#proofs.awaitGrab(onProof);
         return;
       }
     }
-    this.#unprovenEnds += 1;
+    const take = this.#proofs.ask(onProof);
     connection.requestStatus(handle, (status) => {
-      this.#unprovenEnds -= 1;
-      onAnswer(status !== undefined);
+      take(status !== undefined);
       if (status === undefined) return;
       this.#tryGrab();
       this.#closeIfDone();
@@ -298,9 +288,7 @@ export class Lane implements Role {
     const slot = this.#grabSlot;
     if (slot === undefined) throw protocolViolation(`${this.#options.server} sent ${what} that was not asked for`);
     this.#grabSlot = undefined;
-    const onAnswer = this.#provenByGrab;
-    this.#provenByGrab = undefined;
-    onAnswer?.(true);
+    this.#proofs.noteGrab(true);
     return slot;
   }
 

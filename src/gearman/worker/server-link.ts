@@ -47,8 +47,10 @@ export class ServerLink {
   readonly #options: ServerLinkOptions;
   readonly #connector: Connector;
   readonly #registrar: Registrar;
-  /** By the name in the registrations; retired lanes live on in the connector alone. */
+  /** By the name in the registrations. */
   readonly #lanes = new Map<string, Lane>();
+  /** Those that have others in their places and builds of their own yet. */
+  readonly #retiring = new Set<Lane>();
   #isStopped: boolean = false;
   #isGrabbingStopped: boolean = false;
   #lastError: string | undefined;
@@ -105,7 +107,7 @@ export class ServerLink {
   }
 
   reclaim(): void {
-    for (const lane of this.#lanes.values()) lane.reclaim();
+    for (const lane of this.#lanes.values()) lane.lookAgain();
   }
 
   stopGrabbing(): void {
@@ -120,6 +122,7 @@ export class ServerLink {
       const spec = wanted.get(name);
       if (spec !== undefined && lane.canAdopt(new Set(spec.functions))) continue;
       this.#lanes.delete(name);
+      this.#retiring.add(lane);
       lane.retire();
     }
     for (const spec of wanted.values()) {
@@ -127,6 +130,8 @@ export class ServerLink {
       if (lane === undefined) this.#addLane(spec);
       else lane.adopt(new Set(spec.functions), spec.slots);
     }
+    // What waits in their lines may begin by limits that are others now.
+    for (const lane of [...this.#retiring, ...this.#lanes.values()]) lane.lookAgain();
   }
 
   #addLane(spec: LaneSpec): void {
@@ -143,7 +148,10 @@ export class ServerLink {
       onAssignment,
       isAwaited: (serves) => this.#options.isAwaited(this.server, serves),
       onReady: () => this.#options.onChange(),
-      onRetired: () => this.#connector.remove(lane),
+      onRetired: () => {
+        this.#retiring.delete(lane);
+        this.#connector.remove(lane);
+      },
     });
     if (this.#isGrabbingStopped) lane.stopGrabbing();
     this.#lanes.set(spec.name, lane);

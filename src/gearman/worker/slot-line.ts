@@ -4,12 +4,13 @@ import type { Slot } from "../../runtime/slot.ts";
 /** Requests that wait here at most: one may have 128 KiB. */
 const MAX_WAITING = 500;
 
-/** Requests of one lane that were taken without a slot, first come, first served. */
+/** Requests of one lane that were taken without a slot; first come, first served among those that may begin. */
 export class SlotLine {
   readonly #waiting: PlaceInLine[] = [];
 
-  get length(): number {
-    return this.#waiting.length;
+  /** Whether somebody would take a slot now. Whoever may not begin keeps nobody waiting who may. */
+  get isDue(): boolean {
+    return this.#next !== undefined;
   }
 
   get isFull(): boolean {
@@ -18,20 +19,18 @@ export class SlotLine {
 
   /** A place at its end. */
   join(): AssignedSlot {
-    const place = new PlaceInLine((gone) => {
-      const index = this.#waiting.indexOf(gone);
-      if (index !== -1) this.#waiting.splice(index, 1);
-    });
+    const place = new PlaceInLine((gone) => this.#remove(gone));
     this.#waiting.push(place);
     return place;
   }
 
-  /** Gives out what `reserve` has, as long as somebody waits. */
+  /** Gives out what `reserve` has, as long as somebody takes it. What a slot sets off may come back here. */
   serve(reserve: () => Slot | undefined): void {
-    while (this.#waiting.length > 0) {
+    for (let next = this.#next; next !== undefined; next = this.#next) {
       const slot = reserve();
       if (slot === undefined) return;
-      this.#waiting.shift()?.take(slot);
+      this.#remove(next);
+      next.take(slot);
     }
   }
 
@@ -39,11 +38,20 @@ export class SlotLine {
   clear(): void {
     this.#waiting.length = 0;
   }
+
+  get #next(): PlaceInLine | undefined {
+    return this.#waiting.find((place) => place.mayBegin);
+  }
+
+  #remove(place: PlaceInLine): void {
+    const index = this.#waiting.indexOf(place);
+    if (index !== -1) this.#waiting.splice(index, 1);
+  }
 }
 
 class PlaceInLine implements AssignedSlot {
   readonly #leave: (place: PlaceInLine) => void;
-  #listener: ((slot: Slot) => void) | undefined;
+  #turn: { take(slot: Slot): void; mayBegin(): boolean } | undefined;
   #slot: Slot | undefined;
   #isReleased: boolean = false;
 
@@ -51,14 +59,18 @@ class PlaceInLine implements AssignedSlot {
     this.#leave = leave;
   }
 
-  onTurn = (listener: (slot: Slot) => void): void => {
-    this.#listener = listener;
-    if (this.#slot !== undefined && !this.#isReleased) listener(this.#slot);
+  get mayBegin(): boolean {
+    return this.#turn?.mayBegin() ?? true;
+  }
+
+  onTurn = (take: (slot: Slot) => void, mayBegin: () => boolean): void => {
+    this.#turn = { take, mayBegin };
+    if (this.#slot !== undefined && !this.#isReleased) take(this.#slot);
   };
 
   take(slot: Slot): void {
     this.#slot = slot;
-    this.#listener?.(slot);
+    this.#turn?.take(slot);
   }
 
   release(): void {

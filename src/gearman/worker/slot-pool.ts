@@ -4,6 +4,8 @@ import type { Slot } from "../../runtime/slot.ts";
 export interface SlotPool {
   readonly capacity: number;
   readonly used: number;
+  /** Whether `tryReserve` would give one, were it not for the parent. */
+  readonly hasRoom: boolean;
   /** undefined when the pool, or its parent, is full or paused. A pool with a parent reserves in both or in none. */
   tryReserve(): Slot | undefined;
   /** Counts a build that runs already, here and in the parent: `used` may go above `capacity`. */
@@ -53,8 +55,12 @@ class CountingSlotPool implements SlotPool {
     return this.#used;
   }
 
+  get hasRoom(): boolean {
+    return !this.#isPaused && this.#used < this.#capacity;
+  }
+
   tryReserve(): Slot | undefined {
-    if (!this.#hasRoom()) return undefined;
+    if (!this.hasRoom) return undefined;
     const parentSlot = this.#parent?.tryReserve();
     if (this.#parent !== undefined && parentSlot === undefined) return undefined;
     return this.#take(parentSlot);
@@ -112,10 +118,6 @@ class CountingSlotPool implements SlotPool {
     };
   }
 
-  #hasRoom(): boolean {
-    return !this.#isPaused && this.#used < this.#capacity;
-  }
-
   /** A release from within a listener does not nest: it makes this go round once more. */
   #wake(): void {
     if (this.#isWaking) {
@@ -127,7 +129,7 @@ class CountingSlotPool implements SlotPool {
       do {
         this.#mustWakeAgain = false;
         for (const waiter of [...this.#waiters]) {
-          if (!this.#hasRoom()) break;
+          if (!this.hasRoom) break;
           if (this.#waiters.includes(waiter)) this.#offer(waiter);
         }
       } while (this.#mustWakeAgain);

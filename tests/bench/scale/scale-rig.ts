@@ -111,7 +111,16 @@ function renderTemplate(namespace: string): PodTemplate {
   const unique = "0".repeat(32);
   const read = parseParameters(Buffer.from(renderRequest("bench", unique)));
   if (!parsed.ok || !read.ok) throw new Error("the bench's own TestTask or request is not valid");
-  const request = { server: "", unique, number: `bench-${"0".repeat(16)}`, logPath: null, payloadHash: null, replica: "", since: "" };
+  const request = {
+    server: "",
+    unique,
+    number: `bench-${"0".repeat(16)}`,
+    logPath: null,
+    payloadHash: null,
+    handle: null,
+    replica: "",
+    since: "",
+  };
   const settings = { installation: INSTALLATION, image: IMAGE, checkout: { allowedUrls: [] } };
   const input = { task: parsed.task, function: readBuildFunction("build:bench"), parameters: read.parameters, request, settings };
   return renderJob(input).spec?.template as PodTemplate;

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { TEST_TASKS } from "../../../src/kube/client/resource.ts";
 import type { StoredObject } from "../../support/fake-kube/resource-rules.ts";
 import { startGeard } from "../../support/gearman/geard.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
 import type { SubmittedBuild } from "../gearman/worker/link-harness.ts";
-import { answerOf, numberOf, startStage } from "./stage.ts";
+import { answerOf, NAMESPACE, numberOf, startStage } from "./stage.ts";
 
 /** As Zuul asks for a build of one change; `attempt` differs with each launch. */
 function change(name: string, attempt = 1): object {
@@ -12,18 +13,20 @@ function change(name: string, attempt = 1): object {
   return { ZUUL_UUID: `${name}-${attempt}`, LOG_PATH: `${name}/${attempt}`, ZUUL_REF: `refs/zuul/master/Z${hex}` };
 }
 
-/** Tests that run until they are let go, by their Job's name, and how many ran at once at most. */
+/** Tests that run until they are let go, by their Job's name, how many others ran when each began, and how many ran at once at most. */
 function makeTests() {
   const running = new Map<string, () => void>();
+  const beside = new Map<string, number>();
   let most = 0;
   const script = ({ metadata: { name } }: StoredObject) => {
     const { promise, resolve } = Promise.withResolvers<void>();
+    beside.set(name, running.size);
     running.set(name, resolve);
     most = Math.max(most, running.size);
     const finished = promise.then(() => void running.delete(name));
     return { finished };
   };
-  return { script, running, finish: (name: string) => running.get(name)?.(), most: () => most };
+  return { script, running, beside, finish: (name: string) => running.get(name)?.(), most: () => most };
 }
 
 const KINDS = [
@@ -70,6 +73,47 @@ for (const [kind, start] of KINDS) {
         }
         for (const answer of await Promise.all(rest)) assert.equal(answer.result, "SUCCESS");
         assert.deepEqual([stage.pods().length, tests.most()], [4, 1]);
+      });
+    }
+
+    for (const [what, edit, most] of [
+      ["added", { maxConcurrent: 1 }, 1],
+      ["lowered", { maxConcurrent: 2 }, 2],
+    ] as const) {
+      test(`lets no build that waits in line past a limit that is ${what} meanwhile`, async () => {
+        const tests = makeTests();
+        const spec = what === "added" ? {} : { maxConcurrent: 3 };
+        await using stage = await startStage({ start, config: { maxBuilds: 3 }, tasks: { unit: spec }, script: tests.script });
+        const submit = async (name: string, attempt = 1) => {
+          const build = await stage.submit("unit", { parameters: change(name, attempt) });
+          await build.handle;
+          return build;
+        };
+        let builds: SubmittedBuild[] = [];
+        for (const name of ["a", "b", "c"]) builds.push(await submit(name));
+        const numbers = await Promise.all(builds.map(numberOf));
+        for (const number of numbers) await stage.running(number);
+        await stage.logged("registered at the gearman server");
+        const others = [await submit("d"), await submit("e"), await submit("f")];
+        stage.link.cut();
+        await stage.logged("lets a build wait for a slot, as the request of another one may be behind it", 2);
+        if (kind === "geard") builds = await Promise.all(["a", "b", "c"].map((name) => submit(name, 2)));
+        for (const build of builds) await numberOf(build);
+        const waiting = await Promise.all(others.map(numberOf));
+        const { metadata } = stage.kube.patch(TEST_TASKS, NAMESPACE, "unit", { spec: edit });
+        const told = () => stage.kube.list(TEST_TASKS, NAMESPACE)[0]?.status?.observedGeneration;
+        await stage.until(() => told() === metadata.generation, "the new limit");
+        for (const number of numbers) {
+          tests.finish(number);
+          await stage.recorded(number);
+        }
+        for (const number of waiting) {
+          await stage.running(number);
+          assert.ok((tests.beside.get(number) ?? 0) < most, `it began beside ${tests.beside.get(number)}`);
+          tests.finish(number);
+        }
+        for (const build of [...builds, ...others]) assert.equal((await answerOf(build)).result, "SUCCESS");
+        assert.equal(stage.pods().length, 6);
       });
     }
 

@@ -77,6 +77,7 @@ describe("turbo-hipster render", () => {
         number,
         logPath: "1/2",
         payloadHash: identity.payloadHash,
+        handle: null,
         replica: "render",
         since: "1970-01-01T00:00:00.000Z",
       },

@@ -32,6 +32,7 @@ export const initFailed = {
           sentence: firstLine(state.terminated.message ?? "") || `FAILURE - init container ${state.container} - ${endOf(state.terminated)}`,
           evidence: { container: state.container, ...exitEvidence(state.terminated) },
         },
+  isChance: true,
 } as const satisfies VerdictRule;
 
 export const serviceFailed = {

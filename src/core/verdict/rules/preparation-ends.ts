@@ -49,6 +49,7 @@ export const checkoutRef = {
   result: "FAILURE - refs/zuul/master/Z0 does not exist in nova at git.example.org",
   keeps: "container, exit code",
   find: whenCheckoutFailed(CHECKOUT_EXIT_CODES.ref, "FAILURE - "),
+  isChance: true,
 } as const satisfies VerdictRule;
 
 export const checkoutFailed = {

@@ -45,6 +45,59 @@ for (const [kind, start] of SERVERS) {
       for (const name of [number, `${number}-r1`]) assert.equal(recordOf(await stage.recorded(name)).isDelivered, true);
     });
 
+    test("is a new build though the operator ended between the answer and its record", async () => {
+      let runs = 0;
+      await using stage = await startStage({ start, tasks: { unit: {} }, script: () => ({ exitCode: runs++ }) });
+      const fault = stage.kube.misbehave({ verb: "patch", resource: "jobs" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
+      assert.equal((await answerOf(await stage.submit("unit", { unique: UNIQUE }))).result, "SUCCESS");
+      await stage.logged("retries to record the build");
+      await stage.stopOperator();
+      fault.stop();
+      await stage.startOperator();
+      assert.equal((await answerOf(await stage.submit("unit", { unique: UNIQUE }))).result, "FAILURE");
+      const number = numberFor(stage, UNIQUE);
+      const records = [await stage.recorded(number), await stage.recorded(`${number}-r1`)].map(recordOf);
+      assert.deepEqual(
+        records.map(({ result, isDelivered }) => [result, isDelivered]),
+        [
+          ["SUCCESS", true],
+          ["FAILURE", true],
+        ],
+      );
+    });
+
+    test("is looked after by the next operator, where one ended while it ran and the answer before it was not written down", async () => {
+      const finished = Promise.withResolvers<void>();
+      let runs = 0;
+      const script = () => (runs++ === 0 ? {} : { exitCode: 1, finished: finished.promise });
+      await using stage = await startStage({ start, tasks: { unit: {} }, script });
+      const fault = stage.kube.misbehave({ verb: "patch", resource: "jobs" }, { kind: "status", code: 500 }, Number.POSITIVE_INFINITY);
+      assert.equal((await answerOf(await stage.submit("unit", { unique: UNIQUE }))).result, "SUCCESS");
+      await stage.logged("retries to record the build");
+      let second = await stage.submit("unit", { unique: UNIQUE });
+      const number = await numberOf(second);
+      await stage.running(`${number}-r1`);
+      await stage.stopOperator();
+      fault.stop();
+      await stage.startOperator();
+      if (kind === "geard") {
+        assert.equal((await answerOf(second)).result, null);
+        second = await stage.submit("unit", { unique: UNIQUE });
+      }
+      await stage.logged("attaches a request to the build that is under way");
+      finished.resolve();
+      assert.equal((await answerOf(second)).result, "FAILURE");
+      const records = [await stage.recorded(number), await stage.recorded(`${number}-r1`)].map(recordOf);
+      assert.deepEqual(
+        records.map(({ result, isDelivered }) => [result, isDelivered]),
+        [
+          ["SUCCESS", true],
+          ["FAILURE", true],
+        ],
+      );
+      assert.equal(stage.pods().length, 2);
+    });
+
     test("and whose parameters are others is a build of its own, any number of them", async () => {
       await using stage = await startStage({ start, tasks: { unit: {} } });
       for (let probe = 1; probe <= 6; probe += 1) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { DELIVERED_ANNOTATION, VERDICT_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
+import { DELIVERED_ANNOTATION, RELAUNCH_ANNOTATION, VERDICT_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
 import { JOBS, PODS } from "../../../../src/kube/client/resource.ts";
 import { startGeard } from "../../../support/gearman/geard.ts";
 import { startGearmand } from "../../../support/gearman/gearmand.ts";
@@ -66,6 +66,22 @@ describe("an operator that takes over", () => {
     await using stage = rest.stage;
     await stage.stopOperator();
     assert.equal((await answerOf(build)).result, null);
+    await startNext(stage);
+    const relaunch = await stage.submit("unit", { parameters: CHANGE });
+    assert.equal(await numberOf(relaunch), number);
+    finish();
+    assert.equal((await answerOf(relaunch)).result, "SUCCESS");
+    assert.deepEqual([stage.jobs().length, stage.pods().length], [1, 1]);
+  });
+
+  test("goes on with one of geard that an older version began, whose Job has the key that was written then", async () => {
+    const { build, number, finish, ...rest } = await startRunning(geard);
+    await using stage = rest.stage;
+    await stage.stopOperator();
+    assert.equal((await answerOf(build)).result, null);
+    const key = stage.jobs()[0]?.metadata.annotations?.[RELAUNCH_ANNOTATION] ?? "";
+    assert.match(key, /^[0-9a-f]{16}-[0-9a-f]{64}$/);
+    stage.kube.patch(JOBS, NAMESPACE, number, { metadata: { annotations: { [RELAUNCH_ANNOTATION]: key.slice(17) } } });
     await startNext(stage);
     const relaunch = await stage.submit("unit", { parameters: CHANGE });
     assert.equal(await numberOf(relaunch), number);

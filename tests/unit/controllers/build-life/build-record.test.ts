@@ -23,6 +23,7 @@ function request(replica: string | null, more: Partial<RequestRecord> = {}): Req
     number: "unit-1",
     logPath: null,
     payloadHash: null,
+    handle: null,
     replica,
     since: "2026-11-24T10:00:00.000Z",
     ...more,

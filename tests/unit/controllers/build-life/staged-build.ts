@@ -23,6 +23,7 @@ const REQUEST = {
   number: "unit-0123456789abcdef",
   logPath: null,
   payloadHash: null,
+  handle: null,
   replica: "one",
   since: "2026-11-01T00:00:00Z",
 };
@@ -134,13 +135,13 @@ export function stageBuild(roles?: ContainerRoles, found?: Shown): StagedBuild {
   const plan: BuildPlan = {
     ...{ taskKey: "ci/unit", job, record, limits: LIMITS, nodeLabels: [] },
     workData: renderWorkData({ jobName: "unit", number: REQUEST.number, url: "http://b/1" }, WORKER),
-    origin: found ? { kind: "found", slot: { release() {} } } : { kind: "request", assignment: makeAssignment() },
+    origin: found ? { kind: "found", slot: { release() {} }, isAnswered: false } : { kind: "request", assignment: makeAssignment() },
   };
   const build = new Build(plan, {
     ...{ cluster, clock, logger: silentLogger },
     servers: { chance: () => "open", reclaim() {}, handsOutAgain: () => true },
     keptJobs: { giveWay() {} },
-    tasks: { count: (_taskKey, slot) => slot, noteWaiting() {}, noteVerdict() {} },
+    tasks: { mayBegin: () => true, count: (_taskKey, slot) => slot, noteWaiting() {}, noteVerdict() {} },
     replicas: { name: "one", isHolder: true, isAlive: () => false },
     counts: {
       tallies: new Tallies({ onActivity() {}, onPending() {} }),

@@ -3,7 +3,6 @@ import { test } from "node:test";
 import { Admission, type AdmissionOptions } from "../../../../src/controllers/builds/admission.ts";
 import { parseTestTask } from "../../../../src/core/test-task/test-task.ts";
 import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
-import { makeManualClock } from "../../../support/manual-clock.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 
 test("a task whose Job cannot be rendered is answered with CONFIG_ERROR and the field, and its keeper hears of it", async () => {
@@ -31,7 +30,7 @@ test("a task whose Job cannot be rendered is answered with CONFIG_ERROR and the 
     tasks: { find: () => parsed.task, noteRefusal: (task: string, why: string) => void told.push(`${task}: ${why}`) },
     context: {
       logger: silentLogger,
-      clock: makeManualClock(),
+      cluster: { now: () => new Date(0) },
       replicas: { name: "me" },
       policy: { resultStyle: "text" },
       counts: { observer: { noteVerdict: (task: string, verdict: string) => void told.push(`${task}: ${verdict}`) } },

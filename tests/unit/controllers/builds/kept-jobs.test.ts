@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { KeptJobs } from "../../../../src/controllers/builds/kept-jobs.ts";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
+import { TurboHipsterError } from "../../../../src/runtime/errors.ts";
 import type { Logger } from "../../../../src/runtime/logger.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock } from "../../../support/skipping-clock.ts";
@@ -53,7 +54,7 @@ async function startKeptJobs(maxKept: number, jobs: Job[], remove?: (name: strin
   let looked = Promise.withResolvers<void>();
   clock.onSchedule((delayMs) => {
     // The rest after a look, or the wait of one that is no holder.
-    if (delayMs !== 5_000 && delayMs !== 60_000) return;
+    if (![5_000, 30_000, 60_000].includes(delayMs)) return;
     looked.resolve();
     looked = Promise.withResolvers();
   });
@@ -82,18 +83,23 @@ async function startKeptJobs(maxKept: number, jobs: Job[], remove?: (name: strin
   return {
     ...{ kept, clock, cache, deleted, warned, world },
     names: () => [...cache.keys()],
-    /** Lets it look once more. */
-    async look(): Promise<void> {
+    /** Lets it look once more, after so long; a round in which something failed is rested from. */
+    async look(passMs = 5_000): Promise<void> {
       const next = looked.promise;
-      clock.skip(5_000);
+      clock.skip(passMs);
       kept.wake();
-      await next;
+      await Promise.race([next, turns()]);
     },
     async [Symbol.asyncDispose]() {
       await kept.stop();
       assert.equal(clock.pending, 0);
     },
   };
+}
+
+/** More than a round takes. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
 }
 
 const numbered = (count: number, make = (index: number) => makeDone(`j-${index}`, { agoMs: 2 * HOUR - index })) =>
@@ -204,25 +210,77 @@ describe("finished Jobs that are too many", () => {
     assert.ok(stage.world.most > 1 && stage.world.most <= 8, `${stage.world.most} at once`);
   });
 
-  test("that can't be deleted end the round, are told of, and are tried again", async () => {
-    let isAway = true;
-    let tries = 0;
-    await using stage = await startKeptJobs(1, numbered(50), async () => {
-      tries += 1;
-      if (isAway) throw new Error("the API server is away");
+  for (const [what, failure, most] of [
+    ["an API server that is away", new TurboHipsterError("TH_KUBE_UNREACHABLE", "away", { retryable: true }), 8],
+    ["an API server that refuses all", new TurboHipsterError("TH_KUBE_FORBIDDEN", "403"), 16],
+  ] as const) {
+    test(`are asked of ${what} a few times each half minute, and that is told once`, async () => {
+      let isAway = true;
+      const tries: string[] = [];
+      await using stage = await startKeptJobs(1, numbered(50), async (name) => {
+        tries.push(name);
+        if (isAway) throw failure;
+      });
+      assert.ok(tries.length > 0 && tries.length <= most, `${tries.length} tries`);
+      for (let round = 2; round <= 10; round += 1) {
+        const before = tries.length;
+        await stage.look(5_000);
+        assert.equal(tries.length, before, "none within the half minute");
+        await stage.look(25_000);
+        assert.ok(tries.length > before && tries.length <= before + most, `${tries.length - before} tries`);
+      }
+      assert.equal(stage.warned.length, 1);
+      isAway = false;
+      await stage.look(30_000);
+      await stage.look(30_000);
+      assert.equal(stage.deleted.length, 49);
+      isAway = true;
+      for (const job of numbered(2, (index) => makeDone(`k-${index}`))) stage.cache.set(job.metadata.name, job);
+      await stage.look(30_000);
+      assert.equal(stage.warned.length, 2, "it is told of again once it had gone");
     });
-    assert.ok(tries <= 8, `${tries} tries`);
+  }
+
+  test("that the API server refuses to delete keep no others, and are tried after them, each half minute", async () => {
+    const refused = new Set(["j-0", "j-1", "j-2"]);
+    const tries: string[] = [];
+    await using stage = await startKeptJobs(4, numbered(10), async (name) => {
+      tries.push(name);
+      if (refused.has(name)) throw new TurboHipsterError("TH_KUBE_FORBIDDEN", `a webhook keeps ${name}`);
+    });
+    assert.deepEqual(stage.deleted.length, 3);
+    await stage.look(30_000);
+    assert.deepEqual(stage.names(), ["j-0", "j-1", "j-2", "j-9"]);
+    const before = tries.length;
+    stage.cache.set("new", makeDone("new", { agoMs: 2 * HOUR - 60_000 }));
+    await stage.look(30_000);
+    assert.equal(tries.slice(before).filter((name) => !refused.has(name)).length, 1);
+  });
+
+  test("that are deleted and stay, as a finalizer keeps them, are asked for once in half a minute, and told of once", async () => {
+    const tries: string[] = [];
+    const jobs = numbered(6);
+    await using stage = await startKeptJobs(4, jobs, async (name) => void tries.push(name));
+    const restore = () => {
+      for (const job of jobs) if (!stage.cache.has(job.metadata.name)) stage.cache.set(job.metadata.name, job);
+    };
+    restore();
+    assert.deepEqual(tries, ["j-0", "j-1"]);
+    await stage.look(5_000);
+    assert.deepEqual([tries.length, stage.warned.length], [2, 0]);
+    for (let round = 0; round < 10; round += 1) {
+      await stage.look(30_000);
+      restore();
+    }
+    assert.ok(tries.length <= 2 + 10 * 2, `${tries.length} tries`);
     assert.equal(stage.warned.length, 1);
-    isAway = false;
-    await stage.look();
-    assert.equal(stage.deleted.length, 49);
   });
 
   test("are left for the next look as soon as one of them can't be deleted, or the replica stops", async () => {
     const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
     await using failing = await startKeptJobs(1, numbered(50), async (name) => {
       await turn();
-      if (name === "j-0") throw new Error("the API server is away");
+      if (name === "j-0") throw new TurboHipsterError("TH_KUBE_UNREACHABLE", "away", { retryable: true });
     });
     assert.ok(failing.deleted.length < 8, `${failing.deleted.length} were deleted`);
     assert.equal(failing.warned.length, 1);
@@ -264,6 +322,25 @@ describe("finished Jobs in a namespace whose quota of Jobs is used up", () => {
     assert.deepEqual(stage.names(), ["c", "z", "runs"]);
     await stage.look();
     assert.deepEqual(stage.names(), ["c", "z", "runs"], "nobody has asked again");
+  });
+
+  test("give way one after another, half a minute apart, where those that were deleted do not go", async () => {
+    const jobs = numbered(5);
+    const tries: string[] = [];
+    await using stage = await startKeptJobs(100, jobs, async (name) => void tries.push(name));
+    const restore = (name: string) => {
+      const job = jobs.find(({ metadata }) => metadata.name === name) as Job;
+      stage.cache.set(name, { ...job, metadata: { ...job.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } });
+    };
+    for (let round = 0; round < 6; round += 1) {
+      stage.kept.giveWay("ci", "unit-1");
+      await stage.look(5_000);
+      for (const name of tries) restore(name);
+    }
+    assert.deepEqual(tries, ["j-0"]);
+    stage.kept.giveWay("ci", "unit-1");
+    await stage.look(10_000);
+    assert.deepEqual(tries, ["j-0", "j-1"]);
   });
 
   test("stay for half a minute after their end: they may be asked for again", async () => {

@@ -172,6 +172,7 @@ export function stageBuilds() {
         };
         return { release };
       },
+      mayBegin: () => true,
       count: (_taskKey, slot) => slot,
       refusalOf: () => undefined,
       noteRefusal: (taskKey, why) => void told.push(`${taskKey} refused: ${why}`),

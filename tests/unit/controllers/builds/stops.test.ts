@@ -2,28 +2,30 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { setImmediate as immediate } from "node:timers/promises";
 import { Stops } from "../../../../src/controllers/builds/stops.ts";
+import { readJobRecord } from "../../../../src/core/job/record.ts";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
 import { InputError, TurboHipsterError } from "../../../../src/runtime/errors.ts";
 import { makeManualClock } from "../../../support/manual-clock.ts";
 import { makeJob } from "../../../support/objects/build-objects.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 
-const AN_HOUR_MS = 60 * 60_000;
 const AWAY = new TurboHipsterError("TH_TEST_AWAY", "no answer", { retryable: true });
-const DAY_MS = 24 * 60 * 60_000;
 const NUMBER = "unit-0123456789abcdef";
 
 function stopOf(number: string): Uint8Array {
   return new TextEncoder().encode(JSON.stringify({ name: "unit", number }));
 }
 
-function jobOf(number: string, name = number): Job {
+const VERDICT = '{"result":"SUCCESS","class":"success","rule":"exit-0","message":"ok"}';
+
+function jobOf(number: string, name = number, more: Record<string, string> = {}): Job {
   const annotations = {
     "turbo-hipster.io/request": JSON.stringify({ server: "s", unique: "u", number, logPath: null, replica: "other", since: "" }),
     "turbo-hipster.io/timeouts": '{"pull":"10m","run":"1h"}',
     "turbo-hipster.io/function": "build:unit",
+    ...more,
   };
-  return makeJob({ metadata: { name, annotations, labels: { "turbo-hipster.io/task": "unit" } } });
+  return makeJob({ metadata: { name, uid: `uid-${name}`, annotations, labels: { "turbo-hipster.io/task": "unit" } } });
 }
 
 function makeStops({ jobs = [] as Job[], here = [] as string[] } = {}) {
@@ -35,9 +37,10 @@ function makeStops({ jobs = [] as Job[], here = [] as string[] } = {}) {
   const stopping = new AbortController();
   const stops = new Stops({
     cluster: {
+      now: () => clock.now(),
       cachedJobs: () => jobs,
       async annotateJob(_namespace, name, annotations, options) {
-        annotated.push(options?.uid === undefined ? name : `${name} ${options.uid}`);
+        annotated.push(options?.uid === `uid-${name}` ? name : `another ${name}`);
         const failure = failures.shift();
         if (failure) throw failure;
         written.push(annotations);
@@ -48,7 +51,15 @@ function makeStops({ jobs = [] as Job[], here = [] as string[] } = {}) {
     clock,
     logger: silentLogger,
   });
-  return { stops, clock, stopped, annotated, written, failures, request: (payload: Uint8Array) => stops.request(payload, stopping.signal) };
+  return {
+    ...{ stops, clock, stopped, annotated, written, failures },
+    request: (payload: Uint8Array) => stops.request(payload, stopping.signal),
+    async noteJob(job: Job): Promise<void> {
+      const record = readJobRecord(job);
+      assert.ok(record);
+      await stops.noteJob(job, record, stopping.signal);
+    },
+  };
 }
 
 describe("a stop of Zuul's", () => {
@@ -61,55 +72,74 @@ describe("a stop of Zuul's", () => {
   test("for a build of another replica is written onto that very Job, whatever its name", async () => {
     const { annotated, request } = makeStops({ jobs: [jobOf(`${NUMBER}0`), jobOf(NUMBER, `${NUMBER}-r1`)] });
     await request(stopOf(NUMBER));
-    assert.deepEqual(annotated, [`${NUMBER}-r1 job-uid`]);
+    assert.deepEqual(annotated, [`${NUMBER}-r1`]);
   });
 
-  test("is written as the moment when it came, again while the API server is away, and no oftener when it refuses for good", async () => {
+  test("is written as the moment when it is, again while the API server is away, and no oftener when it refuses for good", async () => {
     const { clock, written, annotated, failures, request } = makeStops({ jobs: [jobOf(NUMBER)] });
-    failures.push(AWAY);
-    const passed = request(stopOf(NUMBER));
-    await immediate();
-    assert.deepEqual([annotated.length, written], [1, []]);
-    clock.skip(250);
-    await passed;
-    assert.deepEqual(written, [{ "turbo-hipster.io/cancelled": "1970-01-01T00:00:00.250Z" }]);
-    failures.push(...Array.from({ length: 100 }, () => new InputError("you must not")));
+    failures.push(AWAY, ...Array.from({ length: 100 }, () => new InputError("you must not")));
     let isOver = false;
     const given = request(stopOf(NUMBER)).then(() => {
       isOver = true;
     });
+    await immediate();
+    assert.equal(annotated.length, 1);
     for (let tries = 0; tries < 60 && !isOver; tries += 1) {
       clock.skip(15_000);
       await immediate();
     }
     await given;
-    assert.deepEqual([written.length, clock.pending], [1, 0]);
+    assert.deepEqual([written, clock.pending], [[], 0]);
+    failures.length = 0;
+    failures.push(AWAY);
+    const nowMs = clock.now().getTime();
+    const passed = request(stopOf(NUMBER));
+    await immediate();
+    clock.skip(250);
+    await passed;
+    assert.deepEqual(written, [{ "turbo-hipster.io/cancelled": new Date(nowMs + 250).toISOString() }]);
   });
 
-  test("is forgotten by no other that comes hours later", async () => {
-    const { stops, clock, request } = makeStops();
-    clock.skip(20 * AN_HOUR_MS);
+  for (const [what, job] of [
+    ["that was cancelled already", jobOf(NUMBER, NUMBER, { "turbo-hipster.io/cancelled": "2026-11-01T00:00:00Z" })],
+    ["that was delivered", jobOf(NUMBER, NUMBER, { "turbo-hipster.io/delivered": "2026-11-01T00:00:00Z" })],
+    ["that has its verdict", jobOf(NUMBER, NUMBER, { "turbo-hipster.io/verdict": VERDICT })],
+  ] as const) {
+    test(`for a build of another replica ${what} is written nowhere`, async () => {
+      const { annotated, request } = makeStops({ jobs: [job] });
+      await request(stopOf(NUMBER));
+      assert.deepEqual(annotated, []);
+    });
+  }
+
+  test("for a build not known yet reaches whoever has its Job when that appears, once", async () => {
+    const { annotated, request, noteJob } = makeStops();
     await request(stopOf(NUMBER));
-    clock.skip(AN_HOUR_MS);
-    await request(stopOf("unit-other"));
-    assert.deepEqual([stops.takeEarly(NUMBER), stops.takeEarly("unit-other")], [true, true]);
+    await noteJob(jobOf("other-0123456789abcdef"));
+    await noteJob(jobOf(NUMBER));
+    await noteJob(jobOf(NUMBER));
+    assert.deepEqual(annotated, [NUMBER]);
   });
 
-  test("for a build not known yet is remembered for a day, and told once", async () => {
-    const { stops, clock, request } = makeStops();
-    await request(stopOf(NUMBER));
-    assert.equal(stops.takeEarly("unit-other"), false);
-    clock.skip(DAY_MS);
-    assert.deepEqual([stops.takeEarly(NUMBER), stops.takeEarly(NUMBER)], [true, false]);
-    await request(stopOf(NUMBER));
-    clock.skip(DAY_MS + 1);
-    assert.equal(stops.takeEarly(NUMBER), false);
+  test("that comes ten thousand times for one Job is written onto it once, though the watch is behind", async () => {
+    const { annotated, request } = makeStops({ jobs: [jobOf(NUMBER)] });
+    await Promise.all(Array.from({ length: 10_000 }, () => request(stopOf(NUMBER))));
+    assert.deepEqual(annotated, [NUMBER]);
   });
 
-  test("is one of a thousand that are remembered at most: the oldest go", async () => {
-    const { stops, request } = makeStops();
-    for (let each = 0; each < 1001; each += 1) await request(stopOf(`unit-${each}`));
-    assert.deepEqual([stops.takeEarly("unit-0"), stops.takeEarly("unit-1"), stops.takeEarly("unit-1000")], [false, true, true]);
+  test("of ten thousand with numbers of all kinds costs the API server nothing, and those of builds are remembered to a bound", async () => {
+    const { annotated, request, noteJob } = makeStops({ jobs: [jobOf(NUMBER)] });
+    const numberAt = (index: number) => `unit-${index.toString(16).padStart(16, "0")}`;
+    const hostile = ["unit", "../../x", "\u0000", "-", "a".repeat(253), "unit-0123456789ABCDEF", "__proto__", "unit-0123456789abcde"];
+    await request(stopOf(numberAt(0)));
+    for (let index = 0; index < 10_000; index += 1) await request(stopOf(hostile[index % hostile.length] ?? ""));
+    await noteJob(jobOf(numberAt(0)));
+    assert.deepEqual(annotated, [numberAt(0)], "what is no number of a build takes no place");
+    for (let index = 0; index < 10_000; index += 1) await request(stopOf(numberAt(index)));
+    await noteJob(jobOf(numberAt(8_999)));
+    assert.deepEqual(annotated, [numberAt(0)], "the oldest go");
+    await noteJob(jobOf(numberAt(9_000)));
+    assert.deepEqual(annotated, [numberAt(0), numberAt(9_000)]);
   });
 
   test("that names no build is ignored", async () => {

@@ -181,3 +181,50 @@ describe("the lanes of TestTasks", () => {
     ]);
   });
 });
+
+describe("a build that waits in a line", () => {
+  test("may begin while its task has no limit, and by the limit that it has by now", () => {
+    const { lanes, tasks, slotsOf } = setUp({ unit: {}, other: {} });
+    slotsOf("shared");
+    const running = [1, 2].map(() => lanes.occupy("ci/unit"));
+    assert.equal(lanes.mayBegin("ci/unit"), true);
+    tasks.set("ci/unit", makeTask("unit", { maxConcurrent: 2 }));
+    slotsOf("ci/unit");
+    assert.deepEqual([lanes.mayBegin("ci/unit"), lanes.mayBegin("ci/other")], [false, true]);
+    running[0]?.release();
+    assert.equal(lanes.mayBegin("ci/unit"), true);
+    tasks.set("ci/unit", makeTask("unit", { maxConcurrent: 1 }));
+    slotsOf("ci/unit");
+    assert.equal(lanes.mayBegin("ci/unit"), false);
+    running[1]?.release();
+    assert.equal(lanes.mayBegin("ci/unit"), true);
+  });
+
+  test("may begin when its task's limit has gone, also in the lane that it had then", () => {
+    const { lanes, tasks, slotsOf } = setUp({ unit: { maxConcurrent: 1 } });
+    const own = slotsOf("ci/unit");
+    lanes.occupy("ci/unit");
+    assert.deepEqual([lanes.mayBegin("ci/unit"), own.hasRoom], [false, false]);
+    tasks.set("ci/unit", makeTask("unit", {}));
+    slotsOf("shared");
+    assert.deepEqual([lanes.mayBegin("ci/unit"), own.hasRoom], [true, true]);
+  });
+
+  test("may not begin while its task is held back or on hold, at once and before it has a lane of its own", () => {
+    const { lanes, heldBack, degraded, slotsOf } = setUp({ unit: {}, other: {} });
+    slotsOf("shared");
+    heldBack.set("ci/unit", { isPaused: true });
+    assert.deepEqual([lanes.mayBegin("ci/unit"), lanes.mayBegin("ci/other")], [false, true]);
+    slotsOf("ci/unit");
+    heldBack.set("ci/unit", { isPaused: false });
+    slotsOf("ci/unit");
+    assert.equal(lanes.mayBegin("ci/unit"), true);
+    degraded.set("ci/unit", { holdMs: 30_000 });
+    assert.equal(lanes.mayBegin("ci/unit"), false);
+    degraded.set("ci/unit", { holdMs: 0 });
+    slotsOf("ci/unit");
+    assert.equal(lanes.mayBegin("ci/unit"), true);
+    lanes.occupy("ci/unit");
+    assert.equal(lanes.mayBegin("ci/unit"), false, "one at a time");
+  });
+});

@@ -35,6 +35,7 @@ function makeInput(spec: object, parameters: Record<string, unknown> = {}, funct
       number: "unit-0123456789abcdef",
       logPath: "1/2",
       payloadHash: "44136fa355b3678a",
+      handle: "H:zuul:7",
       replica: "replica-1",
       since: "2026-01-01T00:00:00.000Z",
     },

@@ -1,7 +1,16 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
-import { buildNumber, isUsableUnique, jobName, type NameSearch, nextAttempt, payloadHash } from "../../../../src/core/job/name.ts";
+import {
+  buildNumber,
+  isBuildNumber,
+  isUsableUnique,
+  jobAttempt,
+  jobName,
+  type NameSearch,
+  nextAttempt,
+  payloadHash,
+} from "../../../../src/core/job/name.ts";
 import { sha256Hex } from "../../../../src/runtime/sha256.ts";
 
 describe("buildNumber", () => {
@@ -42,6 +51,27 @@ test("payloadHash is 64 bits of the bytes, as they came", () => {
     payloadHash(Buffer.from("{}"), (bytes) => createHash("sha256").update(bytes).digest("hex")),
     "44136fa355b3678a",
   );
+});
+
+describe("isBuildNumber", () => {
+  for (const number of ["unit-0123456789abcdef", "a-b.c-0123456789abcdef"]) {
+    test(`takes ${number}`, () => assert.equal(isBuildNumber(number), true));
+  }
+  for (const number of [
+    "",
+    "unit",
+    "0123456789abcdef",
+    "-0123456789abcdef",
+    "unit-0123456789abcdef-r1",
+    "Unit-0123456789abcdef",
+    "u\n-0123456789abcdef",
+  ]) {
+    test(`takes no ${JSON.stringify(number)}`, () => assert.equal(isBuildNumber(number), false));
+  }
+});
+
+test("the attempt of a Job's name is what follows the number", () => {
+  assert.deepEqual(["unit-1", "unit-1-r1", "unit-1-r42", "unit-1-r0", "unit-1-rx", "a-r1-unit"].map(jobAttempt), [0, 1, 42, 0, 0, 0]);
 });
 
 describe("isUsableUnique", () => {

@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { findJob, isRecorded, isSameBuild, readJobRecord, readRequestRecord, readRoles } from "../../../../src/core/job/record.ts";
+import {
+  findJob,
+  isMadeAfter,
+  isRecorded,
+  isSameBuild,
+  readJobRecord,
+  readRequestRecord,
+  readRoles,
+} from "../../../../src/core/job/record.ts";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
 
 const REQUEST = {
@@ -9,6 +17,7 @@ const REQUEST = {
   number: "unit-1",
   logPath: null,
   payloadHash: "00ff",
+  handle: "H:zuul:1",
   replica: "host",
   since: "2026-01-01T00:00:00Z",
 };
@@ -173,6 +182,13 @@ describe("isSameBuild", () => {
     ["one whose answer was delivered", job({ "turbo-hipster.io/delivered": "2026-01-01T00:00:01Z" })],
     ["no build at all", { metadata: { name: "unit-1", namespace: "ci" } }],
   ];
+  const verdict = { "turbo-hipster.io/verdict": '{"result":"SUCCESS","class":"success","rule":"exit-0","message":"ok"}' };
+  const over = (handle: string | null) => job({ ...verdict, "turbo-hipster.io/request": JSON.stringify({ ...REQUEST, handle }) });
+  test("is true for what is over and was asked for under the same handle, or nobody knows which", () => {
+    for (const handle of [REQUEST.handle, null]) assert.equal(isSameBuild(over(handle), job()), true);
+  });
+  test("is true for what is not over, whatever its handle", () => assert.equal(isSameBuild(request({ handle: "H:zuul:0" }), job()), true));
+  others.push(["what is over and was asked for under another handle, so that its answer was read", over("H:zuul:0")]);
   for (const [name, other] of others) test(`is false for ${name}`, () => assert.equal(isSameBuild(other, job()), false));
 
   test("is false where what is wanted is no build", () => {
@@ -220,7 +236,7 @@ describe("findJob", () => {
     ["the newest of those that are over", [at("unit-1-r1", "2", delivered), at("unit-1", "1", delivered)], "unit-1-r1"],
     ["one whose age is known rather than one that tells none", [at("unit-1", undefined), at("unit-1-r1", "1")], "unit-1-r1"],
     ["that one in the other order, too", [at("unit-1-r1", "1"), at("unit-1", undefined)], "unit-1-r1"],
-    ["the first of two of one age", [at("unit-1", "1"), at("unit-1-r1", "1")], "unit-1"],
+    ["the later name of two of one second", [at("unit-1", "1"), at("unit-1-r1", "1")], "unit-1-r1"],
   ];
   for (const [name, jobs, expected] of rows) {
     test(`finds ${name}`, () => {
@@ -234,11 +250,23 @@ describe("findJob", () => {
 test("a request that older versions wrote is read, with nothing for what they did not tell", () => {
   assert.deepEqual(readRequestRecord('{"server":"zuul:4730","unique":"ab","number":"unit-1"}'), {
     ...{ server: "zuul:4730", unique: "ab", number: "unit-1" },
-    ...{ logPath: null, payloadHash: null, replica: null, since: "" },
+    ...{ logPath: null, payloadHash: null, handle: null, replica: null, since: "" },
   });
   assert.equal(readRequestRecord(undefined), undefined);
   for (const number of ["", "-a", "a-", "a_b", "A", "a b", "a\n", "a".repeat(254)]) {
     assert.equal(readRequestRecord(JSON.stringify({ ...REQUEST, number })), undefined, number);
   }
   for (const number of ["a", "a.b-1", "a".repeat(253)]) assert.ok(readRequestRecord(JSON.stringify({ ...REQUEST, number })), number);
+});
+
+describe("isMadeAfter", () => {
+  const made = (name: string, creationTimestamp: string) => job({}, { name, creationTimestamp });
+  const [early, late] = ["2026-01-01T00:00:00Z", "2026-01-01T00:00:01Z"];
+  const rows: [string, Job, Job, boolean][] = [
+    ["one of a later second", made("unit-1", late), made("unit-1-r9", early), true],
+    ["one of an earlier second", made("unit-1-r9", early), made("unit-1", late), false],
+    ["a later name of the same second", made("unit-1-r10", late), made("unit-1-r9", late), true],
+    ["the first name of the same second", made("unit-1", late), made("unit-1-r1", late), false],
+  ];
+  for (const [name, one, other, expected] of rows) test(`tells of ${name}`, () => assert.equal(isMadeAfter(one, other), expected));
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { changedParameters, isAnswer, launchOf, relaunchKey } from "../../../../src/core/job/relaunch.ts";
+import { changedParameters, isAnswer, isSameRelaunch, launchOf, relaunchKey, requestOf } from "../../../../src/core/job/relaunch.ts";
 import { parseTestTask } from "../../../../src/core/test-task/test-task.ts";
 import { configuration, endedBeforeStart, infrastructure } from "../../../../src/core/verdict/verdict.ts";
 import { parseParameters } from "../../../../src/core/zuul/parameters.ts";
@@ -50,6 +50,18 @@ describe("relaunchKey", () => {
     ["another value inside", key({ ...CHANGE, NESTED: { a: 1, b: [3] } })],
   ];
   for (const [name, other] of others) test(`differs for ${name}`, () => assert.notEqual(other, key()));
+
+  test("is known again without its part before the dash, as older versions wrote it, and by nothing less", () => {
+    const own = key() ?? "";
+    const old = own.slice(own.indexOf("-") + 1);
+    assert.match(old, /^[0-9a-f]{64}$/);
+    assert.deepEqual([own, old].map(requestOf), [old, old]);
+    assert.deepEqual([isSameRelaunch(old, own), isSameRelaunch(own, old), isSameRelaunch(own, own)], [true, true, true]);
+    const other = key({ ...CHANGE, ZUUL_COMMIT: "decade" }) ?? "";
+    assert.equal(launchOf(other), launchOf(own));
+    for (const strange of [other, requestOf(other), launchOf(own) ?? "", "", "-"])
+      assert.equal(isSameRelaunch(strange, own), false, strange);
+  });
 
   test("tells numbers apart as they were written", () => {
     const keyOf = (written: string) => {

@@ -65,6 +65,7 @@ function makeInput(task: TestTask): ManifestInput {
     number: "unit-0123456789abcdef",
     logPath: null,
     payloadHash: null,
+    handle: null,
     replica: "r",
     since: "",
   };

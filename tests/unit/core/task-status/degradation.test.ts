@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { type Degradation, decideDegradation, noteBuildEnd } from "../../../../src/core/task-status/degradation.ts";
+import { findRule, type RuleId, VERDICT_RULES } from "../../../../src/core/verdict/rules.ts";
 import { configuration, endedBeforeStart, infrastructure, type Verdict } from "../../../../src/core/verdict/verdict.ts";
 
 const START = Date.parse("2026-01-01T00:00:00Z");
@@ -47,6 +48,38 @@ describe("a task", () => {
       assert.equal(holdAfter(chance, chance, chance, chance), undefined, chance.rule);
       assert.equal(holdAfter(lost, lost, chance, lost), 30, chance.rule);
     }
+  });
+
+  // What each rule says of a task whose builds cannot be carried out: that the way is clear again, one more that could not, or nothing.
+  const SAYS: Record<"clear" | "worse" | "nothing", readonly RuleId[]> = {
+    clear: ["exit-0", "run-timeout", "out-of-disk", "out-of-memory", "service-failed", "exit-code"],
+    worse: [
+      ...(["pull-timeout", "schedule-timeout", "no-pod", "evicted", "pod-deadline", "node-refused", "pod-ended"] as const),
+      ...(["injected-failed", "checkout-failed", "start-failed", "node-out-of-memory", "job-not-created", "operator-error"] as const),
+    ],
+    nothing: [
+      ...(["stopped", "unclaimed", "ended-early", "preempted", "drained", "node-lost", "disrupted", "job-suspended"] as const),
+      ...(["job-deleted", "pod-deleted", "killed", "pod-lost", "namespace-terminating", "name-taken", "job-gone"] as const),
+      ...(["checkout-ref", "init-failed", "checkout-out-of-memory", "checkout-configuration", "not-runnable"] as const),
+      ...(["service-not-ready", "run-again", "node-unfit", "no-interpreter", "invalid-image-name", "image-not-found"] as const),
+      ...(["image-denied", "image-platform", "container-config", "volume-not-found", "pod-refused", "no-task"] as const),
+      ...(["bad-request", "pipeline", "unsupported", "unrenderable", "job-refused", "invalid-task", "unwatched"] as const),
+    ],
+  };
+
+  for (const [says, rules] of Object.entries(SAYS)) {
+    for (const rule of rules) {
+      test(`hears ${says} from ${rule}`, () => {
+        const { class: verdictClass } = findRule(rule) ?? assert.fail(`there is no rule ${rule}`);
+        const end: Verdict = { result: null, class: verdictClass, rule, message: "" };
+        const failures = after(lost, lost, lost, end)?.failures ?? 0;
+        assert.equal(failures, { clear: 0, worse: 4, nothing: 3 }[says]);
+      });
+    }
+  }
+
+  test("hears something from every rule", () => {
+    assert.deepEqual(new Set(Object.values(SAYS).flat()), new Set(VERDICT_RULES.map(({ id }) => id)));
   });
 
   test("is taken as always after an hour in which nothing more was lost", () => {

@@ -61,6 +61,7 @@ function assign(lane: Lane, handle: string, functionName = "build:a", unique = "
 }
 
 const nothing = Buffer.alloc(0);
+const mayBegin = () => true;
 const sendNoJob = (lane: Lane) => lane.onPacket(PACKET.NO_JOB, nothing, 0);
 const sendNoop = (lane: Lane) => lane.onPacket(PACKET.NOOP, nothing, 0);
 
@@ -123,7 +124,7 @@ describe("Lane", () => {
     sendNoop(lane);
     assert.deepEqual(connection.takeSent(), ["PRE_SLEEP"], "nobody waits any more");
     const turns: string[] = [];
-    for (const { handle, slot } of assignments) slot.onTurn?.(() => turns.push(handle));
+    for (const { handle, slot } of assignments) slot.onTurn?.(() => turns.push(handle), mayBegin);
     assert.deepEqual([turns, slots.used], [[], 1]);
     running?.release();
     assert.deepEqual([turns, slots.used, connection.takeSent()], [["H:1"], 1, []]);
@@ -139,17 +140,46 @@ describe("Lane", () => {
     slots.tryReserve();
     const connection = open();
     connection.takeSent();
-    lane.reclaim();
+    lane.lookAgain();
     assert.deepEqual(connection.takeSent(), []);
     awaited.push("build:a");
-    lane.reclaim();
+    lane.lookAgain();
     assert.deepEqual(connection.takeSent(), ["GRAB_JOB_UNIQ"]);
     for (let count = 1; count <= 500; count += 1) assign(lane, `H:${count}`);
     assert.equal(connection.takeSent().length, 499);
     assert.equal(lane.chance, "none");
     assignments[7]?.slot.release();
-    lane.reclaim();
+    lane.lookAgain();
     assert.deepEqual([connection.takeSent(), lane.chance], [["GRAB_JOB_UNIQ"], "open"]);
+  });
+
+  test("serves others in line, and asks for more, while one may not begin; and that one when it may, retired or not", () => {
+    const awaited = ["build:a"];
+    const { lane, open, slots, assignments } = makeBench({ capacity: 2, awaited });
+    const running = [slots.tryReserve(), slots.tryReserve()];
+    const connection = open();
+    assign(lane, "H:1");
+    assign(lane, "H:2");
+    awaited.pop();
+    sendNoJob(lane);
+    sendNoop(lane);
+    connection.takeSent();
+    const turns: string[] = [];
+    let isLimited = true;
+    for (const { handle, slot } of assignments)
+      slot.onTurn?.(
+        () => turns.push(handle),
+        () => handle !== "H:1" || !isLimited,
+      );
+    running[0]?.release();
+    assert.deepEqual([turns, connection.takeSent()], [["H:2"], []]);
+    running[1]?.release();
+    assert.deepEqual([turns, connection.takeSent()], [["H:2"], ["GRAB_JOB_UNIQ"]]);
+    lane.retire();
+    sendNoJob(lane);
+    isLimited = false;
+    lane.lookAgain();
+    assert.deepEqual([turns, slots.used, connection.takeSent()], [["H:2", "H:1"], 2, []]);
   });
 
   test("gives nothing to those in line whose link is lost, nor to those who left it", () => {
@@ -159,7 +189,7 @@ describe("Lane", () => {
     assign(lane, "H:1");
     assign(lane, "H:2");
     const turns: string[] = [];
-    for (const { handle, slot } of assignments) slot.onTurn?.(() => turns.push(handle));
+    for (const { handle, slot } of assignments) slot.onTurn?.(() => turns.push(handle), mayBegin);
     assignments[0]?.slot.release();
     lane.onClose();
     running?.release();

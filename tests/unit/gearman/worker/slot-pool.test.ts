@@ -179,6 +179,7 @@ describe("SlotPool", () => {
       const parent: SlotPool = {
         capacity: 1,
         used: 0,
+        hasRoom: true,
         tryReserve: () => counting.tryReserve(),
         occupy: () => counting.occupy(),
         occupyHere: () => counting.occupyHere(),
