@@ -75,6 +75,7 @@ export class ReplicaWorld {
   readonly #watchers = new Set<() => void>();
   #version = 100;
   #order = 0;
+  #clocks = 0;
 
   constructor(random: () => number = () => 0.5) {
     this.#random = random;
@@ -222,10 +223,13 @@ export class ReplicaWorld {
     };
   }
 
+  /** Of a machine whose wall clock is set every other second, by up to two hours. */
   #makeClock(owner: Owner | undefined): Clock {
+    const machine = this.#clocks++;
+    const wrongMs = () => (((machine + 1) * (Math.floor(this.nowMs / 2000) + 1) * 7_654_321) % 14_400_000) - 7_200_000;
     const schedule: Clock["schedule"] = (delayMs, callback) => this.#schedule(owner, delayMs, callback, true);
     return {
-      now: () => new Date(1_800_000_000_000 + Math.floor(this.nowMs)),
+      now: () => new Date(1_800_000_000_000 + Math.floor(this.nowMs) + wrongMs()),
       steadyNow: () => new Date(1_800_000_000_000 + Math.floor(this.nowMs)),
       monotonicMs: () => this.nowMs,
       schedule,
