@@ -15,6 +15,7 @@ import { isInvalid } from "../../src/kube/client/kube-error.ts";
 import { TEST_TASKS } from "../../src/kube/client/resource.ts";
 import { TestTaskObjects } from "../../src/kube/objects/test-task-objects.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
+import { waitUntil } from "../../tools/machine/wait-until.ts";
 import { testTaskSpecs } from "../support/objects/test-task-specs.ts";
 import { silentLogger } from "../support/silent-logger.ts";
 
@@ -224,6 +225,27 @@ describe("the TestTask CRD on a real API server", () => {
     );
     assert.equal("scirpt" in created.spec, false);
     assert.deepEqual(created.spec.template, template);
+  });
+
+  test("takes the status of a task that was stored before the rule that refuses it, and keeps it stored as it is", async () => {
+    const broken = { image: "busybox", jobs: ["^gate-.*"] };
+    const rule = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/jobs/items/x-kubernetes-validations";
+    const patch = JSON.stringify([{ op: "remove", path: rule }]);
+    try {
+      await kubectl("patch", "customresourcedefinition", TEST_TASK_CRD_NAME, "--type", "json", "--patch", patch);
+      const isTaken = async () => (await judge(makeObject("older", broken))) === undefined;
+      await waitUntil("the API server to forget the rule", 30_000, isTaken);
+      await client.create(TEST_TASKS, "ci", makeObject("older", broken));
+      await applyTestTaskDefinition(kubectl);
+      await waitUntil("the API server to know the rule again", 30_000, async () => !(await isTaken()));
+    } finally {
+      await applyTestTaskDefinition(kubectl);
+    }
+    const objects = new TestTaskObjects({ client, namespaces: ["ci"], onChange() {}, clock: systemClock, logger: silentLogger });
+    const status: TestTaskStatus = { observedGeneration: 1, functions: [], active: 0 };
+    await objects.writeStatus("ci", "older", status, new AbortController().signal);
+    const stored = await client.get<{ spec: { jobs: string[] }; status: TestTaskStatus }>(TEST_TASKS, "ci", "older");
+    assert.deepEqual([stored.spec.jobs, stored.status], [broken.jobs, status]);
   });
 
   test("keeps the status apart from the spec, checks it, and shows both in kubectl get tt", async () => {
