@@ -264,10 +264,14 @@ describe("a build whose link is lost", () => {
     await stage.logged("lost the link to whoever asked for the build");
     await stage.skip(5 * 60_000);
     await stage.server.restart();
+    const lanes = () => stage.log.items.filter(({ message, fields }) => message === "opened a connection" && fields.role === "lane/shared");
+    const before = lanes().length;
     const registered = stage.logged("registered at the gearman server", 1);
     stage.link.open();
     await stage.skip(3000);
     await registered;
+    // Without a lane nobody can ask for it, and its two minutes have not begun.
+    await stage.until(() => lanes().length > before, "the lane's connection");
     await stage.skip(UNCLAIMED_MS - 10_000);
     assert.equal(stage.pods()[0]?.spec.activeDeadlineSeconds > 1, true);
     await stage.skip(12_000);
