@@ -42,7 +42,9 @@ async function runGroup({ children, before, after }: Group): Promise<void> {
   }
 }
 
-export function describe(name: string, body: () => unknown): void {
+export function describe(name: string, ...rest: [() => unknown] | [Options, () => unknown]): void {
+  const [options, body] = rest.length === 1 ? [{}, rest[0]] : rest;
+  if (options.skip) return;
   group.children.push({
     name,
     run: async () => {
