@@ -11,7 +11,7 @@ const NAMES: readonly RegExp[] = [
   /"(?:[^"\\]|\\.)*"|`[^`]*`|(?<!\w)'[^']*'/g,
   /\b\w+:\/\/\S*?(?=:?(?:\s|$))/g,
   // containers/image of a manifest, and the kubelet of a Secret's or ConfigMap's key: nothing is quoted.
-  /(?<=\breading manifest )\S+ in [^\s:]+(?::\d+)?\S*(?=:)/gi,
+  /(?<=\breading manifest )\S+ in \S+(?=:)/gi,
   /(?<=\bkey:? )[^\s:]+/g,
   // registry.example.org:5000/ci/tests:1, /etc/conf; `i/o` is a word.
   /(?<![\w.:/-])(?!i\/o\b)\/?[\w.~-]+(?::\d+)?(?:\/[\w.~-]+)+(?:[:@][\w.-]+)*/g,

@@ -10,6 +10,7 @@ test("a duration is the sum of its terms, as in Go", () => {
   assert.equal(parseDurationMs("1m500ms"), 60_500);
   assert.equal(parseDurationMs("30m1h"), 5_400_000);
   assert.equal(parseDurationMs("0s"), 0);
+  assert.equal(parseDurationMs("1s".repeat(10)), 10_000);
 });
 
 test("what is no duration is refused with an example of one", () => {

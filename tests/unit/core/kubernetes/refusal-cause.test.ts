@@ -89,6 +89,83 @@ const ROWS: [string, string, string][] = [
   ],
 ];
 
+const WEBHOOK = 'admission webhook "policy.example.org" denied the request:';
+const SCC = 'pods "unit-1-" is forbidden: unable to validate against any security context constraint: ';
+const SECCOMP = "[container.seccomp.security.alpha.kubernetes.io/test]: Forbidden: seccomp may not be set";
+
+/** The whole cause, as it stands on the Job. */
+const CAUSES: [string, string, string][] = [
+  [
+    "a webhook that quotes what a kubelet's Event begins with",
+    `${WEBHOOK} Error creating: no`,
+    "Error creating: no (by policy.example.org)",
+  ],
+  ["a webhook that quotes a refusal", `${WEBHOOK} pods "a" is forbidden: no`, 'pods "a" is forbidden: no (by policy.example.org)'],
+  ["a webhook whose reason is blank", `${WEBHOOK} \n`, "refused (by policy.example.org)"],
+  [
+    "a webhook that says what is not explained",
+    `${WEBHOOK} a change without explanation`,
+    "a change without explanation (by policy.example.org)",
+  ],
+  ["a webhook with brackets in its reason", `${WEBHOOK} image [nginx] is old`, "image [nginx] is old (by policy.example.org)"],
+  ["gatekeeper, one violation on a line of its own", `${WEBHOOK} \n[limits] no limits`, "policy limits - no limits"],
+  ["kyverno, a text in quotes", KYVERNO("p:\n  r: 'A tag is required'\n  second: other\n"), "policy p - A tag is required"],
+  [
+    "kyverno, a text in double quotes",
+    KYVERNO('p:\n  r: "validation error: A \\"team\\" is required"\n  second: other\n'),
+    'policy p - A \\"team\\" is required',
+  ],
+  [
+    "kyverno, a plain text that is folded",
+    KYVERNO("p:\n  r: no signature for\n    nginx\n  second: other\n"),
+    "policy p - no signature for nginx",
+  ],
+  ...["|", "|-", ">", ">-"].map((block): [string, string, string] => [
+    `kyverno, a block of YAML, ${block}`,
+    KYVERNO(`p:\n  r: ${block}\n    validation error: A tag\n    is required\n  second: other\n`),
+    "policy p - A tag is required",
+  ]),
+  [
+    "kyverno, what it puts before a text and after it",
+    KYVERNO("p:\n  r: 'validation error: validation failure: A tag is required! Rule r failed at path /spec/'\n"),
+    "policy p - A tag is required!",
+  ],
+  [
+    "kyverno, such words within a text",
+    KYVERNO("p:\n  r: the last validation error: see it\n  s: x\n"),
+    "policy p - the last validation error: see it",
+  ],
+  [
+    "OpenShift, one objection",
+    `${SCC}provider restricted-v2: .spec.hostNetwork: Invalid value: true: Host network is not allowed`,
+    "SCC restricted-v2: .spec.hostNetwork: true Host network is not allowed",
+  ],
+  [
+    "OpenShift, an objection that names no constraint",
+    `${SCC}[provider restricted-v2: .spec.hostPID: Invalid value: true: Host PID is not allowed, spec.volumes[1]: Invalid value: "hostPath": no]`,
+    'SCC restricted-v2: .spec.hostPID: true Host PID is not allowed, spec.volumes[1]: "hostPath" no',
+  ],
+  [
+    "OpenShift, profiles of every pod",
+    `${SCC}[pod.metadata.annotations${SECCOMP}, provider restricted: .spec.hostIPC: Invalid value: true: no]`,
+    "SCC restricted: .spec.hostIPC: true no",
+  ],
+  [
+    "OpenShift, a profile that a constraint is against",
+    `${SCC}[provider restricted: pod.metadata.annotations${SECCOMP}]`,
+    `SCC restricted: pod.metadata.annotations${SECCOMP}`,
+  ],
+  ["who only quotes OpenShift", `policy: ${SCC}[no]`, `policy: ${SCC}[no]`],
+];
+
+describe("the cause of a refusal is whole:", () => {
+  for (const [of, message, cause] of CAUSES) test(of, () => assert.equal(refusalCause(message), cause));
+
+  test("kyverno, in a form that nobody knows", () => {
+    assert.match(refusalCause(KYVERNO("see its report: nothing: more")), /^resource Job.*see its report: nothing: more \(by validate/s);
+  });
+});
+
 describe("the cause of a refusal comes first", () => {
   for (const [of, message, result] of ROWS) {
     test(of, () => assert.equal(failureText(`CONFIG_ERROR - ${refusalCause(message)}`), result));

@@ -13,6 +13,11 @@ describe("of a message without its names is left:", () => {
     ["docker.io/ci/timeout@sha256:0123: not found", ": not found"],
     ["reading manifest 429 in docker.io/ci/timeout: manifest unknown", "reading manifest : manifest unknown"],
     ["initializing source docker://ci/timeout:1: unexpected EOF", "initializing source : unexpected EOF"],
+    ["reading manifest 1 in r.example.org:5000/ci/timeout:1: manifest unknown", "reading manifest : manifest unknown"],
+    ["don't wait for 'read timeout' of it", "don't wait for  of it"],
+    ["https://timeout.example.org: EOF", ": EOF"],
+    ["https://timeout.example.org 403", " 403"],
+    ["no answer of https://timeout.example.org", "no answer of "],
     ["stat /data/timeout: no such file or directory", "stat : no such file or directory"],
   ];
   for (const [message, left] of rows) test(message, () => assert.equal(withoutNames(message), left));
