@@ -92,7 +92,36 @@ describe("Ready", () => {
   });
 });
 
+describe("Registered", () => {
+  const [here, there] = [true, false].map((isRegistered, index) => ({ server: `server-${index}:4730`, isRegistered }));
+  assert.ok(here && there);
+  const rows: [string, Partial<StatusFacts>, string, string, string][] = [
+    ["a server that has its functions", {}, "True", "Registered", "registered on gearman:4730"],
+    ["one of two servers", { servers: [here, there] }, "True", "Registered", "registered on server-0:4730, not on server-1:4730"],
+    ["no server", { servers: [there] }, "False", "NoServer", "no Gearman server is connected: server-1:4730"],
+    [
+      "an invalid task",
+      { task: { problems: ["a"] } },
+      "False",
+      "Invalid",
+      "serves no function while it is invalid; those that it names stay registered",
+    ],
+    [
+      "a task whose functions are all another's",
+      { functions: { functions: [], conflicts: [{ function: "build:unit", heldBy: "ci/older" }] } },
+      ...(["False", "FunctionConflict", "has no function to register"] as const),
+    ],
+  ];
+  for (const [of, facts, ...expected] of rows) {
+    test(`of ${of}`, () => assert.deepEqual(conditionOf(statusOf(facts), "Registered"), expected));
+  }
+});
+
 describe("TemplateValid", () => {
+  test("is true of what the API server takes", () => {
+    assert.deepEqual(conditionOf(statusOf(), "TemplateValid"), ["True", "Accepted", "the API server takes its Job and pod"]);
+  });
+
   test("holds the API server's warnings", () => {
     assert.deepEqual(conditionOf(statusOf({ review: { kind: "accepted", warnings: ['unknown field "spec.volumez"'] } }), "TemplateValid"), [
       "True",
@@ -123,6 +152,15 @@ describe("TemplateValid", () => {
     assert.equal(conditionOf(statusOf({ review: undefined, previous }), "TemplateValid")[0], "False");
     assert.equal(conditionOf(statusOf({ review: { kind: "unknown", message: "x" }, previous }), "TemplateValid")[0], "False");
     assert.equal(conditionOf(statusOf({ review: undefined, previous, generation: 4 }), "TemplateValid")[0], "Unknown");
+    const suspended = statusOf({ task: makeTask({ suspend: true }) });
+    assert.deepEqual(conditionOf(statusOf({ review: undefined, previous: suspended }), "TemplateValid").slice(0, 2), ["True", "Accepted"]);
+  });
+
+  test("is as little known as it was, for the newest reason", () => {
+    const review = { kind: "unknown", message: "timeout" } as const;
+    for (const previous of [{}, statusOf({ review: undefined })]) {
+      assert.equal(conditionOf(statusOf({ review, previous }), "TemplateValid")[1], "ReviewFailed");
+    }
   });
 });
 
@@ -164,6 +202,17 @@ describe("a status", () => {
     ]);
   });
 
+  test("is of the generation that was seen, each of its conditions too", () => {
+    const { observedGeneration, conditions = [] } = statusOf();
+    assert.deepEqual([observedGeneration, ...conditions.map((each) => each.observedGeneration)], [3, 3, 3, 3, 3]);
+  });
+
+  test("lists five of a kind, and says how many more there are", () => {
+    const serves = (count: number) =>
+      conditionOf(statusOf({ functions: { functions: ["a", "b", "c", "d", "e", "f", "g"].slice(0, count), conflicts: [] } }), "Ready")[2];
+    assert.deepEqual([serves(5), serves(7)], ["serves a, b, c, d, e", "serves a, b, c, d, e and 2 more"]);
+  });
+
   test("keeps the last build over a restart", () => {
     const lastBuild = { number: "unit-1", result: null, finishedAt: "2026-01-01T00:00:00Z" };
     assert.deepEqual(statusOf({ previous: { lastBuild } }).lastBuild, lastBuild);
@@ -172,6 +221,8 @@ describe("a status", () => {
   test("stays short, whatever the API server says", () => {
     const { conditions = [] } = statusOf({ review: { kind: "refused", message: "x".repeat(100_000), warnings: ["y".repeat(100_000)] } });
     for (const { message } of conditions) assert.ok(message.length <= 4096);
+    const message = "x".repeat(4096);
+    assert.equal(conditionOf(statusOf({ review: { kind: "unrenderable", message } }), "TemplateValid")[2], message);
   });
 });
 

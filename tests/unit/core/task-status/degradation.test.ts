@@ -50,6 +50,10 @@ describe("a task", () => {
     }
   });
 
+  test("is judged by the class of an end whose rule another version had", () => {
+    assert.equal(after(lost, lost, { ...lost, rule: "of-another-version" })?.failures, 3);
+  });
+
   // What each rule says of a task whose builds cannot be carried out: that the way is clear again, one more that could not, or nothing.
   const SAYS: Record<"clear" | "worse" | "nothing", readonly RuleId[]> = {
     clear: ["exit-0", "run-timeout", "out-of-disk", "out-of-memory", "service-failed", "exit-code"],
@@ -84,7 +88,7 @@ describe("a task", () => {
 
   test("is taken as always after an hour in which nothing more was lost", () => {
     const known = after(lost, lost, lost);
-    assert.ok(decideDegradation(known, at(2 + 3599)));
+    assert.deepEqual(decideDegradation(known, at(2 + 3599))?.until, at(2 + 3600));
     assert.equal(decideDegradation(known, at(2 + 3600)), undefined);
     assert.equal(noteBuildEnd(known, lost, at(2 + 3600))?.failures, 1);
   });

@@ -34,9 +34,20 @@ describe("events about a TestTask", () => {
     assert.deepEqual(newsOf(refused, refused), []);
   });
 
+  test("tell of another reason in the same words, whatever other conditions were", () => {
+    const invalid = condition("Ready", "False", "Invalid");
+    assert.deepEqual(newsOf([condition("Registered", "False", "Invalid"), invalid], [{ ...invalid, reason: "Suspended" }]), [
+      "Normal Suspended",
+    ]);
+    assert.deepEqual(newsOf([condition("Registered", "False", "NoServer"), invalid], [invalid]), []);
+  });
+
+  test("are none where nothing is known", () => assert.deepEqual(decideTestTaskEvents([ready], undefined), []));
+
   test("tell the API server's warnings", () => {
     const warned = condition("TemplateValid", "True", "AcceptedWithWarnings", "unknown field");
     assert.deepEqual(newsOf([condition("TemplateValid", "True", "Accepted")], [warned]), ["Warning TemplateWarnings"]);
+    assert.deepEqual(newsOf(undefined, [warned]), ["Warning TemplateWarnings"]);
     assert.deepEqual(newsOf([warned], [warned]), []);
   });
 
@@ -46,6 +57,7 @@ describe("events about a TestTask", () => {
     assert.deepEqual(newsOf([], [degraded]), ["Warning RepeatedInfrastructureFailures"]);
     assert.deepEqual(newsOf([degraded], [well]), ["Normal Recovered"]);
     assert.deepEqual(newsOf([], [well]), []);
+    assert.deepEqual(newsOf([degraded], [{ ...degraded, message: "four in a row" }]), []);
   });
 
   test("are normal for what was asked for, and none for a Gearman server that is away: every task would have one", () => {
