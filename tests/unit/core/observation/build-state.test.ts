@@ -10,6 +10,13 @@ const SUSPENDED = makeJob({ spec: { suspend: true } });
 const ended = (type: string, status: Condition["status"] = "True", more: object = {}) =>
   makeJob({ status: { conditions: [{ type, status, ...more }] } });
 const preparing = (...statuses: ReturnType<typeof waiting>[]) => makePod({ status: { phase: "Pending", containerStatuses: statuses } });
+const ofJob = (uid: string) => makePod({ metadata: { labels: { "batch.kubernetes.io/controller-uid": uid } } });
+/** As a kubelet may leave them out. */
+const UNSAID = {
+  spec: { initContainers: [{ name: "db", restartPolicy: "Always" }, { name: "setup" }] },
+  status: { phase: "Pending", containerStatuses: [{ name: "test" }], initContainerStatuses: [{ name: "db" }, { name: "setup" }] },
+};
+const FAILED_INIT = { initContainerStatuses: [terminated("setup", 1)], containerStatuses: [waiting("test", "PodInitializing")] };
 
 describe("where a build stands", () => {
   const rows: [seen: string, job: Job | undefined, pods: Pod[], kind: BuildState["kind"], reason?: string][] = [
@@ -26,6 +33,18 @@ describe("where a build stands", () => {
     ["a Job that fails", ended("FailureTarget"), [], "queued"],
     ["a pod without a node", makeJob(), [makePod(UNSCHEDULED)], "unscheduled", "waits for a node"],
     ["a pod with a node", makeJob(), [preparing()], "preparing", "starting"],
+    ["a Job without a spec", { ...makeJob(), spec: undefined as never }, [], "queued"],
+    ["a test of a Job without a spec", { ...makeJob(), spec: undefined as never }, [makePod()], "running"],
+    ["a test of a Job without a uid", makeJob({ metadata: { uid: undefined as never } }), [ofJob("another")], "running"],
+    ["a test of this very Job", makeJob(), [ofJob("job-uid")], "running"],
+    ["a pod without node and status", makeJob(), [{ ...makePod(UNSCHEDULED), status: undefined as never }], "unscheduled"],
+    ["containers that nothing is said of", makeJob(), [makePod(UNSAID)], "preparing", "starting"],
+    [
+      "an init container that failed and is in no spec",
+      makeJob(),
+      [makePod({ status: { ...FAILED_INIT, phase: "Pending" } })],
+      "not-started",
+    ],
     ["a pod without a status", makeJob(), [{ ...makePod(), status: undefined as never }], "preparing", "starting"],
     ["a test that runs", makeJob(), [makePod()], "running"],
     ["a test that has ended", makeJob(), [makePod({ status: { containerStatuses: [terminated("test", 1)] } })], "exited"],
@@ -113,6 +132,7 @@ describe("what is asked of a state", () => {
     ["a running test", observe(makeJob(), [makePod()]), true, false, true],
     ["an ended one", observe(makeJob(), [makePod({ status: { containerStatuses: [terminated("test", 0)] } })]), true, true, true],
     ["a pod that was refused", observe(makeJob(), [over]), false, true, true],
+    ["a failed init container", observe(makeJob(), [makePod({ status: FAILED_INIT })]), false, true, true],
     ["a Job that ended without a pod", observe(ended("Failed"), []), false, false, true],
   ];
   for (const [name, state, hasBegun, isEnded, isStarted] of rows) {
@@ -156,6 +176,60 @@ describe("what is seen of a pod", () => {
       ["u", "node-1", true, 45_000, { test: "1Gi", web: "4Gi", setup: "2Gi" }],
     );
     assert.deepEqual([factsOf({}).graceMs, factsOf({}).memoryLimits], [30_000, {}]);
+    assert.deepEqual(factsOf({ spec: memory("4Gi") }).memoryLimits, { test: "4Gi" });
+    assert.deepEqual(factsOf({ spec: { resources: {}, containers: [{ name: "test", resources: {} }] } }).memoryLimits, {});
+  });
+
+  test("is when a node was chosen for it", () => {
+    const condition = (type: string, status: Condition["status"], second: number) => ({
+      ...{ type, status },
+      lastTransitionTime: `2026-01-01T00:00:0${second}Z`,
+    });
+    const of = (...conditions: Condition[]) => factsOf({ status: { conditions } }).scheduledAt;
+    assert.equal(of(condition("Ready", "True", 5), condition("PodScheduled", "True", 2)), "2026-01-01T00:00:02Z");
+    assert.equal(of(condition("PodScheduled", "False", 2), condition("Ready", "True", 5)), undefined);
+  });
+
+  test("is when its kubelet ends it by itself: from when it took it, unless it was told to end", () => {
+    const of = (activeDeadlineSeconds: number | undefined) =>
+      factsOf({ spec: { activeDeadlineSeconds: activeDeadlineSeconds as never } }).deadlineAtMs;
+    assert.deepEqual([of(60), of(1), of(undefined)], [Date.parse("2026-01-01T00:01:00Z"), undefined, undefined]);
+  });
+
+  test("is how long after its test's end its kubelet took note, where that is known", () => {
+    // Taken at second 0, the test ended at second 11.
+    const of = (second: number, end: object = {}) => {
+      const at = (type: string, time: number): Condition => ({
+        ...{ type, status: "False" },
+        lastTransitionTime: `2026-01-01T00:00:${time}Z`,
+      });
+      const conditions = [at("Ready", 59), at("ContainersReady", second)];
+      return factsOf({ status: { conditions, containerStatuses: [terminated("test", 1, end)] } }).unseenMs;
+    };
+    assert.deepEqual([of(31), of(11), of(10)], [20_000, 0, undefined]);
+    assert.equal(of(20, { finishedAt: "2026-01-01T00:00:00Z" }), 20_000, "as soon as it was taken");
+    assert.equal(of(20, { finishedAt: "1970-01-01T00:00:00Z" }), undefined, "never begun");
+  });
+
+  test("is whether its containers were started again, all of them or unseen", () => {
+    const restarting = (status: Condition["status"]) =>
+      factsOf({ status: { conditions: [{ type: "AllContainersRestarting", status }] } }).restarted;
+    assert.deepEqual([restarting("True"), restarting("False")], ["all containers of its pod were started again", undefined]);
+    const after = (lastState: object, restartCount: number) =>
+      factsOf({ status: { containerStatuses: [{ ...running("test"), lastState, restartCount }] } }).restarted;
+    const end = (reason: string) => ({ terminated: { exitCode: 1, reason } });
+    assert.equal(after(end("RestartingAllContainers"), 1), "all containers of its pod were started again");
+    assert.deepEqual([after({}, 0), after(end("Error"), 1)], [undefined, undefined]);
+    assert.match(after(end("Error"), 2) ?? "", /^container test was started again, and how it ended at first was not seen$/);
+  });
+
+  test("is whether anything was begun, and runs on", () => {
+    const unsaid = factsOf({ status: { containerStatuses: undefined as never } });
+    assert.deepEqual([unsaid.hasContainerStatuses, unsaid.isUnended, factsOf({}).hasContainerStatuses], [false, true, true]);
+    assert.deepEqual(
+      ["Succeeded", "Failed", "Running"].map((phase) => factsOf({ status: { phase } }).isUnended),
+      [false, false, true],
+    );
   });
 
   test("is whether it was told to end, whatever stands there", () => {
@@ -182,11 +256,11 @@ describe("what is seen of a pod", () => {
 });
 
 describe("a service", () => {
-  const of = (statuses: ReturnType<typeof service>[], test = running("test")) => {
+  const of = (statuses: ReturnType<typeof service>[], test = running("test"), ...before: ReturnType<typeof service>[]) => {
     const initContainers = [{ name: "db", restartPolicy: "Always" }, { name: "setup" }, { name: "cache", restartPolicy: "Always" }];
     const { services, stuckService } = factsOf({
       spec: { initContainers },
-      status: { phase: "Pending", containerStatuses: [test], initContainerStatuses: statuses },
+      status: { phase: "Pending", containerStatuses: [...before, test], initContainerStatuses: statuses },
     });
     return { ended: services.map(({ name, terminated: end }) => `${name} ${end.exitCode}`), stuckService };
   };
@@ -224,6 +298,10 @@ describe("a service", () => {
     ];
     for (const [name, status, expected] of rows) assert.deepEqual(of([service("db", status)], exited).ended, expected, name);
     assert.deepEqual(of([{ ...running("setup"), lastState: end(1) }], exited).ended, [], "an init container is none");
+    const web = terminated("web", 0, { finishedAt: "2026-01-01T00:00:05Z" });
+    const inTime = service("db", { state: end(2, "2026-01-01T00:00:10Z") });
+    assert.deepEqual(of([inTime], exited, web).ended, ["db 2"], "the test's times count, no other container's");
+    assert.deepEqual(of([{ name: "db" }], { name: "test" }), { ended: [], stuckService: undefined }, "nothing is said");
   });
 
   test("of a test that runs, or has not begun, has ended where it was started again since", () => {

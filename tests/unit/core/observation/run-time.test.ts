@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Pod } from "../../../../src/core/kubernetes/objects.ts";
-import { ranAtMostMs, surelyRanMs } from "../../../../src/core/observation/run-time.ts";
+import { ageMs, ranAtMostMs, surelyRanMs } from "../../../../src/core/observation/run-time.ts";
 import { makeJob, makePod, observe, running, terminated } from "../../../support/objects/build-objects.ts";
 
 const HOUR_MS = 3_600_000;
@@ -96,4 +96,9 @@ describe("how long a test that has ended ran at most", () => {
     assert.ok(state.kind === "exited");
     assert.ok(Number.isNaN(ranAtMostMs(state, new Date(at(0)))));
   });
+});
+
+test("an object's age is by the API server's clock, and 0 where that does not tell", () => {
+  const now = new Date(at(HOUR_MS));
+  assert.deepEqual([ageMs(at(0), now), ageMs(at(2 * HOUR_MS), now), ageMs(undefined, now)], [HOUR_MS, 0, 0]);
 });

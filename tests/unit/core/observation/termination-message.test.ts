@@ -14,6 +14,7 @@ describe("withoutScrap", () => {
     ["one that is so long in UTF-8", "試".repeat(1366), pod(1), false],
     ["one that is not", "試".repeat(1365), pod(1), true],
     ["in a pod of three", "x".repeat(4095), pod(2, 1), true],
+    ["in a pod of three containers", "x".repeat(4095), pod(3), true],
     ["as long as one of four containers may have", "x".repeat(3072), pod(2, 2), false],
     ["below that", "x".repeat(3071), pod(2, 2), true],
   ];

@@ -31,6 +31,39 @@ const ROWS: [string, Parameters<typeof makePod>[0], Parameters<typeof describeWa
     "image ci/a tag 1 of container test - ImagePullBackOff",
   ],
   [
+    "an image, by the Event of its pull and no later one",
+    { status: pulling('Back-off pulling image "ci/a:1"') },
+    [
+      makeEvent("Failed", 'Failed to pull image "ci/a:1": i/o timeout'),
+      makeEvent("BackOff", 'Back-off pulling image "ci/a:1"', "2026-01-01T00:01:00Z"),
+    ],
+    'image ci/a tag 1 of container test - ImagePullBackOff - Failed to pull image "ci/a:1": i/o timeout',
+  ],
+  [
+    "an image that nobody names",
+    { status: { containerStatuses: [waiting("test", "ErrImagePull", "EOF")] } },
+    [makeEvent("Failed", "Error: ErrImagePull")],
+    "image of container test - ErrImagePull - EOF",
+  ],
+  [
+    "an image, in words that only begin as those of the kubelet do not",
+    { status: pulling('rpc error: Back-off pulling image "ci/a:1"') },
+    [makeEvent("Failed", 'Failed to pull image "ci/a:1": i/o timeout')],
+    'image ci/a tag 1 of container test - ImagePullBackOff - rpc error: Back-off pulling image "ci/a:1"',
+  ],
+  [
+    "a container that gives a reason alone",
+    { status: { containerStatuses: [waiting("test", "CrashLoopBackOff")] } },
+    [],
+    "container test - CrashLoopBackOff",
+  ],
+  ...["AErrImagePull", "ErrImagePullA"].map((reason): (typeof ROWS)[number] => [
+    `a reason that is another, ${reason}`,
+    { status: { containerStatuses: [waiting("test", reason, "why")] } },
+    [],
+    `container test - ${reason} - why`,
+  ]),
+  [
     "another container's trouble",
     { status: { containerStatuses: [waiting("test", "CreateContainerError", "context deadline exceeded")] } },
     [],
