@@ -4,7 +4,7 @@ import type { Container, Job, Pod } from "../../../../src/core/kubernetes/object
 import { suspendedAfterStart } from "../../../../src/core/observation/build-state.ts";
 import { type BuildAction, type BuildFacts, decideBuild, mustEndPod } from "../../../../src/core/verdict/build-decision.ts";
 import type { Verdict } from "../../../../src/core/verdict/verdict.ts";
-import { makeJob, makePod, observe, running, service, terminated, waiting } from "../../../support/objects/build-objects.ts";
+import { makeJob, makePod, observe, running, service, terminated, UNSCHEDULED, waiting } from "../../../support/objects/build-objects.ts";
 
 const LIMITS = { podMs: 600_000, scheduleMs: undefined, pullMs: 1_200_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };
 const NOW = new Date("2026-01-01T12:00:00Z");
@@ -167,7 +167,11 @@ describe("limits", () => {
 
 describe("what waits for what may not come", () => {
   const ago = (ms: number) => new Date(NOW.getTime() - ms);
-  const seen = (rule: "image-not-found" | "quota-full" | "pod-refused", finalAfterMs: number | undefined, ms: number) => ({
+  const seen = (
+    rule: "image-not-found" | "quota-full" | "pod-refused" | "volume-not-found",
+    finalAfterMs: number | undefined,
+    ms: number,
+  ) => ({
     trouble: { rule, key: rule, finalAfterMs, sentence: "why", evidence: {} },
     since: ago(ms),
   });
@@ -184,6 +188,20 @@ describe("what waits for what may not come", () => {
   test("takes its Job with it when that has no pod, which would come one day", () => {
     const action = decide([], { trouble: seen("pod-refused", 0, 0) });
     assert.deepEqual([verdictOf(action).rule, action.kind === "finish" && action.deleteJob], ["pod-refused", true]);
+  });
+
+  test("takes its Job with it when no kubelet has its pod, which would begin one day", () => {
+    const untaken = makePod({ status: { phase: "Pending", startTime: undefined as never, containerStatuses: [] } });
+    for (const pod of [makePod(UNSCHEDULED), untaken]) {
+      const action = decide([pod], { trouble: seen("volume-not-found", 30_000, 30_000) });
+      assert.deepEqual([verdictOf(action).rule, action.kind === "finish" && action.deleteJob], ["volume-not-found", true]);
+    }
+    const deleted = decide([makePod({ ...UNSCHEDULED, metadata: DELETED })]);
+    assert.deepEqual(
+      [verdictOf(deleted).rule, deleted.kind === "finish" && deleted.deleteJob],
+      ["pod-deleted", false],
+      "it will not begin",
+    );
   });
 
   test("is only a full quota: it waits without an end, or as long as the task waits for a node", () => {
@@ -248,6 +266,7 @@ describe("what is left of an answered build", () => {
       makePod({ spec: two(), status: { containerStatuses: [ended, terminated("web", 1)] } }),
     ],
     ["a pod with the test alone", false, makePod({ status: { containerStatuses: [ended] } })],
+    ["a pod without a node, which goes with its Job", false, makePod(UNSCHEDULED)],
     ["a pod that is over", false, makePod({ spec: two(), status: { phase: "Failed", containerStatuses: [ended, running("web")] } })],
     [
       "a pod that ends already",

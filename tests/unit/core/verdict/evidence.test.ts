@@ -155,6 +155,12 @@ const ROWS: Row[] = [
     evidence: { podReason: "OutOfpods", message: "too many pods" },
   },
   {
+    seen: "a node that quotes such words",
+    pod: { status: { phase: "Failed", reason: "OutOfpods", message: "it says Pod was rejected: no", containerStatuses: [] } },
+    message: "the node refuses the pod - it says Pod was rejected: no",
+    evidence: { podReason: "OutOfpods", message: "it says Pod was rejected: no" },
+  },
+  {
     seen: "a reason that nobody knows",
     pod: failed(1, {}, { reason: "NodeReclaimed", message: "spot" }),
     message: "the pod was ended - NodeReclaimed - spot",

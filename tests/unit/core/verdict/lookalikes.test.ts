@@ -4,7 +4,17 @@ import { type ContainerRoles, rolesOfTemplate } from "../../../../src/core/kuber
 import { observeBuild } from "../../../../src/core/observation/build-state.ts";
 import { eventsWanted, observeTrouble } from "../../../../src/core/observation/waiting-trouble.ts";
 import { judge } from "../../../../src/core/verdict/verdict.ts";
-import { makeEvent, makeJob, makePod, observe, running, service, terminated, waiting } from "../../../support/objects/build-objects.ts";
+import {
+  disrupted,
+  makeEvent,
+  makeJob,
+  makePod,
+  observe,
+  running,
+  service,
+  terminated,
+  waiting,
+} from "../../../support/objects/build-objects.ts";
 
 const MEMORY = { resources: { limits: { memory: "2Gi" } } };
 const LIMITS = { run: "1h", runMs: 3_600_000 };
@@ -66,6 +76,20 @@ describe("what only looks like something else:", () => {
     assert.deepEqual(
       [ruleOf(undefined, [makeEvent("FailedCreate", refused)]), ruleOf(undefined, [makeEvent("Other", refused)])],
       ["pod-refused", undefined],
+    );
+  });
+
+  test("a success of a pod that somebody takes away", () => {
+    const passed = { phase: "Succeeded", containerStatuses: [terminated("test", 0)] };
+    const conditions = [disrupted("EvictionByEvictionAPI")];
+    assert.deepEqual([ruleOf({ status: passed }), ruleOf({ status: { ...passed, conditions } })], ["exit-0", "drained"]);
+  });
+
+  test("a refusal by the node: a pod without any container's status that gives no reason, or has not failed", () => {
+    const status = (phase: string, reason?: string) => ({ status: { phase, containerStatuses: [], ...(reason ? { reason } : {}) } });
+    assert.deepEqual(
+      [ruleOf(status("Failed", "OutOfcpu")), ruleOf(status("Failed")), ruleOf(status("Succeeded", "OutOfcpu"))],
+      ["node-refused", "pod-lost", "pod-ended"],
     );
   });
 

@@ -140,6 +140,13 @@ const ROWS: Row[] = [
   { seen: "a running test", ms: 3_599_999, pod: {}, next: 1 },
   { seen: "a test that has run too long", ms: 3_600_000, pod: {}, next: "end run-timeout" },
 
+  {
+    seen: "one whose init container had no memory, though that exited with 0: no test could",
+    ms: 0,
+    pod: { ...init(0, { reason: "OOMKilled" }), spec: { ...ENDING, initContainers: [{ name: "setup" }] } },
+    facts: { withdrawn: "stop" },
+    next: "stopped",
+  },
   { seen: "a pod that was told to end", pod: { spec: ENDING }, facts: { withdrawn: "stop", endingSince: NOW }, next: 30_000 },
   { seen: "one of which it is not known since when", pod: { spec: ENDING }, facts: { withdrawn: "stop" }, next: 30_000 },
   {
