@@ -1,4 +1,4 @@
-import { decideReplica, holderLeaseName, type Lease, leaseLabels, replicaLeaseName, versionOf } from "../../core/replicas/leadership.ts";
+import { decideReplica, type Lease, leaseLabels, replicaLeaseName, versionOf } from "../../core/replicas/leadership.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
@@ -78,7 +78,7 @@ export class OtherReplicas {
 
   #isOthers(name: string): boolean {
     const { installation, ownName } = this.#options;
-    return name !== holderLeaseName(installation) && name !== ownName && name.startsWith(`${installation}-`);
+    return name !== ownName && name.startsWith(`${installation}-`);
   }
 
   /** Takes down what is seen of it now; `isAsked`: also if there is no Lease, and never was. */

@@ -199,6 +199,18 @@ describe("a build that nobody asks for any more", () => {
     assert.deepEqual([stage.deeds, request.answers], [[`end ${request.number}-pod`], ["none"]]);
   });
 
+  test("and whose pod is ending is saved by no request that comes again: that is told to ask anew", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    await request.lose();
+    await stage.pass(2 * MINUTE);
+    assert.deepEqual(stage.deeds, [`end ${request.number}-pod`]);
+    const again = await stage.request("a");
+    await stage.play(request.number, "ended");
+    assert.deepEqual([again.number, again.answers, stage.told], [request.number, ["none"], ["ci/unit unclaimed"]]);
+  });
+
   test("is asked for though there is no place, as long as a request for it may come", async () => {
     await using stage = await startStage();
     const isAwaited = (server = "s:1", served = "build:unit") => stage.builds.isAwaited(server, (name) => name === served);
@@ -463,6 +475,27 @@ describe("a build whose Job is still to be made", () => {
     stage.world.creation = undefined;
     await stage.pass(MINUTE);
     assert.deepEqual([stage.jobs.size, stage.told, stage.answers], [0, ["ci/unit unclaimed"], [false]]);
+  });
+});
+
+describe("a build that is to have no Job", () => {
+  test("keeps its answer two minutes for who may ask again, but only while this replica is the holder", async () => {
+    for (const isHolder of [true, false]) {
+      await using stage = await startStage();
+      stage.world.creation = async () => ({ kind: "refused", message: "no such thing" });
+      const reading = Promise.withResolvers<void>();
+      stage.world.reading = reading.promise;
+      const request = await stage.request("a");
+      await request.lose();
+      reading.resolve();
+      await stage.settle();
+      stage.world.isHolder = isHolder;
+      stage.builds.noteReplicas();
+      await stage.settle();
+      assert.deepEqual([stage.builds.undelivered, stage.answers], isHolder ? [1, []] : [0, [false]]);
+      await stage.pass(2 * MINUTE);
+      assert.deepEqual([stage.builds.undelivered, stage.answers], [0, [false]]);
+    }
   });
 });
 

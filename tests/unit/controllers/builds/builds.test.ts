@@ -202,6 +202,9 @@ describe("two Jobs of one request, of which the first one's answer was not writt
     const first = jobOf("gone");
     const { builds, tallies } = await startBuilds(first, [jobOf("gone", {}, `${NUMBER}-r1`)]);
     assert.equal(tallies.activeOf("ci/unit"), 2);
+    builds.noteReplicas();
+    await turns();
+    assert.equal(tallies.activeOf("ci/unit"), 2, "none is begun twice");
     await builds.stop();
   });
 });

@@ -216,6 +216,7 @@ describe("Zuul's relaunch of a build", () => {
       const second = await stage.request("a", { launch: 2, parameters: { TIME: "2", SAME: "x" } });
       const told = stage.logged.find((each) => each.message === message)?.fields as Record<string, unknown>;
       assert.deepEqual([told.build, told.relaunch, told.parameters], [first.number, second.number, ["TIME"]]);
+      assert.match(String(told.why), /parameter-function/);
       await second.lose();
       stage.world.tasks.set("build:unit", makeTask({ image: "another" }));
       await stage.request("a", { launch: 3, parameters: { TIME: "2", SAME: "x" } });
@@ -223,6 +224,37 @@ describe("Zuul's relaunch of a build", () => {
       assert.deepEqual([last.build, last.parameters, last.why], [second.number, [], "its TestTask was changed in between"]);
     }
   });
+
+  for (const [what, reads, parameters] of [
+    ["can be read past a cache that leaves them out", "all", Array.from({ length: 20 }, (_, index) => `P${index + 10}`)],
+    ["are gone with the Job", "none", undefined],
+    ["cannot be read for now", "away", undefined],
+  ] as const) {
+    test(`that cannot have the Job before it is told of with at most twenty parameters, where those of the Job ${what}`, async () => {
+      const valued = (value: string) => Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`P${index + 10}`, value]));
+      await using before = stageBuilds();
+      await before.builds.start();
+      const first = await before.request("a", { parameters: valued("1") });
+      const job = before.jobs.get(first.number) ?? assert.fail();
+      await using stage = stageBuilds();
+      const { template } = job.spec ?? assert.fail();
+      stage.put({ ...job, spec: { ...job.spec, template: { ...template, metadata: {} } } });
+      await stage.play(first.number, "running");
+      await stage.builds.start();
+      stage.lag(true);
+      if (reads === "none") stage.jobs.delete(first.number);
+      else stage.jobs.set(first.number, job);
+      stage.world.isReadingAway = reads === "away";
+      await stage.request("a", { launch: 2, parameters: valued("2") });
+      const told = stage.logged.find(({ message }) => message.startsWith("ends a build that Zuul has launched again"));
+      assert.deepEqual(Object(told?.fields).parameters, parameters);
+      assert.equal(
+        stage.logged.some(({ message }) => message.startsWith("could not read the parameters")),
+        reads === "away",
+      );
+      stage.world.isReadingAway = false;
+    });
+  }
 
   test("of a build that is not asked for any more saves it, unless its pod is told to end already", async () => {
     await using stage = stageBuilds();
@@ -292,6 +324,28 @@ describe("a request", () => {
     await stage.play(`${first.number}-r1`, "failed");
     assert.deepEqual(second.answers, ["FAILURE"]);
   });
+
+  const LONG = "H:".padEnd(128, "x");
+  for (const [what, state, handle, isNew] of [
+    ["is over, and under the same handle", "passed", "H:1", false],
+    ["is over, but under another handle", "passed", "H:2", true],
+    ["is over, but under the longest handle that is kept", "passed", LONG, true],
+    ["is over, and under a handle that is too long to be kept", "passed", `${LONG}x`, false],
+    ["runs, though under another handle", "running", "H:2", false],
+  ] as const) {
+    test(`like one whose link was lost ${isNew ? "is a build of its own" : "belongs to its build"} where that ${what}`, async () => {
+      await using stage = stageBuilds();
+      await stage.builds.start();
+      const first = await stage.request("a");
+      await stage.play(first.number, "running");
+      await first.lose();
+      await stage.play(first.number, state);
+      const second = await stage.request("a", { handle });
+      const jobs = isNew ? [first.number, `${first.number}-r1`] : [first.number];
+      assert.deepEqual([[...stage.jobs.keys()], second.answers], [jobs, isNew || state === "running" ? [] : ["SUCCESS"]]);
+      if (isNew) assert.equal(stage.record(first.number).isDelivered, true, "its server would not ask anew for what it has not read");
+    });
+  }
 
   test("without a unique that tells anything is a build of its own each time, and so is each build of a ref", async () => {
     await using stage = stageBuilds();

@@ -56,6 +56,8 @@ export interface RequestPlan {
   payload?: string;
   functionName?: string;
   server?: string;
+  /** Under which its server hands it out. */
+  handle?: string;
   /** It waits in line for a place. */
   inLine?: boolean;
 }
@@ -81,9 +83,10 @@ export function stageBuilds() {
     tasks: new Map<string, TestTask>([["build:unit", makeTask()]]),
     /** Instead of what the API server would do with a new Job. */
     creation: undefined as ((job: Job) => Promise<JobCreated | undefined>) | undefined,
-    /** The API server does not answer what ends pods, or writes to Jobs, for now. */
+    /** The API server does not answer what ends pods, writes to Jobs or reads of one, for now. */
     isEndingAway: false,
     isWritingAway: false,
+    isReadingAway: false,
     events: [] as KubeEvent[],
     /** What the code meets the next time that a verdict is told. */
     defect: undefined as Error | undefined,
@@ -121,6 +124,7 @@ export function stageBuilds() {
       return { kind: "created", job: stored };
     },
     async getJob(_namespace, name) {
+      if (world.isReadingAway) throw AWAY;
       reads.push(name);
       return jobs.get(name);
     },
@@ -219,7 +223,8 @@ export function stageBuilds() {
     },
     /** Zuul's request for a build of `change`, or another client's that sends `payload`. */
     async request(change = "a", plan: RequestPlan = {}): Promise<StagedRequest> {
-      const { launch = 1, unique = `${change}-${launch}`, inLine = false, functionName = "build:unit", server = "s:1" } = plan;
+      const { launch = 1, unique = `${change}-${launch}`, inLine = false } = plan;
+      const { functionName = "build:unit", server = "s:1", handle = "H:1" } = plan;
       const hex = Buffer.from(change.padEnd(16, "0")).toString("hex");
       const launched = { ZUUL_UUID: unique, LOG_PATH: `${change}/${launch}` };
       const text = plan.payload ?? JSON.stringify({ ZUUL_REF: `refs/zuul/master/Z${hex}`, ...launched, ...plan.parameters });
@@ -243,7 +248,7 @@ export function stageBuilds() {
       };
       const payload = Buffer.from(text);
       const assignment: Assignment = {
-        ...{ server, handle: "H:1", functionName, unique, payload, payloadBytes: payload.length },
+        ...{ server, handle, functionName, unique, payload, payloadBytes: payload.length },
         ...{ lost: lost.signal, clientGone: clientGone.signal },
         slot: { release, ...(inLine ? { onTurn } : {}) },
         sendData(json) {

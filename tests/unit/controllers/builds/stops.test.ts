@@ -124,7 +124,29 @@ describe("a stop of Zuul's", () => {
   test("that comes ten thousand times for one Job is written onto it once, though the watch is behind", async () => {
     const { annotated, request } = makeStops({ jobs: [jobOf(NUMBER)] });
     await Promise.all(Array.from({ length: 10_000 }, () => request(stopOf(NUMBER))));
+    await request(stopOf(NUMBER));
     assert.deepEqual(annotated, [NUMBER]);
+  });
+
+  test("is known to be written for a thousand Jobs, the oldest of which may be told again", async () => {
+    const numberAt = (index: number) => `unit-${index.toString(16).padStart(16, "0")}`;
+    const jobs = Array.from({ length: 1001 }, (_, index) => jobOf(numberAt(index)));
+    const { annotated, request } = makeStops({ jobs });
+    for (let index = 0; index < 1000; index += 1) await request(stopOf(numberAt(index)));
+    await request(stopOf(numberAt(0)));
+    assert.equal(annotated.length, 1000);
+    await request(stopOf(numberAt(1000)));
+    await request(stopOf(numberAt(0)));
+    assert.deepEqual(annotated.slice(1000), [numberAt(1000), numberAt(0)]);
+  });
+
+  test("for a build not known yet goes to it, and not through its Job, where it is carried out here by the time that the Job appears", async () => {
+    const here: string[] = [];
+    const { stopped, annotated, request, noteJob } = makeStops({ here });
+    await request(stopOf(NUMBER));
+    here.push(NUMBER);
+    await noteJob(jobOf(NUMBER));
+    assert.deepEqual([stopped, annotated], [[NUMBER], []]);
   });
 
   test("of ten thousand with numbers of all kinds costs the API server nothing, and those of builds are remembered to a bound", async () => {

@@ -6,10 +6,12 @@ import { type Lease, type LeaseSpec, mayHaveHolder } from "../../../../src/core/
 import { makeManualClock } from "../../../support/manual-clock.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 
-/** A replica's own Lease after `ageMs`, its machine's clock having been set by `jumpMs` meanwhile. */
-async function leaseAfter(ageMs: number, jumpMs: number): Promise<Lease> {
+/** A replica's own Lease after `ageMs`, its machine's clock having been set by `jumpMs` meanwhile; made then only, or renewed. */
+async function leaseAfter(ageMs: number, jumpMs: number, isMadeLate = false): Promise<Lease> {
   const clock = makeManualClock();
   clock.jump(Date.parse("2026-01-01T00:00:00Z"));
+  clock.skip(60_000);
+  const beganMs = clock.monotonicMs();
   let lease: Lease | undefined;
   const write = async (spec: LeaseSpec): Promise<Lease> => {
     lease = { metadata: { name: "own", namespace: "ci" }, spec };
@@ -20,7 +22,7 @@ async function leaseAfter(ageMs: number, jumpMs: number): Promise<Lease> {
     leases: {
       ...{ reachableSinceMs: 0, hasSynced: true, cached: () => lease ?? null, cachedAll: () => (lease ? [lease] : []) },
       get: async () => lease,
-      create: (_name, spec) => write(spec),
+      create: (_name, spec) => (isMadeLate && clock.monotonicMs() === beganMs ? Promise.reject(new Error("not for now")) : write(spec)),
       update: (_lease, spec) => write(spec),
       delete: async () => {},
     },
@@ -39,4 +41,5 @@ async function leaseAfter(ageMs: number, jumpMs: number): Promise<Lease> {
 test("a replica's own Lease tells its age to who must know whether it may hold the installation, wherever its machine's clock is set", async () => {
   for (const jumpMs of [0, -5000, -3_600_000, 3_600_000]) assert.equal(mayHaveHolder(false, [await leaseAfter(5000, jumpMs)]), true);
   assert.equal(mayHaveHolder(false, [await leaseAfter(0, 0)]), false);
+  for (const jumpMs of [0, -5000, 5000]) assert.equal(mayHaveHolder(false, [await leaseAfter(1000, jumpMs, true)]), false);
 });

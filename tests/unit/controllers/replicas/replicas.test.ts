@@ -172,6 +172,38 @@ describe("the role of holder", () => {
     await world.close();
   });
 
+  test("is given up at once by a holder that sees its Lease written by another, who may rely on that", async () => {
+    const world = new ReplicaWorld();
+    const a = await world.start("a-11111");
+    await world.until(() => a.replicas.isHolder, 5_000);
+    await world.pass(6_100);
+    world.edit({ spec: { holderIdentity: "b-11111" } });
+    assert.ok((await world.until(() => !a.replicas.isHolder, 5_000)) < 100);
+    assert.equal(a.changes, 2);
+    await world.close();
+  });
+
+  test("is not given away by one that resigns after it has made the Lease and before it holds it: who held a deleted one may still", async () => {
+    const world = new ReplicaWorld();
+    const a = await world.start("a-11111");
+    await world.until(() => a.replicas.isHolder, 5_000);
+    const b = await world.start("b-11111");
+    const c = await world.start("c-11111");
+    await world.pass(6_000);
+    world.onStep = () => assert.ok(world.holders.length <= 1, world.holders.join());
+    a.link.fate = () => "refused";
+    world.remove();
+    await world.until(() => world.lease() !== undefined, 10_000);
+    assert.deepEqual(world.holders, ["a-11111"]);
+    const [maker, other] = world.lease()?.spec?.holderIdentity === b.name ? [b, c] : [c, b];
+    await world.pass(100);
+    await world.ends(maker.replicas.resign(), 2_000);
+    assert.equal(world.lease()?.spec?.holderIdentity, maker.name);
+    await world.until(() => other.replicas.isHolder, 20_000);
+    world.onStep = () => {};
+    await world.close();
+  });
+
   test("does not come back to who held it before, when somebody writes that one's words there again", async () => {
     const world = new ReplicaWorld();
     const a = await world.start("a-11111");
