@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { STATUS_INTERVAL_MS, TestTaskStatuses } from "../../../../src/controllers/test-tasks/test-task-statuses.ts";
 import type { KubeObject } from "../../../../src/core/kubernetes/objects.ts";
 import type { TestTaskStatus } from "../../../../src/core/test-task/schema/status.ts";
+import { makeManualClock } from "../../../support/manual-clock.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock } from "../../../support/skipping-clock.ts";
 
@@ -102,6 +103,19 @@ describe("the status of a TestTask", () => {
     assert.equal(writes.length, 2);
   });
 
+  test("of a task that is gone is forgotten, and written at once should the task be there again", async () => {
+    const { writes, state, write } = makeWriter();
+    for (const [active, isThere] of [
+      [1, true],
+      [1, false],
+      [2, true],
+    ] as const) {
+      state.wanted = { active };
+      await write(isThere);
+    }
+    assert.deepEqual(writes, [{ active: 1 }, { active: 2 }]);
+  });
+
   test("that cannot be read is replaced once", async () => {
     const { clock, writes, state, write } = makeWriter();
     state.stored = { active: "many" } as unknown as TestTaskStatus;
@@ -126,5 +140,59 @@ describe("the status of a TestTask", () => {
     clock.skip(STATUS_INTERVAL_MS);
     await write();
     assert.deepEqual(news, ["u1 Serving"]);
+  });
+});
+
+/** Statuses of several tasks over a clock that stands still. */
+function makeWriterOfMany() {
+  const clock = makeManualClock();
+  const writes: string[] = [];
+  const stopping = new AbortController();
+  const state = { onWrite: () => {} };
+  const statuses = new TestTaskStatuses({
+    async write(_namespace, name, { active }) {
+      state.onWrite();
+      writes.push(`${name} ${active}`);
+    },
+    onNews() {},
+    clock,
+    logger: silentLogger,
+  });
+  return {
+    ...{ clock, writes, stopping, state },
+    /** What each task is to have: a number of builds, or "in" so many milliseconds. */
+    write(wanted: Record<string, number | { inMs: number }>) {
+      const objects = Object.keys(wanted).map((name) => ({ metadata: { name, namespace: "ci", uid: name } }) as KubeObject);
+      const render = ({ metadata: { name } }: KubeObject) => {
+        const is = wanted[name];
+        return typeof is === "object" ? is.inMs : { active: is };
+      };
+      return statuses.write(objects, render as Parameters<typeof statuses.write>[1], stopping.signal);
+    },
+  };
+}
+
+describe("the statuses of several TestTasks", () => {
+  test("are looked at again when the first of them is due, whatever their order", async () => {
+    for (const names of [
+      ["a", "b"],
+      ["b", "a"],
+    ]) {
+      const { clock, write } = makeWriterOfMany();
+      const inOrder = <T>(wanted: Record<string, T>) => Object.fromEntries(names.map((name) => [name, wanted[name] as T]));
+      assert.equal(await write(inOrder({ a: { inMs: 1500 }, b: { inMs: 700 } })), 700);
+      await write({ a: 1 });
+      clock.skip(2_000);
+      await write(inOrder({ a: 1, b: 1 }));
+      clock.skip(1_000);
+      assert.equal(await write(inOrder({ a: 2, b: 2 })), STATUS_INTERVAL_MS - 3_000);
+    }
+  });
+
+  test("are written no more once the replica stops", async () => {
+    const { writes, stopping, state, write } = makeWriterOfMany();
+    state.onWrite = () => stopping.abort();
+    assert.equal(await write({ a: 1, b: 1 }), undefined);
+    assert.deepEqual(writes, ["a 1"]);
   });
 });

@@ -189,13 +189,43 @@ describe("TestTasks that come and go", () => {
     stage.world.areAllKnown = false;
     stage.tasks.noteNamespace();
     await stage.settle();
-    assert.equal(stage.rounds(), 0, "nothing is told before the start");
+    assert.deepEqual([stage.rounds(), stage.world.reviewed], [0, []], "nothing is told before the start");
     await stage.start();
     assert.deepEqual([stage.functions(), stage.lanes()], [["build:unit"], []]);
     stage.world.areAllKnown = true;
     stage.tasks.noteNamespace();
     await stage.settle();
     assert.deepEqual(stage.lanes(), ["shared"]);
+  });
+
+  test("that newer rules refuse stay registered, have no lane, and are told of by their name", async () => {
+    await using stage = setUp(taskObject("unit"), taskObject("old", { image: 5 }));
+    await stage.start();
+    assert.deepEqual(
+      [stage.functions(), stage.lanes()],
+      [
+        ["build:old", "build:unit"],
+        ["shared", "retired"],
+      ],
+    );
+    assert.deepEqual([stage.tasks.find("build:old"), stage.tasks.refusalOf("build:unit")], [undefined, undefined]);
+    assert.deepEqual(stage.tasks.refusalOf("build:old"), {
+      taskKey: "ci/old",
+      why: "TestTask old is invalid: spec.image must be a string, not a number; put it in quotes",
+    });
+    assert.match(stage.condition("old", "Ready"), /spec\.image/);
+    assert.match(stage.condition("unit", "Ready"), /^(?!.*spec\.image)/);
+    assert.deepEqual(stage.world.reviewed, ["ci/unit"]);
+    stage.tasks.noteRefusal("ci/old", "no");
+    assert.equal(stage.events.at(-1), "ci/old uid-old BuildRefused no");
+  });
+
+  test("that stand as they were are read once", async () => {
+    await using stage = setUp(taskObject("unit"));
+    await stage.start();
+    const before = stage.tasks.find("build:unit");
+    await stage.wake();
+    assert.equal(stage.tasks.find("build:unit"), before);
   });
 
   test("are read again after a defect of ours, five seconds later", async () => {
@@ -226,6 +256,8 @@ describe("a TestTask's keeper", () => {
   test("hears of builds that are refused or wait for a quota, by an event on the task that is there now", async () => {
     await using stage = setUp(taskObject("unit"), taskObject("young", {}, { uid: undefined }));
     await stage.start();
+    assert.match(stage.events.join("\n"), /^ci\/unit uid-unit (?!BuildRefused|QuotaFull)/, "and of what its status tells anew");
+    assert.match(JSON.stringify(stage.statuses[0]?.status.functions), /build:unit/);
     stage.events.length = 0;
     stage.tasks.noteRefusal("ci/unit", "pipeline check");
     stage.tasks.noteWaiting("ci/unit", "exceeded quota: q");
@@ -250,8 +282,10 @@ describe("a TestTask's keeper", () => {
 
   test("is told of builds that no node takes after a minute, in the scheduler's words", async () => {
     await using stage = setUp(taskObject("unit"), taskObject("other"));
-    stage.world.pendingByTask.set("ci/unit", 1);
-    stage.world.waits.set("ci/unit", { builds: 1, first: { words: "0/1 nodes are available", sinceMs: 0 } });
+    stage.clock.skip(MINUTE);
+    const sinceMs = stage.clock.monotonicMs();
+    stage.world.pendingByTask.set("ci/other", 1).set("ci/unit", 1);
+    stage.world.waits.set("ci/unit", { builds: 1, first: { words: "0/1 nodes are available", sinceMs } });
     await stage.start();
     await stage.pass(MINUTE - 1);
     assert.match(stage.condition("unit", "Degraded"), /^Healthy/);
@@ -272,9 +306,16 @@ describe("a TestTask whose builds cannot be carried out", () => {
     assert.equal(stage.takes("ci/unit"), false);
     await stage.pass(1);
     assert.equal(stage.takes("ci/unit"), true, "nobody had to wake it");
-    const slot = stage.tasks.occupy("ci/unit");
-    assert.equal(stage.takes("ci/unit"), false, "one at a time");
-    slot.release();
+    for (const occupy of [() => stage.tasks.occupy("ci/unit"), () => stage.tasks.count("ci/unit", stage.installation.occupy())]) {
+      assert.equal(stage.tasks.mayBegin("ci/unit"), true);
+      const slot = occupy();
+      assert.deepEqual([stage.takes("ci/unit"), stage.tasks.mayBegin("ci/unit")], [false, false], "one at a time");
+      assert.deepEqual(stage.tasks.pools, [
+        { name: "installation", used: 1, capacity: 8 },
+        { name: "ci/unit", used: 1, capacity: 1 },
+      ]);
+      slot.release();
+    }
     stage.tasks.noteVerdict("ci/unit", { result: "SUCCESS", class: "success", rule: "exit-0", message: "ok" });
     await stage.settle();
     assert.deepEqual(stage.lanes(), ["shared"]);
@@ -318,10 +359,11 @@ describe("a TestTask whose builds wait for a node", () => {
   test("that is alone takes nothing from anybody", async () => {
     await using stage = setUp(taskObject("unit"));
     await stage.start();
+    const before = stage.rounds();
     stage.world.pendingByTask.set("ci/unit", 4);
     stage.tasks.noteShares();
     await stage.settle();
-    assert.deepEqual([stage.lanes(), stage.takes("shared")], [["shared"], true]);
+    assert.deepEqual([stage.lanes(), stage.takes("shared"), stage.rounds()], [["shared"], true, before]);
   });
 
   test("is registered for nobody before the start has come to that", async () => {
