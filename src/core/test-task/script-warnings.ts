@@ -111,7 +111,7 @@ function pipes(code: readonly CodeLine[], remedy: string): ScriptWarning[] {
     // What is read into a variable, and what says itself that its end does not matter, is left alone.
     if (/\$\(|`|\|\|/.test(text)) return [];
     const commands = text.split(/;|&&|\bthen\b|\bdo\b|[{}]/);
-    const hides = (command: string) => READER_LAST.test(command.trimEnd()) && !HARMLESS.test(command) && !isCondition(command);
+    const hides = (command: string) => READER_LAST.test(command) && !HARMLESS.test(command) && !isCondition(command);
     if (!commands.some(hides)) return [];
     return [{ line, message: `a pipe ends as its last command does, whatever those before it did; ${remedy}` }];
   });

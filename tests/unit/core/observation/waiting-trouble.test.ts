@@ -160,7 +160,7 @@ const ROWS: [seen: string, state: BuildState, events: KubeEvent[], found: Found 
   ],
   ...[
     'pods "a-" is forbidden: violates PodSecurity "restricted:latest": host namespaces',
-    "pods \"a-\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: ask the server's owner",
+    "pods \"a-\" is forbidden: ValidatingAdmissionPolicy 'require-team' with binding 'b' denied request: ask the server's owner",
     'admission webhook "p.example.org" denied the request: Internal error, or a timeout, is no reason',
   ].map((why): [string, BuildState, KubeEvent[], Found] => [`a denial: ${why}`, WITHOUT_POD, [refused(why)], say("pod-refused", why)]),
   ...["i/o timeout", "context deadline exceeded", "connection refused", "connection reset by peer", "no such host"].map(

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { V1Container, V1JobSpec, V1PodSpec } from "@kubernetes/client-node";
+import { nearestName, unknownFieldMessage } from "../../../../src/core/test-task/field-hints.ts";
 import { knownFields } from "../../../../src/core/test-task/problem.ts";
 import { parseTestTask, testTaskSchema } from "../../../../src/core/test-task/test-task.ts";
 
@@ -62,4 +63,33 @@ test("what a service lacks is told to be a sidecar's, or ready's", () => {
   const ofService = (field: string) => messageOf({ services: [{ name: "db", image: "i", [field]: {} }] });
   assert.match(ofService("volumeMounts"), /sidecar \(restartPolicy: Always\) in template\.spec\.initContainers/);
   assert.equal(ofService("readinessProbe"), "unknown field; use ready");
+});
+
+test("elsewhere an unknown field is answered with those that are known, and none of a Kubernetes object", () => {
+  for (const segments of [["other"], ["spec", "services"], ["spec", "nodeLabels", 0], ["spec", "services", 0, "ready"]]) {
+    assert.equal(unknownFieldMessage("command", ["image"], segments, []), "unknown field; known here: image");
+  }
+  assert.equal(unknownFieldMessage("command", [], ["other"], []), "unknown field; remove it");
+});
+
+describe("the name that was probably meant", () => {
+  const rows: [word: string, names: string[], nearest: string | undefined][] = [
+    ["imagee", ["imag", "image", "imagexx"], "image"],
+    ["ximages", ["image"], "image"],
+    ["image", ["imxgx"], "imxgx"],
+    ["IMAGE", ["Image"], "Image"],
+    ["imagepul", ["imag"], "imag"],
+    ["imag", ["imagepul"], "imagepul"],
+    ["imag", ["imagepull"], undefined],
+    ["env", ["envfro"], undefined],
+    ["jobs", ["logs"], undefined],
+    ["jobs", ["jxbxs"], undefined],
+    ["pull", ["imagepull"], undefined],
+    ["x", ["imagepull"], undefined],
+    ["a".repeat(50), [`${"a".repeat(50)}b`], `${"a".repeat(50)}b`],
+    ["a".repeat(51), [`${"a".repeat(51)}b`], undefined],
+  ];
+  for (const [word, names, nearest] of rows) {
+    test(`by ${word} is ${nearest ?? "none"} of ${names.join(", ")}`, () => assert.equal(nearestName(word, names), nearest));
+  }
 });

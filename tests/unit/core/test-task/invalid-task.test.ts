@@ -62,6 +62,18 @@ describe("of an invalid TestTask", () => {
     );
   });
 
+  test("its name, uid and age are known, as far as it has them", () => {
+    const creationTimestamp = "2026-01-01T00:00:00Z";
+    assert.deepEqual(read({}, { creationTimestamp }).metadata, { name: "unit", namespace: "ci", uid: "u", creationTimestamp });
+    assert.deepEqual(readInvalidTask({ metadata: { name: "unit" } }, []).metadata, { name: "unit", namespace: "default" });
+  });
+
+  test("a problem of the whole is said without a place", () => {
+    assert.deepEqual(readInvalidTask({ metadata: { name: "unit" } }, [{ path: "", segments: [], message: "is nested" }]).problems, [
+      "is nested",
+    ]);
+  });
+
   test("it is known whether it is suspended, and what is wrong with it", () => {
     assert.deepEqual(
       [read({ suspend: true }).isSuspended, read({ suspend: "true" }).isSuspended, read({}).isSuspended],

@@ -60,6 +60,11 @@ const ROWS: [string, LaneFacts, DecidedLane[]][] = [
     [{ name: "shared", functions: ["build:x"], pool: "installation" }],
   ],
   [
+    "none for a task of which it is not known yet what it serves",
+    makeFacts({ a: {} }, { served: decideServedFunctions([]), registered: [] }),
+    [],
+  ],
+  [
     "none for tasks of a namespace that is not known yet",
     makeFacts({ a: {}, b: { maxConcurrent: 2 } }, { namespaces: { isKnown: (namespace) => namespace !== "ci", areAllKnown: false } }),
     [],

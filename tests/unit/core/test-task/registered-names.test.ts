@@ -26,6 +26,7 @@ describe("renewRegisteredNames", () => {
     const old = new Map([
       ["build:a", daysAgo(31)],
       ["build:b", daysAgo(31)],
+      ["build:c", daysAgo(30)],
     ]);
     assert.deepEqual([...renewRegisteredNames(old, ["build:b"], NOW).keys()], ["build:b"]);
   });
@@ -37,10 +38,12 @@ describe("renewRegisteredNames", () => {
   });
 
   test("keeps the newest where there are too many", () => {
-    const many = new Map(Array.from({ length: 2500 }, (_, index) => [`build:${index}`, daysAgo(index / 100)]));
-    const names = renewRegisteredNames(many, [], NOW);
-    assert.equal(names.size, 2000);
-    assert.ok(names.has("build:0") && !names.has("build:2499"));
+    const many = Array.from({ length: 2500 }, (_, index): [string, string] => [`build:${index}`, daysAgo(index / 100)]);
+    for (const order of [many, many.toReversed()]) {
+      const names = renewRegisteredNames(new Map(order), [], NOW);
+      assert.equal(names.size, 2000);
+      assert.ok(names.has("build:0") && names.has("build:1999"));
+    }
   });
 });
 
@@ -70,4 +73,17 @@ test("names survive being written and read, and what cannot be read counts as no
   assert.deepEqual(parseRegisteredNames(renderRegisteredNames(names)), names);
   for (const text of [undefined, "", "[]", "{", '{"build:a": 7}', '{"build:a": "yesterday"}'])
     assert.equal(parseRegisteredNames(text).size, 0, text);
+});
+
+test("names are written in the same order, however they came", () => {
+  const names: [string, string][] = ["build:a", "build:b", "build:c"].map((name) => [name, "2026-03-01T12:00:00Z"]);
+  const [a, b, c] = names;
+  assert.ok(a && b && c);
+  for (const order of [
+    [b, a, c],
+    [c, b, a],
+    [b, c, a],
+  ]) {
+    assert.equal(renderRegisteredNames(new Map(order)), JSON.stringify(Object.fromEntries(names)));
+  }
 });

@@ -44,6 +44,12 @@ const GOOD: Record<string, string> = {
     "#!/usr/bin/env bash\nname='a b' other=c\nexport PATH=$PATH:/opt\nrun() {\n  echo \"$1\"\n}\nif [ -f a ]; then\n  exit 1\nfi\ncase $A in\n  b) echo c ;;\nesac\ntox\n",
   PIPESTATUS: "#!/bin/bash\n./run-tests | tee log\nexit ${PIPESTATUS[0]}\n",
   "a pattern with brackets": "rm -f build/[a-z]*.o\nls [[:upper:]]*\n",
+  "the arms of a case and a function with a blank":
+    "#!/bin/bash\ncase $A in\n  stable) make ;;\n  *) tox ;;\nesac\nrun () {\n  echo a\n}\ntox\n",
+  "several assignments": "#!/bin/bash\nABC=one DEF=two\ntox\n",
+  "a condition within a loop": "for a in b; do if ./probe | tail -1; then echo ok; fi; done\n",
+  "a shell whose ways are others": "#!/usr/bin/env fish\nmake\nmake check\n",
+  "a program whose name begins like a shell's": "#!/usr/bin/shtool\nmake\nmake check\n",
   "a quoted hash": "grep -c '#' file\necho \"a # b\" | grep -q '#'\n",
 };
 
@@ -73,6 +79,16 @@ const BAD: [what: string, script: string, line: number, message: RegExp][] = [
   ["bash by env", "#!/usr/bin/env bash\nset -u\necho -e x\ncd src\nA='b -e' make\ndone=1\nmake check\n", 1, /as on line 4/],
   ["a named sh, and what it says in the end", "#!/bin/sh\n./run-tests -e\necho done\n", 1, /as on line 2/],
   ["-e in a text or a comment", "#!/bin/bash\n# set -e\necho 'set -e'\nmake\nmake check\n", 1, /as on line 4/],
+  ["bash with blanks before it", "#!  /usr/bin/env  bash\nmake\nmake check\n", 1, /as on line 2/],
+  ["bash by env -S", "#!/usr/bin/env -S bash\nmake\nmake check\n", 1, /as on line 2/],
+  ["a command that is indented", "#!/bin/bash\n  make\nmake check\n", 1, /as on line 2/],
+  ["a command with its errors among its output", "#!/bin/bash\nmake 2>&1\nmake check\n", 1, /as on line 2/],
+  ["a command for all of something", "#!/bin/bash\nmake for all\nmake check\n", 1, /as on line 2/],
+  ["a command with another in it", "#!/bin/bash\nmake -j $(nproc)\nmake check\n", 1, /as on line 2/],
+  ["a command with a variable of its own", "#!/bin/bash\nA=1 make\nmake check\n", 1, /as on line 2/],
+  ["a pipe under dash", "#!/bin/dash -e\nmake | tee log\n", 2, /a pipe ends.*; begin with #!\/bin\/bash, then set -eo pipefail$/],
+  ["a pipe with more on its line", "make | tee log; echo done\n", 1, /a pipe ends/],
+  ["a pipe from what only names a condition", "git grep -c if src | tee log  \n", 1, /a pipe ends/],
   ["Windows line ends", "make\r\nmake check\r\n", 1, /lines end as on Windows/],
 ];
 

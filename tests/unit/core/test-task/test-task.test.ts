@@ -43,6 +43,10 @@ test("a property that is null counts as absent, as for the API server", () => {
   );
 });
 
+test("a property that is undefined counts as absent, whatever its name", () => {
+  assert.deepEqual(parseSpec({ image: "a", nobody: undefined }).spec, parseSpec({ image: "a" }).spec);
+});
+
 test("fields of the pod template that are not known here are kept", () => {
   const template = { metadata: { finalizers: ["a"] }, spec: { hostNetwork: true, containers: [{ name: "test", image: "a", tty: true }] } };
   assert.deepEqual(parseSpec({ template }).spec.template, template);
@@ -85,6 +89,11 @@ test("unknown fields of metadata are refused in files and accepted from the API 
   const object = makeObject({ image: "a" }, { lables: {} });
   assert.deepEqual(problemsOf(object, { strictMetadata: true }), ["metadata.lables: unknown field; did you mean labels?"]);
   assert.equal(parseTestTask(object).ok, true);
+  assert.deepEqual(problemsOf(makeObject({ image: "a" }, { qqqqqqqq: 1 }), { strictMetadata: true }), [
+    "metadata.qqqqqqqq: unknown field; remove it",
+  ]);
+  for (const input of [null, {}, { ...object, metadata: "text" }])
+    assert.deepEqual(problemsOf(input, { strictMetadata: true }), problemsOf(input));
 });
 
 test("a value that YAML took for a number or a boolean is answered with quotes as the remedy", () => {

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { parseTestTask } from "../../../../src/core/test-task/test-task.ts";
+import { unsupportedFields } from "../../../../src/core/test-task/unsupported-fields.ts";
+
+const CHECKS = { checks: [{ name: "a", pattern: { regex: "a" } }] };
+
+const ROWS: [what: string, spec: object, fields: string[]][] = [
+  ["a test alone", {}, []],
+  ["a checkout", { checkout: {} }, []],
+  ["a checkout without submodules", { checkout: { submodules: false } }, []],
+  ["a checkout with them", { checkout: { submodules: true } }, ["checkout.submodules"]],
+  ["a checkout that is switched off", { checkout: { enabled: false, submodules: true, projects: ["a"] } }, []],
+  [
+    "a checkout of more projects from elsewhere",
+    { checkout: { gitUrl: "https://git.example.org", projects: ["a"], projectBranches: { a: "b" } } },
+    ["checkout.gitUrl", "checkout.projects", "checkout.projectBranches"],
+  ],
+  ["checks", CHECKS, ["checks"]],
+  ["checks beside a checkout", { ...CHECKS, checkout: { projects: ["a"] } }, ["checkout.projects", "checks"]],
+];
+
+describe("of what is not carried out", () => {
+  for (const [what, spec, fields] of ROWS) {
+    test(`${what} has ${fields.join(", ") || "nothing"}`, () => {
+      const parsed = parseTestTask({
+        apiVersion: "turbo-hipster.io/v1alpha1",
+        kind: "TestTask",
+        metadata: { name: "a" },
+        spec: { image: "i", ...spec },
+      });
+      assert.ok(parsed.ok, JSON.stringify(parsed));
+      assert.deepEqual(unsupportedFields(parsed.task.spec), fields);
+    });
+  }
+});
