@@ -105,3 +105,16 @@ describe("a pod with a node waits for", () => {
     });
   }
 });
+
+describe("a pod whose containers say nothing waits for", () => {
+  const state = observeBuild(makeJob(), [makePod({ status: SILENT })], rolesOfTemplate(makePod().spec), () => undefined);
+  const REASONS = ["FailedCreatePodSandBox", "FailedMount", "FailedAttachVolume", "FailedMapVolume"];
+  for (const reason of [...REASONS, "NetworkNotReady", "FailedPrepareDynamicResources"]) {
+    test(`what ${reason} says, and no other reason that has that in it`, () => {
+      assert.equal(describeWaiting(state, [makeEvent(reason, "why")]), `${reason} - why`);
+      for (const other of [`Never${reason}`, `${reason}Lately`]) {
+        assert.equal(describeWaiting(state, [makeEvent(other, "why")]), "container test is being created", other);
+      }
+    });
+  }
+});

@@ -84,6 +84,22 @@ const ROWS: [what: string, script: string, lines: [number, string][]][] = [
     ],
   ],
   [
+    "one whose end is quoted doubly",
+    'cat <<"E F"\n[[\nE F\nmake',
+    [
+      [1, "cat <<"],
+      [4, "make"],
+    ],
+  ],
+  [
+    "one behind a shift",
+    "cat $((1 << 2)) <<E\n[[\nE\nmake",
+    [
+      [1, "cat $((1 << 2)) <<"],
+      [4, "make"],
+    ],
+  ],
+  [
     "one that begins within a text of two lines",
     'cat <<E "a\nb"\n[[\nE\nmake',
     [
