@@ -59,15 +59,22 @@ describe("a Job with the number of a build that is under way", () => {
     await using stage = stageBuilds();
     await stage.builds.start();
     const first = await stage.request("a");
-    await stage.play(first.number, "running");
-    stage.lag(true);
     await stage.play(first.number, "passed");
     const second = await stage.request("a");
-    stage.builds.wake("ci", first.number);
+    const jobName = `${first.number}-r1`;
+    await stage.play(jobName, "running");
+    stage.lag(true);
+    await stage.play(jobName, "failed");
+    const third = await stage.request("a");
+    stage.builds.wake("ci", jobName);
     await stage.pass(1000);
-    assert.deepEqual([stage.jobs.size, stage.tallies.activeOf("ci/unit"), stage.told], [2, 1, ["ci/unit exit-0"]]);
+    assert.deepEqual(
+      [first, second, third].map(({ answers }) => answers),
+      [["SUCCESS"], ["FAILURE"], []],
+    );
+    assert.deepEqual([stage.jobs.size, stage.tallies.activeOf("ci/unit")], [3, 1]);
+    assert.deepEqual(stage.told, ["ci/unit exit-0", "ci/unit exit-code"]);
     assert.ok(!stage.logged.some(({ message }) => message === GOES_ON));
-    assert.deepEqual([first.answers, second.answers], [["SUCCESS"], []]);
   });
 });
 

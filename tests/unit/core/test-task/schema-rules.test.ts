@@ -260,6 +260,43 @@ describe("how much there may be", () => {
       [21, 49],
     ],
   });
+  const steps = { start: "a", end: "b", limit: "1s" };
+  const overrides = (count: number) => Object.keys(entries(count, 0)).map((step) => ({ step, limit: "1s" }));
+  const words = (count: number) => Array.from({ length: count }, () => "a");
+  const lists: [string, number, (count: number) => object][] = [
+    ["services", 20, (count) => ({ services: named(count, { image: "i" }) })],
+    ["services[0].command", 100, (count) => ({ services: [{ name: "s", image: "i", command: words(count) }] })],
+    [
+      "services[0].ports",
+      20,
+      (count) => ({ services: [{ name: "s", image: "i", ports: words(count).map(() => ({ containerPort: 1 })) }] }),
+    ],
+    ["services[0].env", 50, (count) => ({ services: [{ name: "s", image: "i", env: named(count, { value: "" }) }] })],
+    ["env", 200, (count) => ({ env: named(count, { value: "" }) })],
+    ["envFrom", 50, (count) => ({ envFrom: words(count).map((name) => ({ secretRef: { name } })) })],
+    ["checks", 50, (count) => ({ checks: named(count, { pattern: { regex: "a" } }) })],
+    ["checks[0].steps.overrides", 200, (count) => ({ checks: [{ name: "c", steps: { ...steps, overrides: overrides(count) } }] })],
+    ["datasets", 20, (count) => ({ datasets: named(count, { image: "i" }) })],
+    ["artifacts.paths", 100, (count) => ({ artifacts: { paths: Object.keys(entries(count, 0)) } })],
+    ["checkout.projects", 100, (count) => ({ checkout: { projects: Object.keys(entries(count, 0)) } })],
+    ["pipelines", 50, (count) => ({ pipelines: Object.keys(entries(count, 0)) })],
+    ["nodeLabels", 50, (count) => ({ nodeLabels: named(count, {}) })],
+    ["nodeLabels[0].tolerations", 50, (count) => ({ nodeLabels: [{ name: "l", tolerations: words(count).map((key) => ({ key })) }] })],
+    ["securityContext.supplementalGroups", 50, (count) => ({ securityContext: { supplementalGroups: words(count).map(() => 1) } })],
+    ["securityContext.capabilities.add", 50, (count) => ({ securityContext: { capabilities: { add: words(count) } } })],
+    ["template.spec.containers", 50, (count) => podOf({ containers: named(count, { image: "i" }) })],
+    ["template.spec.initContainers", 50, (count) => podOf({ initContainers: named(count, { image: "i" }) })],
+    ["template.spec.volumes", 200, (count) => podOf({ volumes: named(count, {}) })],
+    ["template.spec.tolerations", 200, (count) => podOf({ tolerations: words(count).map(() => ({})) })],
+  ];
+  for (const [field, max, specOf] of lists) rule("of entries", field, specOf, { good: [max], bad: [max + 1] });
+  const some: [string, object][] = [
+    ["jobs", { jobs: [] }],
+    ["pipelines", { pipelines: [] }],
+    ["artifacts.paths", { artifacts: { paths: [] } }],
+    ["template.spec.containers", podOf({ containers: [] })],
+  ];
+  for (const [field, spec] of some) rule("at least", field, (none: object) => none, { good: [], bad: [spec] });
   rule("of grace", "template.spec.terminationGracePeriodSeconds", (seconds: number) => podOf({ terminationGracePeriodSeconds: seconds }), {
     good: [0, 600],
     bad: [-1, 601],
