@@ -34,6 +34,8 @@ mount --bind "$1/node/boot-id" /proc/sys/kernel/random/boot_id
  */
 export async function killNodePrograms(clusterName: string): Promise<void> {
   const paths = clusterPaths(clusterName);
+  // A runtime that lives a moment longer than its containers would write down how they ended.
+  for (const name of ["kubelet", "containerd"] as const) await findNodeProgram(clusterName, name).kill();
   await waitUntil("the end of the node's programs and pods", 30_000, () => {
     const left = doomed(clusterName);
     for (const pid of left) kill(pid);
