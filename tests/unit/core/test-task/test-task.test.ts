@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { V1ObjectMeta } from "@kubernetes/client-node";
 import { parseTestTask, TEST_TASK_API_VERSION, type TestTask } from "../../../../src/core/test-task/test-task.ts";
 
 function makeObject(spec: object | null, metadata: object = {}): object {
@@ -94,6 +95,23 @@ test("unknown fields of metadata are refused in files and accepted from the API 
   ]);
   for (const input of [null, {}, { ...object, metadata: "text" }])
     assert.deepEqual(problemsOf(input, { strictMetadata: true }), problemsOf(input));
+});
+
+test("all that Kubernetes' ObjectMeta has may stand in a file", () => {
+  const metadata = {
+    ...{ name: "a", namespace: "ci", generateName: "a-", selfLink: "/a", uid: "u", resourceVersion: "1", generation: 1 },
+    ...{ creationTimestamp: "2026-01-01T00:00:00Z", deletionTimestamp: "2026-01-01T00:00:00Z", deletionGracePeriodSeconds: 1 },
+    ...{ labels: {}, annotations: {}, finalizers: ["a"], ownerReferences: [], managedFields: [] },
+  };
+  assert.deepEqual(new Set(Object.keys(metadata)), new Set(V1ObjectMeta.getAttributeTypeMap().map(({ baseName }) => baseName)));
+  const parsed = parseTestTask(makeObject({ image: "a" }, metadata), { strictMetadata: true });
+  assert.ok(parsed.ok, JSON.stringify(parsed));
+});
+
+test("a namespace that is empty is none", () => {
+  assert.deepEqual(problemsOf(makeObject({ image: "a" }, { namespace: "" })), [
+    "metadata.namespace: must not be empty; give a value or remove the field",
+  ]);
 });
 
 test("a value that YAML took for a number or a boolean is answered with quotes as the remedy", () => {
