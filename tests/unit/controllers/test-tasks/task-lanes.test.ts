@@ -210,6 +210,17 @@ describe("a build that waits in a line", () => {
     assert.deepEqual([lanes.mayBegin("ci/unit"), own.hasRoom], [true, true]);
   });
 
+  test("has the limit of a task that is gone, as long as that is not forgotten", () => {
+    const { lanes, tasks, facts, slotsOf } = setUp({ unit: { maxConcurrent: 1 }, other: {} });
+    slotsOf("ci/unit");
+    lanes.occupy("ci/unit");
+    tasks.delete("ci/unit");
+    lanes.decide(facts());
+    assert.equal(lanes.mayBegin("ci/unit"), false);
+    lanes.keep(tasks);
+    assert.equal(lanes.mayBegin("ci/unit"), true);
+  });
+
   test("may not begin while its task is held back or on hold, at once and before it has a lane of its own", () => {
     const { lanes, heldBack, degraded, slotsOf } = setUp({ unit: {}, other: {} });
     slotsOf("shared");
