@@ -377,6 +377,18 @@ describe("a request", () => {
     });
   }
 
+  test("of a stored task that newer rules refuse is told of by that task's name, and so is its keeper", async () => {
+    await using stage = stageBuilds();
+    await stage.builds.start();
+    stage.world.refusals.set("build:old", { taskKey: "ci/old", why: "TestTask old is invalid: spec.image" });
+    const request = await stage.request("a", { functionName: "build:old" });
+    assert.deepEqual(request.answers, ["CONFIG_ERROR - TestTask old is invalid - spec.image"]);
+    assert.deepEqual(
+      [request.hasSlot, stage.told],
+      [false, ["ci/old refused: refuses a build of old: TestTask old is invalid: spec.image"]],
+    );
+  });
+
   test("that meets a defect of ours is given back to its server, and so is its place", async () => {
     await using stage = stageBuilds();
     await stage.builds.start();

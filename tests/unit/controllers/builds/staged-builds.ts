@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setImmediate as immediate } from "node:timers/promises";
 import { Builds } from "../../../../src/controllers/builds/builds.ts";
 import { Tallies } from "../../../../src/controllers/builds/tallies.ts";
-import type { BuildCluster, JobCreated } from "../../../../src/controllers/ports.ts";
+import type { BuildCluster, JobCreated, RefusedFunction } from "../../../../src/controllers/ports.ts";
 import type { Chance } from "../../../../src/core/job/claim-clock.ts";
 import { readJobRecord } from "../../../../src/core/job/record.ts";
 import type { Job, KubeEvent, Pod } from "../../../../src/core/kubernetes/objects.ts";
@@ -81,6 +81,8 @@ export function stageBuilds() {
     chance: "open" as Chance,
     handsOutAgain: true,
     tasks: new Map<string, TestTask>([["build:unit", makeTask()]]),
+    /** Of functions whose stored TestTask breaks newer rules. */
+    refusals: new Map<string, RefusedFunction>(),
     /** Instead of what the API server would do with a new Job. */
     creation: undefined as ((job: Job) => Promise<JobCreated | undefined>) | undefined,
     /** The API server does not answer what ends pods, writes to Jobs or reads of one, for now. */
@@ -178,7 +180,7 @@ export function stageBuilds() {
       },
       mayBegin: () => true,
       count: (_taskKey, slot) => slot,
-      refusalOf: () => undefined,
+      refusalOf: (functionName) => world.refusals.get(functionName),
       noteRefusal: (taskKey, why) => void told.push(`${taskKey} refused: ${why}`),
       noteWaiting: (taskKey, why) => void told.push(`${taskKey} waits: ${why}`),
       noteVerdict(taskKey, verdict) {
