@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import type { KubeObject } from "../core/kubernetes/objects.ts";
-import { type InvalidTask, readInvalidTask } from "../core/test-task/invalid-task.ts";
-import { parseTestTask, type TestTask } from "../core/test-task/test-task.ts";
+import { type InvalidTask, readStoredTask } from "../core/test-task/invalid-task.ts";
+import type { TestTask } from "../core/test-task/test-task.ts";
 import { ANSWER_TIMEOUT_MS, fetchFunctions, fetchWorkers } from "../gearman/client/gearman-admin.ts";
 import { GearmanError } from "../gearman/wire/gearman-error.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
@@ -117,9 +117,9 @@ async function readTestTasks(flags: StatusFlags, signal: AbortSignal): Promise<T
     for (const namespace of flags.namespace ?? [undefined]) {
       const { items } = await listAll<KubeObject>(client, TEST_TASKS, namespace, { signal });
       for (const object of items.filter(({ metadata }) => metadata.deletionTimestamp === undefined)) {
-        const parsed = parseTestTask(object);
-        if (parsed.ok) tasks.push(parsed.task);
-        else invalid.push(readInvalidTask(object, parsed.problems));
+        const { isValid, task } = readStoredTask(object);
+        if (isValid) tasks.push(task);
+        else invalid.push(task);
       }
     }
     return { isKnown: true, tasks, invalid };

@@ -15,10 +15,10 @@ export type JobCreated = { kind: "created"; job: Job } | { kind: "exists" } | { 
 
 export interface AnnotateOptions {
   /** What the Job's `request` annotation must be for the write to take place. */
-  request?: string;
+  request?: string | undefined;
   /** Whose uid it must be; another Job may have the name by now. */
-  uid?: string;
-  ttlSecondsAfterFinished?: number;
+  uid?: string | undefined;
+  ttlSecondsAfterFinished?: number | undefined;
 }
 
 /** A function of a TestTask that cannot be carried out: `why` is a sentence that names the task, the field and the remedy. */

@@ -191,11 +191,8 @@ export class BuildRecord {
 
   #annotate(annotations: Record<string, string>, request?: string, ttlSecondsAfterFinished?: number): Promise<boolean> {
     const { cluster, job } = this.#options;
-    return cluster.annotateJob(job.metadata.namespace ?? "", this.#jobName, annotations, {
-      ...(this.#uid === undefined ? {} : { uid: this.#uid }),
-      ...(request === undefined ? {} : { request }),
-      ...(ttlSecondsAfterFinished === undefined ? {} : { ttlSecondsAfterFinished }),
-    });
+    const options = { uid: this.#uid, request, ttlSecondsAfterFinished };
+    return cluster.annotateJob(job.metadata.namespace ?? "", this.#jobName, annotations, options);
   }
 
   /** Whose the Job is by now. One that was made anew under its name is another build's, whatever that one asks for. */

@@ -27,8 +27,8 @@ export class WaitingWatch {
   #events: readonly KubeEvent[] = [];
   /** Whose Events are wanted. */
   #wantedUid: string | undefined;
-  /** When they were read last, and how long the build had waited by then. */
-  #read: { atMs: number; waitedMs: number } | undefined;
+  /** When they are to be read again, by the clock that never jumps. */
+  #readAgainMs = Number.NEGATIVE_INFINITY;
   #trouble: { trouble: WaitingTrouble; since: Date } | undefined;
   #waitedFor: string | undefined;
 
@@ -52,20 +52,19 @@ export class WaitingWatch {
     const uid = wanted && uids[wanted.of];
     if (uid !== this.#wantedUid) {
       this.#events = [];
-      this.#read = undefined;
+      this.#readAgainMs = Number.NEGATIVE_INFINITY;
     }
     this.#wantedUid = uid;
     const waitedMs = clock.steadyNow().getTime() - since.getTime();
     let nextMs: number | undefined;
     if (wanted && waitedMs >= wanted.afterMs) {
-      const { atMs, waitedMs: pauseMs } = this.#read ?? { atMs: Number.NEGATIVE_INFINITY, waitedMs: 0 };
-      nextMs = atMs + Math.min(pauseMs, MAX_INTERVAL_MS) - clock.monotonicMs();
+      nextMs = this.#readAgainMs - clock.monotonicMs();
       if (nextMs <= 0) {
-        this.#read = { atMs: clock.monotonicMs(), waitedMs };
-        const read = this.#readEvents(uid);
+        nextMs = Math.min(waitedMs, MAX_INTERVAL_MS);
+        this.#readAgainMs = clock.monotonicMs() + nextMs;
+        const read = this.#read(uid);
         // Only where they decide about a build that is over are they waited for: else it would not see meanwhile that its pod has gone on.
         if (wanted.afterMs === 0) await read;
-        nextMs = Math.min(waitedMs, MAX_INTERVAL_MS);
       }
     }
     this.#waitedFor = describeWaiting(state, this.#events) ?? this.#waitedFor;
@@ -79,7 +78,7 @@ export class WaitingWatch {
   }
 
   /** Events are a help, not a need: without them the limits of time decide. Never rejects. */
-  async #readEvents(uid: string | undefined): Promise<void> {
+  async #read(uid: string | undefined): Promise<void> {
     const { readEvents, logger, onRead } = this.#options;
     if (uid === undefined) return;
     try {

@@ -91,7 +91,7 @@ export class Stops {
     if (this.#told.size > MAX_TOLD) this.#told.delete(oldest);
     const logger = this.#options.logger.child({ build: request.number, job: name });
     const passed = await retry(
-      () => cluster.annotateJob(namespace, name, { [CANCELLED_ANNOTATION]: clock.now().toISOString() }, uid === undefined ? {} : { uid }),
+      () => cluster.annotateJob(namespace, name, { [CANCELLED_ANNOTATION]: clock.now().toISOString() }, { uid }),
       { what: "pass a stop on", firstMs: 250, maxMs: 15_000, wakeup: new Wakeup(clock), clock, logger },
       stopping,
     );

@@ -1,11 +1,8 @@
 import type { KubeObject } from "../../core/kubernetes/objects.ts";
-import { type InvalidTask, readInvalidTask } from "../../core/test-task/invalid-task.ts";
+import { type InvalidTask, readStoredTask, type StoredTask } from "../../core/test-task/invalid-task.ts";
 import { decideServedFunctions, type ServedFunctions } from "../../core/test-task/served-functions.ts";
-import { parseTestTask, type TestTask, testTaskKey } from "../../core/test-task/test-task.ts";
+import { type TestTask, testTaskKey } from "../../core/test-task/test-task.ts";
 import type { EventTarget } from "../ports.ts";
-
-/** What is stored under one name. Invalid is what an older version's rules let pass. */
-export type StoredTask = { isValid: true; task: TestTask } | { isValid: false; task: InvalidTask };
 
 /** The TestTasks as they were read last, and who of them serves what. What belongs together is read together. */
 export class KnownTasks {
@@ -65,8 +62,7 @@ export class KnownTasks {
   stored(object: KubeObject): StoredTask {
     let stored = this.#stored.get(object);
     if (!stored) {
-      const parsed = parseTestTask(object);
-      stored = parsed.ok ? { isValid: true, task: parsed.task } : { isValid: false, task: readInvalidTask(object, parsed.problems) };
+      stored = readStoredTask(object);
       this.#stored.set(object, stored);
     }
     return stored;

@@ -164,8 +164,12 @@ export function isMadeAfter({ metadata: one }: Job, { metadata: other }: Job): b
 /** Whether both were made for one request, of which a second Job is only made once the first one's answer was delivered. */
 export function isOfOneRequest(one: JobRecord, other: JobRecord): boolean {
   const [a, b] = [one.request, other.request];
-  const isAlike = a.server === b.server && a.unique === b.unique && one.functionName === other.functionName;
-  return isAlike && a.payloadHash !== null && a.payloadHash === b.payloadHash;
+  return haveOneUnique(one, other) && a.payloadHash !== null && a.payloadHash === b.payloadHash;
+}
+
+function haveOneUnique(one: JobRecord, other: JobRecord): boolean {
+  const [a, b] = [one.request, other.request];
+  return a.server === b.server && a.unique === b.unique && one.functionName === other.functionName;
 }
 
 /**
@@ -200,9 +204,7 @@ export function isSameBuild(existing: Job, wanted: Job): boolean {
     !a.isDelivered &&
     !(a.verdict && isAskedAnew(a.request, b.request)) &&
     existing.metadata.labels?.[INSTALLATION_LABEL] === wanted.metadata.labels?.[INSTALLATION_LABEL] &&
-    a.request.server === b.request.server &&
-    a.functionName === b.functionName &&
-    a.request.unique === b.request.unique &&
+    haveOneUnique(a, b) &&
     parametersOf(existing) === parametersOf(wanted)
   );
 }

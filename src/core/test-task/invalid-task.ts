@@ -3,6 +3,7 @@ import { renderFunctionName } from "../zuul/function-name.ts";
 import type { Problem } from "./problem.ts";
 import { isJobsFunctionPart, isLabelsFunctionPart } from "./schema/function-part.ts";
 import { MAX_FUNCTIONS } from "./schema/spec.ts";
+import { parseTestTask, type TestTask } from "./test-task.ts";
 
 /** A stored TestTask that breaks rules of this version, which came after it. What can be read of it all the same. */
 export interface InvalidTask {
@@ -12,6 +13,14 @@ export interface InvalidTask {
   isSuspended: boolean;
   /** Each names its field and the remedy. */
   problems: readonly string[];
+}
+
+/** What is stored under one name. Invalid is what an older version's rules let pass. */
+export type StoredTask = { isValid: true; task: TestTask } | { isValid: false; task: InvalidTask };
+
+export function readStoredTask(object: KubeObject): StoredTask {
+  const parsed = parseTestTask(object);
+  return parsed.ok ? { isValid: true, task: parsed.task } : { isValid: false, task: readInvalidTask(object, parsed.problems) };
 }
 
 /** Reads what can be read of a TestTask that `parseTestTask` has found `problems` in. */

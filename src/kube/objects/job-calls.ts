@@ -75,7 +75,7 @@ export class JobCalls {
     namespace: string,
     name: string,
     annotations: Record<string, string>,
-    options: { request?: string; uid?: string; ttlSecondsAfterFinished?: number } = {},
+    options: { request?: string | undefined; uid?: string | undefined; ttlSecondsAfterFinished?: number | undefined } = {},
   ): Promise<boolean> {
     const { request, uid, ttlSecondsAfterFinished } = options;
     const isLast = ttlSecondsAfterFinished !== undefined;
