@@ -111,6 +111,13 @@ export class ReplicaWorld {
     });
   }
 
+  /** The first replica, once it is the holder. */
+  async startHolder(name: string): Promise<SimulatedReplica> {
+    const replica = await this.start(name);
+    await this.until(() => replica.replicas.isHolder, 5_000);
+    return replica;
+  }
+
   /** `way`: its link, where that is another from the beginning. */
   async start(name: string, way: Partial<Link> = {}): Promise<SimulatedReplica> {
     const owner: Owner = { isPaused: false, isGone: false, backlog: [] };

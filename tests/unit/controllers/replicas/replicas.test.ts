@@ -33,8 +33,7 @@ describe("the role of holder", () => {
 
   test("goes over within 2 s when its holder resigns, and never back", async () => {
     const world = new ReplicaWorld();
-    const a = await world.start("a-11111");
-    await world.until(() => a.replicas.isHolder, 5_000);
+    const a = await world.startHolder("a-11111");
     const b = await world.start("b-11111");
     const c = await world.start("c-11111");
     await world.pass(1_000);
@@ -56,8 +55,7 @@ describe("the role of holder", () => {
 
   test("goes over in Lease time and little more after a crash", async () => {
     const world = new ReplicaWorld();
-    const a = await world.start("a-11111");
-    await world.until(() => a.replicas.isHolder, 5_000);
+    const a = await world.startHolder("a-11111");
     const b = await world.start("b-11111");
     await world.pass(10_000);
     a.kill();
@@ -68,8 +66,7 @@ describe("the role of holder", () => {
 
   test("is given up after 10 s without a renewal, told by a timer, and taken again when the API server is back", async () => {
     const world = new ReplicaWorld();
-    const a = await world.start("a-11111");
-    await world.until(() => a.replicas.isHolder, 5_000);
+    const a = await world.startHolder("a-11111");
     await world.pass(1_000);
     world.isUp = false;
     await world.pass(8_500);
@@ -86,8 +83,7 @@ describe("the role of holder", () => {
 
   test("is not lost to calls that hang, if every third one is answered", async () => {
     const world = new ReplicaWorld();
-    const a = await world.start("a-11111");
-    await world.until(() => a.replicas.isHolder, 5_000);
+    const a = await world.startHolder("a-11111");
     const counts = new Map<string, number>();
     a.link.fate = (_verb, name) => {
       const count = counts.get(name) ?? 0;
@@ -101,8 +97,7 @@ describe("the role of holder", () => {
 
   test("is lost to a process that was stopped, in the moment it wakes and before it has done anything", async () => {
     const world = new ReplicaWorld();
-    const a = await world.start("a-11111");
-    await world.until(() => a.replicas.isHolder, 5_000);
+    const a = await world.startHolder("a-11111");
     const b = await world.start("b-11111");
     await world.pass(1_000);
     a.pause();
@@ -118,8 +113,7 @@ describe("the role of holder", () => {
 
   test("is kept by its holder when the Lease is deleted: it makes it again before others take it", async () => {
     const world = new ReplicaWorld();
-    const a = await world.start("a-11111");
-    await world.until(() => a.replicas.isHolder, 5_000);
+    await world.startHolder("a-11111");
     const b = await world.start("b-11111");
     await world.pass(6_000);
     world.onStep = () => assert.deepEqual(world.holders, ["a-11111"]);
@@ -133,8 +127,7 @@ describe("the role of holder", () => {
 
   test("is not taken at once from a deleted Lease by a replica that has just started", async () => {
     const world = new ReplicaWorld();
-    const a = await world.start("a-11111");
-    await world.until(() => a.replicas.isHolder, 5_000);
+    const a = await world.startHolder("a-11111");
     await world.pass(6_000);
     world.onStep = () => assert.ok(world.holders.length <= 1);
     a.link.fate = () => "refused";
@@ -147,8 +140,7 @@ describe("the role of holder", () => {
 
   test("goes to nobody for 10 s after a Lease was made where one was deleted, even if that one is deleted as well", async () => {
     const world = new ReplicaWorld();
-    const a = await world.start("a-11111");
-    await world.until(() => a.replicas.isHolder, 5_000);
+    const a = await world.startHolder("a-11111");
     const b = await world.start("b-11111");
     const c = await world.start("c-11111");
     await world.pass(6_000);
@@ -174,8 +166,7 @@ describe("the role of holder", () => {
 
   test("is given up at once by a holder that sees its Lease written by another, who may rely on that", async () => {
     const world = new ReplicaWorld();
-    const a = await world.start("a-11111");
-    await world.until(() => a.replicas.isHolder, 5_000);
+    const a = await world.startHolder("a-11111");
     await world.pass(6_100);
     world.edit({ spec: { holderIdentity: "b-11111" } });
     assert.ok((await world.until(() => !a.replicas.isHolder, 5_000)) < 100);
@@ -185,8 +176,7 @@ describe("the role of holder", () => {
 
   test("is not given away by one that resigns after it has made the Lease and before it holds it: who held a deleted one may still", async () => {
     const world = new ReplicaWorld();
-    const a = await world.start("a-11111");
-    await world.until(() => a.replicas.isHolder, 5_000);
+    const a = await world.startHolder("a-11111");
     const b = await world.start("b-11111");
     const c = await world.start("c-11111");
     await world.pass(6_000);
@@ -206,8 +196,7 @@ describe("the role of holder", () => {
 
   test("does not come back to who held it before, when somebody writes that one's words there again", async () => {
     const world = new ReplicaWorld();
-    const a = await world.start("a-11111");
-    await world.until(() => a.replicas.isHolder, 5_000);
+    const a = await world.startHolder("a-11111");
     const b = await world.start("b-11111");
     await world.pass(6_000);
     const { spec } = world.lease() ?? {};
@@ -227,8 +216,7 @@ describe("the role of holder", () => {
   test("is not had any more by who resigns while its renewal is under way, nor by who is about to take it", async () => {
     for (const stepMs of [0, 700, 1_400]) {
       const world = new ReplicaWorld();
-      const a = await world.start("a-11111");
-      await world.until(() => a.replicas.isHolder, 5_000);
+      const a = await world.startHolder("a-11111");
       a.link.latencyMs = () => 900;
       await world.pass(6_000 + stepMs);
       assert.equal(a.replicas.isHolder, true);
@@ -243,8 +231,7 @@ describe("the role of holder", () => {
 
   test("is given up though the first tries at that are refused, and no other one's is given up by who resigns", async () => {
     const world = new ReplicaWorld();
-    const a = await world.start("a-11111");
-    await world.until(() => a.replicas.isHolder, 5_000);
+    const a = await world.startHolder("a-11111");
     const b = await world.start("b-11111");
     await world.pass(1_000);
     await world.ends(b.replicas.resign(), 2_000);
@@ -262,8 +249,7 @@ describe("the role of holder", () => {
   ] as const) {
     test(`is not taken at once from a deleted Lease by one that ${what}, though it knows of no other replica`, async () => {
       const world = new ReplicaWorld();
-      const x = await world.start("x-11111");
-      await world.until(() => x.replicas.isHolder, 5_000);
+      const x = await world.startHolder("x-11111");
       await world.pass(6_000);
       world.onStep = () => assert.ok(world.holders.length <= 1, world.holders.join());
       const hasList = what !== "cannot list the Leases";
@@ -311,8 +297,7 @@ describe("the role of holder", () => {
   for (const [title, patch] of Object.entries(NONSENSE)) {
     test(`has never two holders, and soon one, after the Lease was edited and ${title}`, async () => {
       const world = new ReplicaWorld();
-      const a = await world.start("a-11111");
-      await world.until(() => a.replicas.isHolder, 5_000);
+      const a = await world.startHolder("a-11111");
       await world.start("b-11111");
       await world.pass(7_000);
       world.onStep = () => assert.ok(world.holders.length <= 1, world.holders.join());
@@ -332,8 +317,7 @@ describe("the role of holder", () => {
 
   test("is taken although the watch says nothing: a Lease is asked for before it counts as over", async () => {
     const world = new ReplicaWorld();
-    const a = await world.start("a-11111");
-    await world.until(() => a.replicas.isHolder, 5_000);
+    const a = await world.startHolder("a-11111");
     const b = await world.start("b-11111");
     await world.pass(1_000);
     b.link.isSilent = true;
@@ -498,8 +482,7 @@ describe("start and stop of a replica", () => {
 
   test("stop takes 3 s at most when nothing is answered, and leaves no timer", async () => {
     const world = new ReplicaWorld();
-    const a = await world.start("a-11111");
-    await world.until(() => a.replicas.isHolder, 5_000);
+    const a = await world.startHolder("a-11111");
     a.link.fate = () => "hung";
     const resigned = a.replicas.resign();
     assert.ok((await world.ends(resigned, 5_000)) <= 2_000);
