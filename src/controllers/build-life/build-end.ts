@@ -64,7 +64,7 @@ export class BuildEnd {
   async endPod(verdict: Verdict, logger: Logger, stopping: AbortSignal): Promise<void> {
     const { cluster, namespace, life, record, clock } = this.#options;
     const { pod } = life;
-    if (this.#isPodEnded || !life.made || !pod || !life.mustEndPod) return;
+    if (this.#isPodEnded || !pod || !life.mustEndPod) return;
     const ended = await retry(
       async () => {
         if (await record.conclude(verdict, undefined)) await cluster.endPod(namespace, pod.name);

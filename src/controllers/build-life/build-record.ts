@@ -16,8 +16,8 @@ export interface BuildRecordOptions {
   replica: string;
   /** As rendered, or as found. */
   job: Job;
-  /** What the Job says of the build; undefined where it says too little. */
-  record: JobRecord | undefined;
+  /** What the Job says of the build. */
+  record: JobRecord;
 }
 
 /**
@@ -41,7 +41,7 @@ export class BuildRecord {
   /** Ours, where the Job does not say it yet. */
   #wanted: RequestRecord | undefined;
   #cancelledAt: string | undefined;
-  #job: JobRecord | undefined;
+  #job: JobRecord;
 
   constructor(options: BuildRecordOptions) {
     this.#options = options;
@@ -49,7 +49,7 @@ export class BuildRecord {
     this.#jobName = name;
     this.#uid = uid;
     this.#text = options.job.metadata.annotations?.[REQUEST_ANNOTATION];
-    this.#stored = options.record?.request;
+    this.#stored = options.record.request;
     this.#job = options.record;
   }
 
@@ -70,16 +70,16 @@ export class BuildRecord {
   }
 
   get isCancelled(): boolean {
-    return this.#cancelledAt !== undefined || (this.#job?.isCancelled ?? false);
+    return this.#cancelledAt !== undefined || this.#job.isCancelled;
   }
 
   get isDelivered(): boolean {
-    return this.#job?.isDelivered ?? false;
+    return this.#job.isDelivered;
   }
 
   /** What was written down by whoever judged it first, when the pod that told it may be gone by now. */
   get verdict(): Verdict | undefined {
-    return this.#job?.verdict;
+    return this.#job.verdict;
   }
 
   get #request(): RequestRecord | undefined {
@@ -98,7 +98,7 @@ export class BuildRecord {
     const ours = this.#request;
     this.#wanted = undefined;
     this.#setText(job.metadata.annotations?.[REQUEST_ANNOTATION]);
-    this.#job = readJobRecord(job);
+    this.#job = readJobRecord(job) ?? this.#job;
     if (ours && isClaimed) this.claim(ours);
   }
 
@@ -138,10 +138,10 @@ export class BuildRecord {
 
   /** Writes what the Job does not say yet. Returns false when another replica's request has come in between; may throw. */
   async write(): Promise<boolean> {
-    if (this.#cancelledAt !== undefined && !this.#job?.isCancelled) {
+    if (this.#cancelledAt !== undefined && !this.#job.isCancelled) {
       await this.#annotate({ [CANCELLED_ANNOTATION]: this.#cancelledAt });
       this.#cancelledAt = undefined;
-      if (this.#job) this.#job = { ...this.#job, isCancelled: true };
+      this.#job = { ...this.#job, isCancelled: true };
     }
     for (let attempt = 0; attempt < MAX_TRIES && this.#wanted; attempt++) {
       const wanted = this.#wanted;

@@ -67,7 +67,7 @@ export class Replicas implements Service {
 
   /** A replica lives until the API server has confirmed that its own Lease is over, or gone for 2 s. This one itself always does. */
   isAlive(replica: string): boolean {
-    return replica === this.#options.replica || this.#others.isAlive(replica);
+    return this.#others.isAlive(replica);
   }
 
   /** Gives up the holder's Lease, if held, and never asks for it again; within 2 s. The own Lease stays. */

@@ -71,8 +71,11 @@ function typeMessage(expected: string, input: unknown): string {
 
 function typeRemedy(expected: string, input: unknown): string {
   if (expected.startsWith("string")) return typeof input === "number" || typeof input === "boolean" ? "; put it in quotes" : "";
-  return expected !== "object" && typeof input === "string" && /^([0-9]+|true|false)$/.test(input) ? "; remove the quotes" : "";
+  return typeof input === "string" && UNQUOTED[expected]?.test(input) ? "; remove the quotes" : "";
 }
+
+/** Strings that only lack the right type. */
+const UNQUOTED: Record<string, RegExp> = { number: /^[0-9]+$/, boolean: /^(true|false)$/ };
 
 const TYPE_NAMES: Record<string, string> = {
   string: "a string",
@@ -81,7 +84,8 @@ const TYPE_NAMES: Record<string, string> = {
   record: "an object",
   boolean: "true or false",
   int: "a whole number",
-  number: "a number",
+  // No field takes a fraction.
+  number: "a whole number",
   "string or int": "a string or a whole number",
 };
 

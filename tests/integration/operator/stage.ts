@@ -22,8 +22,8 @@ import { makeSkippingClock, type SkippingClock } from "../../support/skipping-cl
 import { connectTestClient, countHandles, Inbox, type SubmittedBuild, submitBuild, within } from "../gearman/worker/link-harness.ts";
 
 export const NAMESPACE = "ci";
-/** A Lease lasts for 15 s, in real time. */
-const LOG_WAIT_MS = 45_000;
+/** A Lease lasts for 15 s, and a write that failed is tried again after half a minute at most, in real time. */
+const LONGEST_WAIT_MS = 45_000;
 
 export interface LogLine {
   level: string;
@@ -230,7 +230,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
       const leave = kube.subscribe(() => queueMicrotask(check));
       check();
       try {
-        return await within(found.promise, () => `${what} has not come\n${tail(log)}`);
+        return await within(found.promise, () => `${what} has not come\n${tail(log)}`, LONGEST_WAIT_MS);
       } finally {
         leave();
       }
@@ -397,7 +397,7 @@ async function logged(log: Inbox<LogLine>, isMeant: (line: LogLine) => boolean, 
   await within(
     log.until(() => matching().length > skip),
     () => "too late",
-    LOG_WAIT_MS,
+    LONGEST_WAIT_MS,
   ).catch((error) => assert.fail(`no "${what}" was logged: ${error}\n${tail(log)}`));
   await turn();
   return matching()[skip] as LogLine;

@@ -49,12 +49,12 @@ describe("an operator that finds many Jobs of builds that are done", () => {
   });
 
   test("deletes the oldest of those that are too many", async () => {
-    await using stage = await startStage({ start, tasks: { unit: {} }, startsOperator: false, config: { maxKeptJobs: 100 } });
-    createDelivered(stage.kube, 260);
+    await using stage = await startStage({ start, tasks: { unit: {} }, startsOperator: false, config: { maxKeptJobs: 180 } });
+    createDelivered(stage.kube, 220);
     await stage.startOperator();
     await stage.logged("takes builds");
-    await stage.until(() => stage.jobs().length === 100, "the end of all but the newest hundred");
+    await stage.until(() => stage.jobs().length === 180, "the end of all but the newest hundred and eighty");
     const numbers = stage.jobs().map(({ metadata }) => Number(metadata.name.slice("old-".length)));
-    assert.equal(Math.min(...numbers), 160);
+    assert.equal(Math.min(...numbers), 40);
   });
 });

@@ -74,11 +74,12 @@ describe("stop: at a replica that stands by", () => {
     await standby.logged("remembers a stop for a build that is not known yet");
     await stage.skip(30 * 60_000);
     assert.deepEqual(stage.jobs(), []);
+    // It may be gone again before the time is skipped.
+    const appears = stage.until(() => stage.jobs().length === 1, "the Job");
     fault.stop();
-    await stage.skip(20_000);
-    await stage.until(() => stage.jobs().length === 1, "the Job");
+    await Promise.all([appears, stage.skip(20_000)]);
     // Watches may have ended in silence meanwhile, and pause.
-    await stage.skip(20_000);
+    await stage.skip(40_000);
     assert.equal((await answerOf(build)).result, "ABORTED");
     assert.equal(cancels(standby), 1);
   });

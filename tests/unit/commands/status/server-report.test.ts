@@ -1,21 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { isAmiss, makeServerReport, renderServerReport } from "../../../../src/commands/status/server-report.ts";
-import { parseTestTask, type TestTask } from "../../../../src/core/test-task/test-task.ts";
+import { makeTask } from "../../../support/objects/test-tasks.ts";
 
 function line(name: string, waiting: number, running: number, workers: number) {
   return { name, waiting, running, workers };
-}
-
-function task(name: string, spec: object): TestTask {
-  const parsed = parseTestTask({
-    apiVersion: "turbo-hipster.io/v1alpha1",
-    kind: "TestTask",
-    metadata: { name, namespace: "ci" },
-    spec: { image: "test:1", ...spec },
-  });
-  assert.ok(parsed.ok);
-  return parsed.task;
 }
 
 const LINES = [line("stop:turbo-hipster-x", 0, 0, 1), line("build:unit", 2, 1, 2), line("build:gone", 1, 0, 0), line("build:old", 0, 0, 1)];
@@ -27,7 +16,7 @@ const WORKERS = [
 
 describe("the report of a server", () => {
   test("tells what waits without a worker, what is registered only, what has no TestTask and what is not registered", () => {
-    const tasks = [task("unit", { jobs: ["unit", "missing"] })];
+    const tasks = [makeTask({ jobs: ["unit", "missing"] })];
     const report = makeServerReport("h:1", LINES, WORKERS, { isKnown: true, tasks, invalid: [] });
     assert.deepEqual(report.functions[2], {
       ...line("build:unit", 2, 1, 2),
@@ -76,7 +65,7 @@ describe("the report of a server", () => {
     const invalid = [
       { metadata: { name: "old", namespace: "ci" }, functions: ["build:old"], isSuspended: false, problems: ["spec.image is required"] },
     ];
-    const seen = { isKnown: true, tasks: [task("unit", {})], invalid } as const;
+    const seen = { isKnown: true, tasks: [makeTask()], invalid } as const;
     const report = makeServerReport("h:1", LINES, WORKERS, seen);
     assert.deepEqual([report.functions.find(({ name }) => name === "build:old")?.testTask, report.withoutTestTask], ["ci/old", []]);
     const text = renderServerReport(report, seen);
@@ -85,7 +74,7 @@ describe("the report of a server", () => {
   });
 
   test("marks suspended TestTasks, and keeps control characters of names from the terminal", () => {
-    const tasks = [task("unit", { suspend: true })];
+    const tasks = [makeTask({ suspend: true })];
     const lines = [line("build:unit", 0, 0, 1), line("build:\u001b[31mred", 0, 0, 0)];
     const text = renderServerReport(makeServerReport("h:1", lines, undefined, { isKnown: true, tasks, invalid: [] }), {
       isKnown: true,

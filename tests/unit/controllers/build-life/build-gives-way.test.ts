@@ -13,6 +13,8 @@ function ended(exitCode: number): Shown {
   return { name: "ended", job: makeJob(), pods: [makePod({ spec, status: { phase, containerStatuses: [terminated("test", exitCode)] } })] };
 }
 
+const created = (): Shown => ({ name: "created", job: makeJob(), pods: [] });
+
 /** The pod of a node that has gone: Zuul runs the build again. */
 const LOST: Shown = {
   name: "lost",
@@ -89,6 +91,25 @@ describe("a build that has been answered, while many others come and go", () => 
     await staged.show(OUTLIVED, 0);
     assert.deepEqual([staged.answers, isRecorded(staged), staged.isToldToEnd], [["SUCCESS"], true, true]);
     await staged.stop();
+  });
+
+  test("is one of them itself: its own steps count", async () => {
+    const staged = stageBuild();
+    await staged.show(created(), 0);
+    for (let step = 2; step < STEPS_OF_A_RUSH; step++) staged.rush.noteStep();
+    await staged.show(ended(0), 0);
+    assert.deepEqual([staged.answers, isRecorded(staged)], [["SUCCESS"], false]);
+    await staged.stop();
+  });
+
+  test("is written down at once when nobody has its answer", async () => {
+    const staged = stageBuild(undefined, created());
+    await staged.show(ended(0), 119_999);
+    rush(staged);
+    await staged.show(ended(0), 0);
+    assert.deepEqual([isRecorded(staged), staged.isOver], [false, false]);
+    await staged.show(ended(0), 1);
+    assert.deepEqual([staged.answers, isRecorded(staged), staged.isOver], [[], true, true]);
   });
 
   test("is left as it is when the replica stops", async () => {

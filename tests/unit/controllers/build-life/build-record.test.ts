@@ -44,12 +44,13 @@ function makeStage(stored: RequestRecord) {
   let tries = 0;
   let during = () => {};
   let isRefused = false;
+  let isDeleted = false;
   const cluster = {
-    getJob: async () => structuredClone(job),
-    async annotateJob(_namespace: string, _name: string, added: Record<string, string>, options: AnnotateOptions = {}) {
+    getJob: async (namespace: string, _name: string) => (isDeleted || namespace !== "ci" ? undefined : structuredClone(job)),
+    async annotateJob(namespace: string, _name: string, added: Record<string, string>, options: AnnotateOptions = {}) {
       tries += 1;
       during();
-      if (isRefused) return false;
+      if (isRefused || isDeleted || namespace !== "ci") return false;
       if (options.uid !== undefined && options.uid !== job.metadata.uid) return false;
       if (options.request !== undefined && options.request !== annotations[REQUEST_ANNOTATION]) return false;
       writes.push(added);
@@ -58,7 +59,7 @@ function makeStage(stored: RequestRecord) {
       return true;
     },
   } as unknown as BuildCluster;
-  const record = new BuildRecord({ cluster, replica: "self", job: structuredClone(job), record: readJobRecord(job) });
+  const record = new BuildRecord({ cluster, replica: "self", job: structuredClone(job), record: readJobRecord(job) ?? assert.fail() });
   return {
     record,
     writes,
@@ -77,6 +78,10 @@ function makeStage(stored: RequestRecord) {
     makeAnew: () => {
       job.metadata.uid = "another";
       annotations[REQUEST_ANNOTATION] = JSON.stringify(request("self", { since: "2026-11-24T13:00:00.000Z" }));
+    },
+    /** Someone deletes the Job. */
+    remove: () => {
+      isDeleted = true;
     },
     seen: () => record.observe(structuredClone(job)),
     tries: () => tries,
@@ -104,6 +109,16 @@ describe("the record of a build", () => {
     assert.equal(await stage.record.conclude(VERDICT, NOW, 60), true);
     assert.deepEqual(stage.writes, []);
   });
+
+  for (const way of ["remove", "makeAnew"] as const) {
+    test(`leaves the build to nobody else where its Job is gone before its request was written down (${way})`, async () => {
+      const stage = makeStage(request("self"));
+      stage.record.claim(request("self", { unique: "relaunched" }));
+      stage[way]();
+      assert.deepEqual([await stage.record.write(), await stage.record.conclude(VERDICT, NOW, 60)], [true, true]);
+      assert.deepEqual([stage.writes, stage.tries()], [[], 2]);
+    });
+  }
 
   test("writes nothing for the request that the Job says already", async () => {
     const stage = makeStage(request("self"));
@@ -221,14 +236,16 @@ describe("the record of a build", () => {
     assert.deepEqual(stage.writes, []);
   });
 
-  test("writes its own request over one that is older than it, though it had not been seen", async () => {
-    const stage = makeStage(request("gone"));
-    stage.record.claim(request("self"));
-    stage.steal(request("other", { since: "2026-11-24T09:00:00.000Z" }));
-    assert.equal(await stage.record.write(), true);
-    assert.equal(await stage.record.write(), true);
-    assert.equal(stage.stored().replica, "self");
-  });
+  for (const since of ["2026-11-24T09:00:00.000Z", "2026-11-24T10:00:00.000Z"]) {
+    test(`writes its own request over one that is no younger, though it had not been seen (of ${since})`, async () => {
+      const stage = makeStage(request("gone"));
+      stage.record.claim(request("self"));
+      stage.steal(request("other", { since }));
+      assert.equal(await stage.record.write(), true);
+      assert.equal(await stage.record.write(), true);
+      assert.equal(stage.stored().replica, "self");
+    });
+  }
 
   test("writes again what took effect though the answer was lost", async () => {
     const stage = makeStage(request("gone"));

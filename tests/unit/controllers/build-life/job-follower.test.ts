@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
 import { makeEvent, makePod, running, terminated } from "../../../support/objects/build-objects.ts";
-import { makeTask, type StagedBuilds, stageBuilds } from "../builds/staged-builds.ts";
+import { makeTask } from "../../../support/objects/test-tasks.ts";
+import { type StagedBuilds, stageBuilds } from "../builds/staged-builds.ts";
 
 const MINUTE = 60_000;
 const COMPLETE: Job["status"] = { conditions: [{ type: "Complete", status: "True" }], succeeded: 1 };
@@ -86,6 +87,48 @@ describe("the life of a Job that is suspended", () => {
   });
 });
 
+describe("a Job that the watch does not show", () => {
+  test("is asked for after half a minute, however long the process has run, and its build is over where it is gone", async () => {
+    await using stage = await startStage();
+    await stage.pass(60 * MINUTE);
+    stage.lag(true);
+    const request = await stage.request("a");
+    for (let second = 0; second < 29; second += 1) await stage.pass(1000);
+    assert.deepEqual(stage.reads, []);
+    for (let second = 29; second < 50; second += 1) await stage.pass(1000);
+    assert.deepEqual([stage.reads, request.answers], [[request.number], []]);
+    stage.jobs.delete(request.number);
+    await stage.pass(MINUTE);
+    assert.deepEqual([request.answers, stage.told], [["none"], ["ci/unit job-gone"]]);
+  });
+
+  test("is not asked for while the watches show it and its pod", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    for (const state of ["unscheduled", "running", "passed"] as const) {
+      await stage.pass(MINUTE);
+      await stage.play(request.number, state);
+    }
+    assert.deepEqual([request.answers, stage.reads], [["SUCCESS"], []]);
+  });
+});
+
+describe("a build that the API server does not let go on", () => {
+  test("is tried again with growing pauses, and ends once it may", async () => {
+    await using stage = await startStage();
+    const request = await stage.request("a");
+    await stage.play(request.number, "running");
+    stage.world.isEndingAway = true;
+    await stage.stop(request.number);
+    for (let second = 0; second < 120; second += 1) await stage.pass(1000);
+    const tries = stage.logged.filter(({ message }) => message === "retries what the API server did not do").length;
+    assert.ok(tries > 5 && tries < 25, `${tries} tries in two minutes`);
+    stage.world.isEndingAway = false;
+    await stage.pass(15_000);
+    assert.deepEqual(stage.deeds, [`end ${request.number}-pod`]);
+  });
+});
+
 describe("a Job whose pod is refused", () => {
   test("ends its build as soon as the Events tell", async () => {
     await using stage = await startStage();
@@ -99,7 +142,10 @@ describe("a Job whose pod is refused", () => {
 
 describe("the limits of a build", () => {
   test("count anew where its pod was found before its test ran, whatever its node's clock says", async () => {
-    const early = makePod({ status: { containerStatuses: [running("test", "1970-01-01T00:30:00Z")] } });
+    const lastTransitionTime = "1970-01-01T00:29:00Z";
+    const conditions = [{ type: "PodScheduled", status: "True" as const, lastTransitionTime }];
+    const containerStatuses = [running("test", "1970-01-01T00:30:00Z")];
+    const early = makePod({ status: { conditions, startTime: lastTransitionTime, containerStatuses } });
     await using before = await startStage();
     const { number } = await before.request("a");
     await using found = stageBuilds();

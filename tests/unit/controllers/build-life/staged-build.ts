@@ -11,6 +11,7 @@ import { CONTAINERS_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
 import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
 import { renderWorkData } from "../../../../src/core/zuul/work-data.ts";
+import type { Logger } from "../../../../src/runtime/logger.ts";
 import { makeManualClock } from "../../../support/manual-clock.ts";
 import { makeJob } from "../../../support/objects/build-objects.ts";
 import type { Shown } from "../../../support/objects/pod-histories.ts";
@@ -44,6 +45,8 @@ export interface StagedBuild {
   readonly writes: readonly Record<string, string>[];
   /** What it did to the cluster, in order: "write", "end-pod", "delete-job". */
   readonly deeds: readonly string[];
+  /** The fields of each time that it has logged this. */
+  logged(message: string): object[];
   /** Everything that it was shown, the first when its Job was created. */
   readonly seen: readonly Shown[];
   readonly isToldToEnd: boolean;
@@ -56,6 +59,8 @@ export interface StagedBuild {
   askAgain(): void;
   /** Its next writes fail with these, one after another. */
   failWrites(errors: readonly Error[]): void;
+  /** Its next tries to delete the Job fail with these, one after another. */
+  failDeletes(errors: readonly Error[]): void;
   /** Its next tries to end the pod fail with these, one after another. */
   failEnds(errors: readonly Error[]): void;
   /** Its server reads no answer until the function that is returned is called. */
@@ -78,6 +83,10 @@ export function stageBuild(roles?: ContainerRoles, found?: Shown): StagedBuild {
   let isToldToEnd = false;
   const failures: Error[] = [];
   const endFailures: Error[] = [];
+  const deleteFailures: Error[] = [];
+  const lines: { message: string; fields: object }[] = [];
+  const log = (fields: object, message: string) => void lines.push({ message, fields });
+  const logger: Logger = { ...silentLogger, info: log, warn: log, error: log, child: () => logger };
   const deeds: string[] = [];
   let answered: Promise<void> | undefined;
   const cluster: BuildCluster = {
@@ -92,7 +101,9 @@ export function stageBuild(roles?: ContainerRoles, found?: Shown): StagedBuild {
       deeds.push("write");
       return true;
     },
-    deleteJob: async () => {
+    async deleteJob() {
+      const failure = deleteFailures.shift();
+      if (failure) throw failure;
       deeds.push("delete-job");
     },
     async endPod() {
@@ -138,7 +149,7 @@ export function stageBuild(roles?: ContainerRoles, found?: Shown): StagedBuild {
     origin: found ? { kind: "found", slot: { release() {} }, isAnswered: false } : { kind: "request", assignment: makeAssignment() },
   };
   const build = new Build(plan, {
-    ...{ cluster, clock, logger: silentLogger },
+    ...{ cluster, clock, logger },
     servers: { chance: () => "open", reclaim() {}, handsOutAgain: () => true },
     keptJobs: { giveWay() {} },
     tasks: { mayBegin: () => true, count: (_taskKey, slot) => slot, noteWaiting() {}, noteVerdict() {} },
@@ -176,6 +187,8 @@ export function stageBuild(roles?: ContainerRoles, found?: Shown): StagedBuild {
     },
     jumpClock: (ms) => clock.jump(ms),
     failWrites: (errors) => void failures.push(...errors),
+    failDeletes: (errors) => void deleteFailures.push(...errors),
+    logged: (message) => lines.filter((line) => line.message === message).map(({ fields }) => fields),
     failEnds: (errors) => void endFailures.push(...errors),
     holdAnswers() {
       const { promise, resolve } = Promise.withResolvers<void>();

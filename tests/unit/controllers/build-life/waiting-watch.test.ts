@@ -33,6 +33,8 @@ function setUp() {
   const world = { events: [] as KubeEvent[], failure: undefined as Error | undefined, held: undefined as Promise<void> | undefined };
   const asked: string[] = [];
   const full: string[] = [];
+  const logged: { message: string; fields: object }[] = [];
+  const log = (fields: object, message: string) => void logged.push({ message, fields });
   let reads = 0;
   const watch = new WaitingWatch({
     async readEvents(uid) {
@@ -45,11 +47,11 @@ function setUp() {
     onRead: () => (reads += 1),
     onQuotaFull: (why) => void full.push(why),
     clock,
-    logger: () => silentLogger,
+    logger: () => ({ ...silentLogger, info: log, warn: log }),
   });
   const uids = { job: "the-job", pod: "the-pod" };
   return {
-    ...{ clock, world, asked, full, watch, uids },
+    ...{ clock, world, asked, full, watch, uids, logged },
     reads: () => reads,
     /** Looks once, and once more at what that has brought. */
     async look(state: BuildState, since = new Date(0)): Promise<number | undefined> {
@@ -203,5 +205,66 @@ describe("what keeps a build from going on", () => {
     assert.match(watch.waitedFor ?? "", /^FailedMount - /);
     await look(preparing("CreateContainerError", "no"));
     assert.match(watch.waitedFor ?? "", /^container test - CreateContainerError/);
+  });
+});
+
+describe("what a build waits for", () => {
+  test("counts from when it began to, however long the process has run", async () => {
+    const { clock, asked, look } = setUp();
+    clock.skip(3_600_000);
+    const since = clock.steadyNow();
+    clock.skip(4_999);
+    await look(QUEUED, since);
+    assert.deepEqual(asked, []);
+    clock.skip(1);
+    await look(QUEUED, since);
+    assert.deepEqual(asked, ["the-job"]);
+  });
+
+  test("is logged once with its rule and words, and not when it is over", async () => {
+    const { clock, logged, look, world } = setUp();
+    world.events = [QUOTA];
+    for (let minute = 0; minute < 5; minute += 1) {
+      clock.skip(60_000);
+      await look(QUEUED);
+    }
+    await look(RUNNING);
+    assert.deepEqual(
+      logged.map(({ message, fields }) => [message, Object(fields).rule]),
+      [["build waits for what may not come", "quota-full"]],
+    );
+    assert.match(Object(logged[0]?.fields).text, /exceeded quota: q/);
+  });
+
+  test("is not known where its Events cannot be read, and that is logged", async () => {
+    const { clock, logged, look, watch, world } = setUp();
+    world.failure = new Error("no answer");
+    clock.skip(60_000);
+    await look(QUEUED);
+    assert.deepEqual(logged, [{ message: "could not read the Events that may tell why the build waits", fields: { err: world.failure } }]);
+    assert.equal(watch.trouble, undefined);
+  });
+
+  test("is asked of no object that is not there", async () => {
+    const { asked, clock, logged, watch } = setUp();
+    clock.skip(60_000);
+    await watch.observe(QUEUED, new Date(0), { job: undefined, pod: "the-pod" });
+    assert.deepEqual([asked, logged], [[], []]);
+  });
+
+  test("is not told by Events of what it waited for before, however late they come", async () => {
+    const { clock, look, reads, watch, world } = setUp();
+    const held = Promise.withResolvers<void>();
+    world.held = held.promise;
+    world.events = [QUOTA];
+    clock.skip(60_000);
+    await look(QUEUED);
+    world.events = [];
+    await look(CREATING);
+    held.resolve();
+    await immediate();
+    assert.equal(reads(), 0);
+    await look(QUEUED, clock.steadyNow());
+    assert.equal(watch.trouble, undefined);
   });
 });

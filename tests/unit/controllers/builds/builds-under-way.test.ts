@@ -2,22 +2,16 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { TurboHipsterError } from "../../../../src/runtime/errors.ts";
 import { makeJob, makePod, terminated } from "../../../support/objects/build-objects.ts";
-import { type StagedBuilds, stageBuilds } from "./staged-builds.ts";
+import { type StagedBuilds, stageBuilds, startBuilds } from "./staged-builds.ts";
 
 const MINUTE = 60_000;
 const CONTAINERS = "turbo-hipster.io/containers";
 const OTHER_ROLES = JSON.stringify({ test: "main", others: ["test"], services: [], inits: [], checkout: false });
 const CANCELLED = "turbo-hipster.io/cancelled";
 
-async function startStage(): Promise<StagedBuilds> {
-  const stage = stageBuilds();
-  await stage.builds.start();
-  return stage;
-}
-
 /** The Job of a build that another replica has begun, with a pod that runs; before this one's builds have started. */
 async function stageFound(replica: string | null): Promise<{ stage: StagedBuilds; number: string }> {
-  await using before = await startStage();
+  await using before = await startBuilds();
   const { number } = await before.request("a");
   const stage = stageBuilds();
   stage.put(before.jobs.get(number) ?? assert.fail());
@@ -29,7 +23,7 @@ async function stageFound(replica: string | null): Promise<{ stage: StagedBuilds
 
 describe("a build that is stopped by Zuul", () => {
   test("has its pod ended, is aborted when that has ended, and holds its place until then", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const request = await stage.request("a");
     await stage.play(request.number, "running");
     await stage.stop(request.number);
@@ -42,7 +36,7 @@ describe("a build that is stopped by Zuul", () => {
   });
 
   test("stays so when its request is handed out again before its pod could be ended", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const request = await stage.request("a");
     await stage.play(request.number, "running");
     stage.world.isEndingAway = true;
@@ -57,7 +51,7 @@ describe("a build that is stopped by Zuul", () => {
   });
 
   test("whose Job may have been made, though nobody answered that, leaves none", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const away = new TurboHipsterError("TH_TEST_AWAY", "no answer", { retryable: true });
     stage.lag(true);
     stage.world.creation = async (job) => {
@@ -71,8 +65,25 @@ describe("a build that is stopped by Zuul", () => {
     assert.deepEqual([request.answers, stage.deeds, stage.jobs.size], [["ABORTED"], [`delete ${request.number}`], 0]);
   });
 
+  test("whose Job was made, though the API server answers no try at it, leaves none", async () => {
+    await using stage = await startBuilds();
+    stage.lag(true);
+    stage.world.creation = async (job) => {
+      if (stage.jobs.size === 0) stage.put({ ...job, metadata: { ...job.metadata, uid: "uid-made" } });
+      throw new TurboHipsterError("TH_TEST_AWAY", "no answer", { retryable: true });
+    };
+    const request = await stage.request("a");
+    assert.equal(stage.jobs.size, 1);
+    await stage.stop(request.number);
+    assert.deepEqual([request.answers, stage.deeds, stage.jobs.size], [["ABORTED"], [`delete ${request.number}`], 0]);
+    assert.deepEqual(stage.logged.find(({ message }) => message === "recorded the build")?.fields, {
+      ...{ build: request.number, namespace: "ci", task: "ci/unit", job: request.number },
+      ...{ delivered: true, pod: undefined },
+    });
+  });
+
   test("before a kubelet has its pod leaves no Job", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const request = await stage.request("a");
     await stage.play(request.number, "unscheduled");
     await stage.stop(request.number);
@@ -80,9 +91,9 @@ describe("a build that is stopped by Zuul", () => {
   });
 
   test("before its request comes has no Job at all", async () => {
-    await using other = await startStage();
+    await using other = await startBuilds();
     const { number } = await other.request("a");
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     await stage.stop(number);
     const request = await stage.request("a");
     assert.deepEqual([request.number, request.answers, request.hasSlot, stage.deeds], [number, ["ABORTED"], false, []]);
@@ -90,7 +101,7 @@ describe("a build that is stopped by Zuul", () => {
   });
 
   test("after its test has ended has the test's result", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const reading = Promise.withResolvers<void>();
     stage.world.reading = reading.promise;
     const request = await stage.request("a");
@@ -104,7 +115,7 @@ describe("a build that is stopped by Zuul", () => {
   });
 
   test("at another replica is told of it by its Job", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const request = await stage.request("a");
     await stage.play(request.number, "running");
     await stage.edit(request.number, { [CANCELLED]: "2026-11-01T00:00:00Z" });
@@ -141,7 +152,7 @@ describe("a build that is stopped by Zuul", () => {
 
 describe("a build that nobody asks for any more", () => {
   test("is ended after two minutes, not before, and written down without a delivery", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const request = await stage.request("a");
     await stage.play(request.number, "running");
     await stage.pass(10 * MINUTE);
@@ -163,7 +174,7 @@ describe("a build that nobody asks for any more", () => {
       ['{"ZUUL_REF":"refs/heads/master"}', true, false],
       ['{"ZUUL_REF":"refs/heads/master"}', false, true],
     ] as const) {
-      await using stage = await startStage();
+      await using stage = await startBuilds();
       Object.assign(stage.world, { handsOutAgain, chance: "none" });
       const request = await stage.request("a", payload === undefined ? {} : { payload });
       await stage.play(request.number, "running");
@@ -174,7 +185,7 @@ describe("a build that nobody asks for any more", () => {
   });
 
   test("has its time stopped in the moment its server goes, and going on when that is back", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const request = await stage.request("a");
     await stage.play(request.number, "running");
     await request.lose();
@@ -192,7 +203,7 @@ describe("a build that nobody asks for any more", () => {
   });
 
   test("is ended at once when its client has gone", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const request = await stage.request("a");
     await stage.play(request.number, "running");
     await request.leave();
@@ -200,7 +211,7 @@ describe("a build that nobody asks for any more", () => {
   });
 
   test("and whose pod is ending is saved by no request that comes again: that is told to ask anew", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const request = await stage.request("a");
     await stage.play(request.number, "running");
     await request.lose();
@@ -212,7 +223,7 @@ describe("a build that nobody asks for any more", () => {
   });
 
   test("is asked for though there is no place, as long as a request for it may come", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const isAwaited = (server = "s:1", served = "build:unit") => stage.builds.isAwaited(server, (name) => name === served);
     const request = await stage.request("a");
     await stage.play(request.number, "running");
@@ -230,7 +241,7 @@ describe("a build that nobody asks for any more", () => {
   });
 
   test("keeps its result for whoever asks within two minutes", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const first = await stage.request("a");
     await stage.play(first.number, "running");
     await first.lose();
@@ -305,7 +316,7 @@ describe("a build whose Job is there when its holder begins", () => {
 
   test("and was judged is another replica's to answer once that has its request", async () => {
     for (const isHolder of [true, false]) {
-      await using stage = await startStage();
+      await using stage = await startBuilds();
       const request = await stage.request("a");
       await stage.play(request.number, "running");
       await request.lose();
@@ -352,7 +363,7 @@ describe("a build whose Job is there when its holder begins", () => {
 
 describe("a replica that is holder no more", () => {
   test("goes on with what it has left as soon as it is the holder again", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const request = await stage.request("a");
     await stage.play(request.number, "running");
     await request.lose();
@@ -370,7 +381,7 @@ describe("a replica that is holder no more", () => {
   });
 
   test("carries out what somebody asks it for, and gives up the rest so that the next holder may have it", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const asked = await stage.request("a");
     const left = await stage.request("b");
     for (const { number } of [asked, left]) await stage.play(number, "running");
@@ -388,7 +399,7 @@ describe("a replica that is holder no more", () => {
   });
 
   test("deletes no Job that another replica answers for by now, though its pod has not started", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const request = await stage.request("a");
     await stage.play(request.number, "unscheduled");
     stage.lag(true);
@@ -401,7 +412,7 @@ describe("a replica that is holder no more", () => {
   });
 
   test("gives a request back whose build another replica answers for by now, and writes nothing more of it", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const request = await stage.request("a");
     await stage.play(request.number, "running");
     stage.world.isHolder = false;
@@ -437,7 +448,7 @@ describe("a build whose Job is still to be made", () => {
   });
 
   test("waits for room in a full quota: kept ones give way, the task's keeper hears of it, and its request is no other's meanwhile", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     stage.world.creation = async () => ({ kind: "full", message: "exceeded quota: count/jobs.batch=2" });
     const request = await stage.request("a");
     assert.deepEqual(
@@ -453,7 +464,7 @@ describe("a build whose Job is still to be made", () => {
   });
 
   test("is left to the next holder where nobody asks for it and this replica is none any more", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const away = new TurboHipsterError("TH_TEST_AWAY", "no answer", { retryable: true });
     stage.world.creation = () => Promise.reject(away);
     const request = await stage.request("a");
@@ -466,7 +477,7 @@ describe("a build whose Job is still to be made", () => {
   });
 
   test("is given up in vain when nobody asks for it for two minutes, and none is made", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const away = new TurboHipsterError("TH_TEST_AWAY", "no answer", { retryable: true });
     stage.world.creation = () => Promise.reject(away);
     const request = await stage.request("a");
@@ -481,7 +492,7 @@ describe("a build whose Job is still to be made", () => {
 describe("a build that is to have no Job", () => {
   test("keeps its answer two minutes for who may ask again, but only while this replica is the holder", async () => {
     for (const isHolder of [true, false]) {
-      await using stage = await startStage();
+      await using stage = await startBuilds();
       stage.world.creation = async () => ({ kind: "refused", message: "no such thing" });
       const reading = Promise.withResolvers<void>();
       stage.world.reading = reading.promise;
@@ -501,7 +512,7 @@ describe("a build that is to have no Job", () => {
 
 describe("a build that meets a defect of ours", () => {
   test("is given back to Zuul, and frees its place", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const request = await stage.request("a");
     await stage.play(request.number, "running");
     stage.world.defect = new Error("the defect of tomorrow");
@@ -513,7 +524,7 @@ describe("a build that meets a defect of ours", () => {
 
 describe("a request that waits in line for a place", () => {
   test("has no Job and does not count before it has one", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const request = await stage.request("a", { inLine: true });
     await stage.pass(60 * MINUTE);
     assert.deepEqual([stage.jobs.size, stage.tallies.activeOf("ci/unit"), request.answers], [0, 0, []]);
@@ -524,7 +535,7 @@ describe("a request that waits in line for a place", () => {
   });
 
   test("is known by its number, and its end does not count beside builds that have begun", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const [begun, waiting] = [await stage.request("a"), await stage.request("b", { inLine: true })];
     await stage.play(begun.number, "running");
     assert.deepEqual([stage.builds.report(waiting.number)?.step, stage.builds.claimed], ["accepted", 2]);
@@ -535,7 +546,7 @@ describe("a request that waits in line for a place", () => {
   });
 
   test("leaves nothing behind when it is stopped, lost, or this replica is holder no more", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const [stopped, lost, other] = [
       await stage.request("a", { inLine: true }),
       await stage.request("b", { inLine: true }),
@@ -554,7 +565,7 @@ describe("a request that waits in line for a place", () => {
 
 describe("the end of a build", () => {
   test("is not begun anew while the cache shows its Job as it was", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const request = await stage.request("a");
     await stage.play(request.number, "running");
     stage.lag(true);
@@ -567,7 +578,7 @@ describe("the end of a build", () => {
   });
 
   test("comes when somebody deletes its Job: Zuul runs it again", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const request = await stage.request("a");
     await stage.play(request.number, "running");
     stage.remove(request.number);
@@ -576,7 +587,7 @@ describe("the end of a build", () => {
   });
 
   test("comes when its Job has come and gone before the cache has shown it", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     stage.lag(true);
     const request = await stage.request("a");
     await stage.pass(2 * MINUTE);
@@ -587,7 +598,7 @@ describe("the end of a build", () => {
   });
 
   test("is waited for by who stops when all is answered, and is told to the page until its Job is gone", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const isEmptied = async (signal = new AbortController().signal) => {
       let isSo = false;
       void stage.builds.emptied(signal).then(() => {
@@ -622,7 +633,7 @@ describe("the end of a build", () => {
   });
 
   test("of requests that become no build is waited for as well", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const reading = Promise.withResolvers<void>();
     stage.world.reading = reading.promise;
     await stage.request("a", { functionName: "build:other" });
@@ -638,7 +649,7 @@ describe("the end of a build", () => {
   });
 
   test("and of the call that is under way is waited for by the stop", async () => {
-    const stage = await startStage();
+    const stage = await startBuilds();
     const creation = Promise.withResolvers<undefined>();
     stage.world.creation = () => creation.promise;
     await stage.request("a");
@@ -654,7 +665,7 @@ describe("the end of a build", () => {
   });
 
   test("is nobody's business here where a Job says too little", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     stage.put(makeJob({ metadata: { name: "foreign" } }));
     stage.builds.noteReplicas();
     await stage.settle();
@@ -662,7 +673,7 @@ describe("the end of a build", () => {
   });
 
   test("is waited for only by who wants it: the Jobs of what was taken are there sooner", async () => {
-    await using stage = await startStage();
+    await using stage = await startBuilds();
     const creation = Promise.withResolvers<undefined>();
     stage.world.creation = () => creation.promise;
     await stage.request("a");
@@ -679,11 +690,93 @@ describe("the end of a build", () => {
   });
 
   test("is not reached when the replica stops: its Job goes on, and says nothing of it", async () => {
-    const stage = await startStage();
+    const stage = await startBuilds();
     const request = await stage.request("a");
     await stage.play(request.number, "running");
     await stage.builds.stop();
     assert.deepEqual([request.answers, stage.deeds, stage.record(request.number).verdict], [[], [], undefined]);
     assert.equal(stage.clock.pending, 0);
+  });
+});
+
+describe("a build whose Job the API server refuses", () => {
+  test("is answered, and nothing is read or written of a Job that never was", async () => {
+    await using stage = await startBuilds();
+    stage.world.creation = async () => ({ kind: "refused", message: "jobs is forbidden: no" });
+    const request = await stage.request("a");
+    assert.match(request.answers.join(), /^CONFIG_ERROR/);
+    assert.deepEqual([stage.reads, stage.deeds, request.hasSlot], [[], [], false]);
+    assert.ok(!stage.logged.some(({ message }) => message === "recorded the build"));
+  });
+});
+
+describe("the log of a build", () => {
+  test("names it, its Job, its pod and its verdict", async () => {
+    await using stage = await startBuilds();
+    const { number } = await stage.request("a");
+    await stage.play(number, "running");
+    await stage.play(number, "failed");
+    const build = { build: number, namespace: "ci", task: "ci/unit", job: number };
+    const pod = `${number}-pod`;
+    const lines = stage.logged.filter(({ fields }) => "task" in fields && "build" in fields);
+    assert.deepEqual(lines.slice(-5), [
+      { message: "build reached a new state", fields: { ...build, state: "queued", pod: undefined } },
+      { message: "build reached a new state", fields: { ...build, state: "running", pod } },
+      { message: "build reached a new state", fields: { ...build, state: "exited", pod } },
+      {
+        message: "judged the build",
+        fields: { ...build, result: "FAILURE", class: "failure", rule: "exit-code", text: "the test ended with exit code 1", pod },
+      },
+      { message: "recorded the build", fields: { ...build, delivered: true, pod } },
+    ]);
+  });
+
+  test("tells why its pod is ended", async () => {
+    await using stage = await startBuilds();
+    const { number } = await stage.request("a");
+    await stage.play(number, "running");
+    await stage.stop(number);
+    const build = { build: number, namespace: "ci", task: "ci/unit", job: number };
+    const told = stage.logged.find(({ message }) => message === "ends the pod")?.fields;
+    assert.deepEqual(told, { ...build, pod: `${number}-pod`, why: "stop" });
+  });
+});
+
+describe("a build that another replica carries out", () => {
+  test("is told to stop once the API server takes that, tried again after five seconds", async () => {
+    const { stage, number } = await stageFound("other");
+    await using _ = stage;
+    await stage.builds.start();
+    await stage.settle();
+    stage.world.isWritingAway = true;
+    await stage.stop(number);
+    const retried = () => stage.logged.filter(({ message }) => message.startsWith("retries")).length;
+    assert.ok(retried() > 0);
+    stage.world.isWritingAway = false;
+    await stage.pass(5_000);
+    assert.deepEqual([stage.record(number).isCancelled, stage.deeds, stage.record(number).request.replica], [true, [], "other"]);
+  });
+
+  test("is Zuul's relaunch's too where its Job has succeeded, though its pod was not seen here", async () => {
+    const { stage, number } = await stageFound("other");
+    await using _ = stage;
+    stage.lagPods(true);
+    stage.removePod(number);
+    stage.lagPods(true);
+    await stage.builds.start();
+    await stage.play(number, "passed");
+    await stage.change(number, { status: { conditions: [{ type: "Complete", status: "True" }], succeeded: 1 } });
+    const second = await stage.request("a", { launch: 2 });
+    assert.deepEqual([second.number, second.answers], [number, ["SUCCESS"]]);
+  });
+
+  test("is not that of a request that can only have come after its answer was read", async () => {
+    const { stage, number } = await stageFound("other");
+    await using _ = stage;
+    await stage.builds.start();
+    await stage.play(number, "passed");
+    await stage.change(number, { status: { conditions: [{ type: "Complete", status: "True" }], succeeded: 1 } });
+    const again = await stage.request("a", { handle: "H:2" });
+    assert.deepEqual([again.answers, stage.jobs.size], [[], 2], "it runs anew");
   });
 });

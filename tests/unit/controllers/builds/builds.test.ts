@@ -1,19 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { setImmediate as immediate } from "node:timers/promises";
-import { Builds } from "../../../../src/controllers/builds/builds.ts";
-import { Tallies } from "../../../../src/controllers/builds/tallies.ts";
 import { payloadHash } from "../../../../src/core/job/name.ts";
-import type { Job, Pod } from "../../../../src/core/kubernetes/objects.ts";
+import type { Job } from "../../../../src/core/kubernetes/objects.ts";
 import { sha256Hex } from "../../../../src/runtime/sha256.ts";
-import { makeManualClock } from "../../../support/manual-clock.ts";
-import { makeJob, makePod, terminated } from "../../../support/objects/build-objects.ts";
-import { silentLogger } from "../../../support/silent-logger.ts";
+import { makeJob } from "../../../support/objects/build-objects.ts";
+import { type StagedBuilds, stageBuilds } from "./staged-builds.ts";
 
 const NUMBER = "unit-0123456789abcdef";
-const WORKER = { manager: "m", name: "w", hostname: "h", fqdn: "h", program: "p", version: "1", ips: [] };
-/** Far more than the looks at the cache that a few turns need. */
-const MAX_LOOKS = 10_000;
 
 function jobOf(replica: string, more: Record<string, string> = {}, name = NUMBER): Job {
   const annotations = {
@@ -32,73 +25,13 @@ function jobOf(replica: string, more: Record<string, string> = {}, name = NUMBER
   return makeJob({ metadata: { name, uid: `uid-${name}`, annotations, labels: { "turbo-hipster.io/task": "unit" } } });
 }
 
-/** The builds of the holder `me`, beside another replica that lives; the cache shows one Job, and `others` with the pods of all. */
-async function startBuilds(first: Job, others: readonly Job[] = [], podsOf = (_jobName: string): Pod[] => []) {
-  const world = { job: first as Job | undefined, looks: 0, begun: 0, writes: [] as [string, Record<string, string>][] };
-  const jobs = () => [...(world.job ? [world.job] : []), ...others];
-  const clock = makeManualClock();
-  const tallies = new Tallies({ onActivity() {}, onPending: (count) => (world.begun += count > 0 ? 1 : 0) });
-  const builds = new Builds({
-    cluster: {
-      now: () => clock.now(),
-      cachedJob(_namespace, name) {
-        world.looks += 1;
-        assert.ok(world.looks < MAX_LOOKS, "looks at the cache again and again");
-        return name === first.metadata.name ? world.job : others.find(({ metadata }) => metadata.name === name);
-      },
-      cachedJobs: jobs,
-      cachedPods: (_namespace, jobName) => podsOf(jobName),
-      killOf: () => undefined,
-      createJob: async () => ({ kind: "exists" }),
-      getJob: async () => world.job,
-      readPods: async () => [],
-      async annotateJob(_namespace, name, annotations) {
-        world.writes.push([name, annotations]);
-        return true;
-      },
-      deleteJob: async () => {},
-      endPod: async () => {},
-      readEvents: async () => [],
-    },
-    tasks: {
-      find: () => undefined,
-      occupy: () => ({ release() {} }),
-      mayBegin: () => true,
-      count: (_taskKey, slot) => slot,
-      refusalOf: () => undefined,
-      noteRefusal() {},
-      noteWaiting() {},
-      noteVerdict() {},
-    },
-    servers: { chance: () => "open", reclaim() {}, handsOutAgain: () => true },
-    keptJobs: { giveWay() {} },
-    replicas: { name: "me", isHolder: true, isAlive: (replica) => replica === "other" },
-    tallies,
-    observer: { noteVerdict() {}, notePhase() {}, noteAnswer() {} },
-    settings: {
-      manifest: { installation: "i", image: "i", checkout: { allowedUrls: [] } },
-      worker: WORKER,
-      buildUrl: (number) => `http://b/${number}`,
-      resultStyle: "text",
-      keepJobSeconds: 60,
-    },
-    clock,
-    logger: silentLogger,
-  });
-  await builds.start();
-  await turns();
-  return {
-    ...{ builds, tallies, world },
-    async show(job: Job | undefined) {
-      world.job = job;
-      builds.wake(first.metadata.namespace ?? "", first.metadata.name);
-      await turns();
-    },
-  };
-}
-
-async function turns(): Promise<void> {
-  for (let turn = 0; turn < 3; turn += 1) await immediate();
+/** The builds of the holder `me`, beside another replica that lives, which find these Jobs. */
+async function stageFound(...found: readonly Job[]): Promise<StagedBuilds> {
+  const stage = stageBuilds();
+  for (const job of found) stage.put(job);
+  await stage.builds.start();
+  await stage.settle();
+  return stage;
 }
 
 describe("a build that another replica carries out", () => {
@@ -121,20 +54,20 @@ describe("a build that another replica carries out", () => {
   ];
   for (const [name, last] of ends) {
     test(`is watched by the holder until it ${name}, and is begun once`, async () => {
-      const { builds, tallies, world, show } = await startBuilds(jobOf("other"));
-      assert.deepEqual([tallies.activeOf("ci/unit"), world.begun], [1, 1]);
-      await show(last);
-      assert.deepEqual([tallies.activeOf("ci/unit"), world.begun], [0, 1]);
-      await builds.stop();
+      await using stage = await stageFound(jobOf("other"));
+      assert.deepEqual([stage.tallies.activeOf("ci/unit"), stage.begun.count], [1, 1]);
+      if (last) stage.put(last);
+      else stage.remove(NUMBER);
+      await stage.settle();
+      assert.deepEqual([stage.tallies.activeOf("ci/unit"), stage.begun.count], [0, 1]);
     });
   }
 
   test("is not begun where it is delivered already, whatever its verdict", async () => {
     for (const verdict of ["{}", '{"result":"SUCCESS","class":"success","rule":"exit-0","message":"ok"}']) {
       const done = { "turbo-hipster.io/delivered": "2026-11-01T00:01:00Z", "turbo-hipster.io/verdict": verdict };
-      const { builds, world } = await startBuilds(jobOf("other", done));
-      assert.equal(world.begun, 0);
-      await builds.stop();
+      await using stage = await stageFound(jobOf("other", done));
+      assert.equal(stage.begun.count, 0);
     }
   });
 });
@@ -148,10 +81,6 @@ describe("two Jobs of one request, of which the first one's answer was not writt
     const job = jobOf("gone", annotations, name);
     return { ...job, metadata: { ...job.metadata, creationTimestamp } };
   };
-  const podAt = (exitCode: number | undefined) =>
-    exitCode === undefined
-      ? makePod()
-      : makePod({ status: { phase: exitCode ? "Failed" : "Succeeded", containerStatuses: [terminated("test", exitCode)] } });
   const before = jobAt(NUMBER, "2026-11-01T00:00:00Z", null);
   const after = jobAt(`${NUMBER}-r1`, "2026-11-01T00:01:00Z", null);
   const again = jobAt(NUMBER, "2026-11-01T00:02:00Z", null);
@@ -162,58 +91,37 @@ describe("two Jobs of one request, of which the first one's answer was not writt
     ["the older one's name being free and taken again", after, again, false],
   ] as const) {
     test(`are both looked after, and the request is answered by the newer one, with ${name}`, async () => {
-      const pods = new Map([
-        [older.metadata.name, podAt(0)],
-        [newer.metadata.name, podAt(undefined)],
-      ]);
-      const listed = isNewerFirst ? [newer, older] : [older, newer];
-      const { builds, tallies, world } = await startBuilds(listed[0] as Job, listed.slice(1), (jobName) => [pods.get(jobName) as Pod]);
-      const results: string[] = [];
-      const never = new AbortController().signal;
-      builds.assign({
-        ...{ ...identity, handle: "H:s:2", payload: Buffer.from("{}"), payloadBytes: 2, slot: { release() {} } },
-        ...{ lost: never, clientGone: never, sendData() {}, sendStatus() {} },
-        complete: async (json) => {
-          results.push(JSON.parse(json).result);
-          return "delivered";
-        },
-        fail: async () => assert.fail("the request has no result"),
-      });
-      await turns();
-      assert.deepEqual(results, []);
-      pods.set(newer.metadata.name, podAt(1));
-      builds.wake("ci", newer.metadata.name);
-      await turns();
-      assert.deepEqual(results, ["FAILURE"]);
-      const ends = world.writes.map(([jobName, annotations]) => [jobName, annotations["turbo-hipster.io/verdict"], annotations]);
-      const told = ends.flatMap(([jobName, verdict, annotations]) =>
-        verdict ? [[jobName, JSON.parse(String(verdict)).result, "turbo-hipster.io/delivered" in Object(annotations)]] : [],
+      await using stage = await stageFound(...(isNewerFirst ? [newer, older] : [older, newer]));
+      await stage.play(older.metadata.name, "passed");
+      const { answers } = await stage.request("u", { unique: "u", payload: "{}", handle: "H:s:2" });
+      assert.deepEqual(answers, []);
+      await stage.play(newer.metadata.name, "failed");
+      assert.deepEqual(answers, ["FAILURE"]);
+      const told = [older, newer].map(({ metadata: { name: jobName } }) => stage.record(jobName));
+      assert.deepEqual(
+        told.map(({ verdict, isDelivered }) => [verdict?.result, isDelivered]),
+        [
+          ["SUCCESS", true],
+          ["FAILURE", true],
+        ],
       );
-      assert.deepEqual(told, [
-        [older.metadata.name, "SUCCESS", true],
-        [newer.metadata.name, "FAILURE", true],
-      ]);
-      assert.equal(tallies.activeOf("ci/unit"), 0);
-      await builds.stop();
+      assert.equal(stage.tallies.activeOf("ci/unit"), 0);
     });
   }
 
   test("are two builds where nobody can tell that the request is one", async () => {
-    const first = jobOf("gone");
-    const { builds, tallies } = await startBuilds(first, [jobOf("gone", {}, `${NUMBER}-r1`)]);
-    assert.equal(tallies.activeOf("ci/unit"), 2);
-    builds.noteReplicas();
-    await turns();
-    assert.equal(tallies.activeOf("ci/unit"), 2, "none is begun twice");
-    await builds.stop();
+    await using stage = await stageFound(jobOf("gone"), jobOf("gone", {}, `${NUMBER}-r1`));
+    assert.equal(stage.tallies.activeOf("ci/unit"), 2);
+    stage.builds.noteReplicas();
+    await stage.settle();
+    assert.equal(stage.tallies.activeOf("ci/unit"), 2, "none is begun twice");
   });
 });
 
 test("a stop that meets a defect of ours is told of to whoever passes it on", async () => {
-  const { builds, world } = await startBuilds(jobOf("other"));
-  world.job = { metadata: undefined } as unknown as Job;
+  await using stage = await stageFound(jobOf("other"));
+  stage.jobs.set("spoilt", { metadata: undefined } as unknown as Job);
   const payload = new TextEncoder().encode(JSON.stringify({ name: "unit", number: "unit-unknown" }));
-  assert.throws(() => builds.requestStop(payload), TypeError);
-  world.job = undefined;
-  await builds.stop();
+  assert.throws(() => stage.builds.requestStop(payload), TypeError);
+  stage.jobs.delete("spoilt");
 });

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { makePod } from "../../../support/objects/build-objects.ts";
-import { makeTask, stageBuilds } from "./staged-builds.ts";
+import { makeTask } from "../../../support/objects/test-tasks.ts";
+import { stageBuilds, startBuilds } from "./staged-builds.ts";
 
 const AN_HOUR = 3_600_000;
 
 describe("Zuul's relaunch of a build", () => {
   test("has the Job that runs; the earlier request is given back", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     const first = await stage.request("a");
     await stage.play(first.number, "running");
     const second = await stage.request("a", { launch: 2 });
@@ -25,8 +25,7 @@ describe("Zuul's relaunch of a build", () => {
     for (const isBehind of [false, true]) {
       const shown = isBehind ? "does not show that end yet" : "shows its end";
       test(`has the ${result} that was answered already, where the cache ${shown}`, async () => {
-        await using stage = stageBuilds();
-        await stage.builds.start();
+        await using stage = await startBuilds();
         const first = await stage.request("a");
         await stage.play(first.number, "running");
         stage.lag(isBehind);
@@ -37,8 +36,7 @@ describe("Zuul's relaunch of a build", () => {
       });
 
       test(`has a Job of its own after one that ended in vain, where the cache ${shown}`, async () => {
-        await using stage = stageBuilds();
-        await stage.builds.start();
+        await using stage = await startBuilds();
         const first = await stage.request("a");
         await stage.play(first.number, "running");
         stage.lag(isBehind);
@@ -53,8 +51,7 @@ describe("Zuul's relaunch of a build", () => {
   }
 
   test("has the answer of a build whose end is not written down yet, which a request with the same unique has not", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     const first = await stage.request("a");
     await stage.play(first.number, "running");
     stage.world.isWritingAway = true;
@@ -70,8 +67,7 @@ describe("Zuul's relaunch of a build", () => {
   });
 
   test("has a Job of its own while one that was stopped ends, and after that", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     const first = await stage.request("a");
     await stage.play(first.number, "running");
     await stage.stop(first.number);
@@ -87,8 +83,7 @@ describe("Zuul's relaunch of a build", () => {
   });
 
   test("has a Job of its own beside one that is being deleted", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     const first = await stage.request("a");
     await stage.play(first.number, "passed");
     await stage.edit(first.number, {}, { deletionTimestamp: "2026-11-01T00:00:00Z" });
@@ -98,8 +93,7 @@ describe("Zuul's relaunch of a build", () => {
 
   test("has the newest of the Jobs that it may have, in whatever order the cache has them", async () => {
     for (const isTurned of [false, true]) {
-      await using stage = stageBuilds();
-      await stage.builds.start();
+      await using stage = await startBuilds();
       const first = await stage.request("a");
       await stage.play(first.number, "passed");
       await stage.request("a");
@@ -113,8 +107,7 @@ describe("Zuul's relaunch of a build", () => {
   });
 
   test("has the one that runs, not the one before it whose end is not written down yet", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     const first = await stage.request("a");
     stage.world.isWritingAway = true;
     await stage.play(first.number, "passed");
@@ -127,8 +120,7 @@ describe("Zuul's relaunch of a build", () => {
   });
 
   test("has none of another change's, whatever became of that", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     const other = await stage.request("b");
     await stage.play(other.number, "passed");
     const request = await stage.request("a");
@@ -144,8 +136,7 @@ describe("Zuul's relaunch of a build", () => {
   ] as const) {
     const which = hasIt ? "has" : "has not";
     test(`${which} the Job that was left when this replica's role went, and whose pod is ${state} when nobody has looked since`, async () => {
-      await using stage = stageBuilds();
-      await stage.builds.start();
+      await using stage = await startBuilds();
       const first = await stage.request("a");
       if (state !== "unseen") await stage.play(first.number, "running");
       await first.lose();
@@ -170,8 +161,7 @@ describe("Zuul's relaunch of a build", () => {
   }
 
   test("has the Job that another replica carries out, which is this one's from then on", async () => {
-    await using before = stageBuilds();
-    await before.builds.start();
+    await using before = await startBuilds();
     const { number } = await before.request("a");
     await using stage = stageBuilds();
     stage.put(before.jobs.get(number) ?? assert.fail());
@@ -186,8 +176,7 @@ describe("Zuul's relaunch of a build", () => {
   });
 
   test("whose parameters are others ends the Job before it, unless somebody asks for that still", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     const first = await stage.request("a");
     await stage.play(first.number, "running");
     const second = await stage.request("a", { launch: 2, parameters: { NEW: "1" } });
@@ -203,8 +192,7 @@ describe("Zuul's relaunch of a build", () => {
   test("that cannot have the Job before it is told of in the log, with what keeps it from that", async () => {
     const message = "ends a build that Zuul has launched again: the relaunch cannot have its Job";
     for (const isFound of [false, true]) {
-      await using before = stageBuilds();
-      await before.builds.start();
+      await using before = await startBuilds();
       const first = await before.request("a", { parameters: { TIME: "1", SAME: "x" } });
       await before.play(first.number, "running");
       await first.lose();
@@ -225,6 +213,39 @@ describe("Zuul's relaunch of a build", () => {
     }
   });
 
+  test("that cannot have the Job of an earlier one ends nothing that somebody asks for still", async () => {
+    await using stage = await startBuilds();
+    const first = await stage.request("a", { parameters: { TIME: "1" } });
+    await stage.play(first.number, "running");
+    const second = await stage.request("a", { launch: 2, parameters: { TIME: "2" } });
+    await stage.pass(60_000);
+    assert.notEqual(second.number, first.number);
+    assert.deepEqual([stage.deeds, first.answers, stage.logged.some(({ message }) => message.startsWith("ends a build"))], [[], [], false]);
+  });
+
+  for (const newerFirst of [true, false]) {
+    test(`has the newest of several Jobs that run, ${newerFirst ? "listed first" : "listed last"}`, async () => {
+      const found: [string, object][] = [];
+      await using stage = stageBuilds();
+      for (const [launch, creationTimestamp] of [
+        [1, "2026-11-01T00:00:00Z"],
+        [2, "2026-11-01T00:01:00Z"],
+      ] as const) {
+        await using before = await startBuilds();
+        const { number } = await before.request("a", { launch });
+        const job = before.jobs.get(number) ?? assert.fail();
+        found.push([number, { ...job, metadata: { ...job.metadata, uid: `uid-of-${launch}`, creationTimestamp } }]);
+      }
+      const newest = found[1]?.[0];
+      for (const [number, job] of newerFirst ? found.toReversed() : found) {
+        stage.put(job as Parameters<typeof stage.put>[0]);
+        await stage.play(number, "running");
+      }
+      await stage.builds.start();
+      assert.equal((await stage.request("a", { launch: 3 })).number, newest);
+    });
+  }
+
   for (const [what, reads, parameters] of [
     ["can be read past a cache that leaves them out", "all", Array.from({ length: 20 }, (_, index) => `P${index + 10}`)],
     ["are gone with the Job", "none", undefined],
@@ -232,8 +253,7 @@ describe("Zuul's relaunch of a build", () => {
   ] as const) {
     test(`that cannot have the Job before it is told of with at most twenty parameters, where those of the Job ${what}`, async () => {
       const valued = (value: string) => Object.fromEntries(Array.from({ length: 25 }, (_, index) => [`P${index + 10}`, value]));
-      await using before = stageBuilds();
-      await before.builds.start();
+      await using before = await startBuilds();
       const first = await before.request("a", { parameters: valued("1") });
       const job = before.jobs.get(first.number) ?? assert.fail();
       await using stage = stageBuilds();
@@ -257,8 +277,7 @@ describe("Zuul's relaunch of a build", () => {
   }
 
   test("of a build that is not asked for any more saves it, unless its pod is told to end already", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     const first = await stage.request("a");
     await stage.play(first.number, "running");
     stage.world.isEndingAway = true;
@@ -278,8 +297,7 @@ describe("Zuul's relaunch of a build", () => {
 
 describe("a request", () => {
   test("with the unique of one that is under way belongs to it, though its task is gone, and others do not", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     const first = await stage.request("a");
     await stage.play(first.number, "running");
     for (const plan of [{ server: "s:2" }, { parameters: { NEW: "1" } }]) {
@@ -293,8 +311,7 @@ describe("a request", () => {
   });
 
   test("has a number of its task's name, and its Job says where its log belongs; one that is refused has a number as well", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     const request = await stage.request("a");
     assert.match(request.number, /^unit-[0-9a-f]{16}$/);
     assert.equal(stage.record(request.number).request.logPath, "a/1");
@@ -304,8 +321,7 @@ describe("a request", () => {
   });
 
   test("for a node label is told of as run on one, and any other is not", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     stage.world.tasks.set("build:unit:bionic", makeTask({ nodeLabels: [{ name: "bionic" }] }));
     const labelled = await stage.request("a", { functionName: "build:unit:bionic" });
     const plain = await stage.request("b");
@@ -315,8 +331,7 @@ describe("a request", () => {
   });
 
   test("with the unique of one that was answered is a new build, whatever it asks for", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     const first = await stage.request("a");
     await stage.play(first.number, "passed");
     const second = await stage.request("a");
@@ -334,8 +349,7 @@ describe("a request", () => {
     ["runs, though under another handle", "running", "H:2", false],
   ] as const) {
     test(`like one whose link was lost ${isNew ? "is a build of its own" : "belongs to its build"} where that ${what}`, async () => {
-      await using stage = stageBuilds();
-      await stage.builds.start();
+      await using stage = await startBuilds();
       const first = await stage.request("a");
       await stage.play(first.number, "running");
       await first.lose();
@@ -348,8 +362,7 @@ describe("a request", () => {
   }
 
   test("without a unique that tells anything is a build of its own each time, and so is each build of a ref", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     const payload = JSON.stringify({ ZUUL_REF: "refs/heads/master" });
     const plans = [{ unique: "-" }, { unique: "-" }, { unique: "u1" }, { unique: "u2" }];
     for (const plan of plans) await stage.request("a", { payload, ...plan });
@@ -368,8 +381,7 @@ describe("a request", () => {
   ];
   for (const [what, plan, result, told] of REFUSED) {
     test(`${what} is answered at once, has no Job and gives its place back`, async () => {
-      await using stage = stageBuilds();
-      await stage.builds.start();
+      await using stage = await startBuilds();
       stage.world.tasks.set("build:unit", makeTask({ pipelines: ["gate"] }));
       const request = await stage.request("a", plan);
       assert.match(request.answers.join(), result);
@@ -378,8 +390,7 @@ describe("a request", () => {
   }
 
   test("of a stored task that newer rules refuse is told of by that task's name, and so is its keeper", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     stage.world.refusals.set("build:old", { taskKey: "ci/old", why: "TestTask old is invalid: spec.image" });
     const request = await stage.request("a", { functionName: "build:old" });
     assert.deepEqual(request.answers, ["CONFIG_ERROR - TestTask old is invalid - spec.image"]);
@@ -390,16 +401,14 @@ describe("a request", () => {
   });
 
   test("that meets a defect of ours is given back to its server, and so is its place", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     stage.world.tasks.get = () => assert.fail("the defect of tomorrow");
     const request = await stage.request("a");
     assert.deepEqual([request.answers, request.hasSlot], [["none"], false]);
   });
 
   test("whose Job the API server refuses is a configuration error, and its task's keeper hears of it", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     stage.world.creation = async () => ({ kind: "refused", message: 'jobs.batch "x" is invalid: spec.x: Invalid value' });
     const request = await stage.request("a");
     assert.match(request.answers.join(), /^CONFIG_ERROR - /);

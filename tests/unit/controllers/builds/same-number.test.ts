@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { JobCreated } from "../../../../src/controllers/ports.ts";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
-import { stageBuilds } from "./staged-builds.ts";
+import { startBuilds } from "./staged-builds.ts";
 
 const MINUTE = 60_000;
 const REQUEST = "turbo-hipster.io/request";
@@ -10,8 +10,7 @@ const GOES_ON = "goes on with a build that was under way";
 
 /** The Job of `change`'s build as another replica has made it, the second one of its number if `isSecond`. */
 async function jobOfOther(change: string, isSecond = false): Promise<Job> {
-  await using other = stageBuilds();
-  await other.builds.start();
+  await using other = await startBuilds();
   const { number } = await other.request(change);
   const job = other.jobs.get(number) ?? assert.fail();
   return { ...job, metadata: { ...job.metadata, name: isSecond ? `${number}-r1` : number, uid: "uid-of-other" } };
@@ -20,8 +19,7 @@ async function jobOfOther(change: string, isSecond = false): Promise<Job> {
 describe("a Job with the number of a build that is under way", () => {
   test("which comes while that build's own is being made is taken up once the build is over", async () => {
     const theirs = await jobOfOther("a", true);
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     const creation = Promise.withResolvers<JobCreated | undefined>();
     stage.world.creation = () => creation.promise;
     const request = await stage.request("a");
@@ -40,8 +38,7 @@ describe("a Job with the number of a build that is under way", () => {
 
   test("is left to the holder by a replica that is none, which goes on with its own", async () => {
     const theirs = await jobOfOther("a", true);
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     const request = await stage.request("a");
     await stage.play(request.number, "running");
     stage.world.isHolder = false;
@@ -56,8 +53,7 @@ describe("a Job with the number of a build that is under way", () => {
   });
 
   test("whose own build has just ended is not begun anew, though the cache does not show that end", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     const first = await stage.request("a");
     await stage.play(first.number, "passed");
     const second = await stage.request("a");
@@ -80,8 +76,7 @@ describe("a Job with the number of a build that is under way", () => {
 
 describe("a stop for a number whose Job is gone", () => {
   test("is for nobody right after the answer was read: the next request of that number is another", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     const first = await stage.request("a");
     await stage.play(first.number, "passed");
     stage.remove(first.number);
@@ -91,8 +86,7 @@ describe("a stop for a number whose Job is gone", () => {
   });
 
   test("is for the request that its server hands out again, where nobody has read an answer", async () => {
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     const waiting = await stage.request("a", { inLine: true });
     await waiting.lose();
     await stage.stop(waiting.number);
@@ -111,8 +105,7 @@ describe("a stop for a number whose Job is gone", () => {
 
   test("is for no Job of a request that came long after it", async () => {
     const job = await jobOfOther("a");
-    await using stage = stageBuilds();
-    await stage.builds.start();
+    await using stage = await startBuilds();
     await stage.stop(job.metadata.name);
     const request = JSON.parse(job.metadata.annotations?.[REQUEST] ?? "");
     const since = new Date(stage.clock.now().getTime() + 6 * MINUTE).toISOString();

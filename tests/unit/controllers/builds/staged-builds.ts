@@ -6,17 +6,20 @@ import type { BuildCluster, JobCreated, RefusedFunction } from "../../../../src/
 import type { Chance } from "../../../../src/core/job/claim-clock.ts";
 import { readJobRecord } from "../../../../src/core/job/record.ts";
 import type { Job, KubeEvent, Pod } from "../../../../src/core/kubernetes/objects.ts";
-import { parseTestTask, type TestTask } from "../../../../src/core/test-task/test-task.ts";
+import type { TestTask } from "../../../../src/core/test-task/test-task.ts";
 import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
 import { TurboHipsterError } from "../../../../src/runtime/errors.ts";
 import type { Logger } from "../../../../src/runtime/logger.ts";
 import { makeManualClock } from "../../../support/manual-clock.ts";
 import { makePod, running, terminated, UNSCHEDULED } from "../../../support/objects/build-objects.ts";
+import { makeTask } from "../../../support/objects/test-tasks.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 
 const WORKER = { manager: "m", name: "w", hostname: "h", fqdn: "h", program: "p", version: "1", ips: [] };
 /** Time passes in steps of this length at most, so that what waits for it can go on in between. */
 const STEP_MS = 30_000;
+/** Far more looks at the cache than a few turns need. */
+const MAX_LOOKS = 10_000;
 
 const AWAY = new TurboHipsterError("TH_TEST_AWAY", "no answer", { retryable: true });
 
@@ -62,13 +65,6 @@ export interface RequestPlan {
   inLine?: boolean;
 }
 
-export function makeTask(spec: object = {}, name = "unit"): TestTask {
-  const metadata = { name, namespace: "ci", uid: `uid-${name}` };
-  const parsed = parseTestTask({ apiVersion: "turbo-hipster.io/v1alpha1", kind: "TestTask", metadata, spec: { image: "i", ...spec } });
-  assert.ok(parsed.ok, JSON.stringify(parsed));
-  return parsed.task;
-}
-
 /**
  * The builds of the replica "me" over a cluster of one namespace that does as the API server does: a name is taken once, a write that names a
  * request holds for that alone. Its pods are what a test says; its cache can be made to lag.
@@ -80,7 +76,7 @@ export function stageBuilds() {
     alive: new Set(["other"]),
     chance: "open" as Chance,
     handsOutAgain: true,
-    tasks: new Map<string, TestTask>([["build:unit", makeTask()]]),
+    tasks: new Map<string, TestTask>([["build:unit", makeTask({}, { uid: "uid-unit" })]]),
     /** Of functions whose stored TestTask breaks newer rules. */
     refusals: new Map<string, RefusedFunction>(),
     /** Instead of what the API server would do with a new Job. */
@@ -101,14 +97,20 @@ export function stageBuilds() {
   let laggingPods: Map<string, Pod> | undefined;
   const told: string[] = [];
   const logged: { message: string; fields: object }[] = [];
-  const log = (fields: object, message: string) => void logged.push({ message, fields });
-  const logger: Logger = { ...silentLogger, info: log, warn: log, error: log, child: () => logger };
+  const makeLogger = (bound: object): Logger => {
+    const log = (fields: object, message: string) => void logged.push({ message, fields: { ...bound, ...fields } });
+    return { ...silentLogger, info: log, warn: log, error: log, child: (more) => makeLogger({ ...bound, ...more }) };
+  };
+  const logger = makeLogger({});
   const deeds: string[] = [];
   /** Whether the answer of each build that is over was read. */
   const answers: boolean[] = [];
-  /** Jobs that were read past the cache. */
+  /** Jobs, and pods of Jobs, that were read past the cache. */
   const reads: string[] = [];
+  /** There is one namespace. */
+  const at = <T>(namespace: string, found: T | undefined) => (namespace === "ci" ? found : undefined);
   let made = 0;
+  let looks = 0;
   const put = (job: Job) => {
     jobs.set(job.metadata.name, job);
     if (!lagging) builds.wake("ci", job.metadata.name);
@@ -125,15 +127,18 @@ export function stageBuilds() {
       put(stored);
       return { kind: "created", job: stored };
     },
-    async getJob(_namespace, name) {
+    async getJob(namespace, name) {
       if (world.isReadingAway) throw AWAY;
       reads.push(name);
-      return jobs.get(name);
+      return at(namespace, jobs.get(name));
     },
-    readPods: async (_namespace, name) => [pods.get(name) ?? []].flat(),
-    async annotateJob(_namespace, name, added, { request, uid, ttlSecondsAfterFinished } = {}) {
+    async readPods(namespace, name) {
+      reads.push(`pods of ${name}`);
+      return [at(namespace, pods.get(name)) ?? []].flat();
+    },
+    async annotateJob(namespace, name, added, { request, uid, ttlSecondsAfterFinished } = {}) {
       if (world.isWritingAway) throw AWAY;
-      const job = jobs.get(name);
+      const job = at(namespace, jobs.get(name));
       if (!job || (uid !== undefined && job.metadata.uid !== uid)) return true;
       const annotations = job.metadata.annotations ?? {};
       if (request !== undefined && annotations["turbo-hipster.io/request"] !== request) return false;
@@ -145,13 +150,14 @@ export function stageBuilds() {
       } as Job);
       return true;
     },
-    async deleteJob(_namespace, name, uid) {
-      if (jobs.get(name)?.metadata.uid !== uid) return;
+    async deleteJob(namespace, name, uid) {
+      if (at(namespace, jobs.get(name))?.metadata.uid !== uid) return;
       deeds.push(`delete ${name}`);
       stage.remove(name);
     },
-    async endPod(_namespace, podName) {
+    async endPod(namespace, podName) {
       if (world.isEndingAway) throw AWAY;
+      assert.equal(namespace, "ci");
       deeds.push(`end ${podName}`);
       for (const [name, pod] of pods) {
         if (pod.metadata.name !== podName) continue;
@@ -159,13 +165,22 @@ export function stageBuilds() {
         builds.wake("ci", name);
       }
     },
-    cachedJob: (_namespace, name) => (lagging ?? jobs).get(name),
-    cachedPods: (_namespace, name) => [(laggingPods ?? pods).get(name) ?? []].flat(),
+    cachedJob(namespace, name) {
+      looks += 1;
+      assert.ok(looks < MAX_LOOKS, "looks at the cache again and again");
+      return at(namespace, (lagging ?? jobs).get(name));
+    },
+    cachedPods: (namespace, name) => [at(namespace, (laggingPods ?? pods).get(name)) ?? []].flat(),
     cachedJobs: () => (lagging ?? jobs).values(),
     killOf: () => undefined,
     readEvents: async () => world.events,
   };
-  const tallies = new Tallies({ onActivity() {}, onPending() {} });
+  /** How often a build has begun to wait for a place, or to wait no more while others do. */
+  const begun = { count: 0 };
+  const onPending = (pending: number) => {
+    if (pending > 0) begun.count += 1;
+  };
+  const tallies = new Tallies({ onActivity() {}, onPending });
   const occupied = { count: 0 };
   const builds = new Builds({
     ...{ cluster, clock, tallies, logger },
@@ -210,11 +225,12 @@ export function stageBuilds() {
   });
 
   async function settle(): Promise<void> {
+    looks = 0;
     for (let turn = 0; turn < 6; turn += 1) await immediate();
   }
 
   const stage = {
-    ...{ builds, world, jobs, told, logged, deeds, answers, reads, tallies, occupied, clock, settle },
+    ...{ builds, world, jobs, told, logged, deeds, answers, reads, tallies, begun, occupied, clock, settle },
     /** Lets time pass. */
     async pass(ms: number): Promise<void> {
       await settle();
@@ -352,6 +368,13 @@ export function stageBuilds() {
       assert.equal(clock.pending, 0, "timers are left");
     },
   };
+  return stage;
+}
+
+/** The same, begun while nothing is there. */
+export async function startBuilds(): Promise<StagedBuilds> {
+  const stage = stageBuilds();
+  await stage.builds.start();
   return stage;
 }
 

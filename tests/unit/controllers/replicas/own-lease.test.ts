@@ -43,3 +43,34 @@ test("a replica's own Lease tells its age to who must know whether it may hold t
   assert.equal(mayHaveHolder(false, [await leaseAfter(0, 0)]), false);
   for (const jumpMs of [0, -5000, 5000]) assert.equal(mayHaveHolder(false, [await leaseAfter(1000, jumpMs, true)]), false);
 });
+
+test("a replica's own Lease is made known once, and asked of nobody by a replica that has not begun", async () => {
+  const clock = makeManualClock();
+  let lease: Lease | undefined;
+  const calls: string[] = [];
+  let created = 0;
+  const write = (verb: string) => async (spec: LeaseSpec) => {
+    calls.push(verb);
+    lease = { metadata: { name: "own", namespace: "ci" }, spec };
+    return lease;
+  };
+  const own = new OwnLease({
+    ...{ installation: "test", replica: "one", clock, logger: silentLogger, onCreated: () => void created++ },
+    leases: {
+      ...{ reachableSinceMs: 0, hasSynced: true, cached: () => lease ?? null, cachedAll: () => [] },
+      async get() {
+        calls.push("get");
+        return lease;
+      },
+      create: (_name, spec) => write("create")(spec),
+      update: (_lease, spec) => write("update")(spec),
+      async delete() {
+        calls.push("delete");
+      },
+    },
+  });
+  await own.stop(new AbortController().signal);
+  own.start();
+  await immediate();
+  assert.deepEqual([calls, created], [[], 0]);
+});

@@ -25,6 +25,8 @@ export interface SimulatedReplica {
   readonly leases: LeaseObjects;
   readonly link: Link;
   readonly logged: string[];
+  /** The fields of each time that it has logged this. */
+  fieldsOf(message: string): object[];
   /** `verb name` of each call that has reached the API server. */
   readonly calls: string[];
   /** How often its `onChange` was called. */
@@ -125,11 +127,13 @@ export class ReplicaWorld {
     const logged: string[] = [];
     const calls: string[] = [];
     const link: Link = { fate: () => "answered", latencyMs: () => 2, isSilent: false, ...way };
-    const logger = recordingLogger(logged);
+    const lines: LogLine[] = [];
+    const logger = recordingLogger(logged, lines);
     const client = this.#makeClient(owner, link, calls, clock);
     const leases = new LeaseObjects({ client, namespace: "ci", installation: INSTALLATION, clock, logger });
     const replica: SimulatedReplica = {
       ...{ name, leases, link, logged, calls, changes: 0, isGone: false },
+      fieldsOf: (message) => lines.filter((line) => line.message === message).map(({ fields }) => fields),
       replicas: new Replicas({ leases, installation: INSTALLATION, replica: name, clock, logger, onChange: () => void replica.changes++ }),
       pause() {
         owner.isPaused = true;
@@ -392,13 +396,20 @@ function isSelected({ metadata }: Lease): boolean {
   return metadata.labels?.["turbo-hipster.io/installation"] === INSTALLATION;
 }
 
-function recordingLogger(lines: string[]): Logger {
+interface LogLine {
+  message: string;
+  /** With an error's message for the error. */
+  fields: object;
+}
+
+function recordingLogger(texts: string[], lines: LogLine[], bound: object = {}): Logger {
   const write = (fields: object, message: string) => {
     const { err, ...rest } = fields as { err?: Error };
-    lines.push(`${message} ${JSON.stringify(rest)} ${err?.message ?? ""}`);
+    texts.push(`${message} ${JSON.stringify(rest)} ${err?.message ?? ""}`);
+    lines.push({ message, fields: { ...bound, ...rest, ...(err ? { err: err.message } : {}) } });
   };
-  const logger: Logger = { debug: write, info: write, warn: write, error: write, child: () => logger };
-  return logger;
+  const child = (fields: object) => recordingLogger(texts, lines, { ...bound, ...fields });
+  return { debug: write, info: write, warn: write, error: write, child };
 }
 
 function refusal(verb: string, code: number, reason: string): KubeError {

@@ -440,6 +440,8 @@ describe("whether another replica lives", () => {
     for (const name of ["", "!!!", "x".repeat(10_000), "../../secrets", "\u0000"]) a.replicas.isAlive(name);
     await world.pass(10_000);
     for (const name of ["", "!!!", "x".repeat(10_000), "../../secrets", "\u0000"]) assert.equal(a.replicas.isAlive(name), false, name);
+    const lengths = [0, 301, 300].map((length) => a.replicas.isAlive("y".repeat(length)));
+    assert.deepEqual(lengths, [false, false, true], "nobody is asked for what is no name of a replica");
     assert.ok(a.replicas.isHolder);
     assert.deepEqual(
       a.calls.filter((call) => call.startsWith("delete")),
@@ -453,20 +455,41 @@ describe("whether another replica lives", () => {
     world.put("ci-crashed-00000", { holderIdentity: "crashed-00000" }, leaseLabels("ci"));
     world.put("ci-foreign", { holderIdentity: "foreign" }, {});
     world.put("other", { holderIdentity: "x" }, leaseLabels("ci"));
+    const [manager] = Object.entries(leaseLabels("ci"));
+    world.put("ci-half", { holderIdentity: "half" }, Object.fromEntries([manager ?? assert.fail()]));
     const a = await world.start("a-11111");
     const b = await world.start("b-11111");
-    a.replicas.isAlive("foreign");
+    for (const name of ["foreign", "half"]) a.replicas.isAlive(name);
     await world.pass(30_000);
     assert.equal(a.replicas.isAlive("crashed-00000"), false);
     world.onStep = () => assert.ok(!a.replicas.isAlive("crashed-00000"), "it does not come back to life by that");
     b.kill();
     await world.pass(580_000);
-    assert.deepEqual(world.names, ["ci", "ci-a-11111", "ci-b-11111", "ci-crashed-00000", "ci-foreign", "other"]);
+    assert.deepEqual(world.names, ["ci", "ci-a-11111", "ci-b-11111", "ci-crashed-00000", "ci-foreign", "ci-half", "other"]);
     await world.pass(60_000);
-    assert.deepEqual(world.names, ["ci", "ci-a-11111", "ci-foreign", "other"]);
+    assert.deepEqual(world.names, ["ci", "ci-a-11111", "ci-foreign", "ci-half", "other"]);
     world.onStep = () => {};
     await world.close();
   });
+});
+
+test("of names that have no Lease a thousand are remembered, and every replica that has one", async () => {
+  const world = new ReplicaWorld();
+  const a = await world.startHolder("a-11111");
+  const b = await world.start("b-11111");
+  await world.pass(5_000);
+  b.kill();
+  await world.until(() => !a.replicas.isAlive("b-11111"), 30_000);
+  const names = Array.from({ length: 1_001 }, (_, index) => `stranger-${index}`);
+  for (const name of names) a.replicas.isAlive(name);
+  await world.until(() => !a.replicas.isAlive("stranger-1000"), 30_000);
+  assert.equal(a.replicas.isAlive("b-11111"), false);
+  assert.deepEqual(
+    names.toReversed().filter((name) => a.replicas.isAlive(name)),
+    ["stranger-0"],
+  );
+  assert.equal(a.calls.filter((call) => call === "get ci-stranger-1").length, 1);
+  await world.close();
 });
 
 describe("start and stop of a replica", () => {
@@ -487,6 +510,32 @@ describe("start and stop of a replica", () => {
     const resigned = a.replicas.resign();
     assert.ok((await world.ends(resigned, 5_000)) <= 2_000);
     assert.ok((await world.ends(Promise.all([a.replicas.stop(), a.replicas.stop()]), 5_000)) <= 3_000);
+    await world.close();
+  });
+
+  test("stop is over at once where someone has deleted its Lease", async () => {
+    const world = new ReplicaWorld();
+    const a = await world.startHolder("a-11111");
+    a.link.isSilent = true;
+    world.remove("ci-a-11111");
+    assert.ok((await world.ends(a.replicas.stop(), 3_000)) < 100);
+    const b = await world.start("b-11111");
+    await world.pass(100);
+    world.remove("ci-b-11111");
+    assert.ok((await world.ends(b.replicas.stop(), 3_000)) < 100);
+    await world.close();
+  });
+
+  test("resign takes 2 s at most also while a call is under way that nobody answers", async () => {
+    const world = new ReplicaWorld();
+    const a = await world.startHolder("a-11111");
+    const asked: string[] = [];
+    a.link.fate = (verb, name) => {
+      asked.push(`${verb} ${name}`);
+      return "hung";
+    };
+    await world.until(() => asked.includes("patch ci"), 5_000);
+    assert.ok((await world.ends(a.replicas.resign(), 5_000)) <= 2_000);
     await world.close();
   });
 

@@ -2,15 +2,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { TaskLanes } from "../../../../src/controllers/test-tasks/task-lanes.ts";
 import { decideServedFunctions } from "../../../../src/core/test-task/served-functions.ts";
-import { parseTestTask, type TestTask } from "../../../../src/core/test-task/test-task.ts";
 import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
-
-function makeTask(name: string, spec: object): TestTask {
-  const metadata = { name, namespace: "ci" };
-  const parsed = parseTestTask({ apiVersion: "turbo-hipster.io/v1alpha1", kind: "TestTask", metadata, spec: { image: "i", ...spec } });
-  assert.ok(parsed.ok);
-  return parsed.task;
-}
+import { makeTask } from "../../../support/objects/test-tasks.ts";
 
 function setUp(specs: Record<string, object> = { free: {}, few: { maxConcurrent: 2 } }) {
   const installation = makeSlotPool({ capacity: 5 });
@@ -23,7 +16,7 @@ function setUp(specs: Record<string, object> = { free: {}, few: { maxConcurrent:
     },
     { degradedOf: (key) => degraded.get(key), heldBackOf: (key) => heldBack.get(key) },
   );
-  const tasks = new Map(Object.entries(specs).map(([name, spec]) => [`ci/${name}`, makeTask(name, spec)]));
+  const tasks = new Map(Object.entries(specs).map(([name, spec]) => [`ci/${name}`, makeTask(spec, { name })]));
   const facts = (registered: string[] = []) => ({
     tasks,
     served: decideServedFunctions([...tasks.values()]),
@@ -65,7 +58,7 @@ describe("the lanes of TestTasks", () => {
     const { lanes, tasks, slotsOf } = setUp();
     const slots = slotsOf("ci/few");
     lanes.occupy("ci/few");
-    tasks.set("ci/few", makeTask("few", { maxConcurrent: 7 }));
+    tasks.set("ci/few", makeTask({ maxConcurrent: 7 }, { name: "few" }));
     lanes.keep(tasks);
     assert.equal(slotsOf("ci/few"), slots);
     assert.deepEqual([slots.used, slots.capacity], [1, 7]);
@@ -88,7 +81,7 @@ describe("the lanes of TestTasks", () => {
       assert.ok(slot);
       return lanes.count("ci/unit", slot);
     });
-    tasks.set("ci/unit", makeTask("unit", { maxConcurrent: 2 }));
+    tasks.set("ci/unit", makeTask({ maxConcurrent: 2 }));
     const limited = slotsOf("ci/unit");
     assert.deepEqual([limited.used, limited.tryReserve(), installation.used], [3, undefined, 3]);
     before[0]?.release();
@@ -113,7 +106,7 @@ describe("the lanes of TestTasks", () => {
     const slot = slotsOf("shared").tryReserve();
     assert.ok(slot);
     const build = lanes.count("ci/unit", slot);
-    tasks.set("ci/unit", makeTask("unit", { maxConcurrent: 1 }));
+    tasks.set("ci/unit", makeTask({ maxConcurrent: 1 }));
     const limited = slotsOf("ci/unit");
     let taken = 0;
     limited.onFree(() => {
@@ -188,12 +181,12 @@ describe("a build that waits in a line", () => {
     slotsOf("shared");
     const running = [1, 2].map(() => lanes.occupy("ci/unit"));
     assert.equal(lanes.mayBegin("ci/unit"), true);
-    tasks.set("ci/unit", makeTask("unit", { maxConcurrent: 2 }));
+    tasks.set("ci/unit", makeTask({ maxConcurrent: 2 }));
     slotsOf("ci/unit");
     assert.deepEqual([lanes.mayBegin("ci/unit"), lanes.mayBegin("ci/other")], [false, true]);
     running[0]?.release();
     assert.equal(lanes.mayBegin("ci/unit"), true);
-    tasks.set("ci/unit", makeTask("unit", { maxConcurrent: 1 }));
+    tasks.set("ci/unit", makeTask({ maxConcurrent: 1 }));
     slotsOf("ci/unit");
     assert.equal(lanes.mayBegin("ci/unit"), false);
     running[1]?.release();
@@ -205,7 +198,7 @@ describe("a build that waits in a line", () => {
     const own = slotsOf("ci/unit");
     lanes.occupy("ci/unit");
     assert.deepEqual([lanes.mayBegin("ci/unit"), own.hasRoom], [false, false]);
-    tasks.set("ci/unit", makeTask("unit", {}));
+    tasks.set("ci/unit", makeTask());
     slotsOf("shared");
     assert.deepEqual([lanes.mayBegin("ci/unit"), own.hasRoom], [true, true]);
   });

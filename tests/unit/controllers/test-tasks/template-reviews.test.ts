@@ -3,7 +3,8 @@ import { describe, test } from "node:test";
 import { setImmediate as immediate } from "node:timers/promises";
 import { TemplateReviews } from "../../../../src/controllers/test-tasks/template-reviews.ts";
 import type { TemplateReview } from "../../../../src/core/job/template-review.ts";
-import { parseTestTask, type TestTask, testTaskKey } from "../../../../src/core/test-task/test-task.ts";
+import { type TestTask, testTaskKey } from "../../../../src/core/test-task/test-task.ts";
+import { makeTask } from "../../../support/objects/test-tasks.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock } from "../../../support/skipping-clock.ts";
 
@@ -11,16 +12,7 @@ const AN_HOUR = 3_600_000;
 const ACCEPTED: TemplateReview = { kind: "accepted", warnings: [] };
 const REFUSED: TemplateReview = { kind: "refused", message: "its Pod: no", warnings: [] };
 
-function makeTask(name: string, metadata: object = {}): TestTask {
-  const parsed = parseTestTask({
-    apiVersion: "turbo-hipster.io/v1alpha1",
-    kind: "TestTask",
-    metadata: { name, namespace: "ci", uid: `uid-${name}`, generation: 1, ...metadata },
-    spec: { image: "i" },
-  });
-  assert.ok(parsed.ok);
-  return parsed.task;
-}
+const taskNamed = (name: string, metadata: object = {}) => makeTask({}, { name, uid: `uid-${name}`, generation: 1, ...metadata });
 
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 4; turn += 1) await immediate();
@@ -73,18 +65,18 @@ async function startReviews(answer: (task: string) => TemplateReview | Error) {
 describe("a TestTask's Job and pods", () => {
   test("are asked about once for each generation, and not when its status has changed", async () => {
     await using stage = await startReviews(() => ACCEPTED);
-    const task = makeTask("a");
+    const task = taskNamed("a");
     let reviewed = stage.reviewed();
     stage.set(task);
     await reviewed;
     assert.deepEqual(stage.reviews.of(task), ACCEPTED);
     for (const resourceVersion of ["2", "3"]) {
-      stage.set(makeTask("a", { resourceVersion }));
+      stage.set(taskNamed("a", { resourceVersion }));
       await stage.skip(24 * 3_600_000);
     }
     assert.deepEqual(stage.asked, ["a"]);
     reviewed = stage.reviewed();
-    const edited = makeTask("a", { generation: 2 });
+    const edited = taskNamed("a", { generation: 2 });
     assert.equal(stage.reviews.of(edited), undefined, "what was found for another generation does not count");
     stage.set(edited);
     await reviewed;
@@ -94,10 +86,10 @@ describe("a TestTask's Job and pods", () => {
   test("are asked about again when the task was deleted and made anew", async () => {
     await using stage = await startReviews(() => ACCEPTED);
     let reviewed = stage.reviewed();
-    stage.set(makeTask("a"));
+    stage.set(taskNamed("a"));
     await reviewed;
     reviewed = stage.reviewed();
-    stage.set(makeTask("a", { uid: "another" }));
+    stage.set(taskNamed("a", { uid: "another" }));
     await reviewed;
     assert.deepEqual(stage.asked, ["a", "a"]);
   });
@@ -106,12 +98,12 @@ describe("a TestTask's Job and pods", () => {
     let answer: TemplateReview = REFUSED;
     await using stage = await startReviews(() => answer);
     let reviewed = stage.reviewed();
-    stage.set(makeTask("a"));
+    stage.set(taskNamed("a"));
     await reviewed;
     for (const [index, delayMs] of [10_000, 60_000, 600_000, 600_000].entries()) {
-      assert.deepEqual(stage.reviews.of(makeTask("a")), REFUSED);
+      assert.deepEqual(stage.reviews.of(taskNamed("a")), REFUSED);
       await stage.skip(delayMs - 1000);
-      stage.set(makeTask("a"));
+      stage.set(taskNamed("a"));
       await stage.skip(0);
       assert.equal(stage.asked.length, index + 1, `not before ${delayMs} ms`);
       if (index === 3) answer = ACCEPTED;
@@ -119,7 +111,7 @@ describe("a TestTask's Job and pods", () => {
       stage.clock.skip(1000);
       await reviewed;
     }
-    assert.deepEqual(stage.reviews.of(makeTask("a")), ACCEPTED);
+    assert.deepEqual(stage.reviews.of(taskNamed("a")), ACCEPTED);
     await stage.skip(24 * 3_600_000);
     assert.equal(stage.asked.length, 5, "what is accepted is not asked about again");
   });
@@ -127,10 +119,10 @@ describe("a TestTask's Job and pods", () => {
   test("are unknown while the API server does not say; it is asked eight times more, then every ten minutes", async () => {
     await using stage = await startReviews(() => new Error("connection refused"));
     let reviewed = stage.reviewed();
-    stage.set(makeTask("a"));
+    stage.set(taskNamed("a"));
     for (let tries = 1; tries <= 9; tries += 1) {
       await reviewed;
-      assert.deepEqual(stage.reviews.of(makeTask("a")), { kind: "unknown", message: "connection refused" });
+      assert.deepEqual(stage.reviews.of(taskNamed("a")), { kind: "unknown", message: "connection refused" });
       assert.equal(stage.asked.length, tries);
       reviewed = stage.reviewed();
       if (tries < 9) stage.clock.skip(60_000);
@@ -145,7 +137,7 @@ describe("a TestTask's Job and pods", () => {
   test("are awaited until there is an answer of any kind", async () => {
     let answer: TemplateReview | Error = new Error("x");
     await using stage = await startReviews(() => answer);
-    const task = makeTask("a");
+    const task = taskNamed("a");
     stage.clock.skip(AN_HOUR);
     assert.equal(stage.reviews.awaitedMs(task), undefined);
     let reviewed = stage.reviewed();
@@ -156,15 +148,15 @@ describe("a TestTask's Job and pods", () => {
     assert.equal(stage.reviews.awaitedMs(task), undefined);
     answer = ACCEPTED;
     reviewed = stage.reviewed();
-    stage.set(makeTask("a", { generation: 2 }));
+    stage.set(taskNamed("a", { generation: 2 }));
     assert.equal(stage.reviews.awaitedMs(task), undefined, "an older generation is not awaited");
-    assert.ok(stage.reviews.awaitedMs(makeTask("a", { generation: 2 })) !== undefined);
+    assert.ok(stage.reviews.awaitedMs(taskNamed("a", { generation: 2 })) !== undefined);
     await reviewed;
   });
 
   test("of one task that is refused keep no other from being asked about", async () => {
     await using stage = await startReviews((name) => (name === "a" ? REFUSED : name === "b" ? new Error("x") : ACCEPTED));
-    const tasks = ["a", "b", "c"].map((name) => makeTask(name));
+    const tasks = ["a", "b", "c"].map((name) => taskNamed(name));
     stage.set(...tasks);
     while (tasks.some((task) => !stage.reviews.of(task))) await stage.reviewed();
     assert.deepEqual(
@@ -175,7 +167,7 @@ describe("a TestTask's Job and pods", () => {
 
   test("that cannot be rendered are asked about nobody, and the field is told", async () => {
     await using stage = await startReviews(() => ACCEPTED);
-    const task = makeTask("a");
+    const task = taskNamed("a");
     Object.assign(task.spec, { template: { spec: { containers: [{ name: "test", image: "i" }], volumes: {} } } });
     const reviewed = stage.reviewed();
     stage.set(task);
@@ -189,10 +181,10 @@ describe("a TestTask's Job and pods", () => {
   test("of a task that is gone are forgotten", async () => {
     await using stage = await startReviews(() => REFUSED);
     const reviewed = stage.reviewed();
-    stage.set(makeTask("a"));
+    stage.set(taskNamed("a"));
     await reviewed;
     stage.set();
-    assert.equal(stage.reviews.of(makeTask("a")), undefined);
+    assert.equal(stage.reviews.of(taskNamed("a")), undefined);
     stage.clock.skip(3_600_000);
     assert.deepEqual(stage.asked, ["a"]);
   });

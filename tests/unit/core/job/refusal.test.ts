@@ -1,21 +1,15 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { refuseBuild } from "../../../../src/core/job/refusal.ts";
-import { parseTestTask } from "../../../../src/core/test-task/test-task.ts";
 import { configuration } from "../../../../src/core/verdict/verdict.ts";
 import { parseParameters } from "../../../../src/core/zuul/parameters.ts";
+import { makeTask } from "../../../support/objects/test-tasks.ts";
 
 /** What Zuul gets for a build of a task with this spec; undefined when it is taken. */
 function refusalOf(spec: object, parameters: object = {}): string | null | undefined {
-  const task = parseTestTask({
-    apiVersion: "turbo-hipster.io/v1alpha1",
-    kind: "TestTask",
-    metadata: { name: "unit" },
-    spec: { image: "i", ...spec },
-  });
   const parsed = parseParameters(Buffer.from(JSON.stringify(parameters)));
-  assert.ok(task.ok && parsed.ok);
-  const refusal = refuseBuild(task.task, parsed.parameters);
+  assert.ok(parsed.ok);
+  const refusal = refuseBuild(makeTask(spec), parsed.parameters);
   return refusal && configuration(refusal.rule, refusal.why).result;
 }
 

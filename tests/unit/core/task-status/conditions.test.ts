@@ -2,20 +2,9 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { readReadiness, renderTestTaskStatus, type StatusFacts } from "../../../../src/core/task-status/conditions.ts";
 import type { TestTaskStatus } from "../../../../src/core/test-task/schema/status.ts";
-import { parseTestTask, type TestTask } from "../../../../src/core/test-task/test-task.ts";
+import { makeTask } from "../../../support/objects/test-tasks.ts";
 
 const NOW = new Date("2026-01-02T03:04:05.678Z");
-
-function makeTask(spec: object = {}): TestTask {
-  const parsed = parseTestTask({
-    apiVersion: "turbo-hipster.io/v1alpha1",
-    kind: "TestTask",
-    metadata: { name: "unit", namespace: "ci" },
-    spec: { image: "i", ...spec },
-  });
-  assert.ok(parsed.ok);
-  return parsed.task;
-}
 
 function statusOf(facts: Partial<StatusFacts> = {}, now = NOW): TestTaskStatus {
   return renderTestTaskStatus(

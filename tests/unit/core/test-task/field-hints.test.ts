@@ -4,17 +4,11 @@ import { V1Container, V1JobSpec, V1PodSpec } from "@kubernetes/client-node";
 import { nearestName, unknownFieldMessage } from "../../../../src/core/test-task/field-hints.ts";
 import { knownFields } from "../../../../src/core/test-task/problem.ts";
 import { parseTestTask, testTaskSchema } from "../../../../src/core/test-task/test-task.ts";
+import { taskObject } from "../../../support/objects/test-tasks.ts";
 
 /** What is said of the one problem. */
 function messageOf(spec: object, root: object = {}): string {
-  const object = {
-    apiVersion: "turbo-hipster.io/v1alpha1",
-    kind: "TestTask",
-    metadata: { name: "a" },
-    spec: { image: "i", ...spec },
-    ...root,
-  };
-  const parsed = parseTestTask(object);
+  const parsed = parseTestTask({ ...taskObject(spec), ...root });
   assert.ok(!parsed.ok && parsed.problems.length === 1, JSON.stringify(parsed));
   return parsed.problems[0]?.message ?? "";
 }

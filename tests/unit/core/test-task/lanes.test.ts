@@ -3,20 +3,12 @@ import { describe, test } from "node:test";
 import type { InvalidTask } from "../../../../src/core/test-task/invalid-task.ts";
 import { type DecidedLane, decideLanes, type LaneFacts } from "../../../../src/core/test-task/lanes.ts";
 import { decideServedFunctions } from "../../../../src/core/test-task/served-functions.ts";
-import { parseTestTask, testTaskKey } from "../../../../src/core/test-task/test-task.ts";
+import { testTaskKey } from "../../../../src/core/test-task/test-task.ts";
+import { makeTask } from "../../../support/objects/test-tasks.ts";
 
 function makeFacts(specs: Record<string, object>, facts: Partial<LaneFacts> = {}): LaneFacts {
-  const tasks = Object.entries(specs).map(([name, spec]) => {
-    const metadata = { name, namespace: "ci", creationTimestamp: "2026-01-01T00:00:00Z" };
-    const parsed = parseTestTask({
-      apiVersion: "turbo-hipster.io/v1alpha1",
-      kind: "TestTask",
-      metadata,
-      spec: { image: "i", ...spec },
-    });
-    assert.ok(parsed.ok);
-    return parsed.task;
-  });
+  const metadata = { creationTimestamp: "2026-01-01T00:00:00Z" };
+  const tasks = Object.entries(specs).map(([name, spec]) => makeTask(spec, { name, ...metadata }));
   const served = decideServedFunctions(tasks);
   return {
     tasks: new Map(tasks.map((task) => [testTaskKey(task), task])),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { knownFields, makeProblem } from "../../../../src/core/test-task/problem.ts";
 import { parseTestTask, testTaskSchema } from "../../../../src/core/test-task/test-task.ts";
+import { taskObject } from "../../../support/objects/test-tasks.ts";
 
 describe("the path of a problem", () => {
   const rows: [(string | number)[], string][] = [
@@ -18,14 +19,7 @@ describe("the path of a problem", () => {
 
 /** `path: message` of each problem. */
 function problemsOf(spec: object, root: object = {}): string[] {
-  const object = {
-    apiVersion: "turbo-hipster.io/v1alpha1",
-    kind: "TestTask",
-    metadata: { name: "a" },
-    spec: { image: "i", ...spec },
-    ...root,
-  };
-  const parsed = parseTestTask(object);
+  const parsed = parseTestTask({ ...taskObject(spec), ...root });
   return parsed.ok ? [] : parsed.problems.map(({ path, message }) => `${path}: ${message}`);
 }
 
@@ -43,12 +37,18 @@ describe("a value is answered with what it must be, and the remedy:", () => {
     [{ suspend: "yes" }, "spec.suspend: must be true or false, not a string"],
     [{ suspend: "not true" }, "spec.suspend: must be true or false, not a string"],
     [{ suspend: 1 }, "spec.suspend: must be true or false, not a number"],
-    [{ maxConcurrent: "12" }, "spec.maxConcurrent: must be a number, not a string; remove the quotes"],
-    [{ maxConcurrent: "12a" }, "spec.maxConcurrent: must be a number, not a string"],
+    [{ suspend: "12" }, "spec.suspend: must be true or false, not a string"],
+    [{ maxConcurrent: "12" }, "spec.maxConcurrent: must be a whole number, not a string; remove the quotes"],
+    [{ maxConcurrent: "12a" }, "spec.maxConcurrent: must be a whole number, not a string"],
+    [{ maxConcurrent: "a12" }, "spec.maxConcurrent: must be a whole number, not a string"],
+    [{ maxConcurrent: "1.5" }, "spec.maxConcurrent: must be a whole number, not a string"],
+    [{ maxConcurrent: "true" }, "spec.maxConcurrent: must be a whole number, not a string"],
     [{ maxConcurrent: 1.5 }, "spec.maxConcurrent: must be a whole number, not a fraction"],
     [{ maxConcurrent: 100_001 }, "spec.maxConcurrent: must be at most 100000"],
     [{ timeouts: "5" }, "spec.timeouts: must be an object, not a string"],
     [{ timeouts: [] }, "spec.timeouts: must be an object, not a list"],
+    [{ env: "12" }, "spec.env: must be a list, not a string"],
+    [{ labels: "12" }, "spec.labels: must be an object, not a string"],
     [{ jobs: {} }, "spec.jobs: must be a list, not an object"],
     [{ jobs: [] }, "spec.jobs: must not be empty; give a value or remove the field"],
     [{ jobs: [null] }, "spec.jobs[0]: must be a string, not null"],

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { isJobsFunctionPart, isLabelsFunctionPart } from "../../../../src/core/test-task/schema/function-part.ts";
-import { parseTestTask, TEST_TASK_API_VERSION } from "../../../../src/core/test-task/test-task.ts";
+import { parseTestTask } from "../../../../src/core/test-task/test-task.ts";
+import { taskObject } from "../../../support/objects/test-tasks.ts";
 
 /** Values on both sides of a rule: what it lets pass, and what breaks it alone. */
 interface Sides<V> {
@@ -11,8 +12,7 @@ interface Sides<V> {
 
 /** The fields that are told of, each once. */
 function fieldsToldOf(spec: object): string[] {
-  const object = { apiVersion: TEST_TASK_API_VERSION, kind: "TestTask", metadata: { name: "unit" }, spec: { image: "i", ...spec } };
-  const parsed = parseTestTask(object, { strictMetadata: true });
+  const parsed = parseTestTask(taskObject(spec), { strictMetadata: true });
   return parsed.ok ? [] : [...new Set(parsed.problems.map(({ path }) => path))];
 }
 
@@ -123,10 +123,7 @@ describe("texts that Kubernetes, Git or Zuul give a form", () => {
     bad: ["", " a", "a ", "-a", ".a", "a\n", "a/b", "a".repeat(101)],
   });
   test("a TestTask's name is a DNS label of forty characters", () => {
-    const refusedNames = (names: string[]) =>
-      names.filter(
-        (name) => !parseTestTask({ apiVersion: TEST_TASK_API_VERSION, kind: "TestTask", metadata: { name }, spec: { image: "i" } }).ok,
-      );
+    const refusedNames = (names: string[]) => names.filter((name) => !parseTestTask(taskObject({}, { name })).ok);
     const bad = ["", "a".repeat(41), "A", "-a", "a-", "a.b", "a\n", "\na"];
     assert.deepEqual(refusedNames(["a", "a-1", "1", "a".repeat(40), ...bad]), bad);
   });
@@ -207,13 +204,7 @@ describe("what there is one of", () => {
     { good: ["B"], bad: ["A"] },
   );
   test("is told of with where it is first", () => {
-    const metadata = { name: "unit" };
-    const parsed = parseTestTask({
-      apiVersion: TEST_TASK_API_VERSION,
-      kind: "TestTask",
-      metadata,
-      spec: { image: "i", jobs: ["a", "b", "b", "a"] },
-    });
+    const parsed = parseTestTask(taskObject({ jobs: ["a", "b", "b", "a"] }));
     assert.deepEqual(parsed.ok || parsed.problems.map(({ path, message }) => `${path} ${message}`), [
       "spec.jobs[2] repeats entry [1]; remove one of them",
       "spec.jobs[3] repeats entry [0]; remove one of them",

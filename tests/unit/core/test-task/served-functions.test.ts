@@ -3,37 +3,28 @@ import test from "node:test";
 import fc from "fast-check";
 import type { InvalidTask } from "../../../../src/core/test-task/invalid-task.ts";
 import { decideServedFunctions } from "../../../../src/core/test-task/served-functions.ts";
-import { parseTestTask, TEST_TASK_API_VERSION, type TestTask } from "../../../../src/core/test-task/test-task.ts";
+import { makeTask } from "../../../support/objects/test-tasks.ts";
 
-function makeTask(name: string, spec: object, metadata: object = {}): TestTask {
-  const parsed = parseTestTask({
-    apiVersion: TEST_TASK_API_VERSION,
-    kind: "TestTask",
-    metadata: { name, namespace: "ci", ...metadata },
-    spec: { image: "python:3.12", ...spec },
-  });
-  assert.ok(parsed.ok);
-  return parsed.task;
-}
+const taskNamed = (name: string, spec: object, metadata: object = {}) => makeTask(spec, { name, ...metadata });
 
 const older = { creationTimestamp: "2026-01-01T00:00:00Z" };
 const newer = { creationTimestamp: "2026-01-01T00:00:01Z" };
 
 test("a task serves each of its jobs, plain and with each node label", () => {
-  const { byFunction, byTask } = decideServedFunctions([makeTask("nova", { jobs: ["unit", "gate"], nodeLabels: [{ name: "bionic" }] })]);
+  const { byFunction, byTask } = decideServedFunctions([taskNamed("nova", { jobs: ["unit", "gate"], nodeLabels: [{ name: "bionic" }] })]);
   assert.deepEqual(byTask.get("ci/nova")?.functions, ["build:unit", "build:unit:bionic", "build:gate", "build:gate:bionic"]);
   assert.deepEqual(byFunction.get("build:gate:bionic"), { task: "ci/nova", job: "gate", nodeLabel: "bionic" });
   assert.deepEqual(byFunction.get("build:gate"), { task: "ci/nova", job: "gate" });
 });
 
 test("a task without jobs serves the job of its own name", () => {
-  assert.deepEqual(decideServedFunctions([makeTask("nova", {})]).byTask.get("ci/nova")?.functions, ["build:nova"]);
+  assert.deepEqual(decideServedFunctions([taskNamed("nova", {})]).byTask.get("ci/nova")?.functions, ["build:nova"]);
 });
 
 test("of two tasks with the same function the older holds it and the newer keeps its others", () => {
   const { byFunction, byTask } = decideServedFunctions([
-    makeTask("a", { jobs: ["shared", "mine"] }, newer),
-    makeTask("b", { jobs: ["shared"] }, older),
+    taskNamed("a", { jobs: ["shared", "mine"] }, newer),
+    taskNamed("b", { jobs: ["shared"] }, older),
   ]);
   assert.equal(byFunction.get("build:shared")?.task, "ci/b");
   assert.deepEqual(byTask.get("ci/a"), { functions: ["build:mine"], conflicts: [{ function: "build:shared", heldBy: "ci/b" }] });
@@ -41,13 +32,13 @@ test("of two tasks with the same function the older holds it and the newer keeps
 });
 
 test("tasks of the same age are told apart by namespace and name", () => {
-  const first = makeTask("z", { jobs: ["shared"] }, { ...older, namespace: "a" });
-  const second = makeTask("a", { jobs: ["shared"] }, { ...older, namespace: "b" });
+  const first = taskNamed("z", { jobs: ["shared"] }, { ...older, namespace: "a" });
+  const second = taskNamed("a", { jobs: ["shared"] }, { ...older, namespace: "b" });
   assert.equal(decideServedFunctions([second, first]).byFunction.get("build:shared")?.task, "a/z");
 });
 
 test("a task that has no creationTimestamp counts as the newest", () => {
-  const { byFunction } = decideServedFunctions([makeTask("a", { jobs: ["shared"] }), makeTask("b", { jobs: ["shared"] }, newer)]);
+  const { byFunction } = decideServedFunctions([taskNamed("a", { jobs: ["shared"] }), taskNamed("b", { jobs: ["shared"] }, newer)]);
   assert.equal(byFunction.get("build:shared")?.task, "ci/b");
 });
 
@@ -59,7 +50,7 @@ test("an invalid task holds what no valid one names, the older of two what both 
     problems: ["spec.image is required"],
   });
   const [old, young] = [invalid("old", ["build:a", "build:b"], older), invalid("young", ["build:b", "build:c"], newer)];
-  const served = decideServedFunctions([makeTask("valid", { jobs: ["a"] }, newer)], [young, old]);
+  const served = decideServedFunctions([taskNamed("valid", { jobs: ["a"] }, newer)], [young, old]);
   assert.equal(served.byFunction.get("build:a")?.task, "ci/valid");
   assert.deepEqual(served.byTask.get("ci/valid")?.conflicts, []);
   assert.deepEqual(
@@ -77,7 +68,7 @@ test("who serves what does not depend on the order of the tasks, and every funct
   fc.assert(
     fc.property(specs, (list) => {
       const tasks = list.map((entry, index) =>
-        makeTask(`t${index}`, { jobs: entry.jobs }, { creationTimestamp: `2026-01-01T00:00:0${entry.second}Z` }),
+        taskNamed(`t${index}`, { jobs: entry.jobs }, { creationTimestamp: `2026-01-01T00:00:0${entry.second}Z` }),
       );
       const forward = decideServedFunctions(tasks);
       const backward = decideServedFunctions([...tasks].reverse());

@@ -6,6 +6,7 @@ import { observeTrouble } from "../../../../src/core/observation/waiting-trouble
 import type { EndRequest } from "../../../../src/core/verdict/sighting.ts";
 import { judge } from "../../../../src/core/verdict/verdict.ts";
 import { disrupted, makeEvent, makeJob, makePod, service, terminated, waiting } from "../../../support/objects/build-objects.ts";
+import { DELETED, failed, initFailed, MEMORY, pending, withService } from "../../../support/objects/pod-ends.ts";
 
 interface Row {
   seen: string;
@@ -20,32 +21,12 @@ interface Row {
 }
 
 const POD = { pod: "unit-0123456789abcdef-abcde", node: "node-1" };
-const DELETED = { deletionTimestamp: "2026-01-01T00:00:20Z" };
-const MEMORY = { resources: { limits: { memory: "2Gi" } } };
-const failed = (exitCode: number, more: object = {}, status: object = {}) => ({
-  status: { phase: "Failed", containerStatuses: [terminated("test", exitCode, more)], ...status },
-});
-const initFailed = (container: string, exitCode: number, more: object = {}) => ({
-  spec: { initContainers: [{ name: container, ...MEMORY }] },
-  status: {
-    phase: "Failed",
-    initContainerStatuses: [terminated(container, exitCode, more)],
-    containerStatuses: [waiting("test", "PodInitializing")],
-  },
-});
-const withService = (end: object, exitCode = 1, limits: object = {}) => ({
-  spec: { containers: [{ name: "test" }], initContainers: [{ name: "db", restartPolicy: "Always", ...limits }] },
-  status: { phase: "Failed", containerStatuses: [terminated("test", exitCode)], initContainerStatuses: [service("db", end)] },
-});
 const neverReady = (status: object) => ({
   spec: { initContainers: [{ name: "db", restartPolicy: "Always" }] },
   status: {
     ...{ phase: "Failed", reason: "DeadlineExceeded", containerStatuses: [waiting("test", "PodInitializing")] },
     initContainerStatuses: [service("db", status)],
   },
-});
-const pending = (reason: string, message: string) => ({
-  status: { phase: "Pending", containerStatuses: [waiting("test", reason, message)] },
 });
 
 const ROWS: Row[] = [
@@ -181,7 +162,7 @@ const ROWS: Row[] = [
   },
   {
     seen: "a checkout that a limit kills",
-    pod: initFailed("checkout", 137, { reason: "OOMKilled" }),
+    pod: initFailed("checkout", 137, { reason: "OOMKilled" }, MEMORY),
     message: "checkout out of memory (limit 2Gi)",
     evidence: { exitCode: 137, reason: "OOMKilled", container: "checkout", limit: "2Gi" },
   },
@@ -247,7 +228,7 @@ const ROWS: Row[] = [
   },
   {
     seen: "a volume whose ConfigMap is not there",
-    pod: pending("ContainerCreating", ""),
+    pod: pending("ContainerCreating"),
     events: [makeEvent("FailedMount", 'MountVolume.SetUp failed for volume "s" : configmap "settings" not found')],
     message: 'configmap "settings" not found',
     evidence: { event: 'MountVolume.SetUp failed for volume "s" : configmap "settings" not found' },

@@ -21,11 +21,10 @@ import {
   UNSCHEDULED,
   waiting,
 } from "../../../support/objects/build-objects.ts";
+import { DELETED, failed, initFailed, MEMORY, pending, withService } from "../../../support/objects/pod-ends.ts";
 
 const LIMITS = { run: "1h", runMs: 3_600_000 };
 const MINUTES = 60_000;
-const DELETED = { deletionTimestamp: "2026-01-01T00:00:20Z" };
-const MEMORY = { resources: { limits: { memory: "2Gi" } } };
 const ENDED_BY_US = {
   phase: "Failed",
   reason: "DeadlineExceeded",
@@ -52,24 +51,6 @@ interface Row {
   ms?: number;
 }
 
-const pending = (reason: string, message = "") => ({
-  status: { phase: "Pending", containerStatuses: [waiting("test", reason, message)] },
-});
-const failed = (exitCode: number, more: object = {}, status: object = {}) => ({
-  status: { phase: "Failed", containerStatuses: [terminated("test", exitCode, more)], ...status },
-});
-const initFailed = (container: string, exitCode: number, more: object = {}) => ({
-  spec: { initContainers: [{ name: container }] },
-  status: {
-    phase: "Failed",
-    initContainerStatuses: [terminated(container, exitCode, more)],
-    containerStatuses: [waiting("test", "PodInitializing")],
-  },
-});
-const withService = (end: object, exitCode = 1, limits: object = {}) => ({
-  spec: { containers: [{ name: "test" }], initContainers: [{ name: "db", restartPolicy: "Always", ...limits }] },
-  status: { phase: "Running", containerStatuses: [terminated("test", exitCode)], initContainerStatuses: [service("db", end)] },
-});
 /** The kubelet noted then that not all containers ran any more. */
 const seenAt = (lastTransitionTime: string) => ({
   conditions: [{ type: "ContainersReady", status: "False" as const, reason: "ContainersNotReady", lastTransitionTime }],
@@ -790,7 +771,7 @@ const ROWS: Row[] = [
     seen: "a checkout that a limit kills",
     rule: "checkout-out-of-memory",
     result: "CONFIG_ERROR - checkout out of memory (limit 2Gi)",
-    pod: { ...initFailed("checkout", 137, { reason: "OOMKilled" }), spec: { initContainers: [{ name: "checkout", ...MEMORY }] } },
+    pod: initFailed("checkout", 137, { reason: "OOMKilled" }, MEMORY),
   },
   {
     seen: "a checkout whose git a limit kills",
@@ -805,7 +786,7 @@ const ROWS: Row[] = [
     seen: "an init container of whose processes a limit kills one, and that ends with 0",
     rule: "out-of-memory",
     result: "FAILURE - setup out of memory (limit 2Gi)",
-    pod: { ...initFailed("setup", 0, { reason: "OOMKilled" }), spec: { initContainers: [{ name: "setup", ...MEMORY }] } },
+    pod: initFailed("setup", 0, { reason: "OOMKilled" }, MEMORY),
   },
   {
     seen: "an injected init container's exit code",
@@ -833,7 +814,7 @@ const ROWS: Row[] = [
     rule: "injected-failed",
     result: null,
     roles: { inits: [] },
-    pod: { ...initFailed("mesh-init", 137, { reason: "OOMKilled" }), spec: { initContainers: [{ name: "mesh-init", ...MEMORY }] } },
+    pod: initFailed("mesh-init", 137, { reason: "OOMKilled" }, MEMORY),
   },
   {
     seen: "an injected init container whose command is not there",
@@ -990,7 +971,7 @@ const ROWS: Row[] = [
     seen: "an init container OOMKilled at its own limit",
     rule: "out-of-memory",
     result: "FAILURE - setup out of memory (limit 2Gi)",
-    pod: { ...initFailed("setup", 137, { reason: "OOMKilled" }), spec: { initContainers: [{ name: "setup", ...MEMORY }] } },
+    pod: initFailed("setup", 137, { reason: "OOMKilled" }, MEMORY),
   },
   {
     seen: "an init container OOMKilled without a limit",
