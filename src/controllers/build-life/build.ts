@@ -286,10 +286,7 @@ export class Build {
     while (this.#slot.isAwaited) {
       if (stopping.aborted || !this.isClaimed) return "left";
       if (this.#withdrawal.reason) return endedBeforeStart(this.#withdrawal.reason);
-      if (!this.#context.replicas.isHolder) {
-        this.#conversation.giveUp();
-        return "left";
-      }
+      if (!this.#context.replicas.isHolder) this.#conversation.handBack();
       await this.#wakeup.wait(undefined, stopping);
     }
     return undefined;

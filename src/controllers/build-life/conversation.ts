@@ -150,6 +150,11 @@ export class Conversation {
     this.#options.onChange();
   }
 
+  /** The build was not begun and is to be another replica's: its request goes back to its server, and is lost soon or given up. */
+  handBack(): void {
+    if (this.#claim.kind === "claimed" && !this.#claim.assignment.handBack()) this.giveUp();
+  }
+
   /** After a defect of ours: the request must still be answered. */
   async fail(): Promise<void> {
     if (this.#claim.kind === "claimed") await this.#claim.assignment.fail();

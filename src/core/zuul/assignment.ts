@@ -44,4 +44,10 @@ export interface Assignment {
   complete(json: string): Promise<Delivery>;
   /** WORK_FAIL, with the same proof. */
   fail(): Promise<Delivery>;
+  /**
+   * Of a build that was not begun: lets whoever takes builds now have the request, at no cost. True where its server queues again what a
+   * connection leaves: then the lane's connection is closed, `lost` aborts for all on it, and they come again as after any lost link. False
+   * where that would end them, or where it is not known what kind of server it is: nothing is done.
+   */
+  handBack(): boolean;
 }

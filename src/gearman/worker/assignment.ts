@@ -61,14 +61,21 @@ const MAX_UNIQUE_BYTES = 63;
 /** Sends a build's last packet; `onAnswer` is called once, with true when the server has read it, or false when the connection ended first. */
 export type SendEnd = (packet: Buffer, handle: string | Buffer, onAnswer: (isProven: boolean) => void) => void;
 
+/** What an assignment needs of its lane. */
+interface LivingLane {
+  readonly connection: OpenConnection;
+  readonly sendEnd: SendEnd;
+  /** See `Assignment.handBack`. */
+  handBack(): boolean;
+}
+
 /** An assignment on a living connection; what the lane keeps under the handle until the end is proven or the link is lost. */
 export class LiveAssignment implements Assignment {
   readonly server: string;
   readonly slot: AssignedSlot;
   readonly #job: AssignedJob;
-  readonly #connection: OpenConnection;
+  readonly #lane: LivingLane;
   readonly #countsClients: boolean;
-  readonly #sendEnd: SendEnd;
   #lostController: AbortController | undefined;
   #clientGoneController: AbortController | undefined;
   #isLost: boolean = false;
@@ -80,17 +87,13 @@ export class LiveAssignment implements Assignment {
   #outcome: Promise<Delivery> | undefined;
 
   /** `countsClients` is for a server that answers GET_STATUS_UNIQUE; its answers go to `takeClientCount`. */
-  constructor(
-    job: AssignedJob,
-    options: { server: string; slot: AssignedSlot; connection: OpenConnection; countsClients: boolean; sendEnd: SendEnd },
-  ) {
+  constructor(job: AssignedJob, options: { server: string; slot: AssignedSlot; countsClients: boolean; lane: LivingLane }) {
     this.#job = job;
     this.server = options.server;
     this.slot = options.slot;
-    this.#connection = options.connection;
+    this.#lane = options.lane;
     this.#countsClients =
       options.countsClients && job.unique !== "" && job.unique !== "-" && Buffer.byteLength(job.unique) <= MAX_UNIQUE_BYTES;
-    this.#sendEnd = options.sendEnd;
   }
 
   get handle(): string {
@@ -144,22 +147,22 @@ export class LiveAssignment implements Assignment {
   }
 
   sendData(json: string): void {
-    if (!this.isEnded) this.#connection.send(encodePacket(PACKET.WORK_DATA, [this.#job.handle, json]));
+    if (!this.isEnded) this.#lane.connection.send(encodePacket(PACKET.WORK_DATA, [this.#job.handle, json]));
   }
 
   sendStatus(numerator: number, denominator: number): void {
-    if (!this.isEnded) this.#connection.send(encodePacket(PACKET.WORK_STATUS, [this.#job.handle, `${numerator}`, `${denominator}`]));
+    if (!this.isEnded) this.#lane.connection.send(encodePacket(PACKET.WORK_STATUS, [this.#job.handle, `${numerator}`, `${denominator}`]));
   }
 
   /** To learn from gearmand, before any other question, that there is a client to lose. */
   countClients(): void {
-    if (this.#countsClients && !this.isEnded) this.#connection.send(encodePacket(PACKET.GET_STATUS_UNIQUE, [this.#job.unique]));
+    if (this.#countsClients && !this.isEnded) this.#lane.connection.send(encodePacket(PACKET.GET_STATUS_UNIQUE, [this.#job.unique]));
   }
 
   /** Asks the server whether somebody waits for the end; `hasClient` says so when `onAnswer` is called. Not called when the link is lost first. */
   askForClient(onAnswer: () => void): void {
     this.countClients();
-    this.#connection.requestStatus(this.#job.handle, (status) => {
+    this.#lane.connection.requestStatus(this.#job.handle, (status) => {
       if (status === undefined) return;
       this.#isKnown = status.isKnown;
       onAnswer();
@@ -187,6 +190,10 @@ export class LiveAssignment implements Assignment {
     return this.#outcome;
   }
 
+  handBack(): boolean {
+    return !this.#isLost && !this.isEnded && this.#lane.handBack();
+  }
+
   /** The connection is gone; for the lane. */
   markLost(): void {
     this.#isLost = true;
@@ -196,7 +203,7 @@ export class LiveAssignment implements Assignment {
   #end(packet: Buffer): Promise<Delivery> {
     if (this.#isLost) return Promise.resolve("lost");
     return new Promise((resolve) => {
-      this.#sendEnd(packet, this.#job.handle, (isProven) => resolve(isProven ? "delivered" : "lost"));
+      this.#lane.sendEnd(packet, this.#job.handle, (isProven) => resolve(isProven ? "delivered" : "lost"));
     });
   }
 }

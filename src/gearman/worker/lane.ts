@@ -25,6 +25,8 @@ export interface LaneOptions {
   readonly payloadLimitBytes?: number;
   /** Whether the server is known to answer GET_STATUS_UNIQUE with the number of clients. */
   countsClients(): boolean;
+  /** Whether the server is known to queue again what a connection leaves. */
+  queuesAgain(): boolean;
   readonly clientGoneAfterMs: number;
   /** Whether a build that is under way waits for its request from this server, under a function for which `serves` holds. */
   isAwaited(serves: (functionName: string) => boolean): boolean;
@@ -46,6 +48,8 @@ export interface LaneOptions {
  *   asleep    NO_JOB came and PRE_SLEEP was sent: the server sends NOOP for a build  -> full or grabbing (NOOP)
  *   stopped   asks for nothing any more; its builds go on
  *
+ * Where what waits in line is to be another replica's, the connection is closed, and opened again unless the lane is retired.
+ *
  * The set of functions only grows. A lane that must lose one is retired and another takes its place, because CANT_DO takes running builds
  * away on gearmand.
  */
@@ -64,6 +68,8 @@ export class Lane implements Role {
   #isAsleep: boolean = false;
   #isStopped: boolean = false;
   #isRetired: boolean = false;
+  /** Of this connection: it is closed as soon as the server has read the ends under way. */
+  #isHandingBack: boolean = false;
   /** By handle, until the server has read the end. Never outlives the connection. */
   readonly #assignments = new Map<string, LiveAssignment>();
   readonly #clients: ClientWatch;
@@ -158,6 +164,7 @@ export class Lane implements Role {
     this.#proofs.noteGrab(false);
     this.#proofs = new EndProofs();
     this.#isAsleep = false;
+    this.#isHandingBack = false;
     this.#assignments.clear();
     this.#clients.clear();
     this.#line.clear();
@@ -180,6 +187,7 @@ export class Lane implements Role {
   }
 
   #tryGrab(): void {
+    if (this.#isHandingBack) return;
     this.#line.serve(() => this.#slots.tryReserve());
     if (this.#connection?.isOpen !== true || this.#grabSlot !== undefined || this.#isAsleep || this.#isStopped) return;
     if (this.#proofs.areAsked) return;
@@ -245,7 +253,8 @@ export class Lane implements Role {
         onAnswer(isProven);
       });
     };
-    const assignment = new LiveAssignment(job, { server, slot, connection, countsClients: countsClients(), sendEnd });
+    const living = { connection, sendEnd, handBack: () => this.#handBack() };
+    const assignment = new LiveAssignment(job, { server, slot, countsClients: countsClients(), lane: living });
     this.#assignments.set(job.key, assignment);
     this.#clients.add(assignment);
     try {
@@ -297,7 +306,31 @@ export class Lane implements Role {
     this.#options.logger.debug({ server: this.#options.server, lane: this.name, error: body.toString("latin1") }, "received an error");
   }
 
+  /**
+   * A request can't be given back by itself: CANT_DO takes all builds of its function along, too. Those that run come to whoever takes builds
+   * now as well, who goes on with their Jobs: to keep them here would keep what waits from being run for as long as they take.
+   */
+  #handBack(): boolean {
+    const { server, logger, queuesAgain } = this.#options;
+    if (!queuesAgain()) return false;
+    if (!this.#isHandingBack) {
+      logger.info(
+        { server, lane: this.name, builds: this.#assignments.size },
+        "lets the server take builds back: this replica is the holder no more",
+      );
+    }
+    this.#isHandingBack = true;
+    this.#closeIfDone();
+    return true;
+  }
+
   #closeIfDone(): void {
+    if (this.#isHandingBack) {
+      // Closed before the server has read an end that was sent, it would give that build out once more.
+      if (this.#assignments.values().some(({ isEnded }) => isEnded)) return;
+      this.#connection?.destroy(new GearmanError("TH_GEARMAN_STOPPED", `${this.name} gives its builds back`));
+      return;
+    }
     if (!this.#isRetired || this.#grabSlot !== undefined || this.#assignments.size > 0) return;
     if (this.#connection === undefined) this.#options.onRetired();
     else this.#connection.destroy(new GearmanError("TH_GEARMAN_STOPPED", `${this.name} has served its last build`));

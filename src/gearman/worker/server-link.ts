@@ -54,6 +54,8 @@ export class ServerLink {
   #isStopped: boolean = false;
   #isGrabbingStopped: boolean = false;
   #lastError: string | undefined;
+  /** What it was found to be last: lanes may be back before the registrar is, which finds that out. */
+  #knownKind: ServerKind = "unknown";
   /** What was logged last, so that a state is logged once and not with every attempt. */
   #loggedState: "new" | "unreachable" | `registered ${ServerKind}` | "lost" = "new";
 
@@ -142,6 +144,7 @@ export class ServerLink {
       clientId: `${clientId}/lane/${spec.name}`,
       ...(payloadBytes === undefined ? {} : { payloadLimitBytes: payloadBytes }),
       countsClients: () => this.kind === "gearmand",
+      queuesAgain: () => this.#knownKind === "gearmand",
       clientGoneAfterMs: clientGoneAfterMs ?? CLIENT_GONE_AFTER_MS,
       logger,
       clock,
@@ -182,6 +185,7 @@ export class ServerLink {
   #takeRegistrarChange(): void {
     const { server } = this;
     const { logger } = this.#options;
+    if (this.kind !== "unknown") this.#knownKind = this.kind;
     const state = `registered ${this.kind}` as const;
     if (this.isRegistered && this.kind !== "unknown" && this.#loggedState !== state) {
       this.#lastError = undefined;

@@ -131,6 +131,7 @@ async function play({ role: roleName, moves, end }: Session): Promise<void> {
       slots,
       payloadLimitBytes: PAYLOAD_LIMIT,
       countsClients: () => true,
+      queuesAgain: () => true,
       clientGoneAfterMs: 60_000,
       onAssignment: (assignment) => {
         if (assignments.some((other) => other.handle === assignment.handle && !ended.has(other))) twice.push(assignment.handle);

@@ -15,7 +15,7 @@ const MINUTE = 60_000;
 
 function makeStage() {
   const clock = makeManualClock();
-  const world = { chance: "open" as Chance, changes: 0 };
+  const world = { chance: "open" as Chance, changes: 0, isQueuedAgain: false };
   const conversation = new Conversation({
     ...{ server: "a:1", workData: WORK_DATA, nodeLabels: ["bionic"], resultStyle: "text", clock, logger: () => silentLogger },
     chance: () => world.chance,
@@ -38,6 +38,7 @@ function makeStage() {
         sent.push("fail");
         return outcome;
       },
+      handBack: () => world.isQueuedAgain,
     };
     return { assignment, sent, lose: () => lost.abort(), leave: () => clientGone.abort() };
   }
@@ -83,6 +84,25 @@ describe("the conversation about a build", () => {
     assert.deepEqual([first.sent.at(-1), second.sent], ["fail", ["data -", "status 4/6"]]);
     first.lose();
     assert.equal(conversation.isClaimed, true);
+  });
+});
+
+describe("a request that is handed back", () => {
+  test("is its build's until its link is lost where its server queues it again, and else has failed at once", () => {
+    const { conversation, makeRequest, world } = makeStage();
+    const [queued, failed] = [makeRequest(), makeRequest()];
+    conversation.take(queued.assignment);
+    world.isQueuedAgain = true;
+    conversation.handBack();
+    assert.deepEqual([conversation.isClaimed, queued.sent.at(-1)], [true, "status 0/6"]);
+    queued.lose();
+    assert.equal(conversation.isClaimed, false);
+    conversation.handBack();
+    conversation.take(failed.assignment);
+    world.isQueuedAgain = false;
+    const { changes } = world;
+    conversation.handBack();
+    assert.deepEqual([conversation.isClaimed, failed.sent.at(-1), world.changes], [false, "fail", changes + 1]);
   });
 });
 

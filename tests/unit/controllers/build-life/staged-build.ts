@@ -138,6 +138,7 @@ export function stageBuild(roles?: ContainerRoles, found?: Shown): StagedBuild {
       answers.push("none");
       return "delivered";
     },
+    handBack: () => false,
   });
   const annotations = { ...ANNOTATIONS, ...(roles ? { [CONTAINERS_ANNOTATION]: JSON.stringify(roles) } : {}) };
   const job: Job = makeJob({ metadata: { annotations, labels: { "turbo-hipster.io/task": "unit" } } });

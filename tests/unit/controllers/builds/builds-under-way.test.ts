@@ -547,19 +547,20 @@ describe("a request that waits in line for a place", () => {
 
   test("leaves nothing behind when it is stopped, lost, or this replica is holder no more", async () => {
     await using stage = await startBuilds();
-    const [stopped, lost, other] = [
+    const [stopped, lost, failed, queued] = [
       await stage.request("a", { inLine: true }),
       await stage.request("b", { inLine: true }),
       await stage.request("c", { inLine: true }),
+      await stage.request("d", { inLine: true, isQueuedAgain: true }),
     ];
     await stage.stop(stopped.number);
     await lost.lose();
-    assert.deepEqual([stopped.answers, lost.answers, other.answers], [["ABORTED"], [], []]);
+    assert.deepEqual([stopped.answers, lost.answers, failed.answers], [["ABORTED"], [], []]);
     stage.world.isHolder = false;
     stage.builds.noteReplicas();
     await stage.settle();
-    assert.deepEqual([other.answers, stage.jobs.size, stage.tallies.activeOf("ci/unit")], [["none"], 0, 0]);
-    for (const { number } of [stopped, lost, other]) assert.equal(stage.builds.report(number), undefined);
+    assert.deepEqual([failed.answers, queued.answers, stage.jobs.size, stage.tallies.activeOf("ci/unit")], [["none"], [], 0, 0]);
+    for (const { number } of [stopped, lost, failed, queued]) assert.equal(stage.builds.report(number), undefined);
   });
 });
 

@@ -63,6 +63,8 @@ export interface RequestPlan {
   handle?: string;
   /** It waits in line for a place. */
   inLine?: boolean;
+  /** Its server queues again what a connection leaves. */
+  isQueuedAgain?: boolean;
 }
 
 /**
@@ -241,7 +243,7 @@ export function stageBuilds() {
     },
     /** Zuul's request for a build of `change`, or another client's that sends `payload`. */
     async request(change = "a", plan: RequestPlan = {}): Promise<StagedRequest> {
-      const { launch = 1, unique = `${change}-${launch}`, inLine = false } = plan;
+      const { launch = 1, unique = `${change}-${launch}`, inLine = false, isQueuedAgain = false } = plan;
       const { functionName = "build:unit", server = "s:1", handle = "H:1" } = plan;
       const hex = Buffer.from(change.padEnd(16, "0")).toString("hex");
       const launched = { ZUUL_UUID: unique, LOG_PATH: `${change}/${launch}` };
@@ -275,6 +277,10 @@ export function stageBuilds() {
         sendStatus() {},
         complete: (json) => end(JSON.parse(json).result),
         fail: () => end("none"),
+        handBack() {
+          if (isQueuedAgain) queueMicrotask(() => lost.abort());
+          return isQueuedAgain;
+        },
       };
       builds.assign(assignment);
       await settle();

@@ -17,6 +17,7 @@ function makeBench(
     capacity?: number;
     functions?: string[];
     countsClients?: boolean;
+    queuesAgain?: boolean;
     /** Functions of builds that wait for their requests. */
     awaited?: string[];
     clientGoneAfterMs?: number;
@@ -34,6 +35,7 @@ function makeBench(
     functions: options.functions ?? ["build:a"],
     slots,
     countsClients: () => options.countsClients ?? false,
+    queuesAgain: () => options.queuesAgain ?? false,
     clientGoneAfterMs: options.clientGoneAfterMs ?? 60_000,
     logger: silentLogger,
     clock,
@@ -194,6 +196,53 @@ describe("Lane", () => {
     lane.onClose();
     running?.release();
     assert.deepEqual([turns, slots.used], [[], 0]);
+  });
+
+  describe("whose requests in line are to be another replica's", () => {
+    function makeFull(queuesAgain: boolean) {
+      const bench = makeBench({ queuesAgain, awaited: ["build:a"], capacity: 2 });
+      const connection = bench.open();
+      for (const handle of ["H:1", "H:2", "H:3"]) assign(bench.lane, handle);
+      connection.takeSent();
+      return { ...bench, connection };
+    }
+
+    test("closes its connection, running builds and all, once the server has read the ends under way, and asks and begins nothing before", () => {
+      const { lane, connection, assignments, slots, open } = makeFull(true);
+      const turns: string[] = [];
+      assignments[2]?.slot.onTurn?.(() => turns.push("H:3"), mayBegin);
+      // Its proof is the next GRAB's answer.
+      void assignments[0]?.complete("{}");
+      connection.takeSent();
+      assert.equal(assignments[2]?.handBack(), true);
+      assert.equal(assignments[2]?.handBack(), true);
+      assignments[0]?.slot.release();
+      assert.equal(connection.isOpen, true, "an end is not proven");
+      connection.answer();
+      assert.deepEqual([connection.isOpen, connection.takeSent(), turns, slots.used], [false, [], [], 1]);
+      lane.onClose();
+      assert.deepEqual(
+        assignments.map(({ lost }) => lost.aborted),
+        [false, true, true],
+        "the first one's end was read",
+      );
+      assert.equal(assignments[2]?.handBack(), false, "it is lost already");
+      assert.equal(open().sent.at(-1), "GRAB_JOB_UNIQ", "it goes on where it is not retired");
+    });
+
+    test("is done by that when it is retired", () => {
+      const { lane, connection, assignments, retired } = makeFull(true);
+      lane.retire();
+      assignments[2]?.handBack();
+      assert.equal(connection.destroyedWith?.code, "TH_GEARMAN_STOPPED");
+      lane.onClose();
+      assert.deepEqual([retired(), lane.wantsConnection], [1, false]);
+    });
+
+    test("leaves it to them where the server ends what a connection leaves", () => {
+      const { connection, assignments } = makeFull(false);
+      assert.deepEqual([assignments[2]?.handBack(), connection.isOpen, connection.takeSent()], [false, true, []]);
+    });
   });
 
   test("asks for no build between an end and its proof", () => {
