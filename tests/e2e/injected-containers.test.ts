@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
 import { findNodeProgram, waitForCluster } from "../support/cluster/node-program.ts";
-import { killNodePrograms, startNodePrograms, terminatePod } from "../support/cluster/node-reset.ts";
+import { killNodePrograms, killShim, startNodePrograms, terminatePod } from "../support/cluster/node-reset.ts";
 import { type OperatorProcess, startOperator } from "../support/cluster/operator-process.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import type { GearmanServer } from "../support/gearman/gearman-server.ts";
@@ -93,6 +93,9 @@ async function setUp(): Promise<void> {
     "fails-first": { labels: { mesh: "fails-first" }, script: "exit 0" },
     late: { script: "exit 1", template: { spec: { containers: [{ name: "test" }, late] } } },
     reset: { script: "sleep 600" },
+    "shim-dies": { script: "echo 12 of 12 tests passed > $TH_RESULT_FILE; sleep 600" },
+    "ends-with-255": { script: "exit 255" },
+    "says-why": { script: "echo 3 of 12 tests failed > $TH_RESULT_FILE; exit 255" },
     ...Object.fromEntries(ON_TERM.map((code) => [`shutdown-${code}`, { script: `trap "exit ${code}" TERM; sleep 600 & wait` }])),
   };
   await context.apply(
@@ -154,6 +157,28 @@ describe("on a real kubelet", () => {
       await over(build.number);
       assert.equal(await podOf(build.number, "{.items[0].status.reason}"), "DeadlineExceeded");
     });
+  });
+
+  describe("an exit code that runtimes make up", { concurrency: true }, () => {
+    test("is no result of a script whose container has lost its shim", async () => {
+      const launched = zuul.launch({ job: "shim-dies", attempts: 1 });
+      await launched.waitFor("update", ({ numerator }) => numerator === "4");
+      killShim(await podOf(String((await launched.started).number), "{.items[0].metadata.uid}"));
+      const build = await judged(launched);
+      const { reason, exitCode } = JSON.parse(await podOf(build.number, "{.items[0].status.containerStatuses[0].state.terminated}"));
+      assert.deepEqual([build.result, build.rule, reason], ["none", "cut-off", "Error"]);
+      assert.match(`${exitCode}`, /^(137|255)$/);
+    });
+
+    for (const [job, result] of [
+      ["ends-with-255", "FAILURE"],
+      ["says-why", "3 of 12 tests failed"],
+    ] as const) {
+      test(`is one that a script ends with itself: ${result}`, async () => {
+        const build = await judged(zuul.launch({ job, attempts: 1 }));
+        assert.deepEqual([build.result, build.rule], [result, "exit-code"]);
+      });
+    }
   });
 
   describe("a node that shuts down under tests that give TERM an exit code, its kubelet gone before them", () => {

@@ -64,7 +64,10 @@ const requestSchema = z.object({
 const duration = z.string().refine(isDuration);
 const timeoutsSchema = z.object({ pull: duration, run: duration, schedule: duration.optional() });
 const names = z.array(z.string());
-const rolesSchema = z.object({ test: z.string().min(1), others: names, services: names, inits: names, checkout: z.boolean() });
+const rolesSchema = z.object({
+  ...{ test: z.string().min(1), others: names, services: names, inits: names, checkout: z.boolean() },
+  marked: z.boolean().default(false),
+});
 const verdictSchema = z
   .object({
     result: z.string().nullable(),

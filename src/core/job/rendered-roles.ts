@@ -14,5 +14,6 @@ export function renderRoles({ spec }: TestTask): ContainerRoles {
     services: [...namesOf(spec.services ?? []), ...services],
     inits,
     checkout: spec.checkout.enabled,
+    marked: spec.script !== undefined,
   };
 }

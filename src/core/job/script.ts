@@ -39,6 +39,12 @@ function parseInterpreter(script: string): Interpreter {
 /** How a test ends whose script cannot be run, and what its message begins with. */
 export const NO_INTERPRETER = { exitCode: 127, before: "CONFIG_ERROR - the interpreter " };
 
+/**
+ * What its runner leaves first in the termination message when a script has ended, before the script's exit code and a line end. A runtime
+ * that has lost a container makes up an exit code: without the mark nobody knows that a script ended with it.
+ */
+export const END_MARK = "ended ";
+
 /** A result text has 120 characters at most, and a pod with many containers has less than 1 KiB for each one's message. */
 const MAX_RESULT_BYTES = 512;
 
@@ -124,7 +130,8 @@ TH_CODE=$?
  * the command.
  * - Programs that `pip install` and its like put below HOME, when they may not write anywhere else, are found first.
  * - It ends with what the script ended with, 128+n for a signal n, and takes in orphans meanwhile, as any shell that waits does.
- * - The result file may be anything that a test leaves there: a FIFO, a directory, gigabytes without a line end.
+ * - The result file may be anything that a test leaves there: a FIFO, a directory, gigabytes without a line end. Its beginning goes into the
+ *   termination message, behind the mark; where it is empty, what the test has written there itself. Nothing is forked for neither.
  *
  * Variables begin with TH_, which neither request nor task can set, so that none changes one that the script inherits.
  */
@@ -145,10 +152,12 @@ for TH_PROGRAM in "$1" \${TH_NEEDS:+"$TH_NEEDS"}; do
   exit ${NO_INTERPRETER.exitCode}
 done
 ${run}
-if [ -f "$TH_RESULT" ] && [ -s "$TH_RESULT" ]; then
-  head -c ${MAX_RESULT_BYTES} "$TH_RESULT" >"$TH_TERMINATION" ||
-    { IFS= read -r TH_LINE <"$TH_RESULT"; printf '%s\\n' "$TH_LINE" >"$TH_TERMINATION"; }
+TH_SAID=
+[ -f "$TH_RESULT" ] && [ -s "$TH_RESULT" ] || TH_RESULT=$TH_TERMINATION
+if [ -s "$TH_RESULT" ]; then
+  TH_SAID=$(head -c ${MAX_RESULT_BYTES} "$TH_RESULT") || IFS= read -r TH_SAID <"$TH_RESULT"
 fi
+printf '${END_MARK}%s\\n%s' "$TH_CODE" "$TH_SAID" >"$TH_TERMINATION"
 exit "$TH_CODE"
 `.trim();
 }

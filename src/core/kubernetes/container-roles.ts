@@ -21,6 +21,8 @@ export interface ContainerRoles {
   inits: readonly string[];
   /** Whether there is an init container `CHECKOUT_CONTAINER` of ours. */
   checkout: boolean;
+  /** The test is a script whose runner leaves a mark when it ends, see `END_MARK`; Jobs of older versions do not say so. */
+  marked: boolean;
 }
 
 /** What an init container is there for. */
@@ -40,6 +42,7 @@ export function rolesOfTemplate(spec: Pick<PodSpec, "containers" | "initContaine
     others: namesOf(containers).filter((name) => name !== test),
     ...initRolesOf(initContainers.filter(({ name }) => name !== CHECKOUT_CONTAINER)),
     checkout: initContainers.some(({ name }) => name === CHECKOUT_CONTAINER),
+    marked: false,
   };
 }
 

@@ -3,7 +3,7 @@ import { JOB_UID_LABEL } from "../kubernetes/labels.ts";
 import type { Condition, ContainerStatus, Job, Pod, TerminatedState } from "../kubernetes/objects.ts";
 import { whyInvented } from "./invented-ends.ts";
 import { firstEnd, mayRunAgain, observePod, type PodFacts } from "./pod-facts.ts";
-import { withoutScrap } from "./termination-message.ts";
+import { readTestEnd, type TestEnd, withoutScrap } from "./termination-message.ts";
 
 /** Where a build stands, read from its Job and Pod alone; every field comes from the API server's objects. */
 export type BuildState =
@@ -19,7 +19,7 @@ export type BuildState =
   | { kind: "preparing"; pod: PodFacts; since: string | undefined; reason: string; waiting: readonly WaitingContainer[]; init?: string }
   | { kind: "running"; pod: PodFacts; startedAt: string | undefined }
   /** The test's container has ended. */
-  | { kind: "exited"; pod: PodFacts; job: JobFacts; terminated: TerminatedState; container: string }
+  | ({ kind: "exited"; pod: PodFacts; job: JobFacts; container: string } & TestEnd)
   /** An init container ended the pod before the test ran. */
   | { kind: "not-started"; pod: PodFacts; job: JobFacts; container: string; role: InitRole; terminated: TerminatedState }
   /** The pod is over, or being taken away, and its test's end was not seen. */
@@ -70,7 +70,7 @@ export function observeBuild(
 
   if (job.spec?.suspend && !facts.hasTestBegun && !facts.isTerminal) return { kind: "suspended" };
   if (facts.restarted) return lost(facts.restarted);
-  if (end && !invented) return { kind: "exited", pod: facts, job: ofJob, terminated: withoutScrap(end, pod.spec), container: roles.test };
+  if (end && !invented) return { kind: "exited", pod: facts, job: ofJob, container: roles.test, ...readTestEnd(end, pod.spec, roles) };
   // A disruption that was only announced may never come: until then the test runs on.
   if (facts.isDeleted) return lost(facts.disruption?.message ?? "the pod was deleted");
   const failedInit = pod.status?.initContainerStatuses?.find((init) => hasFailed(init, pod, roles, facts.isTerminal));

@@ -10,10 +10,8 @@ interface InventedEnd {
 }
 
 /**
- * Ends of containers that nobody saw, as runtimes and kubelets write them: their exit codes are made up. What cannot be told apart from an
- * end of the container's own is not here: containerd writes 137 with reason `Error` when a shim died (`core/runtime/v2/shim.go`,
- * `cleanupAfterDeadShim`) and 255 with `Error` when waiting for a task failed (`internal/cri/server/events.go`), CRI-O 255 with `Error` when
- * runtime and exit file are gone (`internal/oci/runtime_oci.go`, `UpdateContainerStatus`).
+ * Ends of containers that nobody saw, as runtimes and kubelets write them: their exit codes are made up. What looks like an end of the
+ * container's own is not here, see `mayBeInvented`.
  */
 export const INVENTED_ENDS: readonly InventedEnd[] = [
   {
@@ -44,4 +42,13 @@ export function whyInvented(terminated: TerminatedState): string | undefined {
   return INVENTED_ENDS.find(({ reason = terminated.reason, exitCode = terminated.exitCode }) => {
     return reason === terminated.reason && exitCode === terminated.exitCode;
   })?.because;
+}
+
+/**
+ * True for an end that may be the container's own, or nobody's: containerd writes 137 with reason `Error` when a shim died
+ * (`core/runtime/v2/shim.go`, `cleanupAfterDeadShim`) and 255 with `Error` when waiting for a task failed (`internal/cri/server/events.go`),
+ * CRI-O 255 with `Error` when runtime and exit file are gone (`internal/oci/runtime_oci.go`, `UpdateContainerStatus`).
+ */
+export function mayBeInvented({ exitCode, reason }: TerminatedState): boolean {
+  return reason === "Error" && (exitCode === 137 || exitCode === 255);
 }

@@ -1,6 +1,6 @@
 import { disrupted, drained, evicted, jobDeleted, jobSuspended, nodeLost, outOfDisk, podDeleted, preempted } from "./rules/disruptions.ts";
 import { exit0, initFailed, otherExit, serviceFailed } from "./rules/own-ends.ts";
-import { killed, nodeRefused, nodeUnfit, podDeadline, podEnded, podLost, runAgain, unwatched } from "./rules/pod-ends.ts";
+import { cutOff, killed, nodeRefused, nodeUnfit, podDeadline, podEnded, podLost, runAgain, unwatched } from "./rules/pod-ends.ts";
 import { checkoutConfiguration, checkoutFailed, checkoutOutOfMemory, checkoutRef, injectedFailed } from "./rules/preparation-ends.ts";
 import {
   endedEarly,
@@ -66,10 +66,11 @@ export const VERDICT_RULES = [
   jobDeleted,
   podDeleted,
 
-  // Its kubelet ended it, was not there at its end, or began it anew.
+  // Its kubelet ended it, was not there at its end, or began it anew; its runtime lost it.
   podDeadline,
   killed,
   unwatched,
+  cutOff,
   runAgain,
 
   // It was never begun.

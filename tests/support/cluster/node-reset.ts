@@ -73,9 +73,21 @@ export async function startNodePrograms(clusterName: string): Promise<void> {
  * `uid` is the pod's.
  */
 export function terminatePod(uid: string): void {
+  for (const pid of processesOf(uid)) kill(Number(pid), "SIGTERM");
+}
+
+/** KILL for what containerd runs a pod's containers by, and for nothing else. `uid` is the pod's. */
+export function killShim(uid: string): void {
+  const parents = new Set(processesOf(uid).map(parentOf));
+  const shims = [...parents].filter((pid) => pid !== undefined && programOf(`${pid}`).includes("containerd-shim"));
+  if (shims.length === 0) throw new Error(`pod ${uid} has no shim`);
+  for (const pid of shims) kill(Number(pid));
+}
+
+function processesOf(uid: string): string[] {
   const pids = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && isOfPod(entry, uid));
   if (pids.length === 0) throw new Error(`pod ${uid} has no process`);
-  for (const pid of pids) kill(Number(pid), "SIGTERM");
+  return pids;
 }
 
 function isOfPod(pid: string, uid: string): boolean {
@@ -128,11 +140,15 @@ function parentOf(pid: string): number | undefined {
 }
 
 function isControlPlane(pid: number): boolean {
+  return CONTROL_PLANE.some((name) => programOf(`${pid}`).endsWith(`/${name}`));
+}
+
+/** What it was started as; "" for one that is gone. */
+function programOf(pid: string): string {
   try {
-    const program = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[0] ?? "";
-    return CONTROL_PLANE.some((name) => program.endsWith(`/${name}`));
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0")[0] ?? "";
   } catch {
-    return false;
+    return "";
   }
 }
 

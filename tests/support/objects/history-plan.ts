@@ -34,12 +34,15 @@ type Plain =
   | "node-shutdown"
   | "node-shutdown-told"
   | "node-gone"
-  | "container-lost";
+  | "container-lost"
+  | "shim-killed";
 
 /** What somebody else does, so long after the Job was made. */
 export type Disturbance = { kind: Plain; atMs: number } | { kind: "absence" | "kubelet-away"; atMs: number; forMs: number };
 
 export interface HistoryPlan {
+  /** Its runner says what it ended with; an image's own command has none. */
+  isScript: boolean;
   test: PlannedContainer;
   others: readonly PlannedContainer[];
   services: readonly PlannedContainer[];
@@ -121,7 +124,7 @@ const test = fc.oneof(
 
 const KINDS = [
   ...["stop", "evicted", "out-of-disk", "drained", "preempted", "announced", "pod-deleted"],
-  ...["job-deleted", "job-orphaned", "node-reset", "node-shutdown", "node-shutdown-told", "node-gone", "container-lost"],
+  ...["job-deleted", "job-orphaned", "node-reset", "node-shutdown", "node-shutdown-told", "node-gone", "container-lost", "shim-killed"],
 ] as Plain[];
 const atMs = fc.constantFrom(0, 500, 3 * SECOND, 15 * SECOND, 40 * SECOND, 3 * MINUTE, 20 * MINUTE, 70 * MINUTE);
 
@@ -138,6 +141,7 @@ const disturbance: fc.Arbitrary<Disturbance> = fc.oneof(
 );
 
 const plans: fc.Arbitrary<HistoryPlan> = fc.record({
+  isScript: fc.boolean(),
   test,
   others: perhaps(beside("web")),
   services: perhaps(sidecar("db")),

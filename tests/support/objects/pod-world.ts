@@ -100,7 +100,14 @@ export class PodWorld {
       ...injected.last.map((each) => actor(each, "regular", false)),
     ];
     const names = (list: readonly PlannedContainer[]) => list.map(({ name }) => name);
-    this.roles = { test: test.name, others: names(others), services: names(services), inits: names(inits), checkout: hasCheckout };
+    this.roles = {
+      test: test.name,
+      others: names(others),
+      services: names(services),
+      inits: names(inits),
+      checkout: hasCheckout,
+      marked: plan.isScript,
+    };
     this.#job = { metadata: { name: "unit-1", namespace: "ci", uid: "job-uid" }, spec: { template: { spec: { containers: [] } } } };
     this.#at(plan.podMs, () => this.#makePod());
     for (const disturbance of plan.disturbances) this.#at(disturbance.atMs, () => this.#disturb(disturbance));
@@ -335,7 +342,9 @@ export class PodWorld {
   #exit(actor: Actor, run: number, end: TerminatedState): void {
     const { status, plan, kind } = actor;
     if (!status.state?.running || (status.restartCount ?? 0) !== run || this.#ends) return;
-    status.state = { terminated: this.#ended({ ...end, ...(plan.isOom ? { reason: "OOMKilled" } : {}) }, status.state.running.startedAt) };
+    // For want of memory its runner is killed with it.
+    const how = plan.isOom ? { ...end, reason: "OOMKilled" } : { ...end, ...this.#said(actor, end.exitCode) };
+    status.state = { terminated: this.#ended(how, status.state.running.startedAt) };
     if (actor === this.#test) {
       this.#blame(`the test itself, exit code ${end.exitCode}`, this.#classesOfTest(plan, end.exitCode));
       // Nobody saw that it was the test itself.
@@ -395,7 +404,8 @@ export class PodWorld {
       for (const actor of isRunning) {
         const exitCode = onTerm === "ignores" ? 137 : onTerm;
         const { running } = actor.status.state ?? {};
-        if (running) actor.status.state = { terminated: this.#ended({ exitCode }, running.startedAt) };
+        const said = onTerm === "ignores" ? {} : this.#said(actor, exitCode);
+        if (running) actor.status.state = { terminated: this.#ended({ exitCode, ...said }, running.startedAt) };
       }
     });
     this.#at(graceMs + LOOK_MS, () => this.#finish());
@@ -496,6 +506,9 @@ export class PodWorld {
         break;
       case "container-lost":
         this.#wait(() => this.#loseSight());
+        break;
+      case "shim-killed":
+        this.#killShim();
         break;
     }
   }
@@ -611,6 +624,26 @@ export class PodWorld {
     status.restartCount = (status.restartCount ?? 0) + 1;
     this.#blame("a kubelet that lost sight of the test", ["infrastructure"]);
     this.#checkOver();
+  }
+
+  /** Runtimes make up an exit code for containers that have lost their shim, all of the pod's. */
+  #killShim(): void {
+    if (!this.#test.status.state?.running || this.#ends) return;
+    this.#ends = {};
+    this.#blame("a shim that died", [this.plan.isScript ? "infrastructure" : "failure"]);
+    // The kubelet may see that the pod's sandbox is gone before it sees that its containers are.
+    if (this.plan.isKillHeard) this.#killed = "Stopping container";
+    const exitCode = this.plan.onTerm === "ignores" ? 137 : 255;
+    for (const { status } of this.#actors) {
+      const { running } = status.state ?? {};
+      if (running) status.state = { terminated: this.#ended({ exitCode }, running.startedAt) };
+    }
+    this.#at(LOOK_MS, () => this.#wait(() => this.#finish()));
+  }
+
+  /** What the runner of a script says when that has ended. */
+  #said(actor: Actor, exitCode: number): Partial<TerminatedState> {
+    return actor === this.#test && this.plan.isScript ? { message: `ended ${exitCode}\n` } : {};
   }
 
   #ended(end: Partial<TerminatedState> & { exitCode: number }, startedAt: string | undefined): TerminatedState {

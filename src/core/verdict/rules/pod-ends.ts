@@ -1,7 +1,11 @@
+import { mayBeInvented } from "../../observation/invented-ends.ts";
 import { isPastDeadline, isUnwatched, whenContainerEnded, whenExited, whenPod, whenRefusedByNode } from "../sighting.ts";
 import { POD, type VerdictRule } from "./verdict-rule.ts";
 
 // The pod was ended by its kubelet, was never let in, or is gone without a word.
+
+/** Why the kubelet ended a container of the template's own probe; KILL comes when the grace is over (`computePodActions`). */
+const PROBE_FAILED = /failed (?:liveness|startup) probe/;
 
 export const podDeadline = {
   id: "pod-deadline",
@@ -47,6 +51,21 @@ export const unwatched = {
             sentence: "its node's kubelet was away when the test ended, and who ended it is not known",
             evidence: { unseenSeconds: Math.round((pod.unseenMs ?? 0) / 1000) },
           }
+        : undefined,
+    ),
+} as const satisfies VerdictRule;
+
+export const cutOff = {
+  id: "cut-off",
+  class: "infrastructure",
+  seen: "The test, a script, ended with exit code 137 or 255 and reason `Error`, and its runner did not say that it ended with that: a runtime makes that up of a container that it has lost, as when its shim died. An image's own command has no runner; there the exit code counts.",
+  result: null,
+  keeps: POD,
+  isChance: true,
+  find: (sighting) =>
+    whenExited(sighting, ({ pod: { killed = "" }, terminated, runner }) =>
+      runner && runner.exitCode !== terminated.exitCode && mayBeInvented(terminated) && !PROBE_FAILED.test(killed)
+        ? { sentence: `the container runtime has lost the test's container, exit code ${terminated.exitCode} is not that of its script` }
         : undefined,
     ),
 } as const satisfies VerdictRule;

@@ -41,8 +41,9 @@ export const noInterpreter = {
   result: "CONFIG_ERROR - the interpreter /bin/bash of the script is not in the image",
   keeps: POD,
   find: (sighting) =>
-    whenExited(sighting, ({ terminated: { exitCode, message = "" } }) =>
-      exitCode === NO_INTERPRETER.exitCode && message.startsWith(NO_INTERPRETER.before)
+    whenExited(sighting, ({ terminated: { exitCode, message = "" }, runner }) =>
+      // What ran has an interpreter.
+      runner?.exitCode === undefined && exitCode === NO_INTERPRETER.exitCode && message.startsWith(NO_INTERPRETER.before)
         ? { sentence: firstLine(message).replace(/^CONFIG_ERROR - /, "") }
         : undefined,
     ),

@@ -89,6 +89,11 @@ describe("renderJob", () => {
     }
   });
 
+  test("says that the runner of a script leaves a mark, and no image's own command", () => {
+    const marked = (spec: object) => readRoles(renderJob(makeInput({ image: "i", ...spec }))).marked;
+    assert.deepEqual([marked({ script: "exit 1" }), marked({})], [true, false]);
+  });
+
   const golden: Record<string, ManifestInput> = {
     script: makeInput({ image: "python:3.12", script: "tox -e py312\n" }, { ZUUL_UUID: "f00", ZUUL_PROJECT: "org/project" }),
     checkout: makeInput(

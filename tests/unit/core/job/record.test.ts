@@ -50,7 +50,7 @@ describe("readJobRecord", () => {
       functionName: "build:unit",
       request: REQUEST,
       timeouts: { pull: "10m", run: "1h" },
-      roles: { test: "test", others: [], services: [], inits: [], checkout: false },
+      roles: { test: "test", others: [], services: [], inits: [], checkout: false, marked: false },
       relaunchKey: "key",
       isCancelled: false,
       isDelivered: false,
@@ -69,7 +69,7 @@ describe("readJobRecord", () => {
     assert.deepEqual([record?.isCancelled, record?.isDelivered, record?.verdict?.result], [true, true, "ABORTED"]);
   });
 
-  const ROLES = { test: "unit", others: ["web"], services: ["db"], inits: ["setup"], checkout: true };
+  const ROLES = { test: "unit", others: ["web"], services: ["db"], inits: ["setup"], checkout: true, marked: false };
 
   test("believes the Job of what its containers are there for, whatever its template holds", () => {
     const written = job({ "turbo-hipster.io/containers": JSON.stringify(ROLES) });
@@ -78,8 +78,14 @@ describe("readJobRecord", () => {
     assert.deepEqual(readJobRecord(changed)?.roles, ROLES);
   });
 
+  test("says whether a script's runner leaves a mark, which no Job of an older version does", () => {
+    const { marked: _, ...older } = ROLES;
+    const read = (roles: object) => readJobRecord(job({ "turbo-hipster.io/containers": JSON.stringify(roles) }))?.roles;
+    assert.deepEqual([read({ ...ROLES, marked: true }), read(older)], [{ ...ROLES, marked: true }, ROLES]);
+  });
+
   test("takes a Job that tells nothing of its containers for one of the test alone", () => {
-    const alone = { test: "test", others: [], services: [], inits: [], checkout: false };
+    const alone = { test: "test", others: [], services: [], inits: [], checkout: false, marked: false };
     assert.deepEqual(readRoles({ metadata: { name: "unit-1" } }), alone);
     assert.deepEqual(readRoles({ metadata: job().metadata }), alone);
   });

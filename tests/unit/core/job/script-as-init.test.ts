@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -26,6 +26,8 @@ interface Ran {
   status: number | null;
   stdout: string;
   stderr: string;
+  /** The termination message, a character for each byte. */
+  said: string;
   /** What is left beside script, result and termination message. */
   left: string[];
 }
@@ -45,7 +47,8 @@ function run(shell: string, script: string, { path = "/usr/bin:/bin", grace = 20
   const [command = "", ...args] = [...AS_INIT, "/usr/bin/env", "-i", "HOME=/home/x", `PATH=${path}`, ...words];
   const { status, stdout, stderr } = spawnSync(command, args, { cwd: place, encoding: "utf8", timeout: 20_000 });
   const own = ["bin", "script", "result", "termination", "ready"];
-  return { status, stdout, stderr, left: readdirSync(place).filter((name) => !own.includes(name)) };
+  const said = existsSync(termination) ? readFileSync(termination, "latin1") : "";
+  return { status, stdout, stderr, said, left: readdirSync(place).filter((name) => !own.includes(name)) };
 }
 
 describe("a script whose runner is PID 1", { skip: !canUnshare() && "no process namespaces here" }, () => {
@@ -58,9 +61,11 @@ describe("a script whose runner is PID 1", { skip: !canUnshare() && "no process 
           ["kill -SEGV $$", 139],
           ["kill -TERM $$", 143],
           ["kill -KILL $$", 137],
+          ["exit 137", 137],
+          ["exit 255", 255],
         ] as const) {
           const ran = run(shell, script);
-          assert.deepEqual([ran.status, ran.left], [status, []], script);
+          assert.deepEqual([ran.status, ran.said, ran.left], [status, `ended ${status}\n`, []], script);
         }
       });
 
@@ -81,8 +86,23 @@ describe("a script whose runner is PID 1", { skip: !canUnshare() && "no process 
       });
 
       test("is killed when its keeper or all of it is", () => {
-        assert.equal(run(shell, "kill -KILL $PPID; while :; do sleep 1; done").status, 137);
-        assert.equal(run(shell, "sh -c 'kill -KILL -1'; while :; do sleep 1; done").status, 137);
+        for (const script of ["kill -KILL $PPID; while :; do sleep 1; done", "sh -c 'kill -KILL -1'; while :; do sleep 1; done"]) {
+          const { status, said } = run(shell, script);
+          assert.deepEqual([status, said], [137, "ended 137\n"]);
+        }
+      });
+
+      test("cannot keep its runner from saying how it ended, by a KILL or by words", () => {
+        const { status, said } = run(shell, 'kill -KILL 1 || :; echo "ended 0" > termination; exit 255');
+        assert.deepEqual([status, said], [255, "ended 255\nended 0"]);
+      });
+
+      test("hands the first line of its result over, whatever it is as a whole", () => {
+        const big = '{ echo "3 of 12 failed"; head -c 1000000 /dev/zero | tr "\\0" x; } > result; exit 255';
+        assert.ok(run(shell, big).said.startsWith("ended 255\n3 of 12 failed\nxxx"));
+        const bytes = 'i=1; while [ $i -lt 256 ]; do printf "\\\\$(printf %03o $i)"; i=$((i + 1)); done > result; exit 1';
+        const all = Buffer.from(Array.from({ length: 255 }, (_, index) => index + 1)).toString("latin1");
+        assert.equal(run(shell, bytes).said, `ended 1\n${all}`);
       });
 
       test("has its orphans taken in", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -16,16 +16,21 @@ before(() => {
 });
 after(() => rmSync(directory, { recursive: true, force: true }));
 
+interface Circumstances {
+  env?: Record<string, string>;
+  /** What makes the result file, and the file of the container's termination message. */
+  result?: (file: string) => void;
+  log?: (file: string) => void;
+  pod?: PodSpec;
+}
+
 /** As the kubelet has it: what is doubled is one again, and the file is there. */
-function run(
-  script: string,
-  { env = {}, result, pod = POD }: { env?: Record<string, string>; result?: (file: string) => void; pod?: PodSpec } = {},
-) {
+function run(script: string, { env = {}, result, log = (file) => writeFileSync(file, ""), pod = POD }: Circumstances = {}) {
   const place = mkdtempSync(join(directory, "run-"));
   const [file, resultFile, termination] = ["script", "result", "termination"].map((name) => join(place, name)) as [string, string, string];
   writeFileSync(file, script);
   chmodSync(file, 0o555);
-  writeFileSync(termination, "");
+  log(termination);
   result?.(resultFile);
   const files = { script: file, result: resultFile, termination };
   const [command = "", ...args] = (renderScript(script, pod, files).command ?? []).map((word) => word.replaceAll("$$", "$"));
@@ -35,7 +40,7 @@ function run(
     env: { HOME: "/home/x", PATH: "/usr/bin:/bin", FILE: resultFile, MESSAGE: termination, ...env },
     timeout: 20_000,
   });
-  return { status, stdout, stderr, file, said: readFileSync(termination, "utf8") };
+  return { status, stdout, stderr, file, said: statSync(termination).isFile() ? readFileSync(termination, "utf8") : "" };
 }
 
 describe("a script", () => {
@@ -146,18 +151,18 @@ describe("the result file", () => {
   test("is handed over from its beginning, whatever its size", () => {
     const { status, said } = run(`cat > "$FILE" <<'END'\n60 of 812 tests failed\n${lines(600)}\nEND\nexit 1\n`);
     assert.equal(status, 1);
-    assert.ok(said.startsWith("60 of 812 tests failed\n"), said);
-    assert.ok(said.length <= 512);
+    assert.ok(said.startsWith("ended 1\n60 of 812 tests failed\n"), said);
+    assert.ok(said.length <= 530);
   });
 
   test("needs no line end", () => {
-    assert.equal(run('printf "no line end" > "$FILE"; exit 1').said, "no line end");
-    assert.equal(run('head -c 1000000 /dev/zero | tr "\\0" x > "$FILE"; exit 1').said, "x".repeat(512));
+    assert.equal(run('printf "no line end" > "$FILE"; exit 1').said, "ended 1\nno line end");
+    assert.equal(run('head -c 1000000 /dev/zero | tr "\\0" x > "$FILE"; exit 1').said, `ended 1\n${"x".repeat(512)}`);
   });
 
   test("keeps what was said otherwise where it is empty or not there", () => {
-    assert.equal(run(': > "$FILE"; echo otherwise > "$MESSAGE"; exit 1').said, "otherwise\n");
-    assert.equal(run('echo otherwise > "$MESSAGE"; exit 1').said, "otherwise\n");
+    assert.equal(run(': > "$FILE"; echo otherwise > "$MESSAGE"; exit 1').said, "ended 1\notherwise");
+    assert.equal(run('echo otherwise > "$MESSAGE"; exit 1').said, "ended 1\notherwise");
   });
 
   test("may be a directory, a FIFO or nobody's to read: the exit code stands", () => {
@@ -168,8 +173,44 @@ describe("the result file", () => {
 
   test("is read where the image has no `head`", () => {
     const bin = mkdtempSync(join(directory, "bin-"));
-    assert.equal(run('echo one > "$FILE"; echo two >> "$FILE"; exit 1', { env: { PATH: bin, HOME: bin } }).said, "one\n");
+    assert.equal(run('echo one > "$FILE"; echo two >> "$FILE"; exit 1', { env: { PATH: bin, HOME: bin } }).said, "ended 1\none");
   });
+});
+
+describe("the end of a script", () => {
+  test("is told by its runner, whatever it was", () => {
+    for (const [script, code] of [
+      ["exit 0", 0],
+      ["exit 255", 255],
+      ["exit 137", 137],
+      ["kill -KILL $$", 137],
+      ["kill -SEGV $$", 139],
+    ] as const) {
+      const { status, said } = run(script);
+      assert.deepEqual([status, said], [code, `ended ${code}\n`], script);
+    }
+  });
+
+  test("is told behind what the script itself has told, and in its place", () => {
+    assert.equal(run('printf "ended 0\\n" > "$MESSAGE"; exit 255').said, "ended 255\nended 0");
+    assert.ok(run('head -c 1000000 /dev/zero | tr "\\0" x > "$MESSAGE"; exit 255').said.startsWith("ended 255\nxxx"));
+  });
+
+  test("is told by no runner whose script could not be begun, or that is killed", () => {
+    assert.doesNotMatch(run("#!/opt/none/bin/bash\nexit 0\n").said, /^ended/);
+    // Not PID 1 here, as where the pod's containers share their process namespace.
+    const { said, status } = run("kill -KILL $PPID; exit 255", { pod: { ...POD, shareProcessNamespace: true } });
+    assert.deepEqual([said, status], ["", null]);
+  });
+
+  for (const [what, log] of [
+    ["cannot be written", (file: string) => mkdirSync(file)],
+    ["has no room", (file: string) => symlinkSync("/dev/full", file)],
+  ] as const) {
+    test(`is what it was where the termination message ${what}`, () => {
+      for (const code of [0, 3, 255]) assert.equal(run(`echo x > "$FILE"; exit ${code}`, { log }).status, code);
+    });
+  }
 });
 
 describe("TERM", () => {

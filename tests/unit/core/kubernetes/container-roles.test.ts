@@ -31,11 +31,12 @@ describe("a template's containers", () => {
       services: ["db"],
       inits: ["setup", "once"],
       checkout: true,
+      marked: false,
     });
   });
 
   test("are a test alone where nothing is said", () => {
-    const alone = { test: "test", others: [], services: [], inits: [], checkout: false };
+    const alone = { test: "test", others: [], services: [], inits: [], checkout: false, marked: false };
     assert.deepEqual(rolesOfTemplate(undefined), alone);
     assert.deepEqual(rolesOfTemplate({ containers: [] }), alone);
     assert.deepEqual(rolesOfTemplate({ containers: containers("unit"), initContainers: containers("setup") }), {
@@ -47,7 +48,7 @@ describe("a template's containers", () => {
 });
 
 describe("what a container of a pod is there for", () => {
-  const roles = { test: "unit", others: ["web"], services: ["db"], inits: ["setup"], checkout: true };
+  const roles = { test: "unit", others: ["web"], services: ["db"], inits: ["setup"], checkout: true, marked: false };
   const rows: [name: string, role: ReturnType<typeof initRole>, isOurs: boolean][] = [
     ["checkout", "checkout", true],
     ["db", "service", true],

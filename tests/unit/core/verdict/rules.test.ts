@@ -34,6 +34,9 @@ const ENDED_BY_US = {
 /** When the pod's own 5,400 s are over. */
 const AT_DEADLINE = { finishedAt: "2026-01-01T01:30:00Z" };
 
+/** Its test is a script whose runner says what it ended with. */
+const MARKED: Partial<ContainerRoles> = { marked: true };
+
 interface Row {
   seen: string;
   rule: RuleId | undefined;
@@ -59,6 +62,8 @@ const rejected = (reason: string, message: string) => ({
   status: { phase: "Failed", reason, message, containerStatuses: [] },
 });
 const failedCreate = (message: string) => [makeEvent("FailedCreate", `Error creating: ${message}`)];
+
+const CUT_OFF = { rule: "cut-off", result: null, roles: MARKED } as const;
 
 /** Messages and reasons as Kubernetes 1.36 and containerd 1.6 wrote them. */
 const ROWS: Row[] = [
@@ -623,7 +628,74 @@ const ROWS: Row[] = [
     result: null,
     pod: failed(0, { reason: "Unknown" }, { phase: "Succeeded" }),
   },
-  { seen: "exit code 255 of the test's own", rule: "exit-code", result: "FAILURE", pod: failed(255) },
+  ...[137, 255].flatMap((exitCode): Row[] => [
+    { seen: `exit code ${exitCode} of a script whose runner says nothing`, ...CUT_OFF, pod: failed(exitCode) },
+    {
+      seen: `exit code ${exitCode} of a script whose runner says nothing, in a pod that its kubelet then ended`,
+      ...CUT_OFF,
+      kill: "Stopping container test",
+      pod: failed(exitCode, { message: "12 of 12 tests passed\n" }),
+    },
+    {
+      seen: `exit code ${exitCode} of a script whose runner says another one`,
+      ...CUT_OFF,
+      pod: failed(exitCode, { message: "ended 0\n" }),
+    },
+    {
+      seen: `exit code ${exitCode} of a script that has lost its service with itself`,
+      ...CUT_OFF,
+      pod: withService({ lastState: { terminated: { exitCode } } }, exitCode),
+    },
+    {
+      seen: `exit code ${exitCode} of a script's own`,
+      ...{ rule: "exit-code", result: "FAILURE", roles: MARKED },
+      pod: failed(exitCode, { message: `ended ${exitCode}\n` }),
+    },
+    {
+      seen: `exit code ${exitCode} of a script's own, and its sentence`,
+      ...{ rule: "exit-code", result: "3 of 12 tests failed", roles: MARKED },
+      pod: failed(exitCode, { message: `ended ${exitCode}\n3 of 12 tests failed\nmore` }),
+    },
+    { seen: `exit code ${exitCode} of a test without a script's runner`, rule: "exit-code", result: "FAILURE", pod: failed(exitCode) },
+    {
+      seen: `exit code ${exitCode} of a test without a script's runner, and its sentence`,
+      ...{ rule: "exit-code", result: "ended 3" },
+      pod: failed(exitCode, { message: "ended 3\nmore\n" }),
+    },
+  ]),
+  ...[0, 1, 127, 143, 254].map(
+    (exitCode): Row => ({
+      seen: `exit code ${exitCode} of a script whose runner says nothing: no runtime makes that up`,
+      ...(exitCode === 0 ? { rule: "exit-0", result: "SUCCESS" } : { rule: "exit-code", result: "FAILURE" }),
+      ...{ roles: MARKED, pod: failed(exitCode, {}, exitCode === 0 ? { phase: "Succeeded" } : {}) },
+    }),
+  ),
+  {
+    seen: "a script that ignores TERM and whose own liveness probe has failed",
+    ...{ rule: "exit-code", result: "FAILURE", roles: MARKED },
+    kill: "Container test failed liveness probe, will be restarted",
+    pod: failed(137),
+  },
+  {
+    seen: "a script that ignores TERM, after a stop",
+    ...{ rule: "stopped", result: "ABORTED", roles: MARKED, end: "stop" },
+    pod: failed(137, {}, ENDED_BY_US),
+  },
+  {
+    seen: "a script that was killed with its runner for want of memory",
+    ...{ rule: "out-of-memory", result: "FAILURE - out of memory (limit 2Gi)", roles: MARKED },
+    pod: { spec: { containers: [{ name: "test", ...MEMORY }] }, ...failed(137, { reason: "OOMKilled" }) },
+  },
+  {
+    seen: "a script that says of its interpreter what its runner would",
+    ...{ rule: "exit-code", result: "CONFIG_ERROR - the interpreter x is away", roles: MARKED },
+    pod: failed(127, { message: "ended 127\nCONFIG_ERROR - the interpreter x is away\n" }),
+  },
+  {
+    seen: "a runner without the script's interpreter",
+    ...{ rule: "no-interpreter", result: "CONFIG_ERROR - the interpreter x is away", roles: MARKED },
+    pod: failed(127, { message: "CONFIG_ERROR - the interpreter x is away\n" }),
+  },
   {
     seen: "a container without an exit code, as CRI-O tells",
     rule: "pod-lost",

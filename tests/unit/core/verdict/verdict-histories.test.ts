@@ -125,7 +125,17 @@ describe("10,000 histories of a pod, whose cluster knows who ended it", () => {
       parameters,
     );
     if ((parameters.numRuns ?? 0) < 10_000) return;
-    for (const rule of ["exit-0", "exit-code", "stopped", "run-timeout", "run-again", "injected-failed", "pod-lost", "pull-timeout"]) {
+    for (const rule of [
+      "exit-0",
+      "exit-code",
+      "stopped",
+      "run-timeout",
+      "run-again",
+      "injected-failed",
+      "pod-lost",
+      "cut-off",
+      "pull-timeout",
+    ]) {
       assert.ok(rules.has(rule), `no history ended as ${rule}`);
     }
   });
