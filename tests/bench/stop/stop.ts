@@ -14,11 +14,14 @@ import { isGoodEnough, renderStops, type StoppedBuild, summarizeStops } from "./
 /** As a gate's reset stops them: all that is behind the change that failed. */
 const AT_ONCE = 20;
 const ROUNDS = 5;
-/** A round of bare Jobs takes the grace of half a minute. */
-const BARE_ROUNDS = 1;
+const ENDING_ROUNDS = 5;
+/** What ignores TERM takes the grace of half a minute. */
+const IGNORING_ROUNDS = 1;
 /** Longer than so many pods take to start, or to end when they ignore TERM, on a machine that works. */
 const ROUND_LIMIT_MS = 180_000;
 const COMMAND = "sleep 600";
+/** The same for a shell that is PID 1 and ends at TERM, as nobody writes it: the least that this node takes. */
+const ENDING_COMMAND = "trap 'exit 143' TERM; sleep 600 & wait";
 /** A gate's builds have run for a while: for what has just begun, the kubelet takes another of its looks, of which there is one a second. */
 const SETTLE_MS = 3000;
 /** Not in step with those looks. */
@@ -53,20 +56,22 @@ async function runStop(flags: ClusterFlags, world: BenchWorld): Promise<BenchRep
   await using times = await watchPodTimes(cluster.client, cluster.namespace);
   const rig: Rig = { cluster, zuul, times };
 
-  const builds: StoppedBuild[] = [];
-  for (let round = 1; round <= ROUNDS; round++) {
+  const builds = await repeat(ROUNDS, async (round) => {
     const stopped = await withinLimit(signal, (limit) => stopBuilds(rig, limit));
     log(
       `round ${round} of ${ROUNDS}: the last of ${AT_ONCE} builds was answered after ${latest(stopped.map(({ answered }) => answered))} s`,
     );
-    builds.push(...stopped);
-  }
-  const bare: number[] = [];
-  for (let round = 1; round <= BARE_ROUNDS; round++) {
-    log(`${AT_ONCE} bare Jobs, deleted while they run`);
-    bare.push(...(await withinLimit(signal, (limit) => deleteBareJobs(rig, limit))));
-  }
-  const report = summarizeStops(builds, bare);
+    return stopped;
+  });
+  const ending = await repeat(ENDING_ROUNDS, async (round) => {
+    log(`round ${round} of ${ENDING_ROUNDS}: ${AT_ONCE} bare Jobs that end at TERM, deleted while they run`);
+    return withinLimit(signal, (limit) => deleteBareJobs(rig, ENDING_COMMAND, limit));
+  });
+  const ignoring = await repeat(IGNORING_ROUNDS, async () => {
+    log(`${AT_ONCE} bare Jobs of the same command, deleted while they run`);
+    return withinLimit(signal, (limit) => deleteBareJobs(rig, COMMAND, limit));
+  });
+  const report = summarizeStops(builds, { ignoring, ending });
   return { json: report, text: renderStops(report), isFailed: !isGoodEnough(report) };
 }
 
@@ -95,9 +100,10 @@ async function stopBuilds({ zuul, times }: Rig, limit: AbortSignal): Promise<Sto
 }
 
 /** Seconds until the place of each was free. */
-async function deleteBareJobs({ cluster, times }: Rig, limit: AbortSignal): Promise<number[]> {
+async function deleteBareJobs({ cluster, times }: Rig, command: string, limit: AbortSignal): Promise<number[]> {
   const names = Array.from({ length: AT_ONCE }, () => `bare-${randomBytes(4).toString("hex")}`);
-  for (const name of names) await cluster.client.create(JOBS, cluster.namespace, renderBareJob(name, cluster.image), { signal: limit });
+  for (const name of names)
+    await cluster.client.create(JOBS, cluster.namespace, renderBareJob(name, cluster.image, command), { signal: limit });
   await Promise.all(names.map((name) => times.seen(name, "running", limit)));
   await settle(limit);
   const deletedMs = performance.now();
@@ -123,14 +129,20 @@ async function withinLimit<T>(signal: AbortSignal, run: (limit: AbortSignal) => 
   }
 }
 
-function renderBareJob(name: string, image: string): object {
+function renderBareJob(name: string, image: string, command: string): object {
   const spec = {
     restartPolicy: "Never",
     automountServiceAccountToken: false,
     enableServiceLinks: false,
-    containers: [{ name: "test", image, imagePullPolicy: "IfNotPresent", command: ["/bin/sh", "-c", COMMAND] }],
+    containers: [{ name: "test", image, imagePullPolicy: "IfNotPresent", command: ["/bin/sh", "-c", command] }],
   };
   return { apiVersion: "batch/v1", kind: "Job", metadata: { name }, spec: { backoffLimit: 0, template: { spec } } };
+}
+
+async function repeat<T>(rounds: number, run: (round: number) => Promise<T[]>): Promise<T[]> {
+  const results: T[] = [];
+  for (let round = 1; round <= rounds; round++) results.push(...(await run(round)));
+  return results;
 }
 
 function latest(seconds: readonly number[]): string {
