@@ -27,7 +27,7 @@ export interface Sighting {
   stateMs: number;
   /** What keeps a build that waits from going on, and how long that has stood unchanged. */
   trouble?: { trouble: WaitingTrouble; standsMs: number } | undefined;
-  /** What its pod last waited for, in a clause for people. */
+  /** What it last waited for, in a clause for people. */
   waitedFor?: string | undefined;
 }
 

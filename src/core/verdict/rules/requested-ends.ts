@@ -71,10 +71,14 @@ export const scheduleTimeout = {
 export const noPod = {
   id: "no-pod",
   class: "infrastructure",
-  seen: "The Job had no pod for 10 minutes, and the Job controller did not say why. A full quota waits instead.",
+  seen: "The Job had no pod for 10 minutes. The message has what the Job controller said last, if anything. A full quota waits instead.",
   result: null,
-  keeps: "pod",
-  find: whenEndedBy("no-pod", () => "the Job got no pod in time"),
+  keeps: "what the Job controller said, pod",
+  find: (sighting) => {
+    const found = whenEndedBy("no-pod", () => "the Job got no pod in time")(sighting);
+    const { waitedFor } = sighting;
+    return found && waitedFor !== undefined ? { sentence: `${found.sentence} - ${waitedFor}`, evidence: { waitedFor } } : found;
+  },
 } as const satisfies VerdictRule;
 
 export const unclaimed = {

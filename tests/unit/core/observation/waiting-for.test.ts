@@ -106,6 +106,14 @@ describe("a pod with a node waits for", () => {
   }
 });
 
+test("a Job without a pod waits for what its controller said last of that", () => {
+  const state = observeBuild(makeJob(), [], rolesOfTemplate(makePod().spec), () => undefined);
+  const said = (message: string, at: string) => makeEvent("FailedCreate", message, at);
+  const events = [said("second", "2026-01-01T00:02:00Z"), said("first", "2026-01-01T00:01:00Z")];
+  assert.equal(describeWaiting(state, [...events, makeEvent("SuccessfulCreate", "third", "2026-01-01T00:03:00Z")]), "second");
+  assert.equal(describeWaiting(state, []), undefined);
+});
+
 describe("a pod whose containers say nothing waits for", () => {
   const state = observeBuild(makeJob(), [makePod({ status: SILENT })], rolesOfTemplate(makePod().spec), () => undefined);
   const REASONS = ["FailedCreatePodSandBox", "FailedMount", "FailedAttachVolume", "FailedMapVolume"];

@@ -163,6 +163,13 @@ describe("limits", () => {
     assert.equal(verdictOf(decide([], { since: ago(600_000) })).rule, "no-pod");
     assert.equal(decide([], { since: ago(600_000), job: makeJob({ spec: { suspend: true } }) }).kind, "wait");
   });
+
+  test("a Job that gets no pod is given up with what the Job controller said last, if anything", () => {
+    const said = 'Error creating: Internal error occurred: failed calling webhook "a.b.c": context deadline exceeded';
+    assert.equal(verdictOf(decide([], { since: ago(600_000) })).message, "the Job got no pod in time");
+    const { message, evidence } = verdictOf(decide([], { since: ago(600_000), waitedFor: said }));
+    assert.deepEqual([message, evidence?.waitedFor], [`the Job got no pod in time - ${said}`, said]);
+  });
 });
 
 describe("what waits for what may not come", () => {
