@@ -3,10 +3,7 @@ import {
   HOLD_MS,
   type HolderAction,
   holderLeaseName,
-  isHeld,
-  isOurs,
   type Lease,
-  MAX_JITTER_MS,
   mayHaveHolder,
   renderLeaseSpec,
   renderReleasedSpec,
@@ -17,13 +14,13 @@ import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { Wakeup } from "../../runtime/wakeup.ts";
+import { Hold } from "./hold.ts";
+import { LeaseSight, type Tenure } from "./lease-sight.ts";
 import { type ContactedLeases, isWorthTelling } from "./lease-store.ts";
 
 const RETRY_BASE_MS = 200;
 const RETRY_MAX_MS = 1_000;
 const RELEASE_MS = 2_000;
-/** Beginnings of holding that are remembered: a write of which nobody knows whether it was done may show up late. */
-const MAX_TENURES = 10;
 
 export interface HolderLeaseOptions {
   leases: ContactedLeases;
@@ -39,50 +36,35 @@ export interface HolderLeaseOptions {
   onChange(): void;
 }
 
-/** A state of the Lease, since when it is seen, and whether the API server has said so itself since. */
-interface Seen {
-  key: string;
-  atMs: number;
-  confirmedAtMs: number | undefined;
-  jitterMs: number;
-}
-
-/** Since when this replica says that it holds the Lease. */
-interface Tenure {
-  began: Date;
-  /** Only what is sent from then on makes it the holder; undefined: that is known once the API server has answered. */
-  holdsFromMs: number | undefined;
-}
-
-/** The Lease of an installation's holder, as one replica sees it, asks for it, renews it and gives it up. */
+/** Asks for the Lease of an installation's holder, renews it and gives it up, for one replica. */
 export class HolderLease {
   readonly #options: HolderLeaseOptions;
   readonly #name: string;
   readonly #wakeup: Wakeup;
+  readonly #sight: LeaseSight;
+  readonly #hold: Hold;
   /** No further round begins once this aborts; a call under way is let finish. */
   readonly #resigning = new AbortController();
   readonly #stopping = new AbortController();
   #loop: Promise<void> | undefined;
   #resigned: Promise<void> | undefined;
-  #seen: Seen | undefined;
-  #wasSeen = false;
   #mustConfirm = false;
-  #tenures: Tenure[] = [];
-  #renewedAtMs = Number.NEGATIVE_INFINITY;
   #writtenAtMs = Number.NEGATIVE_INFINITY;
   #failures = 0;
-  #told = false;
-  #cancelLapse = () => {};
 
   constructor(options: HolderLeaseOptions) {
+    const { installation, replica, clock, leases, logger, onChange } = options;
     this.#options = options;
-    this.#name = holderLeaseName(options.installation);
-    this.#wakeup = new Wakeup(options.clock);
+    this.#name = holderLeaseName(installation);
+    this.#wakeup = new Wakeup(clock);
+    this.#sight = new LeaseSight({ replica, clock, cached: () => leases.cached(this.#name) });
+    const onLapse = () => logger.warn({ lease: this.#name }, "holds the installation no more: its Lease could not be renewed");
+    this.#hold = new Hold({ clock, onLapse, onChange });
   }
 
   /** Compared with the clock when asked: a process that wakes from a stop knows at once. */
   get isHolder(): boolean {
-    return isHeld({ nowMs: this.#options.clock.monotonicMs(), renewedAtMs: this.#renewedAtMs });
+    return this.#hold.isHeld;
   }
 
   start(): void {
@@ -91,7 +73,7 @@ export class HolderLease {
 
   /** Something that it decides by may have changed. */
   wake(): void {
-    this.#observe();
+    this.#sight.look();
     this.#wakeup.wake();
   }
 
@@ -113,12 +95,12 @@ export class HolderLease {
     const late = new AbortController();
     const cancelTimer = clock.schedule(RELEASE_MS, () => late.abort());
     const wasHolder = this.isHolder;
-    this.#setRenewed(Number.NEGATIVE_INFINITY);
+    this.#hold.end();
     try {
       await until(this.#loop, late.signal);
       for (let attempt = 0; !late.signal.aborted; attempt++) {
         const lease = leases.cached(this.#name);
-        const tenure = lease && this.#tenureOf(lease);
+        const tenure = lease && this.#sight.tenureOf(lease);
         // Who has never held it has nothing to give: another must wait for the Lease's end, as this one had to.
         if (!lease || !tenure || !(clock.monotonicMs() >= (tenure.holdsFromMs ?? Number.POSITIVE_INFINITY))) break;
         try {
@@ -151,7 +133,7 @@ export class HolderLease {
   #decide(): HolderAction {
     const { clock, replica, leases } = this.#options;
     if (!this.#options.mayAsk()) return { kind: "wait", waitMs: RETRY_MAX_MS };
-    const seen = this.#observe();
+    const seen = this.#sight.look();
     if (this.#mustConfirm) return { kind: "confirm" };
     return decideHolder({
       nowMs: clock.monotonicMs(),
@@ -159,8 +141,8 @@ export class HolderLease {
       lease: leases.cached(this.#name),
       seenAtMs: seen.atMs,
       confirmedAtMs: seen.confirmedAtMs,
-      tenures: this.#tenures.map(({ began }) => began),
-      renewedAtMs: this.#renewedAtMs,
+      tenures: this.#sight.began,
+      renewedAtMs: this.#hold.renewedAtMs,
       writtenAtMs: this.#writtenAtMs,
       mayBeHeld: this.#mayBeHeld(),
       reachableSinceMs: leases.reachableSinceMs,
@@ -169,11 +151,7 @@ export class HolderLease {
   }
 
   #mayBeHeld(): boolean {
-    return !this.#options.leases.hasSynced || mayHaveHolder(this.#wasSeen, this.#options.ownLeasesOfOthers());
-  }
-
-  #tenureOf(lease: Lease): Tenure | undefined {
-    return this.#tenures.find(({ began }) => isOurs(lease, this.#options.replica, [began]));
+    return !this.#options.leases.hasSynced || mayHaveHolder(this.#sight.wasSeen, this.#options.ownLeasesOfOthers());
   }
 
   async #try(action: HolderAction, signal: AbortSignal): Promise<void> {
@@ -202,9 +180,7 @@ export class HolderLease {
         const askedAtMs = clock.monotonicMs();
         await leases.get(this.#name, this.#stopping.signal);
         this.#mustConfirm = false;
-        const key = this.#seen?.key;
-        const seen = this.#observe();
-        if (seen.key === key) seen.confirmedAtMs = askedAtMs;
+        this.#sight.confirm(askedAtMs);
         return true;
       }
       case "yield":
@@ -212,21 +188,21 @@ export class HolderLease {
           { lease: this.#name, holder: lease?.spec?.holderIdentity },
           "finds the holder's Lease written by another",
         );
-        this.#setRenewed(Number.NEGATIVE_INFINITY);
+        this.#hold.end();
         return true;
       case "create":
         return this.#write(
-          this.#beginTenure(undefined),
+          this.#sight.beginTenure(undefined),
           (spec, signal) => leases.create(this.#name, spec, signal),
           undefined,
           !this.#mayBeHeld(),
         );
       case "take":
         return lease
-          ? this.#write(this.#beginTenure(Number.NEGATIVE_INFINITY), (spec, signal) => leases.update(lease, spec, signal), lease)
+          ? this.#write(this.#sight.beginTenure(Number.NEGATIVE_INFINITY), (spec, signal) => leases.update(lease, spec, signal), lease)
           : false;
       case "renew": {
-        const tenure = lease && this.#tenureOf(lease);
+        const tenure = lease && this.#sight.tenureOf(lease);
         return tenure ? this.#write(tenure, (spec, signal) => leases.update(lease, spec, signal), lease) : false;
       }
       case "wait":
@@ -250,56 +226,11 @@ export class HolderLease {
     tenure.holdsFromMs ??= isFree || this.isHolder ? Number.NEGATIVE_INFINITY : clock.monotonicMs() + HOLD_MS;
     // Who has resigned meanwhile gives it up by what is cached now.
     if (this.#resigning.signal.aborted) return true;
-    if (sentAtMs >= tenure.holdsFromMs) this.#setRenewed(sentAtMs);
+    if (sentAtMs >= tenure.holdsFromMs) this.#hold.renew(sentAtMs);
     if (!wasHolder && this.isHolder)
       logger.info({ lease: this.#name, before: before?.spec?.holderIdentity ?? "" }, "holds the installation");
-    this.#observe();
+    this.#sight.look();
     return true;
-  }
-
-  #beginTenure(holdsFromMs: number | undefined): Tenure {
-    const tenure = { began: this.#options.clock.now(), holdsFromMs };
-    this.#tenures = [...this.#tenures, tenure].slice(-MAX_TENURES);
-    return tenure;
-  }
-
-  #observe(): Seen {
-    const { leases, clock } = this.#options;
-    const lease = leases.cached(this.#name);
-    const key = lease ? versionOf(lease) : String(lease);
-    if (this.#seen?.key !== key) {
-      const jitterMs = Math.random() * MAX_JITTER_MS;
-      this.#seen = { key, atMs: clock.monotonicMs(), confirmedAtMs: undefined, jitterMs };
-      if (lease) this.#wasSeen = true;
-      // Whatever we have sent was for an older state. Should our words stand there again, then somebody else has put them there.
-      if (lease && !this.#tenureOf(lease)) this.#tenures = [];
-    }
-    return this.#seen;
-  }
-
-  #setRenewed(sentAtMs: number): void {
-    const { clock, logger } = this.#options;
-    // A process that was stopped may ask again before it has told that its time had passed, and another may have held meanwhile.
-    this.#tell();
-    this.#renewedAtMs = sentAtMs;
-    this.#cancelLapse();
-    this.#cancelLapse = () => {};
-    if (this.isHolder) {
-      this.#cancelLapse = clock.schedule(sentAtMs + HOLD_MS - clock.monotonicMs(), () => {
-        // Timers may be early.
-        if (this.isHolder) return this.#setRenewed(this.#renewedAtMs);
-        logger.warn({ lease: this.#name }, "holds the installation no more: its Lease could not be renewed");
-        this.#tell();
-      });
-    }
-    this.#tell();
-  }
-
-  #tell(): void {
-    const isHolder = this.isHolder;
-    if (isHolder === this.#told) return;
-    this.#told = isHolder;
-    this.#options.onChange();
   }
 }
 
