@@ -1,0 +1,233 @@
+import type { BuildState } from "../../core/observation/build-state.ts";
+import { stepsDone } from "../../core/observation/steps.ts";
+import { endedBeforeStart, infrastructure, type Verdict } from "../../core/verdict/verdict.ts";
+import { backoffMs } from "../../runtime/backoff.ts";
+import { coerceError } from "../../runtime/errors.ts";
+import { earliest } from "../../runtime/wakeup.ts";
+import type { BuildContext, BuildPlan } from "./build-context.ts";
+import type { BuildParts } from "./build-parts.ts";
+
+/** "left": another replica carries it out, or is to. "over": another one has, or its Job is gone; nothing is left to do for it anywhere. */
+export type Left = "left" | "over";
+
+/** Goes through the phases of one build in order: create, follow, judge, deliver, record; as long as the build is this replica's. */
+export class BuildRun {
+  readonly #plan: BuildPlan;
+  readonly #context: BuildContext;
+  readonly #parts: BuildParts;
+  readonly #created = Promise.withResolvers<void>();
+  #verdict: Verdict | undefined;
+
+  constructor(plan: BuildPlan, context: BuildContext, parts: BuildParts) {
+    this.#plan = plan;
+    this.#context = context;
+    this.#parts = parts;
+  }
+
+  /** Resolves once its Job is there, or there is to be none. */
+  get created(): Promise<void> {
+    return this.#created.promise;
+  }
+
+  get verdict(): Verdict | undefined {
+    return this.#verdict;
+  }
+
+  /**
+   * Carries the build to its end; resolves when nothing is left to do for it here, or soon after `stopping` aborts. Never rejects.
+   * Carried out here it has "ended".
+   */
+  async run(stopping: AbortSignal): Promise<"ended" | Left> {
+    const { end, logger, conversation, claim, placement, slot } = this.#parts;
+    try {
+      const unmade = (await this.#awaitTurn(stopping)) ?? (await this.#create(stopping));
+      this.#created.resolve();
+      const verdict = unmade ?? (await this.#follow(stopping));
+      if (verdict === "left" || verdict === "over") return verdict;
+      if (stopping.aborted) return "left";
+      this.#conclude(verdict);
+      do {
+        const [outcome] = await Promise.all([this.#deliver(verdict, stopping), end.endPod(verdict, logger(), stopping)]);
+        if (outcome === "left" || outcome === "over") return outcome;
+        if (stopping.aborted) return "left";
+        this.#context.counts.observer.noteAnswer(outcome === "delivered");
+        if (!(await this.#writeEnd(verdict, outcome === "delivered", stopping))) return "left";
+        // Zuul, had the answer been lost between its server and it, may have launched the build again meanwhile.
+      } while (conversation.isClaimed && !stopping.aborted);
+      return "ended";
+    } catch (error) {
+      // A defect of ours: the request must still be answered.
+      logger().error({ err: coerceError(error) }, "fails the build after an unexpected error");
+      this.#conclude(infrastructure("operator-error", coerceError(error).message));
+      await conversation.fail();
+      return "ended";
+    } finally {
+      this.#created.resolve();
+      claim.close();
+      placement.place();
+      slot.release();
+    }
+  }
+
+  /**
+   * Until there is a slot for it. A request that is lost, given back or another holder's meanwhile leaves nothing behind, as nothing was done
+   * for it.
+   */
+  async #awaitTurn(stopping: AbortSignal): Promise<Verdict | "left" | undefined> {
+    const { slot, conversation, withdrawal, wakeup } = this.#parts;
+    while (slot.isAwaited) {
+      if (stopping.aborted || !conversation.isClaimed) return "left";
+      if (withdrawal.reason) return endedBeforeStart(withdrawal.reason);
+      if (!this.#context.replicas.isHolder) conversation.handBack();
+      await wakeup.wait(undefined, stopping);
+    }
+    return undefined;
+  }
+
+  /** Creates the Job, or adopts the one that is there. Returns a verdict when there can be none. */
+  async #create(stopping: AbortSignal): Promise<Verdict | "left" | undefined> {
+    const { life, record, noteJobName, conversation } = this.#parts;
+    if (this.#plan.origin.kind === "found") return undefined;
+    const outcome = await life.create(() => this.#mayCreate(), stopping);
+    switch (outcome.kind) {
+      case "created":
+      case "found":
+        record.setJob(outcome.job);
+        noteJobName();
+        if (outcome.kind === "found") record.found(outcome.job, conversation.isClaimed);
+        return undefined;
+      case "impossible":
+        return outcome.verdict;
+      case "given-up":
+      case "stopped":
+        return "left";
+    }
+  }
+
+  #mayCreate(): Verdict | undefined | false {
+    const { ownership, withdrawal } = this.#parts;
+    if (!ownership.isOurs) return false;
+    withdrawal.checkClaim();
+    return withdrawal.reason && endedBeforeStart(withdrawal.reason);
+  }
+
+  /** Follows the Job until there is a verdict; "left" when `stopping` or another replica came first. */
+  async #follow(stopping: AbortSignal): Promise<Verdict | Left> {
+    const { life, record, withdrawal, ownership, wakeup, logger } = this.#parts;
+    for (let failures = 0; !stopping.aborted; ) {
+      try {
+        if (!this.#look()) {
+          const left = await this.#standBy(stopping);
+          if (left) return left;
+          continue;
+        }
+        await life.observe();
+        this.#noteProgress(life.state);
+        const recorded = record.verdict;
+        if (recorded) return life.hasStarted ? recorded : await this.#discard(recorded, stopping);
+        const unclaimedInMs = withdrawal.checkClaim();
+        await life.observeTrouble();
+        const action = life.decide(withdrawal.reason);
+        if (action.kind === "finish") return action.deleteJob ? await this.#discard(action.verdict, stopping) : action.verdict;
+        const nextLookMs = await life.act(action);
+        if (!(await record.write())) ownership.yield();
+        if (await life.isGone()) return infrastructure("job-gone", "the Job was deleted");
+        failures = 0;
+        await wakeup.wait(earliest(nextLookMs, action.kind === "wait" ? unclaimedInMs : undefined), stopping);
+      } catch (error) {
+        logger().warn({ err: coerceError(error) }, "retries what the API server did not do");
+        await wakeup.wait(backoffMs(failures++, 250, 15_000), stopping);
+      }
+    }
+    return "left";
+  }
+
+  /** Ends a build whose pod has not started, see `BuildEnd`. */
+  async #discard(verdict: Verdict, stopping: AbortSignal): Promise<Verdict | "left"> {
+    const { end, logger, ownership } = this.#parts;
+    const written = await end.discard(verdict, logger(), stopping);
+    if (written === "yielded") ownership.yield();
+    return written === "stopped" ? "left" : verdict;
+  }
+
+  #conclude(verdict: Verdict): void {
+    const { placement, phases, conversation, slot, logger, life } = this.#parts;
+    const { counts, tasks } = this.#context;
+    placement.place();
+    this.#verdict = verdict;
+    phases.conclude();
+    counts.observer.noteVerdict(this.#plan.taskKey, verdict.class);
+    conversation.conclude();
+    tasks.noteVerdict(this.#plan.taskKey, verdict);
+    // The pod has ended or is ending: what it took is free for the next build.
+    slot.release();
+    const { result, class: verdictClass, rule, message: text } = verdict;
+    logger().info({ result, class: verdictClass, rule, text, pod: life.pod?.name }, "judged the build");
+  }
+
+  /** Sends the answer to whoever asks for it, again after a lost link; "unclaimed" when nobody did in time. */
+  async #deliver(verdict: Verdict, stopping: AbortSignal): Promise<"delivered" | "unclaimed" | Left> {
+    const { conversation, life, claim, phases, ownership, wakeup } = this.#parts;
+    while (!stopping.aborted) {
+      if (await conversation.answer(verdict, life.pod?.node)) {
+        claim.noteDelivery();
+        phases.delivered();
+        return "delivered";
+      }
+      // A build without a Job leaves nothing to another replica.
+      if (life.made && !this.#look()) {
+        const left = await this.#standBy(stopping);
+        if (left) return left;
+        continue;
+      }
+      const leftMs = conversation.look();
+      if (leftMs === undefined) continue;
+      if (claim.isDelivered) return "delivered";
+      if (leftMs <= 0 || (!life.made && !ownership.isOurs)) return "unclaimed";
+      await wakeup.wait(leftMs, stopping);
+    }
+    return "left";
+  }
+
+  /** Writes the end down, see `BuildEnd`. Returns false where it is another replica's to write. */
+  async #writeEnd(verdict: Verdict, isDelivered: boolean, stopping: AbortSignal): Promise<boolean> {
+    const { end, conversation, logger, ownership } = this.#parts;
+    const deliveredAt = isDelivered ? this.#context.clock.now() : undefined;
+    if (isDelivered) await end.giveWay(verdict, () => conversation.isClaimed, stopping);
+    const written = await end.write(verdict, deliveredAt, logger(), stopping);
+    if (written === "yielded") ownership.yield();
+    return written === "written";
+  }
+
+  /** Reads what the Job says of the build. Returns whether it is this replica's to carry out. */
+  #look(): boolean {
+    const { ownership, withdrawal } = this.#parts;
+    const isOurs = ownership.look();
+    if (!this.#verdict) withdrawal.readRecord();
+    return isOurs;
+  }
+
+  /** For a build that is not this replica's to carry out. Returns undefined as long as it is to be looked at again. */
+  async #standBy(stopping: AbortSignal): Promise<Left | undefined> {
+    const { placement, life, ownership, record } = this.#parts;
+    placement.glance(() => life.glance());
+    const outcome = await ownership.standBy(stopping);
+    switch (outcome) {
+      case "watched":
+        return undefined;
+      case "forgotten":
+        return "left";
+      case "over":
+        this.#verdict ??= record.verdict;
+        placement.place();
+        return "over";
+    }
+  }
+
+  #noteProgress(state: BuildState): void {
+    const { placement, conversation, phases } = this.#parts;
+    placement.note(state);
+    const step = stepsDone(state);
+    if (conversation.reach(step)) phases.reach(step);
+  }
+}
