@@ -3,9 +3,11 @@ import { describe, test } from "node:test";
 import { PACKET } from "../../../../src/gearman/wire/packet.ts";
 import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
 import type { Logger } from "../../../../src/runtime/logger.ts";
+import { startGeard } from "../../../support/gearman/geard.ts";
 import { startGearmand } from "../../../support/gearman/gearmand.ts";
+import { startTcpProxy } from "../../../support/proxies/tcp-proxy.ts";
 import { answerStatus, startScriptedServer } from "../hostile/scripted-server.ts";
-import { connectTestClient, Inbox, startTestLink, submitBuild, untilStatus } from "./link-harness.ts";
+import { connectTestClient, Inbox, startTestLink, submitBuild, untilLost, untilStatus } from "./link-harness.ts";
 
 /** Lines above debug, as "level message". */
 function makeRecordingLogger(lines: Inbox<string>): Logger {
@@ -74,6 +76,33 @@ describe("the link to one server", () => {
     await (await harness.assignments.next()).complete("{}");
     assert.equal((await build.end()).kind, "complete");
   });
+
+  for (const [kind, start, isTakenBack] of [
+    ["gearmand", startGearmand, true],
+    ["geard", startGeard, false],
+  ] as const) {
+    test(`${isTakenBack ? "hands a build back to" : "hands no build back to"} ${kind}, though just then it can't ask which server it is`, async () => {
+      await using server = await start();
+      await using proxy = await startTcpProxy(server);
+      await using harness = await startTestLink([proxy.address]);
+      harness.link.setRegistrations({
+        functions: [],
+        lanes: [{ name: "x", functions: ["build:a"], slots: makeSlotPool({ capacity: 2 }) }],
+      });
+      await harness.until((state) => state.isRegistered && state.kind !== "unknown");
+      await using client = await connectTestClient(server);
+      const build = submitBuild(client, "build:a", "1");
+      const assignment = await harness.assignments.next();
+      proxy.of("/registrar").cut();
+      await harness.until((state) => state.kind === "unknown");
+      assert.deepEqual([assignment.handBack(), assignment.lost.aborted], [isTakenBack, false]);
+      if (isTakenBack) await untilLost(assignment);
+      const last = isTakenBack ? await harness.assignments.next() : assignment;
+      await last.complete("{}");
+      assert.equal((await build.end()).kind, "complete");
+      assert.deepEqual([last.unique, build.kinds().includes("fail")], ["1", false]);
+    });
+  }
 
   test("gives the slot of an unanswered GRAB back when the link is lost", async () => {
     const slots = makeSlotPool({ capacity: 1 });
