@@ -110,6 +110,7 @@ describe("a build that has been answered, while many others come and go", () => 
     assert.deepEqual([isRecorded(staged), staged.isOver], [false, false]);
     await staged.show(ended(0), 1);
     assert.deepEqual([staged.answers, isRecorded(staged), staged.isOver], [[], true, true]);
+    assert.deepEqual(staged.logged("recorded the build"), [{ delivered: false, pod: "unit-0123456789abcdef-abcde" }]);
   });
 
   test("is left as it is when the replica stops", async () => {

@@ -121,8 +121,9 @@ describe("a build that the API server does not let go on", () => {
     stage.world.isEndingAway = true;
     await stage.stop(request.number);
     for (let second = 0; second < 120; second += 1) await stage.pass(1000);
-    const tries = stage.logged.filter(({ message }) => message === "retries what the API server did not do").length;
-    assert.ok(tries > 5 && tries < 25, `${tries} tries in two minutes`);
+    const tries = stage.logged.filter(({ message }) => message === "retries what the API server did not do");
+    assert.ok(tries.length > 5 && tries.length < 25, `${tries.length} tries in two minutes`);
+    for (const { fields } of tries) assert.equal(Object(fields).err.message, "no answer");
     stage.world.isEndingAway = false;
     await stage.pass(15_000);
     assert.deepEqual(stage.deeds, [`end ${request.number}-pod`]);

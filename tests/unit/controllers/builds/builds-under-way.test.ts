@@ -151,6 +151,19 @@ describe("a build that is stopped by Zuul", () => {
 });
 
 describe("a build that nobody asks for any more", () => {
+  test("is waited for longer where its server is away, also where that would hand nothing out again", async () => {
+    await using stage = await startBuilds();
+    stage.world.chance = "away";
+    stage.world.handsOutAgain = false;
+    const request = await stage.request("a", { payload: "{}" });
+    await stage.play(request.number, "running");
+    await request.lose();
+    await stage.pass(14 * MINUTE);
+    assert.deepEqual(stage.deeds, []);
+    await stage.pass(MINUTE);
+    assert.deepEqual(stage.deeds, [`end ${request.number}-pod`]);
+  });
+
   test("is ended after two minutes, not before, and written down without a delivery", async () => {
     await using stage = await startBuilds();
     const request = await stage.request("a");
@@ -732,6 +745,42 @@ describe("the log of a build", () => {
     ]);
   });
 
+  test("names the server of a newer request for it, the Job that it adopts, and the quota that it waits for", async () => {
+    await using stage = await startBuilds();
+    const fieldsOf = (message: string) => stage.logged.filter((line) => line.message === message).map(({ fields }) => fields);
+    const { number } = await stage.request("a");
+    const build = { build: number, namespace: "ci", task: "ci/unit", job: number };
+    await stage.request("a");
+    assert.deepEqual(fieldsOf("replaces the request of this build by a newer one"), [{ ...build, server: "s:1" }]);
+    stage.world.creation = async (job) => {
+      stage.world.creation = undefined;
+      stage.put({ ...job, metadata: { ...job.metadata, uid: "uid-found" } });
+      return { kind: "exists" };
+    };
+    const adopted = await stage.request("b");
+    const names = { build: adopted.number, namespace: "ci", task: "ci/unit", job: adopted.number };
+    assert.deepEqual(fieldsOf("adopts the Job that is already there"), [names]);
+    stage.world.creation = async () => ({ kind: "full", message: "exceeded quota: q" });
+    const waiting = await stage.request("c");
+    const waits = { build: waiting.number, namespace: "ci", task: "ci/unit", job: waiting.number };
+    assert.deepEqual(fieldsOf("build waits for what may not come"), [{ ...waits, rule: "quota-full", text: "exceeded quota: q" }]);
+  });
+
+  test("tells of a defect of ours, which is no other build's harm, whether or not anybody asks for it", async () => {
+    for (const isAskedFor of [true, false]) {
+      await using stage = await startBuilds();
+      const request = await stage.request("a");
+      await stage.play(request.number, "running");
+      if (!isAskedFor) await request.lose();
+      const defect = new Error("a defect");
+      stage.world.defect = defect;
+      await stage.play(request.number, "passed");
+      const told = stage.logged.find(({ message }) => message === "fails the build after an unexpected error")?.fields;
+      assert.equal(Object(told).err, defect);
+      assert.deepEqual([request.answers, request.hasSlot || stage.builds.claimed > 0], [isAskedFor ? ["none"] : [], false]);
+    }
+  });
+
   test("tells why its pod is ended", async () => {
     await using stage = await startBuilds();
     const { number } = await stage.request("a");
@@ -751,8 +800,8 @@ describe("a build that another replica carries out", () => {
     await stage.settle();
     stage.world.isWritingAway = true;
     await stage.stop(number);
-    const retried = () => stage.logged.filter(({ message }) => message.startsWith("retries")).length;
-    assert.ok(retried() > 0);
+    const retried = stage.logged.find(({ message }) => message === "retries what the API server did not do")?.fields;
+    assert.equal(Object(retried).err.message, "no answer");
     stage.world.isWritingAway = false;
     await stage.pass(5_000);
     assert.deepEqual([stage.record(number).isCancelled, stage.deeds, stage.record(number).request.replica], [true, [], "other"]);
@@ -780,4 +829,29 @@ describe("a build that another replica carries out", () => {
     const again = await stage.request("a", { handle: "H:2" });
     assert.deepEqual([again.answers, stage.jobs.size], [[], 2], "it runs anew");
   });
+});
+
+test("a build that comes back to its replica in the very turn in which that has left it goes on there", async () => {
+  await using stage = await startBuilds();
+  const request = await stage.request("a");
+  await stage.play(request.number, "running");
+  const role = { isHolder: false, isHadAgain: false };
+  Object.defineProperty(stage.world, "isHolder", {
+    get() {
+      const isGivenUp = stage.record(request.number).request.replica === null;
+      if (isGivenUp && !role.isHadAgain) {
+        role.isHadAgain = true;
+        queueMicrotask(() => {
+          role.isHolder = true;
+          stage.builds.noteReplicas();
+        });
+      }
+      return role.isHolder;
+    },
+  });
+  await request.lose();
+  assert.deepEqual([role, stage.occupied.count], [{ isHolder: true, isHadAgain: true }, 1]);
+  const again = await stage.request("a");
+  await stage.play(request.number, "passed");
+  assert.deepEqual([again.number, again.answers], [request.number, ["SUCCESS"]]);
 });

@@ -106,6 +106,18 @@ const numbered = (count: number, make = (index: number) => makeDone(`j-${index}`
   Array.from({ length: count }, (_, index) => make(index));
 
 describe("finished Jobs that are too many", () => {
+  test("are looked for each minute though nothing happens", async () => {
+    await using stage = await startKeptJobs(0, [makeDone("young", { agoMs: 9.5 * 60_000 })]);
+    const deletedAfter = async (ms: number) => {
+      stage.clock.skip(ms);
+      await turns();
+      return stage.deleted.length;
+    };
+    assert.equal(await deletedAfter(5_000), 0);
+    assert.equal(await deletedAfter(50_000), 0, "it is old enough since twenty-five seconds");
+    assert.equal(await deletedAfter(5_000), 1);
+  });
+
   test("and ended just now stay, whatever this machine's clock says of that", async () => {
     await using stage = await startKeptJobs(0, [makeDone("young", { agoMs: 60_000 }), makeDone("new", { agoMs: 1000 })]);
     stage.clock.jump(2 * HOUR);

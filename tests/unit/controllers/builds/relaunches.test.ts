@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { makePod } from "../../../support/objects/build-objects.ts";
 import { makeTask } from "../../../support/objects/test-tasks.ts";
-import { stageBuilds, startBuilds } from "./staged-builds.ts";
+import { type StagedBuilds, stageBuilds, startBuilds } from "./staged-builds.ts";
 
 const AN_HOUR = 3_600_000;
 
@@ -222,6 +222,25 @@ describe("Zuul's relaunch of a build", () => {
     assert.notEqual(second.number, first.number);
     assert.deepEqual([stage.deeds, first.answers, stage.logged.some(({ message }) => message.startsWith("ends a build"))], [[], [], false]);
   });
+
+  for (const [what, end] of [
+    ["has ended", (stage: StagedBuilds, number: string) => stage.play(number, "passed")],
+    ["was stopped", (stage: StagedBuilds, number: string) => stage.stop(number)],
+  ] as const) {
+    test(`that cannot have the Job of an earlier one is not told to end one that ${what}`, async () => {
+      await using stage = await startBuilds();
+      const first = await stage.request("a", { parameters: { TIME: "1" } });
+      await stage.play(first.number, "running");
+      await first.lose();
+      await end(stage, first.number);
+      await stage.request("a", { launch: 2, parameters: { TIME: "2" } });
+      assert.equal(
+        stage.logged.some(({ message }) => message.startsWith("ends a build")),
+        false,
+      );
+      assert.equal(stage.record(first.number).isDelivered, false);
+    });
+  }
 
   for (const newerFirst of [true, false]) {
     test(`has the newest of several Jobs that run, ${newerFirst ? "listed first" : "listed last"}`, async () => {
