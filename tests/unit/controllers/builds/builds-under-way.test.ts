@@ -766,6 +766,32 @@ describe("the log of a build", () => {
     assert.deepEqual(fieldsOf("build waits for what may not come"), [{ ...waits, rule: "quota-full", text: "exceeded quota: q" }]);
   });
 
+  test("tells of its request: taken, come again, launched again, refused", async () => {
+    await using stage = await startBuilds();
+    const { number } = await stage.request("a");
+    await stage.request("a");
+    await stage.request("a", { launch: 2 });
+    const refused = await stage.request("b", { functionName: "build:gone" });
+    const from = { server: "s:1", unique: "a-1" };
+    const told = stage.logged.filter(({ message }) => /^(accepts|attaches|refuses)/.test(message));
+    assert.deepEqual(told.slice(0, 3), [
+      { message: "accepts a build", fields: { build: number, function: "build:unit", ...from, task: "ci/unit" } },
+      { message: "attaches a request to the build that is under way", fields: { build: number, server: "s:1" } },
+      { message: "attaches Zuul's relaunch to the build that it is of", fields: { build: number, server: "s:1", unique: "a-2" } },
+    ]);
+    const { text, ...fields } = Object(told[3]?.fields);
+    assert.deepEqual(fields, { build: refused.number, task: undefined, function: "build:gone", rule: "no-task" });
+    assert.match(text, /TestTask/);
+  });
+
+  test("tells that a Job which was found is gone on with", async () => {
+    const { stage, number } = await stageFound("gone");
+    await using _ = stage;
+    await stage.builds.start();
+    const told = stage.logged.find(({ message }) => message === "goes on with a build that was under way")?.fields;
+    assert.deepEqual(told, { build: number, job: number });
+  });
+
   test("tells of a defect of ours, which is no other build's harm, whether or not anybody asks for it", async () => {
     for (const isAskedFor of [true, false]) {
       await using stage = await startBuilds();

@@ -5,6 +5,7 @@ import { Stops } from "../../../../src/controllers/builds/stops.ts";
 import { readJobRecord } from "../../../../src/core/job/record.ts";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
 import { InputError, TurboHipsterError } from "../../../../src/runtime/errors.ts";
+import type { Logger } from "../../../../src/runtime/logger.ts";
 import { makeManualClock } from "../../../support/manual-clock.ts";
 import { makeJob } from "../../../support/objects/build-objects.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
@@ -29,12 +30,18 @@ function jobOf(number: string, name = number, more: Record<string, string> = {})
 }
 
 function makeStops({ jobs = [] as Job[], here = [] as string[] } = {}) {
+  const world = { isAnothers: false };
   const clock = makeManualClock();
   const stopped: string[] = [];
   const annotated: string[] = [];
   const written: Record<string, string>[] = [];
   const failures: Error[] = [];
   const stopping = new AbortController();
+  const logged: [string, object][] = [];
+  const makeLogger = (bound: object): Logger => {
+    const log = (fields: object, message: string) => void logged.push([message, { ...bound, ...fields }]);
+    return { ...silentLogger, info: log, warn: log, error: log, child: (more) => makeLogger({ ...bound, ...more }) };
+  };
   const stops = new Stops({
     cluster: {
       now: () => clock.now(),
@@ -44,15 +51,15 @@ function makeStops({ jobs = [] as Job[], here = [] as string[] } = {}) {
         const failure = failures.shift();
         if (failure) throw failure;
         written.push(annotations);
-        return true;
+        return !world.isAnothers;
       },
     },
     find: (number) => (here.includes(number) ? { requestStop: () => void stopped.push(number) } : undefined),
     clock,
-    logger: silentLogger,
+    logger: makeLogger({}),
   });
   return {
-    ...{ stops, clock, stopped, annotated, written, failures },
+    ...{ stops, clock, stopped, annotated, written, failures, logged, stopping, world },
     request: (payload: Uint8Array) => stops.request(payload, stopping.signal),
     async noteJob(job: Job): Promise<void> {
       const record = readJobRecord(job);
@@ -162,6 +169,55 @@ describe("a stop of Zuul's", () => {
     assert.deepEqual(annotated, [numberAt(0)], "the oldest go");
     await noteJob(jobOf(numberAt(9_000)));
     assert.deepEqual(annotated, [numberAt(0), numberAt(9_000)]);
+  });
+
+  describe("is logged", () => {
+    const PASSED = "passes a stop on to the replica that carries the build out";
+    const names = { build: NUMBER, job: NUMBER };
+
+    test("as passed on where that is so, and not where the Job was another's, or the replica stops", async () => {
+      const passed = makeStops({ jobs: [jobOf(NUMBER)] });
+      await passed.request(stopOf(NUMBER));
+      assert.deepEqual(passed.logged, [[PASSED, names]]);
+      const refused = makeStops({ jobs: [jobOf(NUMBER)] });
+      refused.world.isAnothers = true;
+      await refused.request(stopOf(NUMBER));
+      const stopped = makeStops({ jobs: [jobOf(NUMBER)] });
+      stopped.failures.push(AWAY);
+      const passing = stopped.request(stopOf(NUMBER));
+      await immediate();
+      stopped.stopping.abort();
+      await passing;
+      const lines = [...refused.logged, ...stopped.logged].map(([message]) => message);
+      assert.deepEqual(lines, ["retries to pass a stop on"]);
+    });
+
+    test("as given up where the API server refuses it", async () => {
+      const { clock, failures, logged, request } = makeStops({ jobs: [jobOf(NUMBER)] });
+      const refusal = new InputError("you must not");
+      failures.push(...Array.from({ length: 100 }, () => refusal));
+      let isOver = false;
+      const given = request(stopOf(NUMBER)).then(() => {
+        isOver = true;
+      });
+      for (let tries = 0; tries < 60 && !isOver; tries += 1) {
+        await immediate();
+        clock.skip(15_000);
+      }
+      await given;
+      assert.deepEqual(logged.at(-1), ["gives up passing a stop on: the build goes on", { ...names, err: refusal }]);
+      assert.ok(!logged.some(([message]) => message === PASSED));
+    });
+
+    test("as remembered, or as ignored where it is for no build's number", async () => {
+      const { logged, request } = makeStops();
+      await request(stopOf(NUMBER));
+      await request(stopOf("unit"));
+      assert.deepEqual(logged, [
+        ["remembers a stop for a build that is not known yet", { build: NUMBER }],
+        ["ignores a stop request for what is no build's number", { build: "unit" }],
+      ]);
+    });
   });
 
   test("that names no build is ignored", async () => {
