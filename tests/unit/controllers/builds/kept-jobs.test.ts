@@ -327,15 +327,25 @@ describe("finished Jobs in a namespace whose quota of Jobs is used up", () => {
 
   test("give way to builds that wait, oldest first, one for each, there and nowhere else", async () => {
     const jobs = [inNamespace("ci", "c", 1 * HOUR), inNamespace("ci", "a", 3 * HOUR), inNamespace("ci", "b", 2 * HOUR)];
-    const going = makeDone("going", { metadata: { namespace: "other", deletionTimestamp: "2026-01-01T00:00:00Z" } });
-    const others = [going, inNamespace("other", "z", 9 * HOUR), makeDone("runs", { isOver: false })];
-    await using stage = await startKeptJobs(100, [...jobs, ...others]);
+    await using stage = await startKeptJobs(100, [...jobs, inNamespace("other", "z", 9 * HOUR), makeDone("runs", { isOver: false })]);
     assert.deepEqual(stage.deleted, []);
     for (const number of ["unit-1", "unit-1", "unit-2"]) stage.kept.giveWay("ci", number);
     await stage.look();
-    assert.deepEqual(stage.names(), ["c", "going", "z", "runs"]);
+    assert.deepEqual(stage.names(), ["c", "z", "runs"]);
     await stage.look();
-    assert.deepEqual(stage.names(), ["c", "going", "z", "runs"], "nobody has asked again");
+    assert.deepEqual(stage.names(), ["c", "z", "runs"], "nobody has asked again");
+  });
+
+  test("give way whatever goes elsewhere already", async () => {
+    const elsewhere = inNamespace("other", "z", 9 * HOUR);
+    await using stage = await startKeptJobs(100, [inNamespace("ci", "a", HOUR), elsewhere]);
+    stage.kept.giveWay("other", "unit-1");
+    await stage.look();
+    assert.deepEqual(stage.names(), ["a"]);
+    stage.cache.set("z", { ...elsewhere, metadata: { ...elsewhere.metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } });
+    stage.kept.giveWay("ci", "unit-2");
+    await stage.look();
+    assert.deepEqual(stage.names(), ["z"]);
   });
 
   test("give way one after another, half a minute apart, where those that were deleted do not go", async () => {

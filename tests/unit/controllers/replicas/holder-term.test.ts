@@ -12,7 +12,11 @@ function setUp() {
   const replicas = { isHolder: false, isAlive: (replica: string) => replica === "b" };
   const listings: PromiseWithResolvers<void>[] = [];
   const logged: string[] = [];
-  const log = (_fields: object, message: string) => void logged.push(message);
+  const fieldsOf: Record<string, object> = {};
+  const log = (fields: object, message: string) => {
+    logged.push(message);
+    fieldsOf[message] = fields;
+  };
   const logger: Logger = { ...silentLogger, info: log, warn: log, error: log };
   const changes: boolean[] = [];
   const term = new HolderTerm({
@@ -41,7 +45,7 @@ function setUp() {
     return term.isHolder;
   }
 
-  return { term, listings, logged, changes, take };
+  return { term, listings, logged, fieldsOf, changes, take };
 }
 
 interface History {
@@ -170,6 +174,16 @@ describe("the holder's term", () => {
     assert.deepEqual(changes, [false, false, true]);
     await take("lose");
     assert.deepEqual(changes, [false, false, true, false]);
+  });
+
+  test("is logged with the replica's name, and a listing that fails with what it says", async () => {
+    const { fieldsOf, take } = setUp();
+    for (const step of ["gain", "list 1", "lose", "gain", "fail 2"] as const) await take(step);
+    assert.deepEqual(fieldsOf, {
+      "takes builds": { replica: "a" },
+      "takes no more builds": { replica: "a" },
+      "could not list what there is": { err: new Error("cut off") },
+    });
   });
 
   test("has the replica's name and knows which others live", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as immediate } from "node:timers/promises";
-import { OwnLease } from "../../../../src/controllers/replicas/own-lease.ts";
+import { OwnLease, type OwnLeaseOptions } from "../../../../src/controllers/replicas/own-lease.ts";
 import { type Lease, type LeaseSpec, mayHaveHolder } from "../../../../src/core/replicas/leadership.ts";
 import { makeManualClock } from "../../../support/manual-clock.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
@@ -54,7 +54,7 @@ test("a replica's own Lease is made known once, and asked of nobody by a replica
     lease = { metadata: { name: "own", namespace: "ci" }, spec };
     return lease;
   };
-  const own = new OwnLease({
+  const options: OwnLeaseOptions = {
     ...{ installation: "test", replica: "one", clock, logger: silentLogger, onCreated: () => void created++ },
     leases: {
       ...{ reachableSinceMs: 0, hasSynced: true, cached: () => lease ?? null, cachedAll: () => [] },
@@ -68,9 +68,19 @@ test("a replica's own Lease is made known once, and asked of nobody by a replica
         calls.push("delete");
       },
     },
-  });
+  };
+  const own = new OwnLease(options);
   await own.stop(new AbortController().signal);
   own.start();
   await immediate();
   assert.deepEqual([calls, created], [[], 0]);
+  const other = new OwnLease(options);
+  other.start();
+  for (let round = 0; round < 3; round += 1) {
+    await immediate();
+    clock.skip(10_000);
+  }
+  await immediate();
+  await other.stop(new AbortController().signal);
+  assert.deepEqual([calls, created], [["create", "update", "update", "update", "delete"], 1]);
 });

@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { LeaseStore } from "../../../../src/controllers/replicas/lease-store.ts";
+import { Replicas } from "../../../../src/controllers/replicas/replicas.ts";
+import type { Lease, LeaseSpec } from "../../../../src/core/replicas/leadership.ts";
 import { leaseLabels } from "../../../../src/core/replicas/leadership.ts";
+import { makeManualClock } from "../../../support/manual-clock.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
 import { ReplicaWorld } from "./replica-world.ts";
 
 describe("the role of holder", () => {
@@ -437,6 +442,7 @@ describe("whether another replica lives", () => {
     const world = new ReplicaWorld();
     const a = await world.start("a-11111");
     await world.pass(1_000);
+    assert.equal(a.replicas.isAlive(""), false);
     for (const name of ["", "!!!", "x".repeat(10_000), "../../secrets", "\u0000"]) a.replicas.isAlive(name);
     await world.pass(10_000);
     for (const name of ["", "!!!", "x".repeat(10_000), "../../secrets", "\u0000"]) assert.equal(a.replicas.isAlive(name), false, name);
@@ -521,7 +527,9 @@ describe("start and stop of a replica", () => {
     assert.ok((await world.ends(a.replicas.stop(), 3_000)) < 100);
     const b = await world.start("b-11111");
     await world.pass(100);
+    b.link.fate = (verb) => (verb === "create" ? "refused" : "answered");
     world.remove("ci-b-11111");
+    await world.pass(1_000);
     assert.ok((await world.ends(b.replicas.stop(), 3_000)) < 100);
     await world.close();
   });
@@ -556,5 +564,30 @@ describe("start and stop of a replica", () => {
       assert.ok(!world.lease()?.spec?.holderIdentity);
       await world.close();
     }
+  });
+
+  test("start may come twice, and after stop: there is one listener, and none in the end", async () => {
+    const clock = makeManualClock();
+    const listeners = new Set<object>();
+    const lease = (name: string, spec: LeaseSpec): Lease => ({ metadata: { name, namespace: "ci" }, spec });
+    const leases: LeaseStore = {
+      ...{ hasSynced: true, cached: () => null, cachedAll: () => [] },
+      get: async () => undefined,
+      create: async (name, spec) => lease(name, spec),
+      update: async ({ metadata: { name } }, spec) => lease(name, spec),
+      delete: async () => {},
+      onChange() {
+        const listener = {};
+        listeners.add(listener);
+        return () => void listeners.delete(listener);
+      },
+    };
+    const replicas = new Replicas({ leases, installation: "ci", replica: "a", clock, logger: silentLogger, onChange() {} });
+    await replicas.start();
+    await replicas.start();
+    assert.equal(listeners.size, 1);
+    await replicas.stop();
+    await replicas.start();
+    assert.deepEqual([listeners.size, clock.pending], [0, 0]);
   });
 });
