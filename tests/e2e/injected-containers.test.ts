@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
 import { findNodeProgram, waitForCluster } from "../support/cluster/node-program.ts";
-import { killNodePrograms, killSandbox, killShim, startNodePrograms, terminatePod } from "../support/cluster/node-reset.ts";
+import { killNodePrograms, killShim, startNodePrograms, terminatePod } from "../support/cluster/node-reset.ts";
 import { type OperatorProcess, startOperator } from "../support/cluster/operator-process.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import type { GearmanServer } from "../support/gearman/gearman-server.ts";
@@ -94,7 +94,6 @@ async function setUp(): Promise<void> {
     late: { script: "exit 1", template: { spec: { containers: [{ name: "test" }, late] } } },
     reset: { script: "sleep 600" },
     "shim-dies": { script: "echo 12 of 12 tests passed > $TH_RESULT_FILE; sleep 600" },
-    "sandbox-dies": { script: 'trap "exit 3" TERM; sleep 600 & wait' },
     "ends-with-255": { script: "exit 255" },
     "says-why": { script: "echo 3 of 12 tests failed > $TH_RESULT_FILE; exit 255" },
     ...Object.fromEntries(ON_TERM.map((code) => [`shutdown-${code}`, { script: `trap "exit ${code}" TERM; sleep 600 & wait` }])),
@@ -180,17 +179,6 @@ describe("on a real kubelet", () => {
         assert.deepEqual([build.result, build.rule], [result, "exit-code"]);
       });
     }
-  });
-
-  describe("a pod whose sandbox dies", () => {
-    test("has no result, whatever exit code its test gives to TERM", async () => {
-      const launched = zuul.launch({ job: "sandbox-dies", attempts: 1 });
-      await launched.waitFor("update", ({ numerator }) => numerator === "4");
-      killSandbox(await podOf(String((await launched.started).number), "{.items[0].metadata.uid}"));
-      const build = await judged(launched);
-      const { exitCode } = JSON.parse(await podOf(build.number, "{.items[0].status.containerStatuses[0].state.terminated}"));
-      assert.deepEqual([build.result, build.rule, exitCode], ["none", "killed", 3]);
-    });
   });
 
   describe("a node that shuts down under tests that give TERM an exit code, its kubelet gone before them", () => {

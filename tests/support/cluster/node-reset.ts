@@ -84,13 +84,6 @@ export function killShim(uid: string): void {
   for (const pid of shims) kill(Number(pid));
 }
 
-/** KILL for the process that holds a pod's namespaces. `uid` is the pod's. */
-export function killSandbox(uid: string): void {
-  const holders = processesOf(uid).filter((pid) => programOf(pid).endsWith("pause"));
-  if (holders.length === 0) throw new Error(`pod ${uid} has no sandbox`);
-  for (const pid of holders) kill(Number(pid));
-}
-
 function processesOf(uid: string): string[] {
   const pids = readdirSync("/proc").filter((entry) => /^\d+$/.test(entry) && isOfPod(entry, uid));
   if (pids.length === 0) throw new Error(`pod ${uid} has no process`);

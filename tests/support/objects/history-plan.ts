@@ -35,8 +35,7 @@ type Plain =
   | "node-shutdown-told"
   | "node-gone"
   | "container-lost"
-  | "shim-killed"
-  | "sandbox-killed";
+  | "shim-killed";
 
 /** What somebody else does, so long after the Job was made. */
 export type Disturbance = { kind: Plain; atMs: number } | { kind: "absence" | "kubelet-away"; atMs: number; forMs: number };
@@ -125,17 +124,7 @@ const test = fc.oneof(
 
 const KINDS = [
   ...["stop", "evicted", "out-of-disk", "drained", "preempted", "announced", "pod-deleted"],
-  ...[
-    "job-deleted",
-    "job-orphaned",
-    "node-reset",
-    "node-shutdown",
-    "node-shutdown-told",
-    "node-gone",
-    "container-lost",
-    "shim-killed",
-    "sandbox-killed",
-  ],
+  ...["job-deleted", "job-orphaned", "node-reset", "node-shutdown", "node-shutdown-told", "node-gone", "container-lost", "shim-killed"],
 ] as Plain[];
 const atMs = fc.constantFrom(0, 500, 3 * SECOND, 15 * SECOND, 40 * SECOND, 3 * MINUTE, 20 * MINUTE, 70 * MINUTE);
 

@@ -510,9 +510,6 @@ export class PodWorld {
       case "shim-killed":
         this.#killShim();
         break;
-      case "sandbox-killed":
-        this.#wait(() => this.#killSandbox());
-        break;
     }
   }
 
@@ -532,16 +529,12 @@ export class PodWorld {
     });
   }
 
-  /** The test, or an init container of the template or ours, runs. */
-  get #isBusy(): boolean {
-    return this.#actors.some(
-      ({ isOurs, kind, status }) => isOurs && (kind === "init" || status === this.#test.status) && status.state?.running,
-    );
-  }
-
   /** The kubelet says that it ends containers; unheard of, exit code 0 is like any other. */
   #kill(): void {
-    if (!this.#isBusy) return;
+    const isToldOf = this.#actors.some(
+      ({ isOurs, kind, status }) => isOurs && (kind === "init" || status === this.#test.status) && status.state?.running,
+    );
+    if (!isToldOf) return;
     if (this.plan.isKillHeard) this.#killed = "Stopping container";
     else if (this.plan.onTerm === 0) this.#asked.push("success");
   }
@@ -646,14 +639,6 @@ export class PodWorld {
       if (running) status.state = { terminated: this.#ended({ exitCode }, running.startedAt) };
     }
     this.#at(LOOK_MS, () => this.#wait(() => this.#finish()));
-  }
-
-  /** The kubelet ends what is left of a pod whose sandbox is gone, and gives no reason but in its Events. */
-  #killSandbox(): void {
-    if (!this.#pod || this.#isOver(this.#pod) || this.#ends || !this.#isBusy) return;
-    this.#kill();
-    if (!this.plan.isKillHeard && this.plan.onTerm !== 0) this.#asked.push("failure");
-    this.#endBy("a sandbox that died", ["infrastructure"], {});
   }
 
   /** What the runner of a script says when that has ended. */

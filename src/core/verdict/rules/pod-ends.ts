@@ -25,13 +25,13 @@ export const podDeadline = {
 export const killed = {
   id: "killed",
   class: "infrastructure",
-  seen: "The kubelet ended the containers (its `Killing` Event) and its pod gives no reason, as when the pod's sandbox has died; or the pod did not end. What ends another way than with 0 for a failed probe of its own has failed.",
+  seen: "The kubelet ended the containers (its `Killing` Event) and the test then exited 0, or the pod did not end.",
   result: null,
   keeps: "pod, exit code, the kubelet's message",
   isChance: true,
   find: (sighting) =>
-    whenContainerEnded(sighting, ({ pod: { killed, isTerminal }, terminated }) =>
-      killed !== undefined && (terminated.exitCode === 0 || !isTerminal || !PROBE_FAILED.test(killed))
+    whenExited(sighting, ({ pod: { killed, isTerminal }, terminated }) =>
+      killed !== undefined && (terminated.exitCode === 0 || !isTerminal)
         ? { sentence: `the kubelet ended the test - ${killed}`, evidence: { message: killed } }
         : undefined,
     ),

@@ -508,23 +508,6 @@ const ROWS: Row[] = [
     kill: "Stopping container test",
     pod: { status: { phase: "Succeeded", containerStatuses: [terminated("test", 0)] } },
   },
-  ...[1, 137, 143].flatMap((exitCode): Row[] => [
-    {
-      seen: `exit code ${exitCode} after the kubelet ended the test, whose pod has lost its sandbox and gives no reason`,
-      ...{ rule: "killed", result: null, kill: "Stopping container test" },
-      pod: failed(exitCode, { message: "12 of 12 tests passed\n" }),
-    },
-    {
-      seen: `exit code ${exitCode} of an init container after the same`,
-      ...{ rule: "killed", result: null, kill: "Stopping container setup" },
-      pod: initFailed("setup", exitCode),
-    },
-    {
-      seen: `exit code ${exitCode} of a test whose own startup probe has failed`,
-      ...{ rule: "exit-code", result: "FAILURE", kill: "Container test failed startup probe, will be restarted" },
-      pod: failed(exitCode),
-    },
-  ]),
   {
     seen: "exit code 0 after the kubelet ended the test for its own limit of disk",
     rule: "out-of-disk",
@@ -648,8 +631,9 @@ const ROWS: Row[] = [
   ...[137, 255].flatMap((exitCode): Row[] => [
     { seen: `exit code ${exitCode} of a script whose runner says nothing`, ...CUT_OFF, pod: failed(exitCode) },
     {
-      seen: `exit code ${exitCode} of a script whose runner says nothing, and what it has said`,
+      seen: `exit code ${exitCode} of a script whose runner says nothing, in a pod that its kubelet then ended`,
       ...CUT_OFF,
+      kill: "Stopping container test",
       pod: failed(exitCode, { message: "12 of 12 tests passed\n" }),
     },
     {
