@@ -630,10 +630,11 @@ export class PodWorld {
   #killShim(): void {
     if (!this.#test.status.state?.running || this.#ends) return;
     this.#ends = {};
-    this.#blame("a shim that died", [this.plan.isScript ? "infrastructure" : "failure"]);
+    const exitCode = this.plan.onTerm === "ignores" ? 137 : 255;
     // The kubelet may see that the pod's sandbox is gone before it sees that its containers are.
     if (this.plan.isKillHeard) this.#killed = "Stopping container";
-    const exitCode = this.plan.onTerm === "ignores" ? 137 : 255;
+    const looksLikeItsKill = this.plan.isKillHeard && exitCode === 137;
+    this.#blame("a shim that died", [this.plan.isScript && !looksLikeItsKill ? "infrastructure" : "failure"]);
     for (const { status } of this.#actors) {
       const { running } = status.state ?? {};
       if (running) status.state = { terminated: this.#ended({ exitCode }, running.startedAt) };

@@ -4,9 +4,6 @@ import { POD, type VerdictRule } from "./verdict-rule.ts";
 
 // The pod was ended by its kubelet, was never let in, or is gone without a word.
 
-/** Why the kubelet ended a container of the template's own probe; KILL comes when the grace is over (`computePodActions`). */
-const PROBE_FAILED = /failed (?:liveness|startup) probe/;
-
 export const podDeadline = {
   id: "pod-deadline",
   class: "infrastructure",
@@ -63,12 +60,17 @@ export const cutOff = {
   keeps: POD,
   isChance: true,
   find: (sighting) =>
-    whenExited(sighting, ({ pod: { killed = "" }, terminated, runner }) =>
-      runner && runner.exitCode !== terminated.exitCode && mayBeInvented(terminated) && !PROBE_FAILED.test(killed)
+    whenExited(sighting, ({ pod: { killed }, terminated, runner }) =>
+      runner && runner.exitCode !== terminated.exitCode && mayBeInvented(terminated) && !mayBeKillOf(killed, terminated)
         ? { sentence: `the container runtime has lost the test's container, exit code ${terminated.exitCode} is not that of its script` }
         : undefined,
     ),
 } as const satisfies VerdictRule;
+
+/** What a kubelet ends, as for a failed probe of the template's own, gets KILL when the grace is over; its Event does not say why it ends it. */
+function mayBeKillOf(killed: string | undefined, { exitCode }: { exitCode: number }): boolean {
+  return killed !== undefined && exitCode === 137;
+}
 
 export const runAgain = {
   id: "run-again",

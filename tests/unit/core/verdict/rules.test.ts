@@ -136,7 +136,7 @@ const ROWS: Row[] = [
     seen: "a failed liveness probe",
     rule: "exit-code",
     result: "FAILURE",
-    kill: "Container test failed liveness probe, will be restarted",
+    kill: "Stopping container test",
     pod: failed(143),
   },
 
@@ -631,12 +631,6 @@ const ROWS: Row[] = [
   ...[137, 255].flatMap((exitCode): Row[] => [
     { seen: `exit code ${exitCode} of a script whose runner says nothing`, ...CUT_OFF, pod: failed(exitCode) },
     {
-      seen: `exit code ${exitCode} of a script whose runner says nothing, in a pod that its kubelet then ended`,
-      ...CUT_OFF,
-      kill: "Stopping container test",
-      pod: failed(exitCode, { message: "12 of 12 tests passed\n" }),
-    },
-    {
       seen: `exit code ${exitCode} of a script whose runner says another one`,
       ...CUT_OFF,
       pod: failed(exitCode, { message: "ended 0\n" }),
@@ -671,9 +665,15 @@ const ROWS: Row[] = [
     }),
   ),
   {
+    seen: "exit code 255 of a script whose runner says nothing, in a pod that its kubelet then ended",
+    ...CUT_OFF,
+    kill: "Stopping container test",
+    pod: failed(255, { message: "12 of 12 tests passed\n" }),
+  },
+  {
     seen: "a script that ignores TERM and whose own liveness probe has failed",
     ...{ rule: "exit-code", result: "FAILURE", roles: MARKED },
-    kill: "Container test failed liveness probe, will be restarted",
+    kill: "Stopping container test",
     pod: failed(137),
   },
   {
