@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Loop } from "../../../src/runtime/loop.ts";
-import { makeSkippingClock } from "../../support/skipping-clock.ts";
+import { makeManualClock } from "../../support/manual-clock.ts";
 
 /** A loop whose calls the test ends, with how long to wait until the next one. */
 function setUp() {
-  const clock = makeSkippingClock();
+  const clock = makeManualClock();
   const calls: { signal: AbortSignal; end: (waitMs: number | undefined) => void }[] = [];
   const loop = new Loop(clock, (signal) => {
     const { promise, resolve } = Promise.withResolvers<number | undefined>();

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Wakeup } from "../../../src/runtime/wakeup.ts";
-import { makeSkippingClock } from "../../support/skipping-clock.ts";
+import { makeManualClock } from "../../support/manual-clock.ts";
 
 function setUp() {
-  const clock = makeSkippingClock();
+  const clock = makeManualClock();
   const wakeup = new Wakeup(clock);
   const stopping = new AbortController();
   let ended = 0;
