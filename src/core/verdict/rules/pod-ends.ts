@@ -55,7 +55,7 @@ export const unwatched = {
 export const cutOff = {
   id: "cut-off",
   class: "infrastructure",
-  seen: "The test, a script, ended with exit code 137 or 255 and reason `Error`, and its runner did not say that it ended with that: a runtime makes that up of a container that it has lost, as when its shim died. An image's own command has no runner; there the exit code counts.",
+  seen: "The test, a script, ended with exit code 137 or 255 and reason `Error`, and its runner did not say that it ended with that: a runtime makes that up of a container that it has lost, as when its shim died. Where the kubelet has announced that it ends the test, 137 is its KILL and counts; so does each exit code of an image's own command, which has no runner.",
   result: null,
   keeps: POD,
   isChance: true,

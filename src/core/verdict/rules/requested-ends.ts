@@ -51,12 +51,11 @@ export const pullTimeout = {
   seen: "The pod's images and init containers were not ready within `timeouts.pull`, and the checkout's 10 minutes if it has one. The message says what it waited for.",
   result: null,
   keeps: "what it waited for, pod, exit code, reason",
-  find: (sighting) => {
-    const why = "the pod's images and init containers were not ready in time";
-    const found = whenEndedBy(["pull-timeout", "service-not-ready"], () => why)(sighting);
-    const { waitedFor } = sighting;
-    return found && waitedFor !== undefined ? { sentence: `${why} - waited for ${waitedFor}`, evidence: { waitedFor } } : found;
-  },
+  find: whenWaitEndedBy(
+    ["pull-timeout", "service-not-ready"],
+    "the pod's images and init containers were not ready in time",
+    (waitedFor) => `waited for ${waitedFor}`,
+  ),
 } as const satisfies VerdictRule;
 
 export const scheduleTimeout = {
@@ -74,11 +73,7 @@ export const noPod = {
   seen: "The Job had no pod for 10 minutes. The message has what the Job controller said last, if anything. A full quota waits instead.",
   result: null,
   keeps: "what the Job controller said, pod",
-  find: (sighting) => {
-    const found = whenEndedBy("no-pod", () => "the Job got no pod in time")(sighting);
-    const { waitedFor } = sighting;
-    return found && waitedFor !== undefined ? { sentence: `${found.sentence} - ${waitedFor}`, evidence: { waitedFor } } : found;
-  },
+  find: whenWaitEndedBy("no-pod", "the Job got no pod in time", (waitedFor) => waitedFor),
 } as const satisfies VerdictRule;
 
 export const unclaimed = {
@@ -108,3 +103,16 @@ export const endedEarly = {
             : undefined,
         )),
 } as const satisfies VerdictRule;
+
+/** As `whenEndedBy`; where it is known what the build waited for, the sentence ends with what `tell` makes of that. */
+function whenWaitEndedBy(
+  end: Parameters<typeof whenEndedBy>[0],
+  why: string,
+  tell: (waitedFor: string) => string,
+): ReturnType<typeof whenEndedBy> {
+  return (sighting) => {
+    const { waitedFor } = sighting;
+    const found = whenEndedBy(end, () => why)(sighting);
+    return found && waitedFor !== undefined ? { sentence: `${why} - ${tell(waitedFor)}`, evidence: { waitedFor } } : found;
+  };
+}
