@@ -1,0 +1,21 @@
+import type { Json, JsonMember } from "../zuul/python-json.ts";
+import { MASK } from "./masking.ts";
+
+/** Names of parameters that hold secrets; `SWIFT_*` are the signed forms with which Zuul lets a build upload. */
+const SECRET_NAME = /^SWIFT_|TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|_KEY$/i;
+
+/** `scheme://user:password@`, wherever it stands in a text. */
+const URL_PASSWORD = /\b([a-z][a-z0-9+.-]{0,20}:\/\/[^\s/?#:@]*:)[^\s/?#@]+@/gi;
+
+/** The parameters as they may be shown to anybody: what looks like a secret by its name is `***`, and so are passwords in URLs. */
+export function redactParameters(values: ReadonlyMap<string, JsonMember>): Map<string, Json> {
+  return new Map([...values].map(([name, { value }]) => [name, redact(name, value)] as const));
+}
+
+function redact(name: string, value: Json): Json {
+  if (SECRET_NAME.test(name)) return MASK;
+  if (typeof value === "string") return value.replace(URL_PASSWORD, `$1${MASK}@`);
+  if (Array.isArray(value)) return value.map((item: Json) => redact("", item));
+  if (value instanceof Map) return new Map([...value].map(([member, inner]: [string, Json]) => [member, redact(member, inner)] as const));
+  return value;
+}
