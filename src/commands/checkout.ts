@@ -1,6 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { Command } from "commander";
-import { CHECKOUT_EXIT_CODES, type CheckoutProblem, planCheckout } from "../core/checkout/plan.ts";
+import { Command, InvalidArgumentError } from "commander";
+import { planCheckout } from "../core/checkout/plan.ts";
+import { CHECKOUT_EXIT_CODES, type CheckoutProblem } from "../core/checkout/problem.ts";
+import { renderCheckoutRecord, renderHead } from "../core/checkout/record.ts";
 import { parseDurationMs } from "../core/kubernetes/duration.ts";
 import { plainLine } from "../core/zuul/clean-result-text.ts";
 import { type Parameters, parseParameters } from "../core/zuul/parameters.ts";
@@ -14,7 +16,10 @@ import { printable } from "./printable.ts";
 interface CheckoutFlags {
   path: string;
   allowedUrl: string[];
+  gitUrl?: string;
+  project?: string[];
   branch?: string;
+  projectBranch?: Record<string, string>;
   leaveSubmodules?: boolean;
   timeout: number;
 }
@@ -30,15 +35,21 @@ interface CheckoutWorld {
 }
 
 /**
- * `turbo-hipster checkout`, the init container of a build: checks out the project of the request in `$TH_PARAMETERS_FILE` below `--path`.
+ * `turbo-hipster checkout`, the init container of a build: checks out the projects of the request in `$TH_PARAMETERS_FILE` below `--path`.
  * Exit codes: `CHECKOUT_EXIT_CODES`. What went wrong goes as one line to stderr and to `$TH_TERMINATION_FILE`.
  */
 export function checkoutCommand(): Command {
   return new Command("checkout")
-    .description("check out the project of a build (runs in the build's pod)")
-    .option("--path <directory>", "the workspace; the project lands below it, at its own name", "/workspace")
+    .description("check out the projects of a build, as zuul-cloner does (runs in the build's pod)")
+    .option("--path <directory>", "the workspace; projects land below it, at their own names", "/workspace")
     .option("--allowed-url <prefix>", "fetch only from URLs below this one (repeatable; none given: from any)", collect, [])
-    .option("--branch <name>", "the branch of a build that names no ref, as a timer's (default: ZUUL_BRANCH, or Gerrit's default branch)")
+    .option("--git-url <url>", "where projects are that Zuul has prepared nothing for: Gerrit, or a mirror of it")
+    .option("--project <name>", "check out this project beside the build's own (repeatable)", collect, [])
+    .option(
+      "--branch <name>",
+      "the branch instead of ZUUL_BRANCH; of a build that names no ref, as a timer's, else Gerrit's default branch",
+    )
+    .option("--project-branch <project=branch>", "the branch of one project, before --branch (repeatable)", collectProjectBranch, {})
     .option("--leave-submodules", "go on with submodules that stay empty, which are an error otherwise")
     .option("--timeout <duration>", "for everything, retries included", parseTimeout, parseDurationMs("10m"))
     .addHelpText(
@@ -46,7 +57,7 @@ export function checkoutCommand(): Command {
       `
 Environment:
   TH_PARAMETERS_FILE   file with Zuul's parameters, one JSON object
-  TH_TERMINATION_FILE  file that gets one line on failure, for the reviewers
+  TH_TERMINATION_FILE  file that gets one line on failure, for the reviewers, and on success a line of JSON for each project
 
 Exit codes: 0 done, ${CHECKOUT_EXIT_CODES.network} network at fault, ${CHECKOUT_EXIT_CODES.ref} ref at fault, ${CHECKOUT_EXIT_CODES.configuration} configuration at fault`,
     )
@@ -73,17 +84,25 @@ export async function performCheckout(flags: CheckoutFlags, world: CheckoutWorld
   const startedMs = world.clock.monotonicMs();
   const parameters = await readParameters(world.environment.TH_PARAMETERS_FILE);
   if ("fault" in parameters) return reportProblem(parameters, world);
-  const planned = planCheckout(parameters, { allowedUrls: flags.allowedUrl, branch: flags.branch });
+  const planned = planCheckout(parameters, {
+    allowedUrls: flags.allowedUrl,
+    gitUrl: flags.gitUrl,
+    projects: flags.project,
+    branch: flags.branch,
+    projectBranches: flags.projectBranch,
+  });
   if (!planned.ok) return reportProblem(planned.problem, world);
+  const environment = makeGitEnvironment({
+    home: flags.path,
+    isRedirectFollowed: flags.allowedUrl.length === 0,
+    inherited: world.environment,
+  });
   const outcome = await runCheckout(planned.plan, {
     workspace: flags.path,
     timeoutMs: flags.timeout,
     leavesSubmodules: flags.leaveSubmodules ?? false,
-    environment: makeGitEnvironment({
-      home: flags.path,
-      isRedirectFollowed: flags.allowedUrl.length === 0,
-      inherited: world.environment,
-    }),
+    environmentFor: () => environment,
+    secrets: [],
     signal: world.signal,
     clock: world.clock,
     print: (line) => world.print(printable(line)),
@@ -94,11 +113,13 @@ export async function performCheckout(flags: CheckoutFlags, world: CheckoutWorld
     case "stopped":
       world.printError("stopped");
       return CHECKOUT_EXIT_CODES.stopped;
-    case "done":
-      world.print(
-        `checked out ${outcome.commit} in ${outcome.directory} (${((world.clock.monotonicMs() - startedMs) / 1000).toFixed(1)} s)`,
-      );
+    case "done": {
+      for (const line of renderHead(outcome.projects)) world.print(printable(line));
+      const seconds = ((world.clock.monotonicMs() - startedMs) / 1000).toFixed(1);
+      world.print(`checked out ${outcome.projects.length === 1 ? "1 project" : `${outcome.projects.length} projects`} in ${seconds} s`);
+      await writeTermination(renderCheckoutRecord(outcome.projects), world);
       return CHECKOUT_EXIT_CODES.ok;
+    }
   }
 }
 
@@ -112,12 +133,21 @@ async function readParameters(path: string | undefined): Promise<Parameters | Ch
   }
 }
 
-async function reportProblem(problem: CheckoutProblem, { environment, printError }: CheckoutWorld): Promise<number> {
+async function reportProblem(problem: CheckoutProblem, world: CheckoutWorld): Promise<number> {
   const message = plainLine(problem.message);
-  printError(message);
-  const path = environment.TH_TERMINATION_FILE;
-  if (path) {
-    await writeFile(path, `${message}\n`).catch((thrown) => printError(`cannot write TH_TERMINATION_FILE: ${coerceError(thrown).message}`));
-  }
+  world.printError(message);
+  await writeTermination(`${message}\n`, world);
   return CHECKOUT_EXIT_CODES[problem.fault];
+}
+
+async function writeTermination(text: string, { environment, printError }: CheckoutWorld): Promise<void> {
+  const path = environment.TH_TERMINATION_FILE;
+  if (!path) return;
+  await writeFile(path, text).catch((thrown) => printError(`cannot write TH_TERMINATION_FILE: ${coerceError(thrown).message}`));
+}
+
+function collectProjectBranch(text: string, previous: Record<string, string>): Record<string, string> {
+  const at = text.lastIndexOf("=");
+  if (at < 1) throw new InvalidArgumentError("write it as PROJECT=BRANCH.");
+  return Object.fromEntries([...Object.entries(previous), [text.slice(0, at), text.slice(at + 1)]]);
 }

@@ -181,7 +181,11 @@ describe("the TestTask CRD on a real API server", () => {
       undefined,
     );
     const projects = list(100, project);
-    const checkout = { projects, projectBranches: Object.fromEntries(projects.map((name) => [name, "b".repeat(255)])) };
+    const checkout = {
+      gitUrl: "https://h",
+      projects,
+      projectBranches: Object.fromEntries(projects.map((name) => [name, "b".repeat(255)])),
+    };
     const envFrom = list(50, (index) => ({ prefix: "P".repeat(100), secretRef: { name: `${"n".repeat(250)}${index}` } }));
     const datasets = list(20, (index) => ({ name: `d${index}`, projects, image: "i".repeat(1000) }));
     const checks = list(50, (index) => ({

@@ -2,6 +2,7 @@ import { CHECKOUT_CONTAINER } from "../kubernetes/container-roles.ts";
 import type { Container } from "../kubernetes/objects.ts";
 import { CHECKOUT_TIMEOUT } from "../observation/build-limits.ts";
 import type { TestTaskSpec } from "../test-task/test-task.ts";
+import { escapeExpansion } from "../zuul/parameters.ts";
 import { withContainerSecurity } from "./pod-security.ts";
 import { MOUNTS, PARAMETERS_FILE, TERMINATION_FILE, withMounts, workspaceMount } from "./pod-volumes.ts";
 
@@ -21,13 +22,16 @@ export interface CheckoutSettings {
 /** The init container that checks out what Zuul asks about. */
 export function renderCheckout({ image, checkout }: CheckoutSettings, spec: TestTaskSpec, ofTest: Resources | undefined): Container {
   const resources = checkout.resources ?? withoutDevices(ofTest);
-  const { path, branch, submodules } = spec.checkout;
+  const { path, gitUrl, projects = [], branch, projectBranches = {}, submodules } = spec.checkout;
   const container: Container = {
     name: CHECKOUT_CONTAINER,
     image,
     args: [
       ...["checkout", "--path", path, "--timeout", CHECKOUT_TIMEOUT],
+      ...(gitUrl === undefined ? [] : ["--git-url", gitUrl]),
+      ...projects.flatMap((project) => ["--project", project]),
       ...(branch === undefined ? [] : ["--branch", branch]),
+      ...Object.entries(projectBranches).flatMap(([project, of]) => ["--project-branch", escapeExpansion(`${project}=${of}`)]),
       ...(submodules === false ? ["--leave-submodules"] : []),
       ...checkout.allowedUrls.flatMap((url) => ["--allowed-url", url]),
     ],

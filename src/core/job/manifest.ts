@@ -1,4 +1,4 @@
-import { planCheckout } from "../checkout/plan.ts";
+import { ownDirectory } from "../checkout/plan.ts";
 import { judgedContainer, TEST_CONTAINER } from "../kubernetes/container-roles.ts";
 import {
   CONTAINERS_ANNOTATION,
@@ -204,13 +204,10 @@ function escaped({ name, value }: { name: string; value: string }): EnvVar {
  * The checkout's folder, as zuul-cloner names it, or the workspace, where a script may write. What an image brings along runs where the image
  * says, unless it is to run on what was checked out. A request that cannot be checked out fails in the checkout container, with a sentence.
  */
-function workingDirectory(
-  { workingDir }: Container,
-  { task: { spec }, parameters, settings }: ManifestInput,
-): Pick<Container, "workingDir"> {
+function workingDirectory({ workingDir }: Container, { task: { spec }, parameters }: ManifestInput): Pick<Container, "workingDir"> {
   const { enabled, path } = spec.checkout;
   if (workingDir !== undefined) return { workingDir };
   if (!enabled) return spec.script === undefined ? {} : { workingDir: path };
-  const planned = planCheckout(parameters, { allowedUrls: settings.checkout.allowedUrls, branch: spec.checkout.branch });
-  return { workingDir: planned.ok ? `${path}/${planned.plan.project}` : path };
+  const directory = ownDirectory(parameters);
+  return { workingDir: directory === undefined ? path : `${path}/${directory}` };
 }

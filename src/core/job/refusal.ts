@@ -14,10 +14,6 @@ export function refuseBuild({ metadata, spec }: TestTask, parameters: Parameters
   if (unsupported.length > 0) {
     return { rule: "unsupported", why: `TestTask ${metadata.name} uses ${unsupported.join(", ")} - not carried out by this version` };
   }
-  if (spec.checkout.enabled && spec.checkout.branch !== undefined && textParameter(parameters, "ZUUL_REF")) {
-    const why = `TestTask ${metadata.name} uses checkout.branch - carried out only for builds without ZUUL_REF`;
-    return { rule: "unsupported", why };
-  }
   if (spec.pipelines === undefined) return undefined;
   const pipeline = textParameter(parameters, "ZUUL_PIPELINE");
   if (pipeline === undefined || pipeline === "") {

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { performCheckout } from "../../../src/commands/checkout.ts";
-import { CHECKOUT_EXIT_CODES } from "../../../src/core/checkout/plan.ts";
+import { CHECKOUT_EXIT_CODES } from "../../../src/core/checkout/problem.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { type GitDaemon, startGitDaemon } from "../../support/git/git-daemon.ts";
 import { type GitHttpServer, startGitHttpServer } from "../../support/git/git-http-server.ts";
@@ -97,11 +97,11 @@ async function checkout(
     },
   );
   const state = await readFile(join(workspace, project, "state"), "utf8").catch(() => undefined);
-  return { code, state, commit: /checked out ([0-9a-f]+)/.exec(printed.join("\n"))?.[1], error: errors.join("\n") };
+  return { code, state, commit: /^checked out \S+ at ([0-9a-f]+)/m.exec(printed.join("\n"))?.[1], error: errors.join("\n") };
 }
 
-function refused({ code, error }: Checkout, message: RegExp): void {
-  assert.equal(code, CHECKOUT_EXIT_CODES.configuration, error);
+function refused({ code, error }: Checkout, message: RegExp, fault: "network" | "configuration" = "configuration"): void {
+  assert.equal(code, CHECKOUT_EXIT_CODES[fault], error);
   assert.match(error, message);
 }
 
@@ -151,10 +151,11 @@ test("a branch's build of a commit that the merger has not fetched says that the
   const newer = await gerrit.commit("trunk", "Newer", { state: "NEWER" });
   const post = { ZUUL_REFNAME: "trunk", ZUUL_REF: "trunk", ZUUL_OLDREV: tip, ZUUL_NEWREV: newer, ZUUL_COMMIT: newer };
   const behind = "^the merger is behind, see its log - refs/heads/trunk of org/project lacks ZUUL_COMMIT";
-  refused(await checkout(t, post), new RegExp(`${behind} ${newer.slice(0, 12)} at`));
+  refused(await checkout(t, post), new RegExp(`${behind} ${newer.slice(0, 12)} at`), "network");
   refused(
     await checkout(t, { ...post, ZUUL_REF: "refs/tags/9.0", ZUUL_REFNAME: "refs/tags/9.0" }),
     /^the merger is behind, see its log - refs\/tags\/9\.0 of org\/project does not exist/,
+    "network",
   );
   await merger([update(PROJECT)]);
   assert.deepEqual(await checkout(t, post), { code: 0, state: "NEWER", commit: newer, error: "" });

@@ -9,7 +9,8 @@ import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { performCheckout } from "../../../src/commands/checkout.ts";
-import { CHECKOUT_EXIT_CODES } from "../../../src/core/checkout/plan.ts";
+import { CHECKOUT_EXIT_CODES } from "../../../src/core/checkout/problem.ts";
+import { parseCheckoutRecord } from "../../../src/core/checkout/record.ts";
 import { type Clock, systemClock } from "../../../src/runtime/clock.ts";
 import { findFreePort } from "../../support/free-port.ts";
 import { type GitDaemon, startGitDaemon } from "../../support/git/git-daemon.ts";
@@ -115,7 +116,7 @@ async function git(ran: Ran, ...args: string[]): Promise<string> {
 
 function assertDone(ran: Ran): void {
   assert.equal(ran.code, CHECKOUT_EXIT_CODES.ok, `${ran.printed}\n${ran.errors}`);
-  assert.equal(ran.message, undefined);
+  assert.notDeepEqual(parseCheckoutRecord(ran.message ?? ""), [], "the pod's status tells what was checked out");
 }
 
 function assertFailed(ran: Ran, fault: "network" | "ref" | "configuration", message: RegExp): void {
@@ -138,10 +139,20 @@ for (const protocol of ["git", "http"] as const) {
     assert.match(await git(ran, "describe"), /^1\.0-3-g/);
     assert.equal(await git(ran, "config", "remote.origin.url"), `${url()}/org/project`);
     assert.equal(await git(ran, "status", "--porcelain"), "");
-    assert.equal(await git(ran, "for-each-ref", "--format=%(refname)"), "refs/tags/1.0");
+    assert.equal(await git(ran, "for-each-ref", "--format=%(refname)"), "refs/remotes/origin/master\nrefs/tags/1.0");
     assert.deepEqual(await readdir(ran.workspace), ["org"], "nothing else is left in the workspace");
     assert.match(ran.printed, /^fetching refs\/zuul\/master\/Z/);
-    assert.match(ran.printed, new RegExp(`checked out ${change.commit} in ${ran.workspace}/org/project`));
+    const head = `checked out org/project at ${change.commit} (${change.ref} of ${url()}/org/project) Merge change 1,1 into master`;
+    assert.ok(ran.printed.split("\n").includes(head), ran.printed);
+    const [record, ...others] = parseCheckoutRecord(ran.message ?? "");
+    assert.deepEqual(others, []);
+    assert.deepEqual(record, {
+      project: "org/project",
+      ref: change.ref,
+      commit: change.commit,
+      subject: "Merge change 1,1 into master",
+      url: `${url()}/org/project`,
+    });
   });
 }
 
@@ -193,7 +204,7 @@ test("a link in the workspace never leads a checkout out of it", async (t) => {
   assertFailed(
     await run(t, parametersFor(daemon.url), { workspace }),
     "configuration",
-    /a link in the workspace is in the way of org\/project/,
+    /a link or file in the workspace is in the way of org\/project/,
   );
   await access(join(outside, "project/precious"));
 });

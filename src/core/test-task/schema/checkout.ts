@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { matchingString, setOf } from "./rule.ts";
+import { matchingString, setOf, withRules } from "./rule.ts";
 import { mountPathSchema, projectNameSchema } from "./scalar.ts";
 
 /** What is checked out before the test, and what is kept of its files. */
@@ -16,21 +16,24 @@ const branchSchema = matchingString(
   "must be the name of a branch, such as master or stable/2024.1",
 );
 
-export const checkoutSchema = z.strictObject({
+const checkoutFields = z.strictObject({
   enabled: z.boolean().meta({ description: "false switches the checkout off without removing its settings." }).default(true),
   gitUrl: gitUrlSchema
     .meta({
       description:
-        "Where projects are fetched from when Zuul has prepared nothing for them (not carried out yet: such builds are refused).",
+        "Where projects are that Zuul has prepared nothing for: Gerrit, or a mirror of it. A project's URL is this, a slash and its name.",
     })
     .exactOptional(),
   projects: setOf(projectNameSchema, { max: 100 })
-    .meta({ description: "Further projects to check out beside the build's own (not carried out yet: such builds are refused)." })
+    .meta({
+      description:
+        "Further projects to check out beside the build's own: at what the build's queue has of them, else at a branch from gitUrl.",
+    })
     .exactOptional(),
   branch: branchSchema
     .meta({
       description:
-        "Branch of builds that name no ref, as those of a timer (for builds with a ref not carried out yet: they are refused). Without it ZUUL_BRANCH, or Gerrit's default branch.",
+        "Branch to check out instead of ZUUL_BRANCH, of all projects that have it. Of builds that name no ref, as those of a timer, else Gerrit's default branch.",
     })
     .exactOptional(),
   projectBranches: z
@@ -38,7 +41,7 @@ export const checkoutSchema = z.strictObject({
     .refine((branches) => Object.keys(branches).length <= 100, "must have at most 100 entries")
     .meta({
       maxProperties: 100,
-      description: "Branch of single projects, by project (not carried out yet: such builds are refused).",
+      description: "Branch of single projects, by project; it wins over branch.",
     })
     .exactOptional(),
   submodules: z
@@ -52,6 +55,15 @@ export const checkoutSchema = z.strictObject({
     .meta({ description: "The workspace: an empty volume that projects land in, and the test's HOME." })
     .default("/workspace"),
 });
+
+export const checkoutSchema = withRules(checkoutFields, [
+  {
+    cel: "!has(self.projects) || size(self.projects) == 0 || has(self.gitUrl)",
+    holds: ({ projects = [], gitUrl }) => projects.length === 0 || gitUrl !== undefined,
+    message: "needs gitUrl: where the branches of these projects are, for builds without changes of them",
+    field: "projects",
+  },
+]);
 
 const artifactPathSchema = matchingString(
   "^[^/\\x00-\\x1f][^\\x00-\\x1f]*$",

@@ -1,4 +1,4 @@
-import { CHECKOUT_EXIT_CODES } from "../../checkout/plan.ts";
+import { CHECKOUT_EXIT_CODES } from "../../checkout/problem.ts";
 import { endOf, exitEvidence, whenCheckoutFailed, whenOutOfMemory } from "../sighting.ts";
 import type { VerdictRule } from "./verdict-rule.ts";
 
@@ -36,7 +36,7 @@ export const checkoutOutOfMemory = {
 export const checkoutConfiguration = {
   id: "checkout-configuration",
   class: "configuration",
-  seen: "The checkout cannot work as it is set up: bad URL, forbidden host, missing credentials; a build without a ref that no branch is named for; a branch, tag or `ZUUL_COMMIT` that is not there because the merger is behind or a parameter-function chose it; a submodule that would stay empty (exit code 78).",
+  seen: "The checkout cannot work as it is set up: bad URL, forbidden host, missing credentials; a build that no branch is to be found for; a `ZUUL_REF` or `ZUUL_COMMIT` that is not there because a parameter-function chose it; a ref that was enqueued without `--newrev`; a submodule that would stay empty (exit code 78).",
   result: "CONFIG_ERROR - git.example.org has no project nova - check zuul_url in zuul.conf",
   keeps: "container, exit code",
   find: whenCheckoutFailed(CHECKOUT_EXIT_CODES.configuration),
@@ -55,7 +55,7 @@ export const checkoutRef = {
 export const checkoutFailed = {
   id: "checkout-failed",
   class: "infrastructure",
-  seen: "The checkout's network failed, retries included (exit code 69), or it ended in any other way.",
+  seen: "The checkout's network failed, retries included, or Zuul's merger lacks the branch, tag or commit that was pushed (exit code 69), or the checkout ended in any other way.",
   result: null,
   keeps: "container, exit code",
   find: whenCheckoutFailed(undefined, "checkout failed - "),

@@ -1,21 +1,20 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { judgeGitFailure } from "../../../../src/core/checkout/git-failure.ts";
-import type { CheckoutFault, CheckoutPlan } from "../../../../src/core/checkout/plan.ts";
+import type { CheckoutFault } from "../../../../src/core/checkout/problem.ts";
+import type { GitSource } from "../../../../src/core/checkout/sources.ts";
 
-const PLAN: CheckoutPlan = {
+const SOURCE: GitSource = {
   project: "org/p",
   url: "https://jo@h.example/org/p",
   publicUrl: "https://h.example/org/p",
   host: "h.example",
-  refs: ["refs/zuul/x"],
-  missing: { fault: "ref", message: "refs/zuul/x does not exist" },
-  foreign: { fault: "configuration", message: "not in it" },
+  setting: "zuul_url in zuul.conf",
 };
 
 /** What git, curl and ssh say under LC_ALL=C; lines that only look similar follow at the end. */
 const SAID: [stderr: string, fault: CheckoutFault, message: RegExp][] = [
-  ["fatal: couldn't find remote ref refs/zuul/x", "ref", /^refs\/zuul\/x does not exist$/],
+  ["fatal: couldn't find remote ref refs/zuul/x", "ref", /^refs\/zuul\/x does not exist in org\/p at h\.example$/],
   ["error: invalid path '.git/hooks/x'", "ref", /path in org\/p that git refuses/],
   ["fatal: remote error: access denied or repository not exported: /org/p", "configuration", /h\.example has no project org\/p/],
   ["fatal: repository 'http://h.example/org/p/' not found", "configuration", /has no project org\/p - check zuul_url/],
@@ -81,13 +80,22 @@ const SAID: [stderr: string, fault: CheckoutFault, message: RegExp][] = [
 
 for (const [stderr, fault, message] of SAID) {
   test(`${fault} is at fault for ${JSON.stringify(stderr.slice(0, 70))}`, () => {
-    const problem = judgeGitFailure(stderr, PLAN);
+    const problem = judgeGitFailure(stderr, SOURCE);
     assert.equal(problem.fault, fault);
     assert.match(problem.message, message);
   });
 }
 
-test("a ref that is not there means what the plan says", () => {
-  assert.equal(judgeGitFailure("fatal: couldn't find remote ref refs/zuul/master/Z1\n", PLAN), PLAN.missing);
-  assert.notEqual(judgeGitFailure("remote: fatal: couldn't find remote ref refs/zuul/master/Z1\n", PLAN), PLAN.missing);
-});
+const ABSENT: [stderr: string, absent: string | undefined][] = [
+  ["fatal: couldn't find remote ref refs/zuul/master/Z1\n", "ref"],
+  ["remote: fatal: couldn't find remote ref refs/zuul/master/Z1\n", undefined],
+  ["fatal: remote error: access denied or repository not exported: /org/p", "repository"],
+  ["fatal: repository 'http://h.example/org/p/' not found", "repository"],
+  ["fatal: mismatched algorithms: client sha1; server sha256", "hash"],
+  ["fatal: unable to access 'http://h.example/': The requested URL returned error: 503", undefined],
+  ["fatal: unable to access 'http://h.example/': The requested URL returned error: 403", undefined],
+];
+for (const [stderr, absent] of ABSENT) {
+  test(`${absent ?? "nothing"} is absent after ${JSON.stringify(stderr.slice(0, 70))}`, () =>
+    assert.equal(judgeGitFailure(stderr, SOURCE).absent, absent));
+}

@@ -1,13 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  CHECKOUT_EXIT_CODES,
-  type CheckoutFault,
-  type CheckoutPlan,
-  isRefName,
-  planCheckout,
-  projectDirectory,
-} from "../../../../src/core/checkout/plan.ts";
+import { isRefName, projectDirectory } from "../../../../src/core/checkout/git-names.ts";
+import { type CheckoutTerms, planCheckout } from "../../../../src/core/checkout/plan.ts";
+import { CHECKOUT_EXIT_CODES, type CheckoutFault } from "../../../../src/core/checkout/problem.ts";
 import { cleanResultText } from "../../../../src/core/zuul/clean-result-text.ts";
 import { parseParameters } from "../../../../src/core/zuul/parameters.ts";
 
@@ -22,10 +17,24 @@ const CHANGE = {
   ZUUL_COMMIT: COMMIT,
 };
 
-function plan(values: object, allowedUrls: string[] = [], branch?: string) {
+function plan(values: object, terms: Partial<CheckoutTerms> = {}) {
   const parsed = parseParameters(Buffer.from(JSON.stringify(values)));
   assert.ok(parsed.ok);
-  return planCheckout(parsed.parameters, { allowedUrls, branch });
+  return planCheckout(parsed.parameters, { allowedUrls: [], ...terms });
+}
+
+/** Of ZUUL_PROJECT, or the n-th project of the plan. */
+function ofProject(planned: ReturnType<typeof plan>, index = 0) {
+  assert.ok(planned.ok, JSON.stringify(planned));
+  const found = planned.plan.projects[index] ?? assert.fail(`there is no project ${index}`);
+  const { url, publicUrl, host } = found.candidates[0]?.source ?? assert.fail("nothing to fetch");
+  const refs = found.candidates.map(({ ref }) => ref ?? "the default branch");
+  return { ...found, url, publicUrl, host, refs, commit: found.commit?.id };
+}
+
+/** Names of the repositories and refs, in order. */
+function choices(planned: ReturnType<typeof plan>, index: number): string[] {
+  return ofProject(planned, index).candidates.map(({ source, ref }) => `${source.host} ${ref ?? "the default branch"}`);
 }
 
 /** Where a merger's clone, and where any other repository has a branch of Gerrit's. */
@@ -33,7 +42,7 @@ function branchRefs(branch: string): string[] {
   return [`refs/remotes/origin/${branch}`, `refs/heads/${branch}`];
 }
 
-const PLANNED: [what: string, values: object, expected: Partial<CheckoutPlan>][] = [
+const PLANNED: [what: string, values: object, expected: Partial<ReturnType<typeof ofProject>>][] = [
   [
     "a change",
     CHANGE,
@@ -73,35 +82,34 @@ const PLANNED: [what: string, values: object, expected: Partial<CheckoutPlan>][]
 
 for (const [what, values, expected] of PLANNED) {
   test(`plans ${what}`, () => {
-    const planned = plan(values);
-    assert.ok(planned.ok, JSON.stringify(planned));
-    assert.deepEqual({ ...planned.plan, ...expected }, planned.plan);
+    const planned = ofProject(plan(values));
+    assert.deepEqual({ ...planned, ...expected }, planned);
   });
 }
 
-test("the task's branch is that of builds without a ref only", () => {
-  const timer = plan({ ZUUL_URL: "git://h", ZUUL_PROJECT: "p", ZUUL_BRANCH: "master" }, [], "stable/x");
-  assert.deepEqual(timer.ok && timer.plan.refs, branchRefs("stable/x"));
-  const change = plan(CHANGE, [], "stable/x");
-  assert.deepEqual(change.ok && change.plan.refs, [REF]);
-});
-
-const ABSENT: [what: string, values: object, branch: string | undefined, fault: CheckoutFault, missing: RegExp, foreign: RegExp][] = [
+const ABSENT: [
+  what: string,
+  values: object,
+  branch: string | undefined,
+  fault: CheckoutFault,
+  missing: RegExp,
+  foreign?: [CheckoutFault, RegExp],
+][] = [
   [
     "a change",
     CHANGE,
     undefined,
     "ref",
     /^refs\/zuul\/master\/Z\w+ does not exist in org\/project at merger\.example$/,
-    /^ZUUL_COMMIT 0123456789ab is not in ZUUL_REF, look at the parameter-function/,
+    ["configuration", /^ZUUL_COMMIT 0123456789ab is not in ZUUL_REF, look at the parameter-function/],
   ],
   [
     "an updated branch",
     { ...CHANGE, ZUUL_REF: "master", ZUUL_NEWREV: COMMIT },
     undefined,
-    "configuration",
+    "network",
     /^the merger is behind, see its log - refs\/heads\/master of org\/project does not exist/,
-    /^the merger is behind, see its log - refs\/heads\/master of org\/project lacks ZUUL_COMMIT 0123456789ab/,
+    ["network", /^the merger is behind, see its log - refs\/heads\/master of org\/project lacks ZUUL_COMMIT 0123456789ab/],
   ],
   [
     "a branch that a parameter-function chose",
@@ -109,7 +117,7 @@ const ABSENT: [what: string, values: object, branch: string | undefined, fault: 
     undefined,
     "configuration",
     /^ZUUL_REF does not exist, look at the parameter-function - refs\/heads\/master of org\/project/,
-    /^ZUUL_COMMIT 0123456789ab is not in ZUUL_REF, look at the parameter-function - refs\/heads\/master/,
+    ["configuration", /^ZUUL_COMMIT 0123456789ab is not in ZUUL_REF, look at the parameter-function - refs\/heads\/master/],
   ],
   [
     "a timer",
@@ -117,7 +125,6 @@ const ABSENT: [what: string, values: object, branch: string | undefined, fault: 
     undefined,
     "configuration",
     /^a build without ZUUL_REF names no branch of org\/project - set checkout\.branch in the TestTask$/,
-    /./,
   ],
   [
     "a timer with the task's branch",
@@ -125,18 +132,19 @@ const ABSENT: [what: string, values: object, branch: string | undefined, fault: 
     "stable/x",
     "configuration",
     /^org\/project at merger\.example has no branch stable\/x - look at checkout\.branch$/,
-    /./,
   ],
 ];
 for (const [what, values, branch, fault, missing, foreign] of ABSENT) {
   test(`says whose fault it is when what is to be checked out is not there: ${what}`, () => {
-    const planned = plan(values, [], branch);
-    assert.ok(planned.ok, JSON.stringify(planned));
-    assert.equal(planned.plan.missing.fault, fault);
-    assert.equal(planned.plan.foreign.fault, "configuration", "no change chooses its commit");
-    for (const [{ message }, told] of [
-      [planned.plan.missing, missing],
-      [planned.plan.foreign, foreign],
+    const planned = plan(values, { branch });
+    const found = ofProject(planned).missing;
+    assert.ok(planned.ok);
+    const strayed = planned.plan.projects[0].commit?.foreign;
+    assert.equal(found.fault, fault);
+    assert.equal(strayed?.fault, foreign?.[0]);
+    for (const [message, told] of [
+      [found.message, missing],
+      ...(foreign && strayed ? [[strayed.message, foreign[1]] as const] : []),
     ] as const) {
       assert.match(cleanResultText(`CONFIG_ERROR - ${message}`).slice("CONFIG_ERROR - ".length), told, "reviewers read it whole");
     }
@@ -144,8 +152,140 @@ for (const [what, values, branch, fault, missing, foreign] of ABSENT) {
 }
 
 test("plans no commit when none is given", () => {
-  const planned = plan({ ZUUL_URL: "git://h", ZUUL_PROJECT: "p" });
-  assert.ok(planned.ok && !("commit" in planned.plan));
+  assert.equal(ofProject(plan({ ZUUL_URL: "git://h", ZUUL_PROJECT: "p" })).commit, undefined);
+});
+
+const KILO = REF.replace("master", "kilo");
+const TERMS = { gitUrl: "https://gerrit.example", projects: ["org/lib"] };
+/** `m` is the merger, `g` what checkout.gitUrl names. In the order of `zuul/lib/cloner.py` (Zuul 2.6), which refs of the second project count. */
+const OTHERS: [what: string, values: object, terms: Partial<CheckoutTerms>, choices: string[]][] = [
+  ["a change of master", CHANGE, {}, [`m ${REF}`, "g refs/heads/master", "g the default branch"]],
+  [
+    "a change of another branch",
+    { ...CHANGE, ZUUL_BRANCH: "kilo", ZUUL_REF: KILO },
+    {},
+    [`m ${KILO}`, "g refs/heads/kilo", `m ${REF}`, "g refs/heads/master", "g the default branch"],
+  ],
+  [
+    "a change, and the task's branch",
+    CHANGE,
+    { branch: "kilo" },
+    [`m ${KILO}`, "g refs/heads/kilo", `m ${REF}`, "g refs/heads/master", "g the default branch"],
+  ],
+  [
+    "a change, and the task's branch for the project",
+    CHANGE,
+    { branch: "x", projectBranches: { "org/lib": "kilo", "org/project": "y" } },
+    [`m ${KILO}`, "g refs/heads/kilo", `m ${REF}`, "g refs/heads/master", "g the default branch"],
+  ],
+  [
+    "a branch that looks like part of the ref",
+    { ...CHANGE, ZUUL_BRANCH: "r", ZUUL_REF: KILO.replace("kilo", "r") },
+    { branch: "kilo" },
+    [`m ${KILO}`, "g refs/heads/kilo", `m ${REF}`, "g refs/heads/master", "g the default branch"],
+  ],
+  [
+    "an updated branch",
+    { ...CHANGE, ZUUL_BRANCH: null, ZUUL_REF: "kilo", ZUUL_NEWREV: COMMIT },
+    {},
+    ["g refs/heads/master", "g the default branch"],
+  ],
+  [
+    "an updated branch, and the task's",
+    { ...CHANGE, ZUUL_BRANCH: null, ZUUL_REF: "master", ZUUL_NEWREV: COMMIT },
+    { branch: "kilo" },
+    ["g refs/heads/kilo", "g refs/heads/master", "g the default branch"],
+  ],
+  ["a timer", { ...CHANGE, ZUUL_BRANCH: null, ZUUL_REF: null, ZUUL_COMMIT: null }, {}, ["g refs/heads/master", "g the default branch"]],
+  [
+    "what a parameter-function has sent to a branch",
+    { ...CHANGE, ZUUL_REF: "kilo" },
+    {},
+    ["g refs/heads/kilo", "g refs/heads/master", "g the default branch"],
+  ],
+];
+for (const [what, values, terms, expected] of OTHERS) {
+  test(`another project beside ${what}`, () => {
+    const planned = plan(values, { ...TERMS, ...terms });
+    const hosts = { "merger.example": "m", "gerrit.example": "g" };
+    const found = choices(planned, 1).map((choice) => choice.replace(/^\S+/, (host) => hosts[host as keyof typeof hosts]));
+    assert.deepEqual(found, expected);
+    const { project, commit, candidates } = ofProject(planned, 1);
+    assert.deepEqual([project, commit], ["org/lib", undefined]);
+    for (const { source, isOptional } of candidates) {
+      assert.ok(source.publicUrl.endsWith("/org/lib"));
+      assert.equal(isOptional, source.host === "merger.example", "the merger need not know it, Gerrit must");
+    }
+  });
+}
+
+const OWN: [what: string, values: object, terms: Partial<CheckoutTerms>, refs: string[]][] = [
+  ["a change, and the task's branch is its own", CHANGE, { branch: "master" }, [REF]],
+  ["a change, and the task has another branch", CHANGE, { branch: "kilo" }, [KILO, ...branchRefs("kilo"), REF, ...branchRefs("master")]],
+  [
+    "an updated branch, and the task has another",
+    { ...CHANGE, ZUUL_REF: "master", ZUUL_NEWREV: COMMIT },
+    { branch: "kilo" },
+    ["refs/heads/master"],
+  ],
+  ["a tag, and the task has a branch", { ...CHANGE, ZUUL_REF: "refs/tags/1" }, { branch: "kilo" }, ["refs/tags/1"]],
+  ["a timer, and the task has a branch", { ...CHANGE, ZUUL_REF: null, ZUUL_COMMIT: null }, { branch: "kilo" }, branchRefs("kilo")],
+  ["a timer, and Gerrit is known", { ...CHANGE, ZUUL_REF: null, ZUUL_COMMIT: null }, { gitUrl: "https://g" }, ["refs/heads/master"]],
+];
+for (const [what, values, terms, refs] of OWN) {
+  test(`the build's own project for ${what}`, () => assert.deepEqual(ofProject(plan(values, terms)).refs, refs));
+}
+
+test("no commit is asked for that is of another ref", () => {
+  const { commit, refs } = ofProject(plan(CHANGE, { branch: "kilo" }));
+  assert.deepEqual([commit, refs.indexOf(REF)], [COMMIT, 3]);
+  assert.equal(planOf(CHANGE, { branch: "kilo" }).commit?.ref, REF);
+});
+
+function planOf(values: object, terms: Partial<CheckoutTerms>) {
+  const planned = plan(values, terms);
+  assert.ok(planned.ok);
+  return planned.plan.projects[0];
+}
+
+test("a project is checked out once, the build's own first", () => {
+  const planned = plan(CHANGE, { ...TERMS, projects: ["a", "org/project", "a"] });
+  assert.deepEqual(planned.ok && planned.plan.projects.map(({ project }) => project), ["org/project", "a"]);
+});
+
+test("zeros as ZUUL_NEWREV are judged by what is there, at Gerrit where it is known", () => {
+  const deleted = { ...CHANGE, ZUUL_REF: "x", ZUUL_COMMIT: ZERO, ZUUL_NEWREV: ZERO };
+  for (const [terms, url] of [
+    [{}, "http://merger.example/p/org/project"],
+    [{ gitUrl: "https://gerrit.example" }, "https://gerrit.example/org/project"],
+  ] as const) {
+    const { candidates, deletion } = planOf(deleted, terms);
+    assert.deepEqual(
+      candidates.map(({ source, ref }) => [source.url, ref]),
+      [[url, "refs/heads/x"]],
+    );
+    assert.deepEqual([deletion?.gone.fault, deletion?.there.fault], ["ref", "configuration"]);
+    assert.match(deletion?.there.message ?? "", /^ZUUL_NEWREV is all zeros and refs\/heads\/x is there - enqueued without --newrev/);
+  }
+});
+
+test("credentials need URLs that are allowed", () => {
+  const refused = plan(CHANGE, { hasCredentials: true });
+  assert.ok(!refused.ok && refused.problem.fault === "configuration");
+  assert.match(refused.problem.message, /^credentials need checkout\.allowedUrls/);
+  assert.ok(plan(CHANGE, { hasCredentials: true, allowedUrls: ["http://merger.example"] }).ok);
+});
+
+test("every URL must be allowed, also the task's", () => {
+  const refused = plan(CHANGE, { ...TERMS, allowedUrls: ["http://merger.example"] });
+  assert.ok(!refused.ok);
+  assert.match(refused.problem.message, /^gerrit\.example is not allowed for checkouts/);
+});
+
+test("other projects need a place where their branches are", () => {
+  const refused = plan({ ...CHANGE, ZUUL_REF: null, ZUUL_COMMIT: null }, { projects: ["org/lib"] });
+  assert.ok(!refused.ok);
+  assert.match(refused.problem.message, /^checkout\.gitUrl is missing - it says where the branches of org\/lib are$/);
 });
 
 const REFUSED: [what: string, values: object, fault: CheckoutFault, message: RegExp][] = [
@@ -174,12 +314,6 @@ const REFUSED: [what: string, values: object, fault: CheckoutFault, message: Reg
     "configuration",
     /ZUUL_URL has a path/,
   ],
-  [
-    "a deleted branch",
-    { ...CHANGE, ZUUL_REF: "refs/heads/x", ZUUL_COMMIT: ZERO, ZUUL_NEWREV: ZERO },
-    "ref",
-    /^ZUUL_NEWREV is all zeros - refs\/heads\/x was deleted \(see ignore-deletes\), or enqueued without --newrev$/,
-  ],
 ];
 
 for (const [what, values, fault, message] of REFUSED) {
@@ -193,16 +327,16 @@ for (const [what, values, fault, message] of REFUSED) {
 }
 
 test("fetches only from below an allowed URL, project included", () => {
-  assert.ok(plan(CHANGE, ["https://other.example/", "http://merger.example/p/org/"]).ok);
+  assert.ok(plan(CHANGE, { allowedUrls: ["https://other.example/", "http://merger.example/p/org/"] }).ok);
   for (const allowed of ["http://merger.example/p/or", "https://merger.example/", "http://merger.example.evil/"]) {
-    const planned = plan(CHANGE, [allowed]);
+    const planned = plan(CHANGE, { allowedUrls: [allowed] });
     assert.ok(!planned.ok && planned.problem.fault === "configuration");
     assert.match(planned.problem.message, /merger\.example is not allowed for checkouts - see checkout\.allowedUrls/);
   }
 });
 
 test("names an allowed URL that is none", () => {
-  const planned = plan(CHANGE, ["merger.example/p"]);
+  const planned = plan(CHANGE, { allowedUrls: ["merger.example/p"] });
   assert.ok(!planned.ok && planned.problem.fault === "configuration");
   assert.match(planned.problem.message, /checkout\.allowedUrls .* 'merger\.example\/p' is no URL/);
 });

@@ -199,12 +199,21 @@ describe("renderJob", () => {
     assert.deepEqual(valuesOf({ env: [{ name: "CI", value: "false" }] }, { CI: "1", WORKSPACE: "/w" }), ["false", "/w"]);
   });
 
-  test("tells the checkout the task's branch, and that submodules may stay empty where the task says so", () => {
+  test("tells the checkout what the task says of it", () => {
     const argsOf = (checkout: object) => renderJob(makeInput({ image: "i", checkout })).spec?.template.spec.initContainers?.[0]?.args;
     const usual = ["checkout", "--path", "/workspace", "--timeout", "10m"];
     const urls = ["--allowed-url", "https://git.example.org/"];
     assert.deepEqual(argsOf({}), [...usual, ...urls]);
     assert.deepEqual(argsOf({ branch: "stable/x" }), [...usual, "--branch", "stable/x", ...urls]);
+    assert.deepEqual(
+      argsOf({ gitUrl: "https://git.example.org", projects: ["a", "b/c"], projectBranches: { "b/c": "x", "$(HOME)": "y" } }),
+      [
+        ...usual,
+        ...["--git-url", "https://git.example.org", "--project", "a", "--project", "b/c"],
+        ...["--project-branch", "b/c=x", "--project-branch", "$$(HOME)=y"],
+        ...urls,
+      ],
+    );
     assert.deepEqual(argsOf({ submodules: false }), [...usual, "--leave-submodules", ...urls]);
   });
 

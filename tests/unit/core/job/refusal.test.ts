@@ -14,17 +14,6 @@ function refusalOf(spec: object, parameters: object = {}): string | null | undef
 }
 
 describe("a build", () => {
-  test("with a ref is refused where the task names a branch, and one without is taken", () => {
-    const checkout = { branch: "stable/x" };
-    assert.equal(
-      refusalOf({ checkout }, { ZUUL_REF: "refs/zuul/master/Z1", ZUUL_BRANCH: "master" }),
-      "CONFIG_ERROR - TestTask unit uses checkout.branch - carried out only for builds without ZUUL_REF",
-    );
-    assert.equal(refusalOf({ checkout: {} }, { ZUUL_REF: "refs/zuul/master/Z1" }), undefined);
-    assert.equal(refusalOf({ checkout }, { ZUUL_PIPELINE: "periodic", ZUUL_REF: null }), undefined);
-    assert.equal(refusalOf({ checkout: { ...checkout, enabled: false } }, { ZUUL_REF: "refs/zuul/master/Z1" }), undefined);
-  });
-
   test("is taken from any pipeline where the task names none", () => {
     assert.equal(refusalOf({}, { ZUUL_PIPELINE: "check" }), undefined);
     assert.equal(refusalOf({}), undefined);
@@ -65,7 +54,7 @@ describe("a build", () => {
   const unsupported: [object, string][] = [
     [{ checks: [{ name: "a", pattern: { regex: "x" } }] }, "checks"],
     [{ datasets: [{ name: "a", image: "b" }], artifacts: { paths: ["a"] } }, "artifacts, datasets"],
-    [{ checkout: { projects: ["a"], submodules: true } }, "checkout.projects, checkout.submodules"],
+    [{ checkout: { submodules: true } }, "checkout.submodules"],
   ];
   for (const [spec, fields] of unsupported) {
     test(`of a task with ${fields} is refused, because this version would leave it out`, () => {
@@ -74,7 +63,7 @@ describe("a build", () => {
   }
 
   test("is taken when what would be left out is switched off", () => {
-    assert.equal(refusalOf({ checkout: { enabled: false, projects: ["a"] } }), undefined);
+    assert.equal(refusalOf({ checkout: { enabled: false, submodules: true } }), undefined);
     assert.equal(refusalOf({ checkout: { submodules: false, path: "/src" } }), undefined);
   });
 });

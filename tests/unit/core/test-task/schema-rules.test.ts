@@ -39,10 +39,15 @@ describe("texts", () => {
     good: ["1s", "90s", "1h30m", "168h"],
     bad: ["0s", "999ms", "-5s", "169h", "168h1s", "1", "1d", "soon", ""],
   });
-  rule("has no part that leads elsewhere", "checkout.projects[0]", (project: string) => ({ checkout: { projects: [project] } }), {
-    good: ["openstack/nova", "nova.git", "git", ".github/a", "a/.gitx", "...", "a..b/c"],
-    bad: [".", "..", "a/..", "../a", "a/./b", ".git", "a/.git/b", ".GIT", ".gIt", "a/.giT", ".Git"],
-  });
+  rule(
+    "has no part that leads elsewhere",
+    "checkout.projects[0]",
+    (project: string) => ({ checkout: { gitUrl: "https://h", projects: [project] } }),
+    {
+      good: ["openstack/nova", "nova.git", "git", ".github/a", "a/.gitx", "...", "a..b/c"],
+      bad: [".", "..", "a/..", "../a", "a/./b", ".git", "a/.git/b", ".GIT", ".gIt", "a/.giT", ".Git"],
+    },
+  );
   rule("is nowhere where a container needs its own files", "checkout.path", (path: string) => ({ checkout: { path } }), {
     good: ["/workspace", "/device", "/a/dev", "/run", "/run/turbo-hipster-2", "/system", "/home/proc"],
     bad: ["/dev", "/dev/a", "/proc", "/proc/a", "/sys", "/tmp", "/tmp/a", "/run/turbo-hipster", "/run/turbo-hipster/a"],
@@ -269,7 +274,7 @@ describe("how much there may be", () => {
     ["checks[0].steps.overrides", 200, (count) => ({ checks: [{ name: "c", steps: { ...steps, overrides: overrides(count) } }] })],
     ["datasets", 20, (count) => ({ datasets: named(count, { image: "i" }) })],
     ["artifacts.paths", 100, (count) => ({ artifacts: { paths: Object.keys(entries(count, 0)) } })],
-    ["checkout.projects", 100, (count) => ({ checkout: { projects: Object.keys(entries(count, 0)) } })],
+    ["checkout.projects", 100, (count) => ({ checkout: { gitUrl: "https://h", projects: Object.keys(entries(count, 0)) } })],
     ["pipelines", 50, (count) => ({ pipelines: Object.keys(entries(count, 0)) })],
     ["nodeLabels", 50, (count) => ({ nodeLabels: named(count, {}) })],
     ["nodeLabels[0].tolerations", 50, (count) => ({ nodeLabels: [{ name: "l", tolerations: words(count).map((key) => ({ key })) }] })],

@@ -10,14 +10,14 @@ const ROWS: [what: string, spec: object, fields: string[]][] = [
   ["a checkout", { checkout: {} }, []],
   ["a checkout without submodules", { checkout: { submodules: false } }, []],
   ["a checkout with them", { checkout: { submodules: true } }, ["checkout.submodules"]],
-  ["a checkout that is switched off", { checkout: { enabled: false, submodules: true, projects: ["a"] } }, []],
+  ["a checkout that is switched off", { checkout: { enabled: false, submodules: true } }, []],
   [
     "a checkout of more projects from elsewhere",
     { checkout: { gitUrl: "https://git.example.org", projects: ["a"], projectBranches: { a: "b" } } },
-    ["checkout.gitUrl", "checkout.projects", "checkout.projectBranches"],
+    [],
   ],
   ["checks", CHECKS, ["checks"]],
-  ["checks beside a checkout", { ...CHECKS, checkout: { projects: ["a"] } }, ["checkout.projects", "checks"]],
+  ["checks beside a checkout", { ...CHECKS, checkout: { submodules: true } }, ["checkout.submodules", "checks"]],
 ];
 
 describe("of what is not carried out", () => {

@@ -1,0 +1,104 @@
+import { quoteForPeople } from "../../core/checkout/git-url.ts";
+import type { ProjectPlan } from "../../core/checkout/plan.ts";
+import { CheckoutError } from "../../core/checkout/problem.ts";
+import { FETCHED, type Fetched, fetchFirst, hasRef } from "./fetch.ts";
+import { type Git, GitError, type GitWorld, makeGit } from "./git.ts";
+import { makeDirectory } from "./workspace.ts";
+
+/** What lies in a project's directory now. */
+export interface CheckedOut {
+  project: string;
+  directory: string;
+  /** The name by which it was fetched. */
+  ref: string;
+  /** Where from, without credentials. */
+  url: string;
+  commit: string;
+  /** First line of what its author says: hostile text. */
+  subject: string;
+}
+
+export interface ProjectOptions extends GitWorld {
+  /** An existing directory; the project lands below it. */
+  workspace: string;
+  /** The test needs no submodules: they may stay empty. */
+  leavesSubmodules: boolean;
+}
+
+/** Of the submodules, in the log. */
+const MAX_NAMED = 100;
+const MAX_SUBJECT = 200;
+
+/**
+ * Carries out a project's plan: an empty repository, a fetch of the one ref with its history and the tags in it, and of the branches as
+ * `origin/*`; a detached checkout. Throws CheckoutError.
+ */
+export async function checkOutProject(plan: ProjectPlan, options: ProjectOptions): Promise<CheckedOut> {
+  const { project, deletion, candidates } = plan;
+  const [first] = candidates;
+  if (first === undefined) throw CheckoutError.of(plan.missing);
+  const directory = await makeDirectory(options.workspace, project);
+  const git = makeGit(directory, first.source, options);
+  await initialize(git, plan.commit?.id.length === 64 ? "sha256" : "sha1");
+  if (deletion) throw CheckoutError.of((await hasRef(git, first.ref ?? "HEAD", options)) ? deletion.there : deletion.gone);
+
+  const fetched = await fetchOfAnyHash(plan, git, options);
+  const { source } = fetched.candidate;
+  const commit = await resolveCommit(plan, git, fetched);
+  await git.run("checkout", "--quiet", "--progress", "--detach", "--force", commit);
+  await checkSubmodules(git, options);
+  await git.run("remote", "add", "origin", source.publicUrl);
+  await git.run("update-ref", "-d", FETCHED);
+  const subject = await git.run("log", "-1", "--format=%s", commit);
+  return { project, directory, ref: fetched.ref, url: source.publicUrl, commit, subject: subject.stdout.trim().slice(0, MAX_SUBJECT) };
+}
+
+async function initialize(git: Git, hash: "sha1" | "sha256"): Promise<void> {
+  await git.run("init", "--quiet", `--object-format=${hash}`);
+}
+
+/** Only ZUUL_COMMIT says beforehand which hash a repository has; of any other project the server does. */
+async function fetchOfAnyHash(plan: ProjectPlan, git: Git, options: ProjectOptions): Promise<Fetched> {
+  try {
+    return await fetchFirst(plan, git, options);
+  } catch (error) {
+    if (!(error instanceof GitError) || error.absent !== "hash" || plan.commit) throw error;
+    await git.run("init", "--quiet", "--object-format=sha256");
+    return fetchFirst(plan, git, options);
+  }
+}
+
+/** The commit to check out. The repository was empty before the fetch, so what is in it now is in the history of the ref or of a branch. */
+async function resolveCommit({ commit, project }: ProjectPlan, git: Git, { ref }: Fetched): Promise<string> {
+  const wanted = commit?.ref === ref ? commit : undefined;
+  const resolved = await git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", `${wanted?.id ?? FETCHED}^{commit}`);
+  if (wanted === undefined && resolved.code !== 0) throw new CheckoutError("ref", `${ref} of ${project} holds no commit`);
+  const id = resolved.stdout.trim();
+  if (wanted === undefined) return id;
+  const isInRef = resolved.code === 0 && (await git.ask("merge-base", "--is-ancestor", id, FETCHED)).code === 0;
+  if (!isInRef) throw CheckoutError.of(wanted.foreign);
+  return id;
+}
+
+/**
+ * Submodules are not fetched, and a test that looks for its cases in one finds none and passes. A link to a commit that `.gitmodules` says
+ * nothing of is empty wherever it is checked out.
+ */
+async function checkSubmodules(git: Git, { leavesSubmodules, print }: ProjectOptions): Promise<void> {
+  const links: string[] = [];
+  let count = 0;
+  let isDeclared = false;
+  await git.list(["ls-files", "--stage", "-z"], (entry) => {
+    const path = entry.slice(entry.indexOf("\t") + 1);
+    if (path === ".gitmodules") isDeclared = true;
+    if (!entry.startsWith("160000 ")) return;
+    count += 1;
+    if (links.length < MAX_NAMED) links.push(path);
+  });
+  const [first] = links;
+  if (first === undefined || !isDeclared) return;
+  for (const path of links) print(`${path} is a submodule and stays empty`);
+  if (leavesSubmodules) return;
+  const what = count > 1 ? `and ${count - 1} more are submodules and stay empty` : "is a submodule and stays empty";
+  throw new CheckoutError("configuration", `${quoteForPeople(first)} ${what} - set checkout.submodules to false if the test needs none`);
+}
