@@ -1,0 +1,157 @@
+import { LineTaker } from "./line-taker.ts";
+import { BEFORE_ALL, type LogHole, type LogPosition } from "./log-position.ts";
+import { prefixLength, secondBefore } from "./log-time.ts";
+import { RotationWatch } from "./rotation-watch.ts";
+
+const NEWLINE = 0x0a;
+/** A tail of more lines than this is as long as the log itself. */
+const MAX_TAIL_LINES = 100;
+/** So often the API may say that there is nothing, where there was something. */
+const MAX_NOTHINGS = 5;
+
+/** What is to be done once a stream is over. */
+export type NextStep =
+  /** The log was taken whole: `rest` are its last bytes. */
+  | { readonly kind: "finished"; readonly rest: Uint8Array; readonly hole: LogHole | undefined }
+  /** If these last lines of the log pass `isConfirmedBy`, it was taken whole; else it is to be opened again. */
+  | { readonly kind: "confirm"; readonly tailLines: number }
+  | { readonly kind: "open" }
+  /** To be opened again after a while; `words` are the kubelet's. */
+  | { readonly kind: "failed"; readonly words: string };
+
+/**
+ * How a stream ended: the server ended it, as it does when the container has ended; it broke; or it was left, as nothing came of it for a while
+ * although there should have been something.
+ */
+export type StreamEnd = "clean" | "broken" | "silent";
+
+/**
+ * A container's log put together from streams of it, each with timestamps and, but for the first, from the second of the last line on
+ * (`sinceTime`: the API server knows whole seconds only). Nothing is taken twice, and where something may be missing there is a hole.
+ */
+export class FollowedLog {
+  readonly rotation = new RotationWatch();
+  #position: LogPosition;
+  #lines: number;
+  #taker: LineTaker;
+  /** The line up to which the log was taken is not there any more. */
+  #isLost = false;
+  /** The last stream had come to the end of its file. */
+  #isDrained = false;
+  #unfinished: Uint8Array = new Uint8Array(0);
+  #nothings = 0;
+
+  constructor(position: LogPosition = BEFORE_ALL, lines = 0) {
+    this.#position = position;
+    this.#lines = lines;
+    this.#taker = this.#makeTaker();
+  }
+
+  /** As it stands after what `take` has given. */
+  get position(): LogPosition {
+    const { position } = this.#taker;
+    return position.time === "" ? this.#position : position;
+  }
+
+  /** Whole lines. */
+  get lines(): number {
+    return this.#lines + this.#taker.lines;
+  }
+
+  get isSearching(): boolean {
+    return this.#taker.state === "searching";
+  }
+
+  /** Nothing more of this stream is of use. */
+  get isStreamUsedUp(): boolean {
+    return this.#taker.isUsedUp;
+  }
+
+  /** Where the next stream is to begin; undefined: at the first byte. */
+  get sinceTime(): string | undefined {
+    return this.#position.time === "" ? undefined : secondBefore(this.#position.time);
+  }
+
+  /** Bytes that were printed and not taken before, and holes where they are. `chunk` is changed; what is given is part of it. */
+  take(chunk: Uint8Array): (Uint8Array | LogHole)[] {
+    return this.#taker.take(chunk);
+  }
+
+  /** The stream is over. A stream that was left while it was searched for the last line had no more of it. */
+  end(how: StreamEnd): NextStep {
+    const taker = this.#taker;
+    const before = this.#position;
+    const tookNothing = taker.state !== "taking" || isSame(taker.position, before) || taker.position.time === "";
+    this.#position = this.position;
+    this.#lines += taker.lines;
+    const step = this.#decide(taker, how, tookNothing);
+    if (taker.state === "taking") this.#unfinished = taker.unfinished;
+    if (!tookNothing) {
+      this.#isLost = false;
+      this.#nothings = 0;
+    }
+    if (step.kind === "open" && (taker.state === "absent" || taker.state === "searching") && how !== "broken") this.#isLost = true;
+    // What was found out about the end of a file holds for as long as nothing else was read.
+    if (taker.state === "taking") this.#isDrained = how !== "broken";
+    this.#taker = this.#makeTaker();
+    return step;
+  }
+
+  /** Whether these last lines of the log are the last that were taken. */
+  isConfirmedBy(tail: Uint8Array): boolean {
+    const { time, count } = this.#position;
+    const times: string[] = [];
+    for (let at = 0; at < tail.length; ) {
+      const length = prefixLength(tail, at);
+      if (length <= 0) return false;
+      times.push(String.fromCharCode(...tail.subarray(at, at + length - 1)));
+      const newline = tail.indexOf(NEWLINE, at);
+      if (newline === -1) return false;
+      at = newline + 1;
+    }
+    return times.length >= count && times.every((each, index) => (each === time) === index >= times.length - count);
+  }
+
+  #decide(taker: LineTaker, how: StreamEnd, tookNothing: boolean): NextStep {
+    if (taker.state === "foreign") return { kind: "failed", words: taker.foreignWords };
+    if (how === "broken") return { kind: "open" };
+    if (taker.state === "absent") return { kind: "open" };
+    if (taker.state === "searching") {
+      if (taker.sawLine) return { kind: "open" };
+      this.#nothings += 1;
+      if (how === "silent" || this.#nothings < MAX_NOTHINGS) return { kind: "failed", words: "there is no line in the log" };
+      return this.finish(this.#isDrained ? undefined : { after: this.#position.time, before: undefined });
+    }
+    if (how === "silent") return { kind: "open" };
+    const { unfinished } = taker;
+    if (tookNothing && equal(unfinished, this.#unfinished)) return this.finish(undefined, unfinished);
+    const { count, isWhole, time } = this.#position;
+    if (isWhole && time !== "" && count < MAX_TAIL_LINES) return { kind: "confirm", tailLines: count + 1 };
+    return { kind: "open" };
+  }
+
+  /** As far as it was taken, this is all that can be had of the log. */
+  finish(hole: LogHole | undefined, rest: Uint8Array = new Uint8Array(0)): NextStep & { kind: "finished" } {
+    return { kind: "finished", rest, hole: hole ?? this.rotation.atEnd(this.#position) };
+  }
+
+  #makeTaker(): LineTaker {
+    const from = this.#position;
+    const isDrained = this.#isDrained;
+    return new LineTaker(from, this.rotation, {
+      isCut: from.time !== "",
+      takesAll: this.#isLost,
+      holeBefore: this.#isLost
+        ? (time) => (isDrained && this.rotation.isNext(time) ? undefined : { after: from.time, before: time })
+        : undefined,
+    });
+  }
+}
+
+function isSame(a: LogPosition, b: LogPosition): boolean {
+  return a.time === b.time && a.count === b.count && a.taken === b.taken && a.isWhole === b.isWhole;
+}
+
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}

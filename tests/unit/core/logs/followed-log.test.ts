@@ -1,0 +1,283 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { FollowedLog } from "../../../../src/core/logs/followed-log.ts";
+import type { LogHole } from "../../../../src/core/logs/log-position.ts";
+import { fuzzParameters } from "../../../support/fuzz.ts";
+import { makeRandom } from "../../../support/random.ts";
+import { type Entry, entriesOf, ReadLogs, renderTime } from "./kubelet-log.ts";
+
+const START = 1_795_000_000_000_000_000n;
+
+interface Taken {
+  bytes: Buffer[];
+  holes: { at: number; hole: LogHole }[];
+}
+
+function collect(taken: Taken, parts: readonly (Uint8Array | LogHole)[]): void {
+  for (const part of parts) {
+    if (part instanceof Uint8Array) taken.bytes.push(Buffer.from(part));
+    else taken.holes.push({ at: Buffer.concat(taken.bytes).length, hole: part });
+  }
+}
+
+/** Feeds `text` in pieces of `size`. */
+function feed(log: FollowedLog, taken: Taken, text: Uint8Array, size: number): void {
+  for (let at = 0; at < text.length && !log.isStreamUsedUp; at += size) collect(taken, log.take(Buffer.from(text.subarray(at, at + size))));
+}
+
+const stream = (entries: readonly Entry[], since?: string) => {
+  const reader = new ReadLogs(since);
+  return Buffer.concat(entries.map((entry) => reader.read(entry)));
+};
+const line = (text: string, ms: number, isPartial = false): Entry => ({
+  ns: START + BigInt(Math.round(ms * 1e6)),
+  content: Buffer.from(text, "latin1"),
+  isPartial,
+});
+const textOf = (taken: Taken) => Buffer.concat(taken.bytes).toString("latin1");
+
+describe("a followed log", () => {
+  it("is what was printed, whatever bytes those are and however the stream comes in pieces", () => {
+    const entries = [
+      line("one", 0),
+      line("", 1),
+      line("cr\rover\r", 2),
+      line("\xff\x00\x80", 3),
+      line("x".repeat(PIECE), 4, true),
+      line("end", 5),
+    ];
+    for (const size of [1, 7, 30, 31, 32, 4096, 100_000]) {
+      const log = new FollowedLog();
+      const taken: Taken = { bytes: [], holes: [] };
+      feed(log, taken, stream(entries), size);
+      assert.equal(textOf(taken), `one\n\ncr\rover\r\n\xff\x00\x80\n${"x".repeat(PIECE)}end\n`, `pieces of ${size}`);
+      assert.equal(log.lines, 5);
+    }
+  });
+
+  it("begins again at the second of its last line, and takes nothing twice of lines that bear one timestamp", () => {
+    const entries = [line("a", 1), line("b", 1), line("c", 1), line("d", 2)];
+    const log = new FollowedLog();
+    const taken: Taken = { bytes: [], holes: [] };
+    feed(log, taken, stream(entries.slice(0, 2)), 1000);
+    assert.deepEqual(log.end("broken"), { kind: "open" });
+    assert.equal(log.sinceTime, "2026-11-18T11:06:39Z", "a line may be older than the one before it");
+    feed(log, taken, stream(entries, log.sinceTime), 1000);
+    assert.equal(textOf(taken), "a\nb\nc\nd\n");
+    assert.deepEqual(taken.holes, []);
+  });
+
+  it("takes a line that is older than the one before it, once", () => {
+    const entries = [line("stdout", 5), line("stderr", 4), line("later", 6)];
+    for (const cut of [1, 2, 3]) {
+      const log = new FollowedLog();
+      const taken: Taken = { bytes: [], holes: [] };
+      feed(log, taken, stream(entries.slice(0, cut)), 1000);
+      log.end("broken");
+      feed(log, taken, stream(entries, log.sinceTime), 1000);
+      assert.equal(textOf(taken), "stdout\nstderr\nlater\n");
+    }
+  });
+
+  it("is over when a stream ends and its last lines are the last ones taken", () => {
+    const entries = [line("a", 1), line("b", 2), line("b", 2)];
+    const log = new FollowedLog();
+    feed(log, { bytes: [], holes: [] }, stream(entries), 1000);
+    assert.deepEqual(log.end("clean"), { kind: "confirm", tailLines: 3 });
+    assert.equal(log.isConfirmedBy(stream(entries)), true);
+    assert.equal(log.isConfirmedBy(stream(entries.slice(1))), true);
+    assert.equal(log.isConfirmedBy(stream([...entries, line("b", 2)].slice(-3))), false, "one line more of that timestamp");
+    assert.equal(log.isConfirmedBy(stream([...entries, line("c", 3)].slice(-3))), false);
+    assert.equal(log.isConfirmedBy(Buffer.from("failed to open log file\n")), false);
+    assert.equal(log.isConfirmedBy(Buffer.alloc(0)), false);
+  });
+
+  it("has its last bytes only when two streams have ended with them: the kubelet's own words stand there as well", () => {
+    const entries = [line("a", 1), line("half", 2, true)];
+    const log = new FollowedLog();
+    const taken: Taken = { bytes: [], holes: [] };
+    feed(log, taken, Buffer.concat([stream(entries), Buffer.from("context canceled\n")]).subarray(0, -1), 1000);
+    assert.equal(log.end("clean").kind, "open");
+    feed(log, taken, stream(entries, log.sinceTime), 1000);
+    assert.equal(log.end("clean").kind, "open");
+    feed(log, taken, stream(entries, log.sinceTime), 1000);
+    const step = log.end("clean");
+    assert.ok(step.kind === "finished");
+    assert.equal(textOf(taken) + Buffer.from(step.rest).toString(), "a\nhalf");
+  });
+
+  it("takes what has no timestamp for the kubelet's words, not for the container's", () => {
+    const log = new FollowedLog();
+    const taken: Taken = { bytes: [], holes: [] };
+    feed(log, taken, Buffer.concat([stream([line("a", 1)]), Buffer.from("failed to watch directory: no space left on device")]), 9);
+    const step = log.end("clean");
+    assert.ok(step.kind === "failed");
+    assert.match(step.words, /failed to watch directory: no space left/);
+    assert.equal(textOf(taken), "a\n");
+  });
+
+  it("does not believe a test that prints timestamps of its own", () => {
+    const forged = `${renderTime(START + 10n ** 12n)} forged`;
+    const entries = [line(forged, 1), line(forged, 2), line("end", 3)];
+    const log = new FollowedLog();
+    const taken: Taken = { bytes: [], holes: [] };
+    feed(log, taken, stream(entries.slice(0, 2)), 5);
+    log.end("broken");
+    feed(log, taken, stream(entries, log.sinceTime), 5);
+    assert.equal(textOf(taken), `${forged}\n${forged}\nend\n`);
+  });
+
+  it("goes on within a line where another stream of it broke", () => {
+    const entries = [line("a", 1), line("x".repeat(PIECE), 2, true), line("y".repeat(PIECE), 3, true), line("z", 1500)];
+    const whole = stream(entries);
+    for (const cut of [50, 5000, 17_000, 30_000]) {
+      const log = new FollowedLog();
+      const taken: Taken = { bytes: [], holes: [] };
+      feed(log, taken, whole.subarray(0, cut), 3000);
+      log.end("broken");
+      feed(log, taken, stream(entries, log.sinceTime), 3000);
+      assert.equal(textOf(taken), `a\n${"x".repeat(PIECE)}${"y".repeat(PIECE)}z\n`, `cut at ${cut}`);
+    }
+  });
+
+  it("has a hole where the line up to which it was taken is gone", () => {
+    const log = new FollowedLog();
+    const taken: Taken = { bytes: [], holes: [] };
+    feed(log, taken, stream([line("a", 1)]), 1000);
+    log.end("broken");
+    const rotated = [line("c", 3000), line("d", 9000)];
+    feed(log, taken, stream(rotated, log.sinceTime), 1000);
+    assert.equal(log.end("clean").kind, "open");
+    feed(log, taken, stream(rotated, log.sinceTime), 1000);
+    assert.equal(textOf(taken), "a\nc\nd\n");
+    assert.deepEqual(taken.holes, [{ at: 2, hole: { after: renderTime(START + 1_000_000n), before: renderTime(START + 3_000_000_000n) } }]);
+  });
+
+  it("has none where the file that comes next begins, once the one before was read to its end", () => {
+    for (const [how, holes] of [
+      ["silent", 0],
+      ["broken", 1],
+    ] as const) {
+      const log = new FollowedLog();
+      const taken: Taken = { bytes: [], holes: [] };
+      feed(log, taken, stream([line("a", 1)]), 1000);
+      log.rotation.noteHead(renderTime(START + 3_000_000_000n), log.position);
+      log.end(how);
+      const rotated = [line("c", 3000)];
+      feed(log, taken, stream(rotated, log.sinceTime), 1000);
+      log.end("clean");
+      feed(log, taken, stream(rotated, log.sinceTime), 1000);
+      assert.equal(textOf(taken), "a\nc\n");
+      assert.equal(taken.holes.length, holes, how);
+    }
+  });
+
+  it("has a hole where a stream goes past a file without a word", () => {
+    const log = new FollowedLog();
+    const taken: Taken = { bytes: [], holes: [] };
+    feed(log, taken, stream([line("a", 1)]), 1000);
+    const [second, third] = [renderTime(START + 3_000_000_000n), renderTime(START + 6_000_000_000n)];
+    log.rotation.noteHead(second, log.position);
+    log.rotation.noteHead(third, log.position);
+    feed(log, taken, stream([line("e", 6000)]), 1000);
+    assert.deepEqual(taken.holes, [{ at: 2, hole: { after: renderTime(START + 1_000_000n), before: third } }]);
+    assert.equal(log.rotation.isWaiting, false);
+  });
+});
+
+const PIECE = 16 * 1024;
+
+describe("any log, cut and rotated anywhere", () => {
+  it("is byte for byte what was printed, or has a hole where bytes are missing, and nothing twice", (context) => {
+    const { seed = 0, numRuns = 1 } = fuzzParameters(context, 300);
+    for (let run = 0; run < numRuns; run += 1) {
+      const random = makeRandom(seed + run);
+      // Printed: lines of all lengths, some with one timestamp, some a bit older than the one before.
+      const below = (n: number) => Math.floor(random() * n);
+      let now = START;
+      let wasLate = false;
+      const tick = () => {
+        now += BigInt(wasLate || below(5) > 0 ? 1 + (below(4) === 0 ? below(900_000_000) : below(2000)) : 0);
+        wasLate = below(20) === 0;
+        return wasLate ? now - 1500n : now;
+      };
+      const files: Entry[][] = [[]];
+      const count = 5 + below(60);
+      for (let index = 0; index < count; index += 1) {
+        const isLong = below(15) === 0;
+        const content = Buffer.from(`${index} ${"ab\r\0 ".repeat(isLong ? below(12_000) : below(20))}`);
+        const isLast = index === count - 1 && below(2) === 0;
+        for (const entry of entriesOf(tick, content, isLast)) (files.at(-1) as Entry[]).push(entry);
+        if (below(12) === 0) files.push([]);
+      }
+      const all = files.flat();
+      const printed = Buffer.concat(
+        all.map(({ content, isPartial }) => (isPartial ? Buffer.from(content) : Buffer.concat([content, Buffer.from("\n")]))),
+      );
+
+      const taken: Taken = { bytes: [], holes: [] };
+      let log = new FollowedLog();
+      let point = { position: log.position, lines: 0, bytes: 0, holes: 0 };
+      let at = 0;
+      for (let round = 0; ; round += 1) {
+        assert.ok(round < 2000, "it does not end");
+        // What there is: the file that was being written when this stream opens, and all that comes after it.
+        const first = files.findIndex((_, index) => files.slice(0, index + 1).flat().length > at);
+        const from = first === -1 ? files.length - 1 : first;
+        const isWhole = round > 12 || below(4) === 0;
+        const there = isWhole
+          ? files.slice(from).flat()
+          : files
+              .slice(from)
+              .flat()
+              .slice(0, 1 + below(all.length));
+        const bytes = stream(there, log.sinceTime);
+        const shown = isWhole ? bytes : bytes.subarray(0, below(bytes.length + 1));
+        feed(log, taken, shown, 1 + below(40_000));
+        if (log.position.isWhole || log.position.taken === 0) {
+          point = { position: log.position, lines: log.lines, bytes: Buffer.concat(taken.bytes).length, holes: taken.holes.length };
+        }
+        const step = log.end(isWhole ? "clean" : "broken");
+        if (step.kind === "finished") {
+          taken.bytes.push(Buffer.from(step.rest));
+          break;
+        }
+        if (step.kind === "confirm" && log.isConfirmedBy(stream(all.slice(-step.tailLines)))) break;
+        // Rotations go on until all was printed.
+        if (point.bytes > 0 && below(3) === 0) at = Math.min(all.length - 1, at + below(all.length));
+        if (below(4) === 0) {
+          // The process is killed; the next one has what the last point says.
+          log = new FollowedLog(point.position, point.lines);
+          taken.bytes = [Buffer.concat(taken.bytes).subarray(0, point.bytes)];
+          taken.holes.length = point.holes;
+          // Whoever has nothing yet can't tell that there was more.
+          if (point.bytes === 0) at = 0;
+        }
+      }
+      checkAgainst(printed, Buffer.concat(taken.bytes), taken.holes, `TH_FUZZ_SEED=${seed + run}`);
+    }
+  });
+});
+
+/** Between holes everything stands as it was printed, in order; without holes it is all. */
+function checkAgainst(printed: Buffer, got: Buffer, holes: Taken["holes"], again: string): void {
+  if (holes.length === 0) {
+    const differs = printed.findIndex((byte, index) => byte !== got[index]);
+    const at = differs === -1 ? printed.length : differs;
+    const around = (bytes: Buffer) => bytes.toString("latin1", Math.max(0, at - 30), at + 30);
+    assert.ok(
+      got.equals(printed),
+      `${again}: ${got.length} of ${printed.length} bytes, other at ${at}: ${JSON.stringify([around(got), around(printed)])}`,
+    );
+    return;
+  }
+  let from = 0;
+  let searched = 0;
+  for (const end of [...holes.map(({ at }) => at), got.length]) {
+    const piece = got.subarray(from, end);
+    const found = printed.indexOf(piece, searched);
+    assert.notEqual(found, -1, `${again}: not printed so: ${piece.subarray(0, 60).toString("latin1")}`);
+    searched = found;
+    from = end;
+  }
+}
