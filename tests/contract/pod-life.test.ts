@@ -159,8 +159,29 @@ function holdContract(open: () => Promise<ContractTarget>): void {
     assert.equal(await readLog(pod), "one\ntwo\nthree\n");
     assert.equal(await readLog(pod, { tailLines: 1 }), "three\n");
     assert.equal(await readLog(pod, { limitBytes: 5 }), "one\nt");
-    assert.match(await readLog(pod, { timestamps: true, tailLines: 1 }), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z three\n$/);
+    assert.match(
+      await readLog(pod, { timestamps: true, tailLines: 1 }),
+      /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(Z|[+-]\d\d:\d\d) three\n$/,
+    );
     assert.equal(await readLog(pod, { follow: true }), "one\ntwo\nthree\n");
+  });
+
+  it("gives a log from a whole second on, and at most its first bytes", async () => {
+    await run(job("since", "echo one; sleep 2; echo two", { log: ["one", "two"] }));
+    const pod = await awaitPod("since", isTerminal);
+    const [first = ""] = (await readLog(pod, { timestamps: true })).split("\n");
+    // Of the fraction nothing reaches the kubelet, be it later than the line's.
+    assert.match(await readLog(pod, { sinceTime: `${first.slice(0, 19)}.999999999${first.slice(29).split(" ")[0]}` }), /^one\n/);
+    assert.equal((await readLog(pod, { timestamps: true, limitBytes: 31 })).length, 31);
+    assert.equal(await readLog(pod, { sinceTime: "2099-01-01T00:00:00Z" }), "");
+  });
+
+  it("says of the log of a pod that is not there that the pod is not", async () => {
+    await assert.rejects(client.podLog(namespace, "none", { container: "test", signal: AbortSignal.timeout(30_000) }), (error) => {
+      assert.ok(error instanceof KubeError && error.status === 404, String(error));
+      assert.equal(error.kind, "pods");
+      return true;
+    });
   });
 
   it("refuses the log of a container that has not started with 400", async () => {

@@ -184,8 +184,8 @@ function makeKubeClient(transport: KubeTransport): KubeClient {
     async podLog(namespace, pod, { signal, follow, idleMs, ...rest }) {
       const query: Query = { ...rest, follow: follow === true ? true : undefined };
       const resource = { group: "", version: "v1", plural: "pods" };
-      const call = { verb: "get" as const, resource, namespace, name: pod, subresource: "log", query, signal, purpose: "log" as const };
-      const stream = await transport.open(call, transport.deadlineMs);
+      const call = { verb: "get" as const, resource, namespace, name: pod, subresource: "log", query, signal };
+      const stream = await transport.open({ ...call, purpose: follow === true ? "log" : "request" }, transport.deadlineMs);
       return stream.chunks(follow === true ? idleMs : transport.deadlineMs);
     },
     close: () => transport.close(),

@@ -40,7 +40,7 @@ export class LogSpool {
   #journal: FileHandle | undefined;
   #appended: number;
   #writing: Promise<void> | undefined;
-  #failure: Error | undefined;
+  readonly #failing = new AbortController();
 
   private constructor(directory: string, segments: Segments, state: ReturnType<typeof parseJournal>) {
     this.#journalFile = join(directory, "journal");
@@ -70,6 +70,11 @@ export class LogSpool {
   /** Bytes that can be read, those that were thrown away included. */
   get size(): number {
     return this.#size;
+  }
+
+  /** Aborts, with what a write has failed with: nothing is written any more. */
+  get failed(): AbortSignal {
+    return this.#failing.signal;
   }
 
   get isEnded(): boolean {
@@ -143,7 +148,7 @@ export class LogSpool {
   /** Resolves when all that was appended is written; rejects when it can't be. */
   async flush(): Promise<void> {
     await this.#writing;
-    if (this.#failure) throw this.#failure;
+    this.failed.throwIfAborted();
   }
 
   async close(): Promise<void> {
@@ -154,7 +159,7 @@ export class LogSpool {
   }
 
   #wake(): void {
-    if (this.#failure) throw this.#failure;
+    this.failed.throwIfAborted();
     this.#writing ??= this.#write();
   }
 
@@ -164,9 +169,9 @@ export class LogSpool {
       await Promise.resolve();
       while (this.#waiting.length > 0 || this.#notes !== "" || this.#point !== undefined) await this.#writeOnce();
     } catch (thrown) {
-      this.#failure = coerceError(thrown);
       this.#waiting = [];
       this.#waitingBytes = 0;
+      this.#failing.abort(coerceError(thrown));
     } finally {
       this.#writing = undefined;
     }

@@ -1,45 +1,66 @@
 import type { ServerResponse } from "node:http";
+import { type LogEntry, LogReader } from "../logs/kubelet-log.ts";
 import { breakConnection } from "./break-connection.ts";
 import type { StoredObject } from "./resource-rules.ts";
-import { badRequest } from "./status-error.ts";
+import { badRequest, StatusError } from "./status-error.ts";
 
 /** What containers wrote. A log exists from its first line; `end` is the container's end. */
 export interface PodLogs {
   /** Whole lines, without newline. `at` is what `timestamps` shows. */
   append(namespace: string, pod: string, container: string, lines: readonly string[], at?: Date): void;
+  write(namespace: string, pod: string, container: string, entries: readonly LogEntry[]): void;
+  /** The kubelet begins a new file: who reads goes on, and who comes now finds what comes now. */
+  rotate(namespace: string, pod: string, container: string): void;
   end(namespace: string, pod: string, container: string): void;
   /** Breaks the connections of all followers. */
   cut(): void;
+  /** Kubelets end: to the followers it looks as if their containers had ended. Until `startKubelets` nothing can be read. */
+  stopKubelets(): void;
+  /** They serve no pod until they have heard of it: `startKubelets(true)`. */
+  startKubelets(knowPods: boolean): void;
   /** How many followers there are. */
   count(): number;
   serve(pod: StoredObject, query: URLSearchParams, response: ServerResponse): void;
 }
 
 interface ContainerLog {
-  readonly lines: { at: Date; text: string }[];
-  readonly followers: Set<(line: { at: Date; text: string } | undefined) => void>;
+  /** Of the file that is written now. */
+  entries: LogEntry[];
+  readonly followers: Set<(entry: LogEntry | undefined) => void>;
   ended: boolean;
 }
 
 export function makePodLogs(): PodLogs {
   const logs = new Map<string, ContainerLog>();
   const responses = new Set<ServerResponse>();
+  let kubelets: "serve" | "stopped" | "know no pods" = "serve";
 
   function logOf(namespace: string, pod: string, container: string): ContainerLog {
     const key = `${namespace}/${pod}/${container}`;
-    const log = logs.get(key) ?? { lines: [], followers: new Set(), ended: false };
+    const log = logs.get(key) ?? { entries: [], followers: new Set(), ended: false };
     logs.set(key, log);
     return log;
   }
 
+  const write: PodLogs["write"] = (namespace, pod, container, entries) => {
+    const log = logOf(namespace, pod, container);
+    for (const entry of entries) {
+      log.entries.push(entry);
+      for (const follower of log.followers) follower(entry);
+    }
+  };
+
   return {
     append(namespace, pod, container, lines, at = new Date()) {
-      const log = logOf(namespace, pod, container);
-      for (const text of lines) {
-        const line = { at, text };
-        log.lines.push(line);
-        for (const follower of log.followers) follower(line);
-      }
+      const ns = BigInt(at.getTime()) * 1_000_000n;
+      write(
+        ...([namespace, pod, container] as const),
+        lines.map((text) => ({ ns, content: Buffer.from(text), isPartial: false })),
+      );
+    },
+    write,
+    rotate(namespace, pod, container) {
+      logOf(namespace, pod, container).entries = [];
     },
     end(namespace, pod, container) {
       const log = logOf(namespace, pod, container);
@@ -49,6 +70,13 @@ export function makePodLogs(): PodLogs {
     cut() {
       for (const response of responses) breakConnection(response);
     },
+    stopKubelets() {
+      kubelets = "stopped";
+      for (const response of responses) response.end();
+    },
+    startKubelets(knowPods) {
+      kubelets = knowPods ? "serve" : "know no pods";
+    },
     count: () => responses.size,
     serve(pod, query, response) {
       const container = checkContainer(pod, query.get("container"));
@@ -57,23 +85,21 @@ export function makePodLogs(): PodLogs {
         response.writeHead(200, { "content-type": "text/plain" }).end();
         return;
       }
+      checkKubelet(kubelets, pod.metadata.name);
       checkStarted(pod, container);
       const log = logOf(pod.metadata.namespace ?? "", pod.metadata.name, container);
-      const render = ({ at, text }: { at: Date; text: string }) =>
-        query.get("timestamps") === "true" ? `${at.toISOString()} ${text}\n` : `${text}\n`;
-      const since = query.get("sinceTime") === null ? 0 : Math.floor(Date.parse(query.get("sinceTime") ?? "") / 1000) * 1000;
-      const tail = query.get("tailLines") === null ? log.lines.length : Number(query.get("tailLines"));
-      const lines = log.lines.slice(Math.max(0, log.lines.length - tail)).filter(({ at }) => at.getTime() >= since);
+      const reader = new LogReader({ sinceTime: query.get("sinceTime"), timestamps: query.get("timestamps") === "true" });
+      const tail = query.get("tailLines") === null ? log.entries.length : Number(query.get("tailLines"));
+      const entries = log.entries.slice(Math.max(0, log.entries.length - tail));
       const limit = query.get("limitBytes") === null ? undefined : Number(query.get("limitBytes"));
       response.writeHead(200, { "content-type": "text/plain" });
-      response.write(Buffer.from(lines.map(render).join("")).subarray(0, limit));
+      response.write(Buffer.concat(entries.map((entry) => reader.show(entry))).subarray(0, limit));
       if (query.get("follow") !== "true" || log.ended) {
         response.end();
         return;
       }
       response.flushHeaders();
-      const follower = (line: { at: Date; text: string } | undefined) =>
-        void (line === undefined ? response.end() : response.write(render(line)));
+      const follower = (entry: LogEntry | undefined) => void (entry === undefined ? response.end() : response.write(reader.show(entry)));
       log.followers.add(follower);
       responses.add(response);
       response.on("close", () => {
@@ -82,6 +108,13 @@ export function makePodLogs(): PodLogs {
       });
     },
   };
+}
+
+/** What the API server passes on of a kubelet that is away, or has just started and has not heard of its pods. */
+function checkKubelet(kubelets: string, pod: string): void {
+  if (kubelets === "stopped") throw new StatusError(500, "", "dial tcp 10.0.0.1:10250: connect: connection refused");
+  if (kubelets === "serve") return;
+  throw new StatusError(404, "NotFound", `the server could not find the requested resource ( pods/log ${pod})`, { kind: "pods/log" });
 }
 
 function checkContainer(pod: StoredObject, wanted: string | null): string {

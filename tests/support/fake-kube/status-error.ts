@@ -18,7 +18,12 @@ export class StatusError extends Error {
 }
 
 export function notFound(qualified: string, name: string): StatusError {
-  return new StatusError(404, "NotFound", `${qualified} "${name}" not found`, { name });
+  const [kind, ...group] = qualified.split(".");
+  return new StatusError(404, "NotFound", `${qualified} "${name}" not found`, {
+    name,
+    kind,
+    ...(group.length > 0 ? { group: group.join(".") } : {}),
+  });
 }
 
 export function badRequest(message: string): StatusError {

@@ -270,7 +270,7 @@ describe("a pod's log", () => {
     assert.equal(await read({}), "one\ntwo\nthree\n");
     assert.equal(await read({ tailLines: 1 }), "three\n");
     assert.equal(await read({ limitBytes: 5 }), "one\nt");
-    assert.equal(await read({ sinceTime: "2026-01-01T00:00:03Z", timestamps: true }), "2026-01-01T00:00:05.000Z three\n");
+    assert.equal(await read({ sinceTime: "2026-01-01T00:00:03Z", timestamps: true }), "2026-01-01T00:00:05.000000000Z three\n");
   });
 
   it("is followed to the container's end, through silence longer than a request's deadline", async () => {

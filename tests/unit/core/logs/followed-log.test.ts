@@ -3,8 +3,8 @@ import { describe, it } from "node:test";
 import { FollowedLog } from "../../../../src/core/logs/followed-log.ts";
 import type { LogHole } from "../../../../src/core/logs/log-position.ts";
 import { fuzzParameters } from "../../../support/fuzz.ts";
+import { entriesOf, type LogEntry, LogReader, printedBytes, renderLogTime } from "../../../support/logs/kubelet-log.ts";
 import { makeRandom } from "../../../support/random.ts";
-import { type Entry, entriesOf, ReadLogs, renderTime } from "./kubelet-log.ts";
 
 const START = 1_795_000_000_000_000_000n;
 
@@ -25,11 +25,11 @@ function feed(log: FollowedLog, taken: Taken, text: Uint8Array, size: number): v
   for (let at = 0; at < text.length && !log.isStreamUsedUp; at += size) collect(taken, log.take(Buffer.from(text.subarray(at, at + size))));
 }
 
-const stream = (entries: readonly Entry[], since?: string) => {
-  const reader = new ReadLogs(since);
-  return Buffer.concat(entries.map((entry) => reader.read(entry)));
+const stream = (entries: readonly LogEntry[], since?: string) => {
+  const reader = new LogReader({ sinceTime: since, timestamps: true });
+  return Buffer.concat(entries.map((entry) => reader.show(entry)));
 };
-const line = (text: string, ms: number, isPartial = false): Entry => ({
+const line = (text: string, ms: number, isPartial = false): LogEntry => ({
   ns: START + BigInt(Math.round(ms * 1e6)),
   content: Buffer.from(text, "latin1"),
   isPartial,
@@ -46,7 +46,7 @@ describe("a followed log", () => {
       line("x".repeat(PIECE), 4, true),
       line("end", 5),
     ];
-    for (const size of [1, 7, 30, 31, 32, 4096, 100_000]) {
+    for (const size of [7, 30, 31, 32, 4096, 100_000]) {
       const log = new FollowedLog();
       const taken: Taken = { bytes: [], holes: [] };
       feed(log, taken, stream(entries), size);
@@ -117,7 +117,7 @@ describe("a followed log", () => {
   });
 
   it("does not believe a test that prints timestamps of its own", () => {
-    const forged = `${renderTime(START + 10n ** 12n)} forged`;
+    const forged = `${renderLogTime(START + 10n ** 12n)} forged`;
     const entries = [line(forged, 1), line(forged, 2), line("end", 3)];
     const log = new FollowedLog();
     const taken: Taken = { bytes: [], holes: [] };
@@ -150,7 +150,9 @@ describe("a followed log", () => {
     assert.equal(log.end("clean").kind, "open");
     feed(log, taken, stream(rotated, log.sinceTime), 1000);
     assert.equal(textOf(taken), "a\nc\nd\n");
-    assert.deepEqual(taken.holes, [{ at: 2, hole: { after: renderTime(START + 1_000_000n), before: renderTime(START + 3_000_000_000n) } }]);
+    assert.deepEqual(taken.holes, [
+      { at: 2, hole: { after: renderLogTime(START + 1_000_000n), before: renderLogTime(START + 3_000_000_000n) } },
+    ]);
   });
 
   it("has none where the file that comes next begins, once the one before was read to its end", () => {
@@ -161,7 +163,7 @@ describe("a followed log", () => {
       const log = new FollowedLog();
       const taken: Taken = { bytes: [], holes: [] };
       feed(log, taken, stream([line("a", 1)]), 1000);
-      log.rotation.noteHead(renderTime(START + 3_000_000_000n), log.position);
+      log.rotation.noteHead(renderLogTime(START + 3_000_000_000n), log.position);
       log.end(how);
       const rotated = [line("c", 3000)];
       feed(log, taken, stream(rotated, log.sinceTime), 1000);
@@ -176,11 +178,11 @@ describe("a followed log", () => {
     const log = new FollowedLog();
     const taken: Taken = { bytes: [], holes: [] };
     feed(log, taken, stream([line("a", 1)]), 1000);
-    const [second, third] = [renderTime(START + 3_000_000_000n), renderTime(START + 6_000_000_000n)];
+    const [second, third] = [renderLogTime(START + 3_000_000_000n), renderLogTime(START + 6_000_000_000n)];
     log.rotation.noteHead(second, log.position);
     log.rotation.noteHead(third, log.position);
     feed(log, taken, stream([line("e", 6000)]), 1000);
-    assert.deepEqual(taken.holes, [{ at: 2, hole: { after: renderTime(START + 1_000_000n), before: third } }]);
+    assert.deepEqual(taken.holes, [{ at: 2, hole: { after: renderLogTime(START + 1_000_000n), before: third } }]);
     assert.equal(log.rotation.isWaiting, false);
   });
 });
@@ -189,7 +191,7 @@ const PIECE = 16 * 1024;
 
 describe("any log, cut and rotated anywhere", () => {
   it("is byte for byte what was printed, or has a hole where bytes are missing, and nothing twice", (context) => {
-    const { seed = 0, numRuns = 1 } = fuzzParameters(context, 300);
+    const { seed = 0, numRuns = 1 } = fuzzParameters(context, 60);
     for (let run = 0; run < numRuns; run += 1) {
       const random = makeRandom(seed + run);
       // Printed: lines of all lengths, some with one timestamp, some a bit older than the one before.
@@ -201,19 +203,17 @@ describe("any log, cut and rotated anywhere", () => {
         wasLate = below(20) === 0;
         return wasLate ? now - 1500n : now;
       };
-      const files: Entry[][] = [[]];
+      const files: LogEntry[][] = [[]];
       const count = 5 + below(60);
       for (let index = 0; index < count; index += 1) {
         const isLong = below(15) === 0;
         const content = Buffer.from(`${index} ${"ab\r\0 ".repeat(isLong ? below(12_000) : below(20))}`);
         const isLast = index === count - 1 && below(2) === 0;
-        for (const entry of entriesOf(tick, content, isLast)) (files.at(-1) as Entry[]).push(entry);
+        for (const entry of entriesOf(tick, content, isLast)) (files.at(-1) as LogEntry[]).push(entry);
         if (below(12) === 0) files.push([]);
       }
       const all = files.flat();
-      const printed = Buffer.concat(
-        all.map(({ content, isPartial }) => (isPartial ? Buffer.from(content) : Buffer.concat([content, Buffer.from("\n")]))),
-      );
+      const printed = printedBytes(all);
 
       const taken: Taken = { bytes: [], holes: [] };
       let log = new FollowedLog();

@@ -1,0 +1,392 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, it } from "node:test";
+import { loadKubeClient } from "../../../../src/kube/client/kube-client.ts";
+import { PODS } from "../../../../src/kube/client/resource.ts";
+import { PodLogs } from "../../../../src/kube/objects/pod-logs.ts";
+import { followLog } from "../../../../src/logs/follow/log-follower.ts";
+import type { LogSource } from "../../../../src/logs/follow/log-source.ts";
+import { LogSpool } from "../../../../src/logs/follow/log-spool.ts";
+import { systemClock } from "../../../../src/runtime/clock.ts";
+import { startFakeKube } from "../../../support/fake-kube/fake-kube.ts";
+import { startPod } from "../../../support/fake-kube/pod-steps.ts";
+import { type LogEntry, LogReader, printedBytes } from "../../../support/logs/kubelet-log.ts";
+import { makeRandom } from "../../../support/random.ts";
+import { silentLogger } from "../../../support/silent-logger.ts";
+import { makeSkippingClock } from "../../../support/skipping-clock.ts";
+
+const NOTHING_MASKED = { write: (chunk: Uint8Array) => [chunk], end: () => [] };
+const LIMIT = 2 ** 30;
+const START = 1_795_000_000_000_000_000n;
+
+const entry = (text: string, ms: number, isPartial = false): LogEntry => ({
+  ns: START + BigInt(ms) * 1_000_000n,
+  content: Buffer.from(text),
+  isPartial,
+});
+
+async function readAll(spool: LogSpool): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  for (let at = 0; at < spool.size; ) {
+    const { offset, bytes } = await spool.read(at, 1000);
+    pieces.push(bytes);
+    at = offset + bytes.length;
+  }
+  return Buffer.concat(pieces);
+}
+
+/** Resolves once the spool holds so many bytes, or has ended. */
+function grown(spool: LogSpool, size: number): Promise<void> {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (spool.size < size && !spool.isEnded) return;
+      forget();
+      resolve();
+    };
+    const forget = spool.onGrowth(look);
+    look();
+  });
+}
+
+async function makeDirectory(): Promise<{ path: string } & AsyncDisposable> {
+  const path = await mkdtemp(join(tmpdir(), "th-spool-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+async function makeBench() {
+  const stack = new AsyncDisposableStack();
+  const fake = stack.use(await startFakeKube());
+  const directory = stack.use(await makeDirectory());
+  const client = await loadKubeClient({ kubeconfig: fake.kubeconfig });
+  stack.defer(() => client.close());
+  fake.create(PODS, "ci", { metadata: { name: "p" }, spec: { containers: [{ name: "test", image: "x" }] } });
+  let hasEnded = false;
+  const source = new PodLogs(client, { namespace: "ci", pod: "p", container: "test" });
+  return {
+    fake,
+    directory: directory.path,
+    openSpool: (limitBytes = LIMIT) => LogSpool.open(directory.path, { limitBytes }),
+    follow: (spool: LogSpool, signal = new AbortController().signal) =>
+      followLog({ source, spool, hasEnded: () => hasEnded, masking: NOTHING_MASKED, clock: systemClock, logger: silentLogger }, signal),
+    write: (...entries: LogEntry[]) => fake.logs.write("ci", "p", "test", entries),
+    end() {
+      fake.logs.end("ci", "p", "test");
+      hasEnded = true;
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+}
+
+describe("a follower", () => {
+  it("brings all that was printed into the spool as it comes, tells readers, and ends with the container", async () => {
+    await using bench = await makeBench();
+    startPod(bench.fake, "ci", "p");
+    const spool = await bench.openSpool();
+    bench.write(entry("before it came", 1));
+    const done = bench.follow(spool);
+    await grown(spool, 15);
+    bench.write(entry("while\r it reads", 2), entry("", 3));
+    await grown(spool, 32);
+    assert.equal((await readAll(spool)).toString(), "before it came\nwhile\r it reads\n\n");
+    assert.equal(spool.isEnded, false);
+    bench.write(entry("no newline", 4, true));
+    bench.end();
+    await done;
+    assert.equal((await readAll(spool)).toString(), "before it came\nwhile\r it reads\n\nno newline");
+    assert.deepEqual([spool.isEnded, spool.holes, spool.cut], [true, [], undefined]);
+    await spool.close();
+  });
+
+  it("waits for a container that has not started, and ends an empty log", async () => {
+    await using bench = await makeBench();
+    bench.fake.bind("ci", "p", "fake-node");
+    const spool = await bench.openSpool();
+    const done = bench.follow(spool);
+    await bench.fake.nextCall({ verb: "get", resource: "pods/log" });
+    startPod(bench.fake, "ci", "p");
+    bench.end();
+    await done;
+    assert.deepEqual([spool.size, spool.holes], [0, []]);
+    await spool.close();
+  });
+
+  it("takes the end of a kubelet for no end of the log, nor that it does not know the pod when it is back", async () => {
+    await using bench = await makeBench();
+    const { fake } = bench;
+    startPod(fake, "ci", "p");
+    const spool = await bench.openSpool();
+    bench.write(entry("one", 1));
+    const done = bench.follow(spool);
+    await grown(spool, 4);
+    fake.logs.stopKubelets();
+    await fake.nextCall({ verb: "get", resource: "pods/log" });
+    bench.write(entry("two", 2));
+    fake.logs.startKubelets(false);
+    await fake.nextCall({ verb: "get", resource: "pods/log" });
+    await fake.nextCall({ verb: "get", resource: "pods/log" });
+    fake.logs.startKubelets(true);
+    await grown(spool, 8);
+    bench.end();
+    await done;
+    assert.equal((await readAll(spool)).toString(), "one\ntwo\n");
+    assert.deepEqual(spool.holes, []);
+    await spool.close();
+  });
+
+  it("ends with what it has, and a hole, when the pod is gone before the log was read to its end", async () => {
+    await using bench = await makeBench();
+    startPod(bench.fake, "ci", "p");
+    const spool = await bench.openSpool();
+    bench.write(entry("one", 1));
+    const done = bench.follow(spool);
+    await grown(spool, 4);
+    bench.fake.remove(PODS, "ci", "p");
+    bench.fake.logs.cut();
+    await done;
+    assert.equal((await readAll(spool)).toString(), "one\n");
+    assert.deepEqual(spool.holes, [{ offset: 4, after: "2026-11-18T11:06:40.001000000Z", before: undefined }]);
+    await spool.close();
+  });
+
+  it("loses and repeats nothing through a hundred cuts and kills", async () => {
+    await using bench = await makeBench();
+    const random = makeRandom(1);
+    startPod(bench.fake, "ci", "p");
+    const printed: LogEntry[] = [];
+    let spool = await bench.openSpool();
+    let leaving = new AbortController();
+    let done = bench.follow(spool, leaving.signal);
+    for (let round = 0; round < 100; round += 1) {
+      const size = spool.size;
+      const more = Array.from({ length: 1 + Math.floor(random() * 30) }, (_, index) =>
+        entry(`${round} ${index} ${"x".repeat(random() * 200)}`, round * 40 + Math.floor(index / 3)),
+      );
+      printed.push(...more);
+      bench.write(...more);
+      await grown(spool, size + 1);
+      if (random() < 0.6) bench.fake.logs.cut();
+      if (random() < 0.3) {
+        // As after SIGKILL nothing more is said by the one that was.
+        leaving.abort();
+        await done;
+        await spool.close();
+        spool = await bench.openSpool();
+        leaving = new AbortController();
+        done = bench.follow(spool, leaving.signal);
+      }
+    }
+    bench.end();
+    await done;
+    assert.ok((await readAll(spool)).equals(printedBytes(printed)));
+    assert.deepEqual(spool.holes, []);
+    assert.equal(spool.points.at(-1)?.lines, printed.length);
+    await spool.close();
+  });
+
+  it("fails when its spool can't be written", async () => {
+    await using bench = await makeBench();
+    startPod(bench.fake, "ci", "p");
+    const spool = await bench.openSpool();
+    await rm(bench.directory, { recursive: true });
+    bench.write(entry("one", 1));
+    await assert.rejects(bench.follow(spool), /ENOENT/);
+    await spool.close();
+  });
+});
+
+/** A kubelet whose readers do what real ones do only by chance; each stream is told what it shows. */
+function makeSource(
+  files: LogEntry[][],
+  streams: ((show: (entries: LogEntry[]) => void, leave: Promise<void>) => Promise<void>)[],
+): LogSource {
+  let opened = 0;
+  const show = (reader: LogReader, entries: readonly LogEntry[]) => Buffer.concat(entries.map((each) => reader.show(each)));
+  return {
+    async open({ sinceTime, signal }) {
+      const reader = new LogReader({ sinceTime, timestamps: true });
+      const { promise: left, resolve: leave } = Promise.withResolvers<void>();
+      signal.addEventListener("abort", () => leave());
+      const play = streams[opened++] ?? (async (say: (entries: LogEntry[]) => void) => say(files.at(-1) ?? []));
+      const chunks: Buffer[] = [];
+      let wake = () => {};
+      let isOver = false;
+      const say = (entries: LogEntry[]) => {
+        chunks.push(show(reader, entries));
+        wake();
+      };
+      const playing = play(say, left).then(() => {
+        isOver = true;
+        wake();
+      });
+      return (async function* () {
+        for (;;) {
+          const chunk = chunks.shift();
+          if (chunk) yield chunk;
+          else if (signal.aborted) throw signal.reason;
+          else if (isOver) break;
+          else {
+            const woken = Promise.withResolvers<void>();
+            wake = woken.resolve;
+            await Promise.race([woken.promise, left]);
+          }
+        }
+        await playing;
+      })();
+    },
+    async head(bytes) {
+      return show(new LogReader({ timestamps: true }), files.at(-1) ?? []).subarray(0, bytes);
+    },
+    async tail(lines) {
+      return show(new LogReader({ timestamps: true }), (files.at(-1) ?? []).slice(-lines));
+    },
+    isGone: () => false,
+  };
+}
+
+describe("a kubelet's rotation", () => {
+  const long = "x".repeat(70_000);
+  const first = [entry(long, 1), entry("end of the first", 2)];
+  const second = [entry("begin of the second", 4000), entry(`second ${long}`, 4001)];
+  const third = [entry("begin of the third", 8000), entry("end", 8001)];
+
+  async function run(source: LogSource) {
+    await using directory = await makeDirectory();
+    const spool = await LogSpool.open(directory.path, { limitBytes: LIMIT });
+    const clock = makeSkippingClock();
+    clock.onSchedule((delayMs) => void setTimeout(() => clock.skip(delayMs), 20));
+    await followLog(
+      { source, spool, hasEnded: () => true, masking: NOTHING_MASKED, clock, logger: silentLogger },
+      new AbortController().signal,
+    );
+    const got = await readAll(spool);
+    await spool.close();
+    return { got, holes: spool.holes };
+  }
+
+  it("that a stream does not hear of loses nothing: the stream is left, and the next one begins with the new file", async () => {
+    const files = [first];
+    const { got, holes } = await run(
+      makeSource(files, [
+        async (show, left) => {
+          show(first);
+          files.push(second);
+          await left;
+        },
+      ]),
+    );
+    assert.ok(got.equals(printedBytes([...first, ...second])));
+    assert.deepEqual(holes, []);
+  });
+
+  it("that a stream goes past, with all of a file, leaves a hole", async () => {
+    const slow = [...first, entry(long, 3), entry(long, 4)];
+    const files = [slow];
+    const source = makeSource(files, [
+      async (show) => {
+        show(first);
+        await looked();
+        files.push(second);
+        show(slow.slice(2, 3));
+        await looked();
+        files.push(third);
+        show(slow.slice(3));
+        await looked();
+        show(third);
+      },
+    ]);
+    // Each look is followed by one of the other file; bytes come, or nobody looks.
+    let heard = () => {};
+    const looked = () => {
+      const look = Promise.withResolvers<void>();
+      heard = look.resolve;
+      return look.promise;
+    };
+    const { got, holes } = await run({
+      ...source,
+      async head(bytes, signal) {
+        const head = await source.head(bytes, signal);
+        setImmediate(heard);
+        return head;
+      },
+    });
+    assert.ok(got.equals(printedBytes([...slow, ...third])));
+    assert.equal(holes.length, 1);
+    assert.equal(holes[0]?.offset, printedBytes(slow).length);
+  });
+});
+
+describe("a spool", () => {
+  const position = (time: string) => ({ time, count: 1, taken: 1, isWhole: true });
+
+  it("keeps head and tail of a log that is too long, tells the cut, and takes no more of the disk", async () => {
+    await using directory = await makeDirectory();
+    const spool = await LogSpool.open(directory.path, { limitBytes: 1600 });
+    const printed = Buffer.from(Array.from({ length: 10_000 }, (_, index) => String.fromCharCode(97 + (index % 23))).join(""));
+    for (let at = 0; at < printed.length; at += 77) {
+      spool.append([printed.subarray(at, at + 77)]);
+      await spool.flush();
+    }
+    const { cut } = spool;
+    assert.ok(cut);
+    assert.equal(cut.from, 800);
+    assert.ok(spool.size - cut.to >= 800 && spool.size - cut.to <= 900, `${spool.size - cut.to} bytes of tail`);
+    assert.ok((await readAll(spool)).equals(Buffer.concat([printed.subarray(0, 800), printed.subarray(cut.to)])));
+    assert.deepEqual((await spool.read(cut.from + 5, 10)).offset, cut.to);
+    await spool.close();
+  });
+
+  it("goes back to its last point, and from there on", async () => {
+    await using directory = await makeDirectory();
+    const open = () => LogSpool.open(directory.path, { limitBytes: 1600 });
+    const first = await open();
+    first.append([Buffer.from("one\n")]);
+    first.notePoint(1, position("a"));
+    first.noteHole({ after: "a", before: "b" });
+    first.append([Buffer.from("two\n")]);
+    first.notePoint(2, position("b"));
+    first.append([Buffer.from("half")]);
+    await first.close();
+    const second = await open();
+    assert.equal((await readAll(second)).toString(), "one\ntwo\n");
+    assert.deepEqual(second.points.at(-1), { offset: 8, lines: 2, position: position("b") });
+    assert.deepEqual(second.holes, [{ offset: 4, after: "a", before: "b" }]);
+    second.append([Buffer.from("three\n")]);
+    await second.end();
+    await second.close();
+    const third = await open();
+    assert.equal((await readAll(third)).toString(), "one\ntwo\nthree\n");
+    assert.equal(third.isEnded, true);
+    await third.close();
+  });
+
+  it("goes back to an earlier point where bytes that its journal speaks of never came to the disk", async () => {
+    await using directory = await makeDirectory();
+    const open = () => LogSpool.open(directory.path, { limitBytes: 2 ** 30 });
+    const first = await open();
+    const line = Buffer.from(`${"x".repeat(99_999)}\n`);
+    for (let index = 1; index <= 3; index += 1) {
+      first.append([line]);
+      first.notePoint(index, position(`t${index}`));
+      await first.flush();
+    }
+    await first.close();
+    const { truncate } = await import("node:fs/promises");
+    await truncate(join(directory.path, "0000000000000000.log"), 250_000);
+    const second = await open();
+    assert.deepEqual([second.size, second.points.at(-1)?.position.time], [200_000, "t2"]);
+    await second.close();
+  });
+
+  it("rejects what it could not write, and stays as it was for who opens it next", async () => {
+    await using directory = await makeDirectory();
+    const spool = await LogSpool.open(directory.path, { limitBytes: 1600 });
+    await rm(directory.path, { recursive: true });
+    spool.append([Buffer.from("lost")]);
+    await assert.rejects(spool.flush(), /ENOENT/);
+    assert.throws(() => spool.append([Buffer.from("more")]), /ENOENT/);
+    assert.equal(spool.size, 0);
+    await spool.close();
+  });
+});
