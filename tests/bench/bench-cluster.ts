@@ -36,6 +36,8 @@ export interface BenchCluster extends AsyncDisposable {
   applyTestTask(name: string, spec: object): Promise<void>;
   /** Runs kubectl in the bench's namespace: the local cluster's, or the one on the PATH. */
   kubectl(...args: string[]): Promise<string>;
+  /** The same with what it prints going to a file; resolves to the processor time that it took, in seconds. */
+  kubectlTo(file: string, ...args: string[]): Promise<number>;
 }
 
 export function configureCluster(command: Command): void {
@@ -64,6 +66,13 @@ export async function openBenchCluster(flags: ClusterFlags, world: BenchWorld): 
   return {
     operatorArgs: clusterArgs,
     kubectl: (...args) => runCommand(choice.kubectl, [...clusterArgs, "--namespace", namespace, ...args]),
+    kubectlTo: async (file, ...args) => {
+      const told = await runCommand("sh", [
+        ...["-c", 'file=$1; shift; "$@" > "$file"; times', "sh", file],
+        ...[choice.kubectl, ...clusterArgs, "--namespace", namespace, ...args],
+      ]);
+      return parseChildTimes(told);
+    },
     client,
     namespace,
     image: choice.image,
@@ -73,6 +82,17 @@ export async function openBenchCluster(flags: ClusterFlags, world: BenchWorld): 
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** The second line of what a shell's `times` says: user and system time of its children, `0m1.234s 0m0.567s`. */
+function parseChildTimes(text: string): number {
+  const times =
+    text
+      .trim()
+      .split("\n")
+      .at(-1)
+      ?.matchAll(/(\d+)m([\d.]+)s/g) ?? [];
+  return Array.from(times, ([, minutes, seconds]) => Number(minutes) * 60 + Number(seconds)).reduce((sum, each) => sum + each, 0);
 }
 
 interface ClusterChoice {

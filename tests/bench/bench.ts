@@ -4,11 +4,12 @@ import { coerceError, TurboHipsterError } from "../../src/runtime/errors.ts";
 import type { Bench } from "./bench-world.ts";
 import { gearmanBench } from "./gearman/gearman.ts";
 import { idleBench } from "./idle.ts";
+import { logsBench } from "./logs/logs.ts";
 import { overheadBench } from "./overhead/overhead.ts";
 import { scaleBench } from "./scale/scale.ts";
 import { stopBench } from "./stop/stop.ts";
 
-const BENCHES: readonly Bench[] = [overheadBench, idleBench, gearmanBench, scaleBench, stopBench];
+const BENCHES: readonly Bench[] = [overheadBench, idleBench, gearmanBench, scaleBench, stopBench, logsBench];
 
 const interruption = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {

@@ -1,0 +1,149 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { fileURLToPath } from "node:url";
+import { parse, stringify } from "yaml";
+import { LogSpool } from "../../src/logs/follow/log-spool.ts";
+import { type Child, startChild } from "../support/child-process.ts";
+import { waitForCluster } from "../support/cluster/node-program.ts";
+import { useTestCluster } from "../support/cluster/test-cluster.ts";
+import { findTestKubelet } from "../support/cluster/test-kubelet.ts";
+import { startTcpProxy, type TcpProxy } from "../support/proxies/tcp-proxy.ts";
+
+const FOLLOW = fileURLToPath(new URL("../support/logs/follow-process.ts", import.meta.url));
+const LIMIT = 2 ** 30;
+const LINE_BYTES = 100;
+const BURST_LINES = 1_000_000;
+const SLOW_LINES = 60_000;
+
+/** Line `index` of what is printed, as perl prints it. */
+const lineAt = (index: number) => `${String(index).padStart(8, "0")} ${"x".repeat(LINE_BYTES - 10)}\n`;
+const LINE = `sprintf("%08d ", $i) . ("x" x ${LINE_BYTES - 10}) . "\\n"`;
+
+const world = useTestCluster("following");
+
+describe("a log on the real kubelet", () => {
+  let directory: string;
+  let proxy: TcpProxy;
+  let kubeconfig: string;
+  let restore: (() => Promise<void>) | undefined;
+
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), "th-following-"));
+    const config = parse(await readFile(world.cluster.kubeconfig, "utf8"));
+    const server = new URL(config.clusters[0].cluster.server);
+    proxy = await startTcpProxy({ host: server.hostname, port: Number(server.port) });
+    // The certificate names 127.0.0.1 as well.
+    config.clusters[0].cluster.server = `https://${proxy.address}`;
+    kubeconfig = join(directory, "kubeconfig");
+    await writeFile(kubeconfig, stringify(config));
+  });
+
+  after(async () => {
+    await restore?.();
+    await proxy?.[Symbol.asyncDispose]();
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  async function createPod(name: string, script: string): Promise<void> {
+    const container = { name: "test", image: world.image, imagePullPolicy: "Never", command: ["perl", "-e", script] };
+    const spec = { restartPolicy: "Never", terminationGracePeriodSeconds: 0, containers: [container] };
+    await world.apply({ apiVersion: "v1", kind: "Pod", metadata: { name }, spec });
+  }
+
+  /** A process that follows it, and when its spool holds so many bytes. */
+  async function startFollower(pod: string): Promise<{ child: Child; reached(size: number): Promise<void> }> {
+    let size = 0;
+    const waiters = new Set<() => void>();
+    const child = await startChild({
+      command: process.execPath,
+      args: [FOLLOW, kubeconfig, world.namespace, pod, "test", join(directory, pod), `${LIMIT}`],
+      onLine: (line) => {
+        if (!line.startsWith("size ")) return;
+        size = Number(line.slice(5));
+        for (const look of [...waiters]) look();
+      },
+    });
+    const reached = (wanted: number) => {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const look = () => {
+        if (size < wanted && !child.hasExited) return;
+        waiters.delete(look);
+        if (size >= wanted) resolve();
+        else reject(new Error(`the follower ended with ${size} of ${wanted} bytes: ${child.log()}`));
+      };
+      waiters.add(look);
+      void child.exited.then(look);
+      look();
+      return promise;
+    };
+    return { child, reached };
+  }
+
+  /** Between its holes the spool holds what was printed, nothing twice; without any it holds all of it. Resolves to how much is missing. */
+  async function judge(pod: string, lines: number): Promise<{ missing: number; holes: number }> {
+    const spool = await LogSpool.open(join(directory, pod), { limitBytes: LIMIT });
+    assert.equal(spool.isEnded, true);
+    const ends = [...spool.holes.map(({ offset }) => offset), spool.size];
+    let next = 0;
+    let at = 0;
+    let isBehindHole = false;
+    for (const end of ends) {
+      let text = "";
+      while (at < end) {
+        const { bytes } = await spool.read(at, Math.min(2 ** 20, end - at));
+        at += bytes.length;
+        text += bytes.toString();
+        const whole = text.split("\n");
+        text = whole.pop() ?? "";
+        for (const line of whole) {
+          const index = Number(line.slice(0, 8));
+          assert.equal(`${line}\n`, lineAt(index));
+          // Right behind a hole any later line may come.
+          assert.ok(index === next || (isBehindHole && index > next), `line ${index} instead of ${next}, before byte ${at}`);
+          next = index + 1;
+          isBehindHole = false;
+        }
+      }
+      assert.equal(text, "");
+      isBehindHole = true;
+    }
+    await spool.close();
+    if (spool.holes.length === 0) assert.equal(next, lines);
+    return { missing: lines - spool.size / LINE_BYTES, holes: spool.holes.length };
+  }
+
+  it("of 100 MB that come in a burst is byte for byte what was printed, or has a hole", async (context) => {
+    await createPod("burst", `for ($i = 0; $i < ${BURST_LINES}; $i++) { print ${LINE} }`);
+    const { child } = await startFollower("burst");
+    assert.deepEqual((await child.exited).code, 0, child.log());
+    const { missing, holes } = await judge("burst", BURST_LINES);
+    context.diagnostic(`${missing} lines are missing, at ${holes} holes`);
+  });
+
+  it("of minutes with rotation, ten cuts and two kills is byte for byte what was printed, or has a hole", async (context) => {
+    const name = world.cluster.name;
+    restore = await findTestKubelet(name).reconfigure({
+      ...{ containerLogMaxSize: "256Ki", containerLogMaxFiles: 2, containerLogMonitorInterval: "3s" },
+    });
+    await waitForCluster(name);
+    await createPod(
+      "slow",
+      `$| = 1; for ($i = 0; $i < ${SLOW_LINES}; $i++) { print ${LINE}; select(undef, undef, undef, 0.02) if $i % 20 == 0 }`,
+    );
+    let follower = await startFollower("slow");
+    for (let cut = 1; cut <= 10; cut += 1) {
+      await follower.reached((cut * SLOW_LINES * LINE_BYTES) / 12);
+      proxy.cut();
+      if (cut % 4 !== 0) continue;
+      follower.child.kill("SIGKILL");
+      await follower.child.exited;
+      follower = await startFollower("slow");
+    }
+    assert.deepEqual((await follower.child.exited).code, 0, follower.child.log());
+    const { missing, holes } = await judge("slow", SLOW_LINES);
+    context.diagnostic(`${missing} lines are missing, at ${holes} holes`);
+  });
+});

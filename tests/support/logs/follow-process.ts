@@ -1,0 +1,40 @@
+// Follows one container's log into a spool, as a process of its own that can be killed: KUBECONFIG NAMESPACE POD CONTAINER DIRECTORY LIMIT.
+// Says `size N` when the spool has grown; ends with 0 when the log has.
+import { loadKubeClient } from "../../../src/kube/client/kube-client.ts";
+import { PODS } from "../../../src/kube/client/resource.ts";
+import { PodLogs } from "../../../src/kube/objects/pod-logs.ts";
+import { followLog } from "../../../src/logs/follow/log-follower.ts";
+import { LogSpool } from "../../../src/logs/follow/log-spool.ts";
+import { systemClock } from "../../../src/runtime/clock.ts";
+import { makeLogger } from "../../../src/runtime/logger.ts";
+
+interface Pod {
+  status?: { containerStatuses?: { name: string; state?: { terminated?: object } }[] };
+}
+
+const [kubeconfig = "", namespace = "", pod = "", container = "", directory = "", limit = ""] = process.argv.slice(2);
+const client = await loadKubeClient({ kubeconfig });
+const spool = await LogSpool.open(directory, { limitBytes: Number(limit) });
+console.log(`size ${spool.size}`);
+spool.onGrowth(() => console.log(`size ${spool.size}`));
+const done = new AbortController();
+let hasEnded = false;
+const looking = (async () => {
+  while (!done.signal.aborted && !hasEnded) {
+    const seen = await client.get<Pod>(PODS, namespace, pod).catch(() => undefined);
+    hasEnded = seen?.status?.containerStatuses?.some(({ name, state }) => name === container && state?.terminated !== undefined) ?? false;
+    await systemClock.sleep(300, done.signal).catch(() => {});
+  }
+})();
+await followLog(
+  {
+    ...{ spool, hasEnded: () => hasEnded, clock: systemClock, logger: makeLogger("debug") },
+    source: new PodLogs(client, { namespace, pod, container }),
+    masking: { write: (chunk) => [chunk], end: () => [] },
+  },
+  new AbortController().signal,
+);
+done.abort();
+await looking;
+await spool.close();
+await client.close();
