@@ -50,7 +50,7 @@ export function checkoutCommand(): Command {
       "the branch instead of ZUUL_BRANCH; of a build that names no ref, as a timer's, else Gerrit's default branch",
     )
     .option("--project-branch <project=branch>", "the branch of one project, before --branch (repeatable)", collectProjectBranch, {})
-    .option("--leave-submodules", "go on with submodules that stay empty, which are an error otherwise")
+    .option("--leave-submodules", "leave submodules empty")
     .option("--timeout <duration>", "for everything, retries included", parseTimeout, parseDurationMs("10m"))
     .addHelpText(
       "after",

@@ -29,6 +29,13 @@ const RULES: readonly Rule[] = [
     sentence: (source, ref) => `${ref} does not exist in ${source.project} at ${source.host}`,
   },
   {
+    pattern:
+      /^(?:fatal: (?:remote error: )?(?:git )?upload-pack: not our ref |error: Server does not allow request for unadvertised object )(?<detail>.*)$/m,
+    fault: "ref",
+    absent: "ref",
+    sentence: (source, commit) => `${commit} does not exist in ${source.project} at ${source.host}`,
+  },
+  {
     pattern: /^(?:fatal|error): [Ii]nvalid path '/m,
     fault: "ref",
     sentence: (source) => `the commit holds a path in ${source.project} that git refuses to write`,

@@ -3,7 +3,7 @@ import { isCommitId, isRefName, projectDirectory } from "./git-names.ts";
 import { type GitUrl, quoteForPeople } from "./git-url.ts";
 import { CheckoutError, type CheckoutProblem } from "./problem.ts";
 import { listRefChoices, type RefChoice, type Side } from "./ref-choices.ts";
-import { belowUrl, type GitSource, makeSource, readAllowedUrls, readGitUrl } from "./sources.ts";
+import { type AllowedUrls, belowUrl, type GitSource, makeSource, readAllowedUrls, readGitUrl } from "./sources.ts";
 
 /** What is said beside the request of what may and shall be checked out. */
 export interface CheckoutTerms {
@@ -39,9 +39,17 @@ export interface ProjectPlan {
   deletion?: { there: CheckoutProblem; gone: CheckoutProblem };
 }
 
+/** What is said of submodules beside the commit that has them. */
+export interface SubmoduleTerms {
+  allowed: AllowedUrls;
+  /** `checkout.gitUrl`. */
+  gitUrl: GitUrl | undefined;
+}
+
 export interface CheckoutPlan {
   /** ZUUL_PROJECT first. */
   projects: readonly [ProjectPlan, ...ProjectPlan[]];
+  submodules: SubmoduleTerms;
 }
 
 type PlannedCheckout = { ok: true; plan: CheckoutPlan } | { ok: false; problem: CheckoutProblem };
@@ -59,10 +67,10 @@ export function planCheckout(parameters: Parameters, terms: CheckoutTerms): Plan
   };
   try {
     const own = readOwnProject(read);
-    const makeSourceOf = readSides(read, terms);
+    const { makeSourceOf, submodules } = readSides(read, terms);
     const others = new Set(terms.projects).difference(new Set([own]));
     const plans = [...others].map((project) => planProject(project, { isOwn: false, read, terms, makeSourceOf }));
-    return { ok: true, plan: { projects: [planProject(own, { isOwn: true, read, terms, makeSourceOf }), ...plans] } };
+    return { ok: true, plan: { projects: [planProject(own, { isOwn: true, read, terms, makeSourceOf }), ...plans], submodules } };
   } catch (error) {
     if (error instanceof CheckoutError) return { ok: false, problem: error.problem };
     throw error;
@@ -90,7 +98,10 @@ type MakeSourceOf = (side: Side, project: string) => GitSource;
 
 const SETTINGS = { merger: "zuul_url in zuul.conf", reviewed: "checkout.gitUrl" } as const;
 
-function readSides(read: ReadParameter, { allowedUrls, hasCredentials, gitUrl }: CheckoutTerms): MakeSourceOf {
+function readSides(
+  read: ReadParameter,
+  { allowedUrls, hasCredentials, gitUrl }: CheckoutTerms,
+): { makeSourceOf: MakeSourceOf; submodules: SubmoduleTerms } {
   const text = read("ZUUL_URL");
   if (text === undefined) throw new CheckoutError("configuration", "ZUUL_URL is missing - set zuul_url in the merger section of zuul.conf");
   const bases: Record<Side, GitUrl | undefined> = {
@@ -101,11 +112,12 @@ function readSides(read: ReadParameter, { allowedUrls, hasCredentials, gitUrl }:
   if (hasCredentials && allowed.length === 0) {
     throw new CheckoutError("configuration", "credentials need checkout.allowedUrls in the configuration - a request names the URL");
   }
-  return (side, project) => {
+  const makeSourceOf: MakeSourceOf = (side, project) => {
     const base = bases[side];
     if (base === undefined) throw new CheckoutError("configuration", "checkout.gitUrl is missing");
     return makeSource(belowUrl(base, project), project, SETTINGS[side], allowed);
   };
+  return { makeSourceOf, submodules: { allowed, gitUrl: bases.reviewed } };
 }
 
 interface Planning {

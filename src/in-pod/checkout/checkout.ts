@@ -6,7 +6,7 @@ import { TRIES } from "./fetch.ts";
 import { type CheckedOut, checkOutProject, type ProjectOptions } from "./project-checkout.ts";
 import { clearWorkspace } from "./workspace.ts";
 
-interface CheckoutOptions extends Omit<ProjectOptions, "silenceMs"> {
+interface CheckoutOptions extends Omit<ProjectOptions, "silenceMs" | "submodules"> {
   /** For everything, retries included. */
   timeoutMs: number;
   /** Aborting stops the checkout; what is half there stays, the next one starts afresh. */
@@ -33,7 +33,7 @@ export async function runCheckout(plan: CheckoutPlan, options: CheckoutOptions):
     // A project may land in another's directory: the outer one comes first.
     for (const each of plan.projects.toSorted((a, b) => depth(a.project) - depth(b.project))) {
       host = each.candidates[0]?.source.host ?? "";
-      projects.push(await checkOutProject(each, { ...options, signal, silenceMs }));
+      projects.push(await checkOutProject(each, { ...options, signal, silenceMs, submodules: plan.submodules }));
     }
     const places = new Map(plan.projects.map(({ project }, index) => [project, index]));
     return { kind: "done", projects: projects.toSorted((a, b) => (places.get(a.project) ?? 0) - (places.get(b.project) ?? 0)) };

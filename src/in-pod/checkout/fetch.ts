@@ -23,7 +23,8 @@ export async function fetchFirst({ candidates, missing }: ProjectPlan, git: Git,
     try {
       const ref = candidate.ref ?? (await readDefaultBranch(there, world));
       if (ref === undefined) continue;
-      await fetchWithRetries(there, ref, world);
+      world.print(`fetching ${ref} from ${candidate.source.publicUrl}`);
+      await fetchFrom(there, [`+${ref}:${FETCHED}`], world);
       return { candidate, ref };
     } catch (error) {
       const absent = error instanceof GitError ? error.absent : undefined;
@@ -46,13 +47,13 @@ export async function hasRef(git: Git, ref: string, world: GitWorld): Promise<bo
   return listed.stdout.split("\n").some((line) => line.endsWith(`\t${ref}`));
 }
 
-async function fetchWithRetries(git: Git, ref: string, world: GitWorld): Promise<void> {
+/** Fetches the branches of git's source as `origin/*`, and what else the refspecs say, or nothing. */
+export async function fetchFrom(git: Git, refspecs: readonly string[], world: GitWorld): Promise<void> {
   const branches = "+refs/heads/*:refs/remotes/origin/*";
-  await withRetries(world, () => {
-    world.print(`fetching ${ref} from ${git.source.publicUrl}`);
+  await withRetries(world, () =>
     // Not shallow: `git describe` and pbr need the history. A ref with a destination brings the tags in its history along.
-    return git.reach("fetch", "--progress", "--no-write-fetch-head", "--end-of-options", git.source.url, `+${ref}:${FETCHED}`, branches);
-  });
+    git.reach("fetch", "--progress", "--no-write-fetch-head", "--end-of-options", git.source.url, ...refspecs, branches),
+  );
 }
 
 /** Tries again what the network has failed. */

@@ -1,8 +1,8 @@
-import { quoteForPeople } from "../../core/checkout/git-url.ts";
-import type { ProjectPlan } from "../../core/checkout/plan.ts";
+import type { ProjectPlan, SubmoduleTerms } from "../../core/checkout/plan.ts";
 import { CheckoutError } from "../../core/checkout/problem.ts";
 import { FETCHED, type Fetched, fetchFirst, hasRef } from "./fetch.ts";
 import { type Git, GitError, type GitWorld, makeGit } from "./git.ts";
+import { checkOutSubmodules, listBases } from "./submodules.ts";
 import { makeDirectory } from "./workspace.ts";
 
 /** What lies in a project's directory now. */
@@ -21,12 +21,11 @@ export interface CheckedOut {
 export interface ProjectOptions extends GitWorld {
   /** An existing directory; the project lands below it. */
   workspace: string;
-  /** The test needs no submodules: they may stay empty. */
+  /** The test needs no submodules: they stay empty. */
   leavesSubmodules: boolean;
+  submodules: SubmoduleTerms;
 }
 
-/** Of the submodules, in the log. */
-const MAX_NAMED = 100;
 const MAX_SUBJECT = 200;
 
 /**
@@ -46,7 +45,7 @@ export async function checkOutProject(plan: ProjectPlan, options: ProjectOptions
   const { source } = fetched.candidate;
   const commit = await resolveCommit(plan, git, fetched);
   await git.run("checkout", "--quiet", "--progress", "--detach", "--force", commit);
-  await checkSubmodules(git, options);
+  await checkOutSubmodules(git, options, listBases(source, options.submodules));
   await git.run("remote", "add", "origin", source.publicUrl);
   await git.run("update-ref", "-d", FETCHED);
   const subject = await git.run("log", "-1", "--format=%s", commit);
@@ -78,27 +77,4 @@ async function resolveCommit({ commit, project }: ProjectPlan, git: Git, { ref }
   const isInRef = resolved.code === 0 && (await git.ask("merge-base", "--is-ancestor", id, FETCHED)).code === 0;
   if (!isInRef) throw CheckoutError.of(wanted.foreign);
   return id;
-}
-
-/**
- * Submodules are not fetched, and a test that looks for its cases in one finds none and passes. A link to a commit that `.gitmodules` says
- * nothing of is empty wherever it is checked out.
- */
-async function checkSubmodules(git: Git, { leavesSubmodules, print }: ProjectOptions): Promise<void> {
-  const links: string[] = [];
-  let count = 0;
-  let isDeclared = false;
-  await git.list(["ls-files", "--stage", "-z"], (entry) => {
-    const path = entry.slice(entry.indexOf("\t") + 1);
-    if (path === ".gitmodules") isDeclared = true;
-    if (!entry.startsWith("160000 ")) return;
-    count += 1;
-    if (links.length < MAX_NAMED) links.push(path);
-  });
-  const [first] = links;
-  if (first === undefined || !isDeclared) return;
-  for (const path of links) print(`${path} is a submodule and stays empty`);
-  if (leavesSubmodules) return;
-  const what = count > 1 ? `and ${count - 1} more are submodules and stay empty` : "is a submodule and stays empty";
-  throw new CheckoutError("configuration", `${quoteForPeople(first)} ${what} - set checkout.submodules to false if the test needs none`);
 }

@@ -62,6 +62,7 @@ interface RunOptions {
   allowedUrl?: string[];
   timeoutMs?: number;
   leaveSubmodules?: boolean;
+  gitUrl?: string;
   workspace?: string;
   signal?: AbortSignal;
   schedule?: Clock["schedule"];
@@ -86,6 +87,7 @@ async function run(t: TestContext, values: object | string, options: RunOptions 
       allowedUrl: options.allowedUrl ?? [],
       timeout: options.timeoutMs ?? 60_000,
       leaveSubmodules: options.leaveSubmodules ?? false,
+      ...(options.gitUrl === undefined ? {} : { gitUrl: options.gitUrl }),
     },
     {
       environment: { ...environment, ...options.environment },
@@ -237,45 +239,156 @@ test("a commit that is not in the ref is never the change's fault", async (t) =>
 });
 
 describe("submodules", () => {
-  const refs = { linked: "refs/zuul/master/Zlinked", undeclared: "refs/zuul/master/Zundeclared", many: "refs/zuul/master/Zmany" };
+  let lib: GitRepository;
+  let libTip: string;
+  let innerTip: string;
+  let unmerged: string;
   before(async () => {
-    const blob = await repository.git(["hash-object", "-w", "--stdin"], '[submodule "lib"]\n\tpath = lib\n\turl = ../lib\n');
-    const links = `160000 commit ${firstCommit}\tlib\n160000 commit ${firstCommit}\t\u00fc\tb\n`;
-    const many = Array.from({ length: 3000 }, (_, index) => `160000 commit ${firstCommit}\t${"long-".repeat(20)}${index}\n`);
-    for (const [ref, entries] of [
-      [refs.many, `100644 blob ${blob}\t.gitmodules\n${many.join("")}`],
-      [refs.linked, `100644 blob ${blob}\t.gitmodules\n${links}`],
-      [refs.undeclared, links],
-    ]) {
-      const tree = await repository.git(["mktree"], entries);
-      await repository.git(["update-ref", ref as string, await repository.git(["commit-tree", "-m", "Linked", tree])]);
+    const inner = await createGitRepository(root, "org/inner");
+    innerTip = await inner.commit("master", "Inner", { "inner.txt": "inner\n" });
+    lib = await createGitRepository(root, "org/lib");
+    await lib.commit("master", "Lib", { "lib.txt": "old\n" });
+    const nested = await writeTree(lib, '[submodule "inner"]\n\tpath = in/ner\n\turl = ../inner\n', [["in/ner", innerTip]], "lib\n");
+    libTip = await commitTree(lib, nested, "refs/heads/master");
+    unmerged = (await lib.change("master", "Unmerged", { "lib.txt": "unmerged\n" })).commit;
+    await lib.git(["update-ref", "refs/other/unmerged", unmerged]);
+  });
+
+  /** A tree with links to commits, the blob of .gitmodules and a file `lib.txt`. */
+  async function writeTree(of: GitRepository, modules: string, links: [path: string, commit: string][], content = ""): Promise<string> {
+    const hash = (text: string) => of.git(["hash-object", "-w", "--stdin"], text);
+    const index = { GIT_INDEX_FILE: join(await mkdtemp(join(tmpdir(), "turbo-hipster-index-")), "index") };
+    const entries = [
+      `100644 ${await hash(modules)}\t.gitmodules`,
+      `100644 ${await hash(content)}\tlib.txt`,
+      ...links.map(([path, commit]) => `160000 ${commit}\t${path}`),
+    ];
+    await of.git(["update-index", "--add", "--index-info"], `${entries.join("\n")}\n`, index);
+    return of.git(["write-tree"], "", index);
+  }
+  async function commitTree(of: GitRepository, tree: string, ref: string): Promise<string> {
+    const commit = await of.git(["commit-tree", "-m", "Linked", tree]);
+    await of.git(["update-ref", ref, commit]);
+    return commit;
+  }
+  let count = 0;
+  async function link(modules: string, links: [path: string, commit: string][]): Promise<object> {
+    count += 1;
+    const ref = `refs/zuul/master/Zlinked${count}`;
+    await commitTree(repository, await writeTree(repository, modules, links), ref);
+    return { ZUUL_REF: ref, ZUUL_COMMIT: null };
+  }
+  const declare = (url: string, path = "lib", more = "") => `[submodule "a.b"]\n\tpath = ${path}\n\turl = ${url}\n${more}`;
+  const read = (ran: Ran, path: string) => readFile(join(ran.workspace, "org/project", path), "utf8");
+
+  for (const protocol of ["git", "http"] as const) {
+    test(`are checked out over ${protocol}, and those in them`, async (t) => {
+      const changes = await link(declare("../lib"), [["lib", libTip]]);
+      const ran = await run(t, parametersFor(protocol === "git" ? daemon.url : http.url, changes));
+      assertDone(ran);
+      assert.equal(await read(ran, "lib/lib.txt"), "lib\n");
+      assert.equal(await read(ran, "lib/in/ner/inner.txt"), "inner\n");
+      assert.match(await git(ran, "submodule", "status", "--recursive"), new RegExp(`^${libTip} lib .*\n ${innerTip} lib/in/ner `));
+      assert.equal(await git(ran, "status", "--porcelain"), "");
+      assert.match(ran.printed, new RegExp(`^checked out submodule lib at ${libTip} \\(\\w+://127.*/org/lib\\)$`, "m"));
+    });
+  }
+
+  test("are checked out at a commit of no branch, where the server gives it", async (t) => {
+    const ran = await run(t, parametersFor(daemon.url, await link(declare(`${daemon.url}/org/lib`), [["lib", unmerged]])));
+    assertDone(ran);
+    assert.equal(await read(ran, "lib/lib.txt"), "unmerged\n");
+  });
+
+  test("are sought at Gerrit first, and then where their project came from", async (t) => {
+    const changes = await link(declare("../lib"), [["lib", libTip]]);
+    for (const [gitUrl, place] of [
+      [http.url, http.url],
+      [`${http.url}/org`, daemon.url],
+    ] as const) {
+      const ran = await run(t, parametersFor(daemon.url, changes), { gitUrl });
+      assertDone(ran);
+      assert.ok(ran.printed.includes(`(${place}/org/lib)`), ran.printed);
     }
-  });
-  const parameters = (ref: string) => parametersFor(daemon.url, { ZUUL_REF: ref, ZUUL_COMMIT: null });
-
-  test("that stay empty end the checkout, with the first one's name", async (t) => {
-    const ran = await run(t, parameters(refs.linked));
-    assertFailed(
-      ran,
-      "configuration",
-      /^'lib' and 1 more are submodules and stay empty - set checkout\.submodules to false if the test needs none$/m,
-    );
-    assert.match(ran.printed, /^lib is a submodule and stays empty$/m);
-  });
-
-  test("are counted, however many there are", async (t) => {
-    assertFailed(await run(t, parameters(refs.many)), "configuration", /^'long-[^']+' and 2999 more are submodules and stay empty/m);
   });
 
   test("are told and left where the task says so", async (t) => {
-    const ran = await run(t, parameters(refs.linked), { leaveSubmodules: true });
+    const modules = declare("../lib") + declare("../lib", "\u00fc").replace("a.b", "c");
+    const changes = await link(modules, [
+      ["lib", libTip],
+      ["\u00fc", libTip],
+    ]);
+    const ran = await run(t, parametersFor(daemon.url, changes), { leaveSubmodules: true });
     assertDone(ran);
     assert.match(ran.printed, /^lib is a submodule and stays empty$/m);
+    assert.match(ran.printed, /^\u00fc is a submodule and stays empty$/m);
     assert.deepEqual(await readdir(join(ran.workspace, "org/project/lib")), []);
   });
 
-  test("that .gitmodules does not know are none: nobody could fetch them", async (t) =>
-    assertDone(await run(t, parameters(refs.undeclared))));
+  test("that .gitmodules does not know are none: nobody could fetch them", async (t) => {
+    assertDone(await run(t, parametersFor(daemon.url, await link("", [["lib", libTip]]))));
+    assertDone(await run(t, parametersFor(daemon.url, await link(declare("../lib", "other"), [["lib", libTip]]))));
+  });
+
+  test("that git would leave are left", async (t) => {
+    const ran = await run(t, parametersFor(daemon.url, await link(declare("../lib", "lib", "\tupdate = none\n"), [["lib", libTip]])));
+    assertDone(ran);
+    assert.match(ran.printed, /^lib is a submodule and stays empty$/m);
+  });
+
+  const BAD: [what: string, modules: () => string, fault: "ref" | "configuration", message: RegExp][] = [
+    [
+      "is not there",
+      () => declare("../nobody"),
+      "configuration",
+      /^submodule 'lib' - 127\.0\.0\.1 has no project org\/nobody - check \.gitmodules$/m,
+    ],
+    ["lacks the commit", () => declare("../inner"), "ref", /^submodule 'lib' - 127\.0\.0\.1 has no commit [0-9a-f]{12} in org\/inner$/m],
+    ["is a file", () => declare(`file://${root}/org/lib`), "configuration", /^submodule 'lib' - its URL has the scheme 'file'/m],
+    ["is a path", () => declare(`${root}/org/lib`), "configuration", /^submodule 'lib' - its URL is no URL/m],
+    ["is a command", () => declare("ext::sh -c touch% /tmp/x"), "configuration", /^submodule 'lib' - its URL is no URL/m],
+    ["is an option", () => declare("--upload-pack=touch"), "configuration", /^submodule 'lib' - its URL is no URL/m],
+    [
+      "has a host that is an option",
+      () => declare("ssh://-oProxyCommand=id/x"),
+      "configuration",
+      /^submodule 'lib' - its URL has no valid host/m,
+    ],
+    [
+      "leads above its host",
+      () => declare("../../../x"),
+      "configuration",
+      /^submodule 'lib' - its URL '\.\.\/\.\.\/\.\.\/x' leads above the host's root/m,
+    ],
+    ["steps up half-way", () => declare(`${daemon.url}/a/../org/lib`), "configuration", /^submodule 'lib' - its URL has a path/m],
+    ["is in a file that git cannot read", () => '[submodule "a', "ref", /^the commit's \.gitmodules in org\/project cannot be read$/m],
+  ];
+  for (const [what, modules, fault, message] of BAD) {
+    test(`whose repository ${what} end the checkout`, async (t) => {
+      const changes = await link(modules(), [["lib", libTip]]);
+      assertFailed(await run(t, parametersFor(daemon.url, changes)), fault, message);
+    });
+  }
+
+  test("are fetched from allowed URLs only", async (t) => {
+    const before = http.requests.length;
+    const changes = await link(declare(`${http.url}/org/lib`), [["lib", libTip]]);
+    const ran = await run(t, parametersFor(daemon.url, changes), { allowedUrl: [daemon.url] });
+    assertFailed(ran, "configuration", /^submodule 'lib' - 127\.0\.0\.1 is not allowed for checkouts/m);
+    assert.equal(http.requests.length, before);
+  });
+
+  test("say nothing that is obeyed but a path and a URL", async (t) => {
+    const marker = join(await makeWorkspace(t), "marker");
+    const more = `\tupdate = !touch ${marker}\n\tfetchRecurseSubmodules = true\n[core]\n\tfsmonitor = touch ${marker}\n[include]\n\tpath = /etc/passwd\n`;
+    const modules = declare("../lib", "lib", more).replace("a.b", "../../../escaped");
+    const ran = await run(t, parametersFor(daemon.url, await link(modules, [["lib", libTip]])));
+    assertDone(ran);
+    assert.equal(await read(ran, "lib/lib.txt"), "lib\n");
+    assert.ok(!existsSync(marker));
+    assert.deepEqual(await readdir(ran.workspace), ["org"]);
+    assert.ok(!(await readdir(join(ran.workspace, "org/project/.git"))).includes("modules"));
+  });
 });
 
 test("an empty repository has nothing to check out", async (t) => {

@@ -26,7 +26,7 @@ export interface GitRepository {
   /** Returns the id of the tag object for an annotated tag (one with a message), else of the commit. */
   tag(name: string, commit: string, message?: string): Promise<string>;
   /** Runs git in the repository and returns its trimmed standard output; rejects with its standard error. */
-  git(args: readonly string[], input?: string): Promise<string>;
+  git(args: readonly string[], input?: string, environment?: Readonly<Record<string, string>>): Promise<string>;
 }
 
 const IDENTITY = {
@@ -47,7 +47,8 @@ export async function createGitRepository(
   let time = 1_400_000_000; // each commit a second after the one before
   let changes = 0;
 
-  const git = (args: readonly string[], input?: string) => runInRepository(directory, args, input, `${time} +0000`);
+  const git: GitRepository["git"] = (args, input, environment) =>
+    runInRepository(directory, args, input, { GIT_AUTHOR_DATE: `${time} +0000`, GIT_COMMITTER_DATE: `${time} +0000`, ...environment });
 
   /** `git fast-import` needs no work tree and takes a commit in one process. Returns the new tip of `ref`. */
   async function addCommit(ref: string, message: string, files: GitFiles, parents: readonly string[]): Promise<string> {
@@ -97,7 +98,12 @@ function data(text: string): string[] {
   return [`data ${Buffer.byteLength(text)}`, text];
 }
 
-function runInRepository(directory: string, args: readonly string[], input: string | undefined, date: string): Promise<string> {
+function runInRepository(
+  directory: string,
+  args: readonly string[],
+  input: string | undefined,
+  environment: Readonly<Record<string, string>>,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn("git", args, {
       cwd: directory,
@@ -107,9 +113,8 @@ function runInRepository(directory: string, args: readonly string[], input: stri
         HOME: directory,
         GIT_CONFIG_GLOBAL: "/dev/null",
         GIT_CONFIG_NOSYSTEM: "1",
-        GIT_AUTHOR_DATE: date,
-        GIT_COMMITTER_DATE: date,
         ...IDENTITY,
+        ...environment,
       },
       stdio: ["pipe", "pipe", "pipe"],
     });

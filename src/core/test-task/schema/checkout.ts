@@ -47,8 +47,7 @@ const checkoutFields = z.strictObject({
   submodules: z
     .boolean()
     .meta({
-      description:
-        "true: submodules are checked out as well (not carried out yet: such builds are refused). false: the test needs none, they stay empty. Without it a build of a project with submodules ends with CONFIG_ERROR.",
+      description: "false: the test needs no submodules, they stay empty. Without it they are checked out, and those in them.",
     })
     .exactOptional(),
   path: mountPathSchema

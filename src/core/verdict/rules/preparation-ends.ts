@@ -36,7 +36,7 @@ export const checkoutOutOfMemory = {
 export const checkoutConfiguration = {
   id: "checkout-configuration",
   class: "configuration",
-  seen: "The checkout cannot work as it is set up: bad URL, forbidden host, missing credentials; a build that no branch is to be found for; a `ZUUL_REF` or `ZUUL_COMMIT` that is not there because a parameter-function chose it; a ref that was enqueued without `--newrev`; a submodule that would stay empty (exit code 78).",
+  seen: "The checkout cannot work as it is set up: bad URL, forbidden host, missing credentials; a build that no branch is to be found for; a `ZUUL_REF` or `ZUUL_COMMIT` that is not there because a parameter-function chose it; a ref that was enqueued without `--newrev`; a submodule whose URL may not be fetched, or leads nowhere (exit code 78).",
   result: "CONFIG_ERROR - git.example.org has no project nova - check zuul_url in zuul.conf",
   keeps: "container, exit code",
   find: whenCheckoutFailed(CHECKOUT_EXIT_CODES.configuration),
@@ -45,7 +45,7 @@ export const checkoutConfiguration = {
 export const checkoutRef = {
   id: "checkout-ref",
   class: "failure",
-  seen: "What Zuul names cannot be checked out: the change's ref is gone, a branch or tag was deleted, or a path in it is refused (exit code 65). A relaunch would ask for the same.",
+  seen: "What Zuul names cannot be checked out: the change's ref is gone, a branch or tag was deleted, a submodule's commit is nowhere, or a path in it is refused (exit code 65). A relaunch would ask for the same.",
   result: "FAILURE - refs/zuul/master/Z0 does not exist in nova at git.example.org",
   keeps: "container, exit code",
   find: whenCheckoutFailed(CHECKOUT_EXIT_CODES.ref, "FAILURE - "),

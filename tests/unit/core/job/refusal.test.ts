@@ -54,16 +54,10 @@ describe("a build", () => {
   const unsupported: [object, string][] = [
     [{ checks: [{ name: "a", pattern: { regex: "x" } }] }, "checks"],
     [{ datasets: [{ name: "a", image: "b" }], artifacts: { paths: ["a"] } }, "artifacts, datasets"],
-    [{ checkout: { submodules: true } }, "checkout.submodules"],
   ];
   for (const [spec, fields] of unsupported) {
     test(`of a task with ${fields} is refused, because this version would leave it out`, () => {
       assert.equal(refusalOf(spec), `CONFIG_ERROR - TestTask unit uses ${fields} - not carried out by this version`);
     });
   }
-
-  test("is taken when what would be left out is switched off", () => {
-    assert.equal(refusalOf({ checkout: { enabled: false, submodules: true } }), undefined);
-    assert.equal(refusalOf({ checkout: { submodules: false, path: "/src" } }), undefined);
-  });
 });

@@ -7,17 +7,13 @@ const CHECKS = { checks: [{ name: "a", pattern: { regex: "a" } }] };
 
 const ROWS: [what: string, spec: object, fields: string[]][] = [
   ["a test alone", {}, []],
-  ["a checkout", { checkout: {} }, []],
-  ["a checkout without submodules", { checkout: { submodules: false } }, []],
-  ["a checkout with them", { checkout: { submodules: true } }, ["checkout.submodules"]],
-  ["a checkout that is switched off", { checkout: { enabled: false, submodules: true } }, []],
   [
-    "a checkout of more projects from elsewhere",
-    { checkout: { gitUrl: "https://git.example.org", projects: ["a"], projectBranches: { a: "b" } } },
+    "a checkout with all there is",
+    { checkout: { gitUrl: "https://git.example.org", projects: ["a"], branch: "b", projectBranches: { a: "b" }, submodules: true } },
     [],
   ],
   ["checks", CHECKS, ["checks"]],
-  ["checks beside a checkout", { ...CHECKS, checkout: { submodules: true } }, ["checkout.submodules", "checks"]],
+  ["artifacts beside them", { ...CHECKS, artifacts: { paths: ["a"] } }, ["artifacts", "checks"]],
 ];
 
 describe("of what is not carried out", () => {
