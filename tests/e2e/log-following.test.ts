@@ -16,6 +16,7 @@ const FOLLOW = fileURLToPath(new URL("../support/logs/follow-process.ts", import
 const LIMIT = 2 ** 30;
 const LINE_BYTES = 100;
 const BURST_LINES = 1_000_000;
+const ROTATED_LINES = 400_000;
 const SLOW_LINES = 60_000;
 
 /** Line `index` of what is printed, as perl prints it. */
@@ -51,6 +52,14 @@ describe("a log on the real kubelet", () => {
     const container = { name: "test", image: world.image, imagePullPolicy: "Never", command: ["perl", "-e", script] };
     const spec = { restartPolicy: "Never", terminationGracePeriodSeconds: 0, containers: [container] };
     await world.apply({ apiVersion: "v1", kind: "Pod", metadata: { name }, spec });
+  }
+
+  async function rotateOften(): Promise<void> {
+    const { name } = world.cluster;
+    restore ??= await findTestKubelet(name).reconfigure({
+      ...{ containerLogMaxSize: "256Ki", containerLogMaxFiles: 2, containerLogMonitorInterval: "3s" },
+    });
+    await waitForCluster(name);
   }
 
   /** A process that follows it, and when its spool holds so many bytes. */
@@ -123,12 +132,17 @@ describe("a log on the real kubelet", () => {
     context.diagnostic(`${missing} lines are missing, at ${holes} holes`);
   });
 
+  it("of a burst that is rotated again and again while it is read is byte for byte what was printed, or has a hole", async (context) => {
+    await rotateOften();
+    await createPod("rotated", `for ($i = 0; $i < ${ROTATED_LINES}; $i++) { print ${LINE} } sleep 10`);
+    const { child } = await startFollower("rotated");
+    assert.deepEqual((await child.exited).code, 0, child.log());
+    const { missing, holes } = await judge("rotated", ROTATED_LINES);
+    context.diagnostic(`${missing} lines are missing, at ${holes} holes`);
+  });
+
   it("of minutes with rotation, ten cuts and two kills is byte for byte what was printed, or has a hole", async (context) => {
-    const name = world.cluster.name;
-    restore = await findTestKubelet(name).reconfigure({
-      ...{ containerLogMaxSize: "256Ki", containerLogMaxFiles: 2, containerLogMonitorInterval: "3s" },
-    });
-    await waitForCluster(name);
+    await rotateOften();
     await createPod(
       "slow",
       `$| = 1; for ($i = 0; $i < ${SLOW_LINES}; $i++) { print ${LINE}; select(undef, undef, undef, 0.02) if $i % 20 == 0 }`,

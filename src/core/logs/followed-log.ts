@@ -67,6 +67,11 @@ export class FollowedLog {
     return this.#taker.isUsedUp;
   }
 
+  /** The next stream is to be one of the file that comes next (`rotation.next`), if there is one: what the log was taken from is gone. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
   /** Where the next stream is to begin; undefined: at the first byte. */
   get sinceTime(): string | undefined {
     return this.#position.time === "" ? undefined : secondBefore(this.#position.time);
@@ -81,7 +86,8 @@ export class FollowedLog {
   end(how: StreamEnd): NextStep {
     const taker = this.#taker;
     const before = this.#position;
-    const tookNothing = taker.state !== "taking" || isSame(taker.position, before) || taker.position.time === "";
+    const isTaken = taker.state === "taking" || taker.state === "passed";
+    const tookNothing = !isTaken || isSame(taker.position, before) || taker.position.time === "";
     this.#position = this.position;
     this.#lines += taker.lines;
     const step = this.#decide(taker, how, tookNothing);
@@ -90,9 +96,10 @@ export class FollowedLog {
       this.#isLost = false;
       this.#nothings = 0;
     }
-    if (step.kind === "open" && (taker.state === "absent" || taker.state === "searching") && how !== "broken") this.#isLost = true;
-    // What was found out about the end of a file holds for as long as nothing else was read.
-    if (taker.state === "taking") this.#isDrained = how !== "broken";
+    if (taker.state === "passed" || (step.kind === "open" && !isTaken && how !== "broken")) this.#isLost = true;
+    // A kubelet that ends looks like a container that has ended. It can't be read again at once, and then nothing is known of what was left.
+    if (how === "broken") this.#isDrained = false;
+    else if (isTaken) this.#isDrained = true;
     this.#taker = this.#makeTaker();
     return step;
   }
@@ -115,7 +122,7 @@ export class FollowedLog {
   #decide(taker: LineTaker, how: StreamEnd, tookNothing: boolean): NextStep {
     if (taker.state === "foreign") return { kind: "failed", words: taker.foreignWords };
     if (how === "broken") return { kind: "open" };
-    if (taker.state === "absent") return { kind: "open" };
+    if (taker.state === "absent" || taker.state === "passed") return { kind: "open" };
     if (taker.state === "searching") {
       if (taker.sawLine) return { kind: "open" };
       this.#nothings += 1;
@@ -126,7 +133,7 @@ export class FollowedLog {
     const { unfinished } = taker;
     if (tookNothing && equal(unfinished, this.#unfinished)) return this.finish(undefined, unfinished);
     const { count, isWhole, time } = this.#position;
-    if (isWhole && time !== "" && count < MAX_TAIL_LINES) return { kind: "confirm", tailLines: count + 1 };
+    if (unfinished.length === 0 && isWhole && time !== "" && count < MAX_TAIL_LINES) return { kind: "confirm", tailLines: count + 1 };
     return { kind: "open" };
   }
 
@@ -142,7 +149,7 @@ export class FollowedLog {
       isCut: from.time !== "",
       takesAll: this.#isLost,
       holeBefore: this.#isLost
-        ? (time) => (isDrained && this.rotation.isNext(time) ? undefined : { after: from.time, before: time })
+        ? (time) => (isDrained && this.rotation.next === time ? undefined : { after: from.time, before: time })
         : undefined,
     });
   }

@@ -14,10 +14,10 @@ const MAX_KEPT = 4096;
 const SEARCH_MS = 1000;
 
 /**
- * Where the stream stands: `searching` for the line up to which the log was taken before, `taking`; `absent`: that line is not in it;
- * `foreign`: it says something that no container printed.
+ * Where the stream stands: `searching` for the line up to which the log was taken before, `taking`; `absent`: that line is not in it; `passed`: it has gone on
+ * to a later file than it should; `foreign`: it says something that no container printed.
  */
-export type TakerState = "searching" | "taking" | "absent" | "foreign";
+export type TakerState = "searching" | "taking" | "absent" | "passed" | "foreign";
 
 interface TakerOptions {
   /** A stream with `sinceTime` may begin with the rest of a line whose first piece is older, without a timestamp. */
@@ -44,10 +44,8 @@ export class LineTaker {
   #isFirst: boolean;
   #found = 0;
   #toSkip = Number.POSITIVE_INFINITY;
-  readonly #time = new Uint8Array(MAX_TIME_LENGTH);
-  #timeLength = 0;
-  #count = 0;
-  #taken = 0;
+  #line = makeLine();
+  #previous = makeLine();
   #sawLine = false;
   #holeBefore: TakerOptions["holeBefore"];
 
@@ -59,18 +57,21 @@ export class LineTaker {
     this.#holeBefore = holeBefore;
     this.state = takesAll || from.time === "" ? "taking" : "searching";
     if (takesAll) return;
-    for (let index = 0; index < from.time.length; index += 1) this.#time[index] = from.time.charCodeAt(index);
-    this.#timeLength = from.time.length;
-    this.#count = from.count;
-    this.#taken = from.taken;
+    const line = this.#line;
+    for (let index = 0; index < from.time.length; index += 1) line.time[index] = from.time.charCodeAt(index);
+    line.timeLength = from.time.length;
+    line.count = from.count;
+    line.taken = from.taken;
   }
 
   /** BEFORE_ALL until the first line of a stream that takes all has come. */
   get position(): LogPosition {
     if (this.state === "searching" || this.state === "absent") return this.#from;
-    if (this.#timeLength === 0) return BEFORE_ALL;
-    const time = asText(this.#time.subarray(0, this.#timeLength));
-    return { time, count: this.#count, taken: this.#taken, isWhole: this.#isAtStart };
+    // A line of which nothing was taken says nothing that would tell it from another one of its timestamp.
+    const line = this.#isAtStart || this.#line.taken > 0 ? this.#line : this.#previous;
+    if (line.timeLength === 0) return BEFORE_ALL;
+    const time = asText(line.time.subarray(0, line.timeLength));
+    return { time, count: line.count, taken: line.taken, isWhole: line !== this.#line || this.#isAtStart };
   }
 
   /** What is kept back of a line without an end. */
@@ -85,7 +86,7 @@ export class LineTaker {
 
   /** Nothing more of this stream is of use. */
   get isUsedUp(): boolean {
-    return this.state === "absent" || (this.state === "foreign" && this.#kept.length >= MAX_KEPT);
+    return this.state === "absent" || this.state === "passed" || (this.state === "foreign" && this.#kept.length >= MAX_KEPT);
   }
 
   /** For messages: what no container has printed. */
@@ -97,7 +98,7 @@ export class LineTaker {
   take(chunk: Uint8Array): (Uint8Array | LogHole)[] {
     if (this.state === "foreign") this.#kept = joined(this.#kept, chunk).subarray(0, MAX_KEPT);
     const data = this.#kept.length === 0 ? chunk : joined(this.#kept, chunk);
-    if (this.state === "absent" || this.state === "foreign") return [];
+    if (this.state !== "searching" && this.state !== "taking") return [];
     this.#kept = NOTHING;
     const at = this.state === "searching" ? this.#search(data) : 0;
     return this.state === "taking" ? this.#takeFrom(data, at) : [];
@@ -125,6 +126,10 @@ export class LineTaker {
           this.#kept = data.slice(at);
           break;
         }
+        if (this.#rotation.isWaiting && this.#rotation.isTooFar(asText(data.subarray(at, at + length - 1)))) {
+          this.state = "passed";
+          break;
+        }
         this.#isFirst = false;
         const hole = this.#begin(data, at, length - 1);
         if (hole !== undefined) {
@@ -140,7 +145,7 @@ export class LineTaker {
       const next = newline === -1 ? end : newline + 1;
       if (write !== at) data.copyWithin(write, at, next);
       write += next - at;
-      this.#taken += next - at;
+      this.#line.taken += next - at;
       at = next;
       if (newline !== -1) {
         this.#isAtStart = true;
@@ -150,7 +155,7 @@ export class LineTaker {
     if (!this.#isAtStart) {
       const kept = Math.min(MAX_KEPT, write - lineWrite);
       write -= kept;
-      this.#taken -= kept;
+      this.#line.taken -= kept;
       this.#kept = data.slice(write, write + kept);
     }
     if (write > from) parts.push(data.subarray(from, write));
@@ -187,8 +192,9 @@ export class LineTaker {
       this.#isAtStart = newline !== -1 && at === next;
       const isFound = this.#toSkip !== Number.POSITIVE_INFINITY;
       if (isFound && (this.#toSkip === 0 || this.#isAtStart)) {
-        // The line that has no end may end here.
-        this.state = "taking";
+        // One that is shorter or longer only bears the same timestamp.
+        const isSame = this.#toSkip === 0 && this.#isAtStart === this.#from.isWhole;
+        this.state = isSame ? "taking" : "absent";
         this.#isFirst = false;
         return at;
       }
@@ -198,26 +204,33 @@ export class LineTaker {
 
   /** Notes the timestamp of the line that begins. */
   #begin(data: Uint8Array, at: number, length: number): LogHole | undefined {
-    const time = this.#time;
     const previous = this.#rotation.isWaiting ? this.position : undefined;
-    let isSame = length === this.#timeLength;
+    const last = this.#line;
+    const line = this.#previous;
+    this.#previous = last;
+    this.#line = line;
+    let isSame = length === last.timeLength;
     for (let index = length - 1; index >= 0; index -= 1) {
       const byte = data[at + index] as number;
-      if (time[index] === byte) continue;
-      isSame = false;
-      time[index] = byte;
+      isSame &&= last.time[index] === byte;
+      line.time[index] = byte;
     }
-    this.#timeLength = length;
-    this.#count = isSame ? this.#count + 1 : 1;
-    this.#taken = 0;
+    line.timeLength = length;
+    line.count = isSame ? last.count + 1 : 1;
+    line.taken = 0;
     this.#isAtStart = false;
     this.#sawLine = true;
     if (previous === undefined && this.#holeBefore === undefined) return undefined;
-    const text = asText(time.subarray(0, length));
+    const text = asText(line.time.subarray(0, length));
     const holes = [this.#holeBefore?.(text), previous === undefined ? undefined : this.#rotation.passes(previous, text)];
     this.#holeBefore = undefined;
     return holes.find((hole) => hole !== undefined);
   }
+}
+
+/** A line that comes, or has come; `time` is a buffer of which `timeLength` bytes count. */
+function makeLine(): { readonly time: Uint8Array; timeLength: number; count: number; taken: number } {
+  return { time: new Uint8Array(MAX_TIME_LENGTH), timeLength: 0, count: 0, taken: 0 };
 }
 
 function asText(bytes: Uint8Array): string {

@@ -17,6 +17,7 @@ const MAX_HEADS = 64;
 export class RotationWatch {
   #heads: string[] = [];
   #newest = "";
+  readonly #open = new Set<string>();
 
   /** Files are known that no line has come of. */
   get isWaiting(): boolean {
@@ -32,9 +33,28 @@ export class RotationWatch {
     if (this.#heads.length > MAX_HEADS) this.#heads.splice(1, 1);
   }
 
-  /** Whether that line begins the file that comes next. */
-  isNext(time: string): boolean {
-    return this.#heads[0] === time;
+  /** By which line the file begins that comes next; undefined where none is known. */
+  get next(): string | undefined {
+    return this.#heads[0];
+  }
+
+  /** Whether the file that begins with this line is one of those that no line has come of. */
+  isExpected(head: string): boolean {
+    return this.#heads.includes(head);
+  }
+
+  /** There is a stream that begins with this line, and so with that file, wherever the kubelet has put it since. */
+  noteOpen(head: string): void {
+    this.#open.add(head);
+  }
+
+  noteClosed(head: string): void {
+    this.#open.delete(head);
+  }
+
+  /** Whether a line of this timestamp is of a later file than the one that comes next, and that can still be read. */
+  isTooFar(time: string): boolean {
+    return this.#heads.indexOf(time) > 0 && this.#open.has(this.#heads[0] as string);
   }
 
   /** A line of this timestamp comes after `previous`. */

@@ -8,6 +8,7 @@ import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { LogSource } from "./log-source.ts";
 import type { LogSpool } from "./log-spool.ts";
+import { StreamsAhead } from "./streams-ahead.ts";
 
 /** Less often than a kubelet rotates a log, at most every 3 s (`containerLogMonitorInterval`). */
 const LOOK_MS = 2000;
@@ -53,7 +54,10 @@ class LogFollowing {
   readonly #options: LogFollowerOptions;
   readonly #signal: AbortSignal;
   readonly #log: FollowedLog;
+  readonly #ahead: StreamsAhead;
+  /** In a row, and those of them since the container has ended. */
   #failures = 0;
+  #lateFailures = 0;
   /** Since the log was last looked at from its beginning. */
   #bytesSinceLook = 0;
   /** Once more when all has come: only then the reader has heard of the last file, or never will. */
@@ -65,40 +69,50 @@ class LogFollowing {
     this.#signal = AbortSignal.any([signal, options.spool.failed]);
     const point = options.spool.points.at(-1);
     this.#log = new FollowedLog(point?.position, point?.lines);
+    this.#ahead = new StreamsAhead(options.source, this.#log.rotation, this.#signal);
     this.#heardAtMs = options.clock.monotonicMs();
   }
 
   async run(): Promise<void> {
+    try {
+      await this.#follow();
+      await this.#options.spool.flush();
+    } finally {
+      this.#ahead.closeAll();
+    }
+  }
+
+  async #follow(): Promise<void> {
+    const { hasEnded } = this.#options;
     while (!this.#signal.aborted) {
       const how = await this.#readStream();
-      if (this.#signal.aborted) break;
-      if (how === "gone") {
-        const hole =
-          this.#options.hasEnded() && this.#log.position.isWhole ? undefined : { after: this.#log.position.time, before: undefined };
-        return this.#finish(this.#log.finish(hole));
-      }
+      if (this.#signal.aborted) return;
+      if (how === "gone") return this.#giveUp();
       const step = this.#log.end(how);
       if (step.kind === "failed") this.#note("the log can't be read", { words: step.words });
-      if (step.kind === "finished" && this.#options.hasEnded()) return this.#finish(step);
-      if (step.kind === "confirm" && this.#options.hasEnded() && (await this.#isConfirmed(step.tailLines))) {
+      if (step.kind === "finished" && hasEnded()) return this.#finish(step);
+      if (step.kind === "confirm" && hasEnded() && (await this.#isConfirmed(step.tailLines))) {
         return this.#finish(this.#log.finish(undefined));
       }
       if (step.kind === "finished" || step.kind === "failed" || how === "broken") await this.#pause();
-      if (this.#failures > MAX_TRIES && this.#options.hasEnded()) {
-        return this.#finish(this.#log.finish({ after: this.#log.position.time, before: undefined }));
-      }
+      if (this.#lateFailures > MAX_TRIES) return this.#giveUp();
     }
-    await this.#options.spool.flush();
+  }
+
+  /** Nothing more can be had of the log, and nobody knows how much more there was. */
+  #giveUp(): Promise<void> {
+    return this.#finish(this.#log.finish({ after: this.#log.position.time, before: undefined }));
   }
 
   async #readStream(): Promise<StreamEnd | "gone"> {
     const { source, clock } = this.#options;
-    const leaving = new AbortController();
+    const ahead = this.#log.isLost ? this.#ahead.take() : undefined;
+    const leaving = ahead?.leaving ?? new AbortController();
     const signal = AbortSignal.any([this.#signal, leaving.signal]);
     this.#heardAtMs = clock.monotonicMs();
     const watching = this.#watchStream(leaving);
     try {
-      for await (const chunk of await source.open({ sinceTime: this.#log.sinceTime, signal })) {
+      for await (const chunk of ahead?.chunks ?? (await source.open({ sinceTime: this.#log.sinceTime, signal }))) {
         this.#heardAtMs = clock.monotonicMs();
         await this.#take(chunk);
         if (this.#log.isStreamUsedUp) return "clean";
@@ -124,11 +138,12 @@ class LogFollowing {
     const parts = this.#log.take(chunk);
     for (const part of parts) {
       this.#failures = 0;
+      this.#lateFailures = 0;
       if (part instanceof Uint8Array) spool.append(masking.write(part));
       else this.#noteHole(part);
     }
     const { position } = this.#log;
-    if (parts.length > 0 && (position.isWhole || position.taken === 0)) spool.notePoint(this.#log.lines, position);
+    if (parts.length > 0 && position.isWhole) spool.notePoint(this.#log.lines, position);
     await spool.room();
   }
 
@@ -163,7 +178,10 @@ class LogFollowing {
     try {
       const head = await this.#options.source.head(HEAD_BYTES, signal);
       const length = prefixLength(head, 0);
-      if (length > 0) this.#log.rotation.noteHead(head.toString("latin1", 0, length - 1), this.#log.position);
+      if (length <= 0) return;
+      const time = head.toString("latin1", 0, length - 1);
+      this.#log.rotation.noteHead(time, this.#log.position);
+      await this.#ahead.open(time);
     } catch (thrown) {
       // It is looked at again in two seconds.
       this.#bytesSinceLook = LOOK_BYTES;
@@ -183,6 +201,7 @@ class LogFollowing {
 
   async #pause(): Promise<void> {
     this.#failures += 1;
+    if (this.#options.hasEnded()) this.#lateFailures += 1;
     await this.#options.clock.sleep(backoffMs(this.#failures - 1, FIRST_PAUSE_MS, MAX_PAUSE_MS), this.#signal).catch(() => {});
   }
 

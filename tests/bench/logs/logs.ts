@@ -37,7 +37,7 @@ export const logsBench: Bench = {
     };
     command
       .option("--pairs <n>", "pairs of readings of one log", count, 7)
-      .option("--megabytes <n>", "size of that log", count, 100)
+      .option("--megabytes <n>", "size of that log: short enough that no kubelet rotates it while it is printed", count, 40)
       .option("--pods <n>", "pods that are followed at once", count, 100);
   },
   run: (flags, world) => runLogs(flags as unknown as Flags, world),

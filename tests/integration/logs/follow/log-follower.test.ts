@@ -280,7 +280,8 @@ describe("a kubelet's rotation", () => {
     assert.deepEqual(holes, []);
   });
 
-  it("that a stream goes past, with all of a file, leaves a hole", async () => {
+  /** The first stream is so slow that two rotations are over when it has come to the end of its file. */
+  async function runSlowly({ canOpen }: { canOpen: boolean }) {
     const slow = [...first, entry(long, 3), entry(long, 4)];
     const files = [slow];
     const source = makeSource(files, [
@@ -296,21 +297,38 @@ describe("a kubelet's rotation", () => {
         show(third);
       },
     ]);
-    // Each look is followed by one of the other file; bytes come, or nobody looks.
     let heard = () => {};
     const looked = () => {
       const look = Promise.withResolvers<void>();
       heard = look.resolve;
       return look.promise;
     };
+    let opened = 0;
     const { got, holes } = await run({
       ...source,
+      async open(options) {
+        opened += 1;
+        // Those that are opened beside it.
+        if (!canOpen && (opened === 2 || opened === 3)) throw new Error("no more connections");
+        return source.open(options);
+      },
       async head(bytes, signal) {
         const head = await source.head(bytes, signal);
         setImmediate(heard);
         return head;
       },
     });
+    return { got, holes, slow };
+  }
+
+  it("that a stream goes past, with all of a file, loses nothing: another one was opened while the file was there", async () => {
+    const { got, holes, slow } = await runSlowly({ canOpen: true });
+    assert.ok(got.equals(printedBytes([...slow, ...second, ...third])));
+    assert.deepEqual(holes, []);
+  });
+
+  it("that a stream goes past leaves a hole where no other could be opened", async () => {
+    const { got, holes, slow } = await runSlowly({ canOpen: false });
     assert.ok(got.equals(printedBytes([...slow, ...third])));
     assert.equal(holes.length, 1);
     assert.equal(holes[0]?.offset, printedBytes(slow).length);
