@@ -41,8 +41,8 @@ const ROOMS: Record<string, { rooms: readonly string[]; allowed: readonly string
   web: { rooms: ["core", "runtime"], allowed: ["node:http"], forbidden: ["prom-client", "undici", "@kubernetes/client-node"] },
   logs: {
     rooms: ["core", "runtime"],
-    allowed: ["node:fs", "node:fs/promises"],
-    forbidden: ["undici", "prom-client", "@kubernetes/client-node"],
+    allowed: ["@aws-sdk/client-s3", "node:fs", "node:fs/promises"],
+    forbidden: ["undici", "yaml", "prom-client", "@kubernetes/client-node"],
   },
   metrics: { rooms: ["core", "runtime"], allowed: ["prom-client"], forbidden: ["undici", "@kubernetes/client-node"] },
   "in-pod": { rooms: ["core", "runtime"], allowed: ["node:fs"], forbidden: ["undici", "commander", "@kubernetes/client-node"] },
