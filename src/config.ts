@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { isDuration } from "./core/kubernetes/duration.ts";
+import { logsSchema } from "./core/logs/store-config.ts";
 import { knownFields } from "./core/test-task/problem.ts";
 import { resourcesSchema } from "./core/test-task/schema/pod.ts";
 import { InputError } from "./runtime/errors.ts";
@@ -108,6 +109,7 @@ const configSchema = z.strictObject({
       internal: listen.default("0.0.0.0:8081").describe("/healthz, /readyz and /metrics"),
     })
     .prefault({}),
+  logs: logsSchema.prefault({}).describe("where the logs of builds are kept"),
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info") }).prefault({}),
 });
 

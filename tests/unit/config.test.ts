@@ -30,6 +30,12 @@ describe("parseConfig", () => {
     assert.deepEqual([config.checkout, config.podUser, config.publicUrl], [{ allowedUrls: [] }, "fixed", undefined]);
   });
 
+  test("keeps logs nowhere unless told to, and then for a month", () => {
+    assert.deepEqual(parseConfig(LEAST, "config.yaml").logs, { store: "none", retention: { age: "720h" } });
+    const { logs } = parseConfig(`${LEAST}logs: {store: s3, bucket: logs, prefix: ci/zuul, retention: {size: 50Gi}}`, "config.yaml");
+    assert.deepEqual(logs, { store: "s3", bucket: "logs", prefix: "ci/zuul", retention: { age: "720h", size: "50Gi" } });
+  });
+
   test("takes IPv6 addresses with and without a port", () => {
     const config = parseConfig('gearman: {servers: ["[::1]", "[::1]:4731"]}\nhttp: {public: "[::]:8080"}', "config.yaml");
     assert.deepEqual(config.gearman.servers, ["[::1]:4730", "[::1]:4731"]);
@@ -68,6 +74,28 @@ describe("parseConfig", () => {
     ["an address without a port", `${LEAST}http: {public: 0.0.0.0}`, /\n {2}http\.public: must be ADDRESS:PORT/],
     ["a port to listen on that is none", `${LEAST}http: {internal: '0.0.0.0:65536'}`, /\n {2}http\.internal: has a port that is none/],
     ["a log level that is none", `${LEAST}log: {level: trace}`, /\n {2}log\.level: .*debug.*info/],
+    ["a store that is none", `${LEAST}logs: {store: swift}`, /\n {2}logs\.store: .*files.*s3/],
+    ["files without a directory", `${LEAST}logs: {store: files}`, /\n {2}logs\.directory: is missing; logs\.store files needs it/],
+    [
+      "a bucket that is not named",
+      `${LEAST}logs: {store: s3, directory: /x}`,
+      /\n {2}logs\.bucket: is missing.*\n {2}logs\.directory: is of logs\.store files alone/,
+    ],
+    ["a bucket for nothing", `${LEAST}logs: {bucket: logs}`, /\n {2}logs\.bucket: is of logs\.store s3 alone/],
+    ["a directory that is relative", `${LEAST}logs: {store: files, directory: logs}`, /\n {2}logs\.directory: must be an absolute path/],
+    [
+      "an endpoint without a scheme",
+      `${LEAST}logs: {store: s3, bucket: logs, endpoint: minio}`,
+      /\n {2}logs\.endpoint: must be an http or https URL/,
+    ],
+    ["a prefix that climbs", `${LEAST}logs: {store: s3, bucket: logs, prefix: ../x}`, /\n {2}logs\.prefix: must be letters/],
+    ["an age in days", `${LEAST}logs: {retention: {age: 30d}}`, /\n {2}logs\.retention\.age: must be a duration/],
+    ["a size that is none", `${LEAST}logs: {retention: {size: much}}`, /\n {2}logs\.retention\.size: must be a quantity/],
+    [
+      "an unknown field of the logs",
+      `${LEAST}logs: {region_: a}`,
+      /\n {2}logs\.region_: unknown field; known here: store, directory, bucket/,
+    ],
     ["broken YAML", "gearman:\n  servers: [a\nx: 1", /^config\.yaml:\d+:\d+: not YAML: /],
     ["a key twice", `${LEAST}gearman: {}`, /^config\.yaml:2:1: not YAML: .*unique/],
     ["two documents", `${LEAST}---\n${LEAST}`, /^config\.yaml:2:1: not YAML: /],
