@@ -1,0 +1,119 @@
+import { type BuildPlace, buildDirectories, INDEX_FOLDER } from "../../core/logs/build-directory.ts";
+import { type IndexEntry, parseIndexPath, renderIndexPath } from "../../core/logs/build-index.ts";
+import { type LogStore, StoreError } from "./log-store.ts";
+
+/** In a build's directory: which build's it is. */
+const CLAIM = ".build";
+const PAGE = 1000;
+const MAX_DAYS = 4000;
+
+/** A build in a store, and what its entry says. */
+export interface StoredBuild {
+  entry: IndexEntry;
+  /** Of the entry. */
+  path: string;
+}
+
+export interface EndedBuild extends BuildPlace {
+  /** By the API server's clock; the same however often it is asked. */
+  endedAt: Date;
+  /** Untrusted. */
+  logPath: string | null;
+}
+
+/** The builds of one installation in a store: each in a directory of its own, and known to an index by the time when it ended. */
+export class StoredBuilds {
+  readonly #store: LogStore;
+
+  constructor(store: LogStore) {
+    this.#store = store;
+  }
+
+  /**
+   * Gives a build its directory, the same each time: LOG_PATH's unless there are files of somebody else, above or below, too. `why` says in a
+   * clause why it is another one.
+   */
+  async begin(build: EndedBuild, signal: AbortSignal): Promise<{ directory: string; why: string | undefined }> {
+    const { wanted, own, why } = buildDirectories(build.logPath, build);
+    const directory = (await this.#claim(wanted, build, signal)) ? wanted : own;
+    if (directory !== wanted && !(await this.#claim(own, build, signal))) {
+      throw new StoreError("TH_STORE_REFUSED", `${own} in the log store ${this.#store.name} holds files of somebody else: remove them`);
+    }
+    await this.#store.putText(renderIndexPath({ ...build, bytes: undefined }), JSON.stringify({ directory }), signal);
+    return { directory, why: why ?? (directory === wanted ? undefined : "LOG_PATH is another build's") };
+  }
+
+  /** All its files are stored; `summary` is for who lists builds. */
+  async finish(build: EndedBuild, directory: string, summary: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
+    let bytes = 0;
+    for await (const file of this.#files(directory, signal)) bytes += file.bytes;
+    await this.#store.putText(renderIndexPath({ ...build, bytes }), JSON.stringify({ directory, summary }), signal);
+    await this.#store.remove(renderIndexPath({ ...build, bytes: undefined }), signal);
+  }
+
+  /** All entries, oldest first. */
+  async *oldestFirst(signal: AbortSignal): AsyncGenerator<StoredBuild> {
+    for await (const { path } of this.#files(INDEX_FOLDER, signal)) {
+      const entry = parseIndexPath(path);
+      if (entry) yield { entry, path };
+    }
+  }
+
+  /** Entries of builds whose files are all there, newest first; those before `before` (an entry's path). */
+  async newest(limit: number, before: string | undefined, signal: AbortSignal): Promise<StoredBuild[]> {
+    const found: StoredBuild[] = [];
+    for (const day of (await this.#store.folders(INDEX_FOLDER, MAX_DAYS, signal)).reverse()) {
+      if (before !== undefined && `${INDEX_FOLDER}/${day}/` > before) continue;
+      const ofDay: StoredBuild[] = [];
+      for await (const { path } of this.#files(`${INDEX_FOLDER}/${day}`, signal)) {
+        const entry = parseIndexPath(path);
+        if (entry?.bytes !== undefined && (before === undefined || path < before)) ofDay.push({ entry, path });
+      }
+      found.push(...ofDay.reverse().slice(0, limit - found.length));
+      if (found.length >= limit) break;
+    }
+    return found;
+  }
+
+  /** Its files, then what says whose they are, and its entry last: so that a removal that is cut off goes on. */
+  async remove({ entry, path }: StoredBuild, signal: AbortSignal): Promise<void> {
+    const { directory } = JSON.parse((await this.#readText(path, signal)) ?? "{}") as { directory?: unknown };
+    if (typeof directory === "string" && (await this.#readText(`${directory}/${CLAIM}`, signal)) === claimOf(entry)) {
+      for await (const file of this.#files(directory, signal))
+        if (file.path !== `${directory}/${CLAIM}`) await this.#store.remove(file.path, signal);
+      await this.#store.remove(`${directory}/${CLAIM}`, signal);
+    }
+    await this.#store.remove(path, signal);
+  }
+
+  async #claim(directory: string, build: BuildPlace, signal: AbortSignal): Promise<boolean> {
+    const claim = `${directory}/${CLAIM}`;
+    const there = await this.#readText(claim, signal);
+    if (there !== undefined) return there === claimOf(build);
+    const parts = directory.split("/");
+    for (let depth = 1; depth < parts.length; depth += 1) {
+      if (await this.#store.stat(`${parts.slice(0, depth).join("/")}/${CLAIM}`, signal)) return false;
+    }
+    if ((await this.#store.list(directory, { limit: 1 }, signal)).files.length > 0) return false;
+    return this.#store.createText(claim, claimOf(build), signal);
+  }
+
+  async *#files(folder: string, signal: AbortSignal): AsyncGenerator<{ path: string; bytes: number }> {
+    let after: string | undefined;
+    for (;;) {
+      const { files, isMore } = await this.#store.list(folder, { ...(after === undefined ? {} : { after }), limit: PAGE }, signal);
+      yield* files;
+      after = files.at(-1)?.path;
+      if (!isMore || after === undefined) return;
+    }
+  }
+
+  async #readText(path: string, signal: AbortSignal): Promise<string | undefined> {
+    const part = await this.#store.read(path, { start: 0, end: 64 * 1024 }, signal);
+    return part && Buffer.concat(await part.body.toArray()).toString();
+  }
+}
+
+function claimOf({ namespace, jobName }: BuildPlace): string {
+  return `${namespace}/${jobName}\n`;
+}
