@@ -91,7 +91,7 @@ export class FollowedLog {
     this.#position = this.position;
     this.#lines += taker.lines;
     const step = this.#decide(taker, how, tookNothing);
-    if (taker.state === "taking") this.#unfinished = taker.unfinished;
+    if (isTaken) this.#unfinished = taker.unfinished;
     if (!tookNothing) {
       this.#isLost = false;
       this.#nothings = 0;
@@ -99,7 +99,7 @@ export class FollowedLog {
     if (taker.state === "passed" || (step.kind === "open" && !isTaken && how !== "broken")) this.#isLost = true;
     // A kubelet that ends looks like a container that has ended. It can't be read again at once, and then nothing is known of what was left.
     if (how === "broken") this.#isDrained = false;
-    else if (isTaken) this.#isDrained = true;
+    else if (isTaken) this.#isDrained = !taker.isMixed;
     this.#taker = this.#makeTaker();
     return step;
   }
@@ -151,6 +151,7 @@ export class FollowedLog {
       holeBefore: this.#isLost
         ? (time) => (isDrained && this.rotation.next === time ? undefined : { after: from.time, before: time })
         : undefined,
+      continues: this.#isLost && isDrained ? this.#unfinished : undefined,
     });
   }
 }

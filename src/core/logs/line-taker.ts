@@ -26,6 +26,8 @@ interface TakerOptions {
   readonly takesAll: boolean;
   /** What is missing before the first line, by its timestamp. */
   readonly holeBefore?: ((time: string) => LogHole | undefined) | undefined;
+  /** If nothing is, the first line is the rest of one that began with this. */
+  readonly continues?: Uint8Array | undefined;
 }
 
 /**
@@ -48,13 +50,16 @@ export class LineTaker {
   #previous = makeLine();
   #sawLine = false;
   #holeBefore: TakerOptions["holeBefore"];
+  #continues: Uint8Array;
+  #isMixed = false;
 
   /** What comes after `from` is taken. */
-  constructor(from: LogPosition, rotation: RotationWatch, { isCut, takesAll, holeBefore }: TakerOptions) {
+  constructor(from: LogPosition, rotation: RotationWatch, { isCut, takesAll, holeBefore, continues }: TakerOptions) {
     this.#from = from;
     this.#rotation = rotation;
     this.#isFirst = isCut;
     this.#holeBefore = holeBefore;
+    this.#continues = continues ?? NOTHING;
     this.state = takesAll || from.time === "" ? "taking" : "searching";
     if (takesAll) return;
     const line = this.#line;
@@ -77,6 +82,11 @@ export class LineTaker {
   /** What is kept back of a line without an end. */
   get unfinished(): Uint8Array {
     return this.#isAtStart ? NOTHING : this.#kept;
+  }
+
+  /** The last line has an end from a later file. */
+  get isMixed(): boolean {
+    return this.#isMixed;
   }
 
   /** Whether any line has come, taken or not. */
@@ -128,6 +138,7 @@ export class LineTaker {
         }
         if (this.#rotation.isWaiting && this.#rotation.isTooFar(asText(data.subarray(at, at + length - 1)))) {
           this.state = "passed";
+          this.#isMixed = !this.#rotation.isExpected(asText(data.subarray(at, at + length - 1)));
           break;
         }
         this.#isFirst = false;
@@ -137,6 +148,8 @@ export class LineTaker {
           parts.push(hole);
           from = write;
         }
+        if (hole === undefined && this.#continues.length > 0) parts.push(this.#continues);
+        this.#continues = NOTHING;
         lineWrite = write;
         at += length;
         if (at === end) break;

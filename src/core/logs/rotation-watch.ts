@@ -1,8 +1,6 @@
 import type { LogHole, LogPosition } from "./log-position.ts";
 import { compareTimes } from "./log-time.ts";
 
-/** A file may begin with a later piece of a line; then its first timestamp is not in a stream that came there from the file before. */
-const PIECE_BYTES = 4096;
 const MAX_HEADS = 64;
 
 /**
@@ -13,24 +11,34 @@ const MAX_HEADS = 64;
  * made before the reader first came to an end it hears nothing, and waits for the next. The kubelet rotates a log every 3 s at most
  * (`containerLogMonitorInterval`), so whoever looks more often knows the first line of every file: of one that the stream had passed by then
  * nothing is left out, as it was the newest; the others must come.
+ *
+ * A line may be cut by a rotation: containerd writes its first part to the old file, without an end, and the rest to the new one as a line. A
+ * stream that goes from one to the other has both as one line, without the new file's first timestamp.
  */
 export class RotationWatch {
   #heads: string[] = [];
   #newest = "";
   readonly #open = new Set<string>();
+  /** The stream went on to another file within a line: to which, the next look tells. */
+  #doubt: LogHole | undefined;
 
   /** Files are known that no line has come of. */
   get isWaiting(): boolean {
     return this.#heads.length > 0;
   }
 
-  /** The file that is written now begins with the line of this timestamp; the log was taken up to `position`. */
-  noteHead(time: string, position: LogPosition): void {
-    if (time === this.#newest) return;
+  /** The file that is written now begins with the line of this timestamp; the log was taken up to `position`. Gives what is missing before it. */
+  noteHead(time: string, position: LogPosition): LogHole | undefined {
+    const doubt = this.#doubt;
+    this.#doubt = undefined;
+    if (time === this.#newest) return undefined;
     this.#newest = time;
-    if (compareTimes(time, position.time) <= 0) return;
+    // It was there already when the stream went on, and so it went on to this one.
+    if (doubt?.before !== undefined && compareTimes(time, doubt.before) <= 0) return doubt;
+    if (compareTimes(time, position.time) <= 0) return undefined;
     this.#heads.push(time);
     if (this.#heads.length > MAX_HEADS) this.#heads.splice(1, 1);
+    return undefined;
   }
 
   /** By which line the file begins that comes next; undefined where none is known. */
@@ -54,27 +62,26 @@ export class RotationWatch {
 
   /** Whether a line of this timestamp is of a later file than the one that comes next, and that can still be read. */
   isTooFar(time: string): boolean {
-    return this.#heads.indexOf(time) > 0 && this.#open.has(this.#heads[0] as string);
+    return this.#reach(time) > 1 && this.#open.has(this.#heads[0] as string);
   }
 
   /** A line of this timestamp comes after `previous`. */
   passes(previous: LogPosition, time: string): LogHole | undefined {
-    const at = this.#heads.indexOf(time);
-    if (at === -1) {
-      if (previous.taken > PIECE_BYTES) this.#heads = this.#heads.filter((head) => !isBetween(head, previous.time, time));
-      return undefined;
-    }
-    this.#heads.splice(0, at + 1);
-    return at === 0 ? undefined : { after: previous.time, before: time };
+    const reach = this.#reach(time);
+    if (reach === 0) return undefined;
+    const hole = { after: previous.time, before: time };
+    if (reach === 1 && this.#heads[0] !== time) this.#doubt = hole;
+    this.#heads.splice(0, reach);
+    return reach === 1 ? undefined : hole;
+  }
+
+  /** How many of the files that are expected begin before a line of this timestamp, or with it. */
+  #reach(time: string): number {
+    return this.#heads.filter((head) => compareTimes(head, time) <= 0).length;
   }
 
   /** What is missing if the log ends here. */
   atEnd(position: LogPosition): LogHole | undefined {
-    if (position.taken > PIECE_BYTES) this.#heads = this.#heads.filter((head) => compareTimes(head, position.time) <= 0);
     return this.isWaiting ? { after: position.time, before: undefined } : undefined;
   }
-}
-
-function isBetween(time: string, from: string, to: string): boolean {
-  return compareTimes(from, time) < 0 && compareTimes(time, to) < 0;
 }

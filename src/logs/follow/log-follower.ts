@@ -180,7 +180,8 @@ class LogFollowing {
       const length = prefixLength(head, 0);
       if (length <= 0) return;
       const time = head.toString("latin1", 0, length - 1);
-      this.#log.rotation.noteHead(time, this.#log.position);
+      const hole = this.#log.rotation.noteHead(time, this.#log.position);
+      if (hole !== undefined) this.#noteHole(hole);
       await this.#ahead.open(time);
     } catch (thrown) {
       // It is looked at again in two seconds.

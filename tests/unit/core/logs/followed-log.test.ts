@@ -207,6 +207,62 @@ describe("a followed log", () => {
     assert.deepEqual(taken.holes, []);
   });
 
+  const time = (ms: number) => renderLogTime(START + BigInt(ms) * 1_000_000n);
+
+  it("has a line that a rotation has cut whole, be it read in one stream or in two", () => {
+    const [before, after] = [
+      [line("a", 1), line("first ha", 2, true)],
+      [line("lf", 3000), line("b", 3001)],
+    ];
+    const one: Taken = { bytes: [], holes: [] };
+    const inOne = new FollowedLog();
+    feed(inOne, one, stream(before), 1000);
+    inOne.rotation.noteHead(time(3000), inOne.position);
+    feed(inOne, one, stream([...before, ...after]).subarray(stream(before).length), 5);
+    assert.equal(textOf(one), "a\nfirst half\nb\n");
+    assert.equal(inOne.rotation.isWaiting, false);
+    assert.equal(inOne.rotation.noteHead(time(3000), inOne.position), undefined);
+    assert.equal(inOne.rotation.noteHead(time(9000), inOne.position), undefined, "that file was made later");
+
+    const two: Taken = { bytes: [], holes: [] };
+    const inTwo = new FollowedLog();
+    feed(inTwo, two, stream(before), 1000);
+    inTwo.rotation.noteHead(time(3000), inTwo.position);
+    inTwo.end("silent");
+    feed(inTwo, two, stream(after, inTwo.sinceTime), 5);
+    inTwo.end("clean");
+    feed(inTwo, two, stream(after, inTwo.sinceTime), 5);
+    assert.equal(textOf(two), "a\nfirst half\nb\n");
+    assert.deepEqual([one.holes, two.holes], [[], []]);
+  });
+
+  it("has a hole when a look tells that a stream went past a file within a line", () => {
+    const log = new FollowedLog();
+    const taken: Taken = { bytes: [], holes: [] };
+    const before = [line("a", 1), line("first ha", 2, true)];
+    feed(log, taken, stream(before), 1000);
+    log.rotation.noteHead(time(3000), log.position);
+    // Of the third file, which nobody has looked at.
+    feed(log, taken, stream([...before, line("lf of another", 6000), line("c", 6001)]).subarray(stream(before).length), 5);
+    assert.deepEqual(log.rotation.noteHead(time(6000), log.position), { after: time(2), before: time(6001) });
+  });
+
+  it("has a hole where it goes back to a file after a line that is mixed of two", () => {
+    const log = new FollowedLog();
+    const taken: Taken = { bytes: [], holes: [] };
+    const before = [line("a", 1), line("first ha", 2, true)];
+    feed(log, taken, stream(before), 1000);
+    log.rotation.noteHead(time(3000), log.position);
+    log.rotation.noteOpen(time(3000));
+    log.rotation.noteHead(time(6000), log.position);
+    feed(log, taken, stream([...before, line("lf of another", 6000), line("c", 6001)]).subarray(stream(before).length), 5);
+    assert.equal(log.isStreamUsedUp, true);
+    log.end("clean");
+    feed(log, taken, stream([line("lf", 3000), line("b", 3001)]), 1000);
+    assert.equal(taken.holes.length, 1);
+    assert.equal(textOf(taken), "a\nfirst half of another\nlf\nb\n");
+  });
+
   it("has a hole where a stream goes past a file without a word", () => {
     const log = new FollowedLog();
     const taken: Taken = { bytes: [], holes: [] };
