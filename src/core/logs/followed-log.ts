@@ -139,7 +139,7 @@ export class FollowedLog {
 
   /** As far as it was taken, this is all that can be had of the log. */
   finish(hole: LogHole | undefined, rest: Uint8Array = new Uint8Array(0)): NextStep & { kind: "finished" } {
-    return { kind: "finished", rest, hole: hole ?? this.rotation.atEnd(this.#position) };
+    return { kind: "finished", rest, hole: hole ?? this.rotation.atEnd(this.position) };
   }
 
   #makeTaker(): LineTaker {

@@ -9,7 +9,7 @@ export function segmentBytesFor(limitBytes: number): number {
 const HEAD_SEGMENTS = 8;
 const TAIL_SEGMENTS = 8;
 
-/** Which segment goes when another begins after these, by their indexes in order of what they hold; undefined: none. */
-export function segmentToDrop(segments: readonly number[]): number | undefined {
-  return segments.length > HEAD_SEGMENTS + TAIL_SEGMENTS ? segments[HEAD_SEGMENTS] : undefined;
+/** Which of so many segments goes when another begins, counted from the first; undefined: none. */
+export function segmentToDrop(count: number): number | undefined {
+  return count > HEAD_SEGMENTS + TAIL_SEGMENTS ? HEAD_SEGMENTS : undefined;
 }

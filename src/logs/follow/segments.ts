@@ -102,7 +102,7 @@ export class Segments {
 
   async #begin(offset: number): Promise<Segment> {
     await this.close();
-    const dropped = segmentToDrop(this.#segments.map((_, index) => index));
+    const dropped = segmentToDrop(this.#segments.length);
     if (dropped !== undefined) await rm(this.#path(this.#segments.splice(dropped, 1)[0] as Segment));
     const segment = { offset, size: 0 };
     this.#segments.push(segment);

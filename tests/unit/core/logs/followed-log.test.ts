@@ -263,6 +263,93 @@ describe("a followed log", () => {
     assert.equal(textOf(taken), "a\nfirst half of another\nlf\nb\n");
   });
 
+  it("is asked for again when there is nothing where there was something, and then ends with a hole unless it had been read to its end", () => {
+    for (const [how, hole] of [
+      ["clean", undefined],
+      ["broken", { after: time(1), before: undefined }],
+    ] as const) {
+      const log = new FollowedLog();
+      feed(log, { bytes: [], holes: [] }, stream([line("a", 1)]), 1000);
+      assert.equal(log.isSearching, false);
+      log.end(how);
+      assert.equal(log.isSearching, true);
+      for (let round = 1; round < 5; round += 1) assert.equal(log.end("clean").kind, "failed");
+      const step = log.end("clean");
+      assert.ok(step.kind === "finished");
+      assert.deepEqual(step.hole, hole);
+    }
+  });
+
+  it("is read on after a stream that broke before its last line came, or that nothing came of", () => {
+    const log = new FollowedLog();
+    const taken: Taken = { bytes: [], holes: [] };
+    const entries = [line("a", 1), line("b", 1200), line("c", 2400)];
+    feed(log, taken, stream(entries.slice(0, 2)), 1000);
+    log.end("broken");
+    feed(log, taken, stream(entries.slice(0, 1)), 1000);
+    assert.deepEqual(log.end("broken"), { kind: "open" });
+    assert.equal(log.isLost, false);
+    assert.equal(log.end("silent").kind, "failed");
+    feed(log, taken, stream(entries, log.sinceTime), 1000);
+    assert.equal(textOf(taken), "a\nb\nc\n");
+    assert.equal(log.lines, 3);
+    assert.deepEqual(taken.holes, []);
+  });
+
+  it("leaves out the rest of a line whose first piece is older than what was asked for", () => {
+    const log = new FollowedLog({ time: time(5000), count: 1, taken: 2, isWhole: true }, 1);
+    const taken: Taken = { bytes: [], holes: [] };
+    // The first piece is 2 s older, and the line of the position is gone.
+    const entries = [line("x".repeat(PIECE), 3000, true), line("rest", 4900), line("late", 9000)];
+    feed(log, taken, stream(entries, log.sinceTime), 7);
+    assert.equal(log.isStreamUsedUp, true);
+    log.end("clean");
+    feed(log, taken, stream(entries, log.sinceTime), 7);
+    assert.equal(textOf(taken), "late\n");
+    assert.equal(log.lines, 2);
+    assert.deepEqual(taken.holes, [{ at: 0, hole: { after: time(5000), before: time(9000) } }]);
+  });
+
+  it("does not take another line of the same timestamp for its last one", () => {
+    for (const other of ["longer than it was", "x"]) {
+      const log = new FollowedLog();
+      const taken: Taken = { bytes: [], holes: [] };
+      feed(log, taken, stream([line("first", 1)]), 1000);
+      log.end("broken");
+      feed(log, taken, stream([line(other, 1)], log.sinceTime), 1000);
+      assert.equal(log.end("clean").kind, "open");
+      feed(log, taken, stream([line(other, 1)], log.sinceTime), 1000);
+      assert.equal(textOf(taken), `first\n${other}\n`);
+      assert.equal(taken.holes.length, 1);
+    }
+  });
+
+  it("gives a stream up that holds nothing of a container's", () => {
+    const log = new FollowedLog();
+    assert.deepEqual(log.take(Buffer.from(`<html>${"x".repeat(3000)}`)), []);
+    assert.equal(log.isStreamUsedUp, false);
+    assert.deepEqual(log.take(Buffer.from("x".repeat(2000))), []);
+    assert.equal(log.isStreamUsedUp, true);
+    const step = log.end("clean");
+    assert.ok(step.kind === "failed" && step.words.startsWith("<html>xxx") && step.words.length === 500);
+  });
+
+  it("has a hole at its end when a file is known that nothing came of", () => {
+    const log = new FollowedLog();
+    feed(log, { bytes: [], holes: [] }, stream([line("a", 1)]), 1000);
+    log.rotation.noteHead(time(3000), log.position);
+    assert.deepEqual(log.finish(undefined).hole, { after: time(1), before: undefined });
+  });
+
+  it("does not wait for a file that it is in already", () => {
+    const log = new FollowedLog();
+    feed(log, { bytes: [], holes: [] }, stream([line("a", 1), line("b", 2)]), 1000);
+    log.rotation.noteHead(time(1), log.position);
+    log.rotation.noteHead(time(2), log.position);
+    assert.equal(log.rotation.isWaiting, false);
+    assert.equal(log.finish(undefined).hole, undefined);
+  });
+
   it("has a hole where a stream goes past a file without a word", () => {
     const log = new FollowedLog();
     const taken: Taken = { bytes: [], holes: [] };

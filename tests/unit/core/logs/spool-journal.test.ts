@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import {
+  addPoint,
+  parseJournal,
+  renderEnd,
+  renderHole,
+  renderJournal,
+  renderPoint,
+  type SpoolPoint,
+} from "../../../../src/core/logs/spool-journal.ts";
+
+const point = (offset: number, lines = offset): SpoolPoint => ({
+  offset,
+  lines,
+  position: { time: `t${offset}`, count: 1, taken: 5, isWhole: true },
+});
+const hole = { offset: 100_000, after: "a", before: "b" };
+const last = (points: readonly SpoolPoint[]) => points.at(-1)?.offset;
+
+describe("a spool's journal", () => {
+  const text = renderPoint(point(70_000)) + renderHole(hole) + renderPoint(point(140_000));
+
+  it("says again what was written, also in fewer words", () => {
+    const state = parseJournal(text + renderEnd(150_000), 150_000);
+    assert.deepEqual(state.points.slice(1), [point(70_000), point(140_000)]);
+    assert.deepEqual(state.holes, [hole]);
+    assert.equal(state.endedAt, 150_000);
+    assert.deepEqual(parseJournal(renderJournal(state), 150_000), state);
+  });
+
+  it("is read as far as it is whole, wherever its writer was killed", () => {
+    const ends = [...text.matchAll(/\n/g)].map(({ index }) => index + 1);
+    for (let length = 0; length <= text.length; length += 1) {
+      const whole = ends.filter((end) => end <= length).length;
+      const { points, endedAt } = parseJournal(text.slice(0, length), 200_000);
+      assert.equal(last(points), [0, 70_000, 70_000, 140_000][whole], `${length}`);
+      assert.equal(endedAt, undefined);
+    }
+    assert.equal(last(parseJournal(`${renderPoint(point(70_000))}{"at":-1}\n${renderPoint(point(140_000))}`, 200_000).points), 70_000);
+  });
+
+  it("speaks of no more than there is", () => {
+    const { points, holes, endedAt } = parseJournal(text + renderEnd(150_000), 139_999);
+    assert.equal(last(points), 70_000);
+    assert.deepEqual(holes, [], "who goes on before it finds it anew");
+    assert.equal(endedAt, undefined);
+  });
+
+  it("has each hole once, and those where it goes on not at all: they are found anew", () => {
+    assert.deepEqual(parseJournal(text + renderHole(hole), 150_000).holes, [hole]);
+    assert.deepEqual(parseJournal(renderPoint(point(100_000)) + renderHole(hole), 150_000).holes, []);
+    assert.deepEqual(parseJournal(renderPoint(point(100_000)) + renderHole(hole) + renderEnd(100_000), 100_000).holes, [hole]);
+  });
+
+  it("has points that are some way apart, the newest always, and never too many of them", () => {
+    const points: SpoolPoint[] = [];
+    for (let offset = 0; offset <= 10_000; offset += 100) addPoint(points, point(offset));
+    assert.deepEqual(
+      points.map(({ offset }) => offset),
+      [0, 10_000],
+    );
+    for (let offset = 100_000; offset <= 1_000_000_000; offset += 70_000) addPoint(points, point(offset));
+    assert.equal(last(points), 100_000 + 70_000 * Math.floor((1_000_000_000 - 100_000) / 70_000));
+    assert.ok(points.length > 1000 && points.length <= 4096, `${points.length}`);
+    assert.ok(points.every(({ offset }, index) => index === 0 || offset > (points[index - 1] as SpoolPoint).offset));
+  });
+});
