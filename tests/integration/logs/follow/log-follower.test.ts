@@ -280,6 +280,26 @@ describe("a kubelet's rotation", () => {
     assert.deepEqual(holes, []);
   });
 
+  it("that cuts a line, as containerd does, leaves it whole, whether the stream goes on within it or does not hear of it", async () => {
+    const cut = [entry(long, 1), entry("begins here, ", 2, true)];
+    const rest = [entry("ends there", 4000), entry("last", 4001)];
+    for (const goesOn of [true, false]) {
+      const files = [cut];
+      const { got, holes } = await run(
+        makeSource(files, [
+          async (show, left) => {
+            show(cut);
+            files.push(rest);
+            if (goesOn) show(rest);
+            else await left;
+          },
+        ]),
+      );
+      assert.ok(got.equals(printedBytes([...cut, ...rest])), got.toString("latin1", 70_001));
+      assert.deepEqual(holes, []);
+    }
+  });
+
   /** The first stream is so slow that two rotations are over when it has come to the end of its file. */
   async function runSlowly({ canOpen }: { canOpen: boolean }) {
     const slow = [...first, entry(long, 3), entry(long, 4)];
