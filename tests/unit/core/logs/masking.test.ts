@@ -51,6 +51,13 @@ describe("a masked log", () => {
     });
   }
 
+  test("shows one mask for secrets that overlap, and for one that another may go on from, in whatever chunks they come", () => {
+    for (const size of [1, 2, 3, 7, 100]) {
+      assert.equal(masked(["hunter22", "er22-and-more"], "<hunter22-and-more>", size), "<***>");
+      assert.equal(masked(["hunter22", "er22-and-more"], "<hunter22-and-less>", size), "<***-and-less>");
+    }
+  });
+
   const kept: [string, string, string][] = [
     ["too short", "abc12", "abc12\n"],
     ["too short but for the blanks around it", " abc12 \n", " abc12 \n"],
