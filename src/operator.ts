@@ -10,6 +10,7 @@ import { TaskEvents } from "./controllers/test-tasks/task-events.ts";
 import { TemplateReviews } from "./controllers/test-tasks/template-reviews.ts";
 import { TestTasks } from "./controllers/test-tasks/test-tasks.ts";
 import { parseDurationMs } from "./core/kubernetes/duration.ts";
+import { reportTasks } from "./core/report/task-report.ts";
 import { readReadiness } from "./core/task-status/conditions.ts";
 import { MAX_PARAMETERS_BYTES } from "./core/zuul/parameters.ts";
 import { managerName } from "./core/zuul/stop-request.ts";
@@ -32,10 +33,10 @@ import type { Logger } from "./runtime/logger.ts";
 import type { Service } from "./runtime/service.ts";
 import { within } from "./runtime/within.ts";
 import { VERSION } from "./version.ts";
-import { renderBuildPage } from "./web/pages/build-page.ts";
 import { makeInternalPages } from "./web/pages/internal-pages.ts";
 import { renderReadiness } from "./web/pages/readiness.ts";
-import { makeHttpServer } from "./web/server.ts";
+import { makePublicApp } from "./web/public-app.ts";
+import { makeHttpServer, makePageServer } from "./web/server.ts";
 
 /** Of the two seconds in which another replica takes over: for Jobs that are being made, so that they are there to be counted. */
 const CREATION_GRACE_MS = 1000;
@@ -192,11 +193,19 @@ export function makeOperator(options: OperatorOptions): Operator {
     logger,
   });
 
-  const publicServer = makeHttpServer({
-    listen: config.http.public,
-    handler: (path) => renderBuildPage(path, (number) => builds.report(number)),
-    logger,
-  });
+  const pages = makePublicApp(
+    {
+      now: () => buildObjects.now(),
+      build: (number) => builds.reports.of(number),
+      details: (build) => builds.reports.details(build),
+      builds: () => builds.reports.all(),
+      tasks: async () => reportTasks(taskObjects.cachedTestTasks(), await builds.reports.all()),
+      log: () => undefined,
+      logsOf: () => [],
+    },
+    { clock, logger },
+  );
+  const publicServer = makePageServer({ listen: config.http.public, fetch: (request) => pages.fetch(request), logger });
   const internalServer = makeHttpServer({
     listen: config.http.internal,
     handler: makeInternalPages({

@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { getRequestListener } from "@hono/node-server";
 import { coerceError, InputError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
@@ -21,6 +22,8 @@ export interface HttpServer extends Service {
 
 /** Each costs a file descriptor and a few kilobytes. */
 const MAX_CONNECTIONS = 100;
+/** Of the pages: who reads a log that grows has one for as long. */
+const MAX_PAGE_CONNECTIONS = 400;
 /** A client that does not read its answer for so long is let go. */
 const IDLE_MS = 15_000;
 
@@ -29,13 +32,35 @@ const IDLE_MS = 15_000;
  * `start` rejects with an InputError when the address cannot be listened on.
  */
 export function makeHttpServer(options: { listen: string; handler: Handler; logger: Logger }): HttpServer {
-  const { listen, handler, logger } = options;
+  const { handler, logger, listen } = options;
+  return serve({ listen, logger, most: MAX_CONNECTIONS, listener: (request, response) => void answer(request, response, handler, logger) });
+}
+
+/**
+ * The same for pages, which `fetch` answers as a function of a request of the web's kind; 400 connections, as some are held for long. What is
+ * streamed is read from `fetch` as fast as its reader takes it, and a reader that takes nothing for 15 s is let go.
+ */
+export function makePageServer({ listen, fetch, logger }: { listen: string; fetch: FetchHandler; logger: Logger }): HttpServer {
+  const listener = getRequestListener((request) => fetch(request), { overrideGlobalObjects: false });
+  return serve({ listen, logger, most: MAX_PAGE_CONNECTIONS, listener: (request, response) => void listener(request, response) });
+}
+
+type FetchHandler = (request: Request) => Response | Promise<Response>;
+
+interface Serving {
+  listen: string;
+  most: number;
+  listener: RequestListener;
+  logger: Logger;
+}
+
+function serve({ listen, most, listener, logger }: Serving): HttpServer {
   const separator = listen.lastIndexOf(":");
   const host = listen.slice(0, separator).replace(/^\[|\]$/g, "");
   const times = { requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 5000, connectionsCheckingInterval: 2000 };
-  const server = createServer(times, (request, response) => void answer(request, response, handler, logger));
+  const server = createServer(times, listener);
   server.timeout = IDLE_MS;
-  limitConnections(server, MAX_CONNECTIONS);
+  limitConnections(server, most);
   let isStopped = false;
   let starting: Promise<void> | undefined;
   return {

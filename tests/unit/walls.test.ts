@@ -38,7 +38,11 @@ const ROOMS: Record<string, { rooms: readonly string[]; allowed: readonly string
     forbidden: ["prom-client", "abraxas", "commander"],
   },
   gearman: { rooms: ["core", "runtime"], allowed: ["node:net"], forbidden: ["abraxas", "undici", "@kubernetes/client-node"] },
-  web: { rooms: ["core", "runtime"], allowed: ["node:http"], forbidden: ["prom-client", "undici", "@kubernetes/client-node"] },
+  web: {
+    rooms: ["core", "runtime"],
+    allowed: ["node:http", "hono", "hono/html", "@hono/node-server"],
+    forbidden: ["prom-client", "undici", "@kubernetes/client-node"],
+  },
   logs: {
     rooms: ["core", "runtime"],
     allowed: ["@aws-sdk/client-s3", "node:fs", "node:fs/promises"],

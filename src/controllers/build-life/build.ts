@@ -3,22 +3,13 @@ import { isAnswer } from "../../core/job/relaunch.ts";
 import { PARAMETERS_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import type { BuildState } from "../../core/observation/build-state.ts";
-import type { Withdrawal } from "../../core/verdict/sighting.ts";
+import { readItem } from "../../core/report/build-item.ts";
+import { type BuildReport, reportBuild, reportUnmade, standingOf } from "../../core/report/build-report.ts";
 import type { Verdict } from "../../core/verdict/verdict.ts";
 import type { Assignment } from "../../core/zuul/assignment.ts";
 import type { BuildContext, BuildPlan } from "./build-context.ts";
 import { type BuildParts, makeBuildParts } from "./build-parts.ts";
 import { BuildRun, type Left } from "./build-run.ts";
-
-export interface BuildReport {
-  number: string;
-  namespace: string;
-  jobName: string;
-  step: string;
-  pod: string | undefined;
-  withdrawn: Withdrawal | undefined;
-  verdict: Verdict | undefined;
-}
 
 /**
  * One build, from the request to the delivered answer: what others ask of it and tell it. `BuildRun` carries it out, `makeBuildParts` says what
@@ -81,8 +72,18 @@ export class Build {
 
   report(): BuildReport {
     const { conversation, life, withdrawal } = this.#parts;
-    const { number, namespace, jobName, verdict } = this;
-    return { number, namespace, jobName, step: conversation.step, pod: life.pod?.name, withdrawn: withdrawal.reason, verdict };
+    const { job, record } = this.#plan;
+    const { made } = this;
+    const told = made ? reportBuild(made, { ...record, jobName: this.jobName }, life.state) : reportUnmade(record, readItem(job));
+    const { step } = conversation;
+    return {
+      ...told,
+      step,
+      standing: standingOf(step),
+      pod: life.pod?.name,
+      withdrawn: withdrawal.reason ?? told.withdrawn,
+      verdict: this.verdict ?? told.verdict,
+    };
   }
 
   /**

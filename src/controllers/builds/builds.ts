@@ -1,20 +1,19 @@
-import { findJob, isMadeAfter, isOfOneRequest, isRecorded, type JobRecord, readJobRecord } from "../../core/job/record.ts";
+import { isMadeAfter, isOfOneRequest, isRecorded, type JobRecord, readJobRecord } from "../../core/job/record.ts";
 import { isAnswer } from "../../core/job/relaunch.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
-import { observeBuild } from "../../core/observation/build-state.ts";
-import { STEPS, stepsDone } from "../../core/observation/steps.ts";
 import { renderResult } from "../../core/verdict/verdict.ts";
 import type { Assignment } from "../../core/zuul/assignment.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Service } from "../../runtime/service.ts";
-import { Build, type BuildReport } from "../build-life/build.ts";
+import { Build } from "../build-life/build.ts";
 import type { BuildContext, BuildPlan, BuildPolicy } from "../build-life/build-context.ts";
 import { Rush } from "../build-life/rush.ts";
 import type { BuildCluster, BuildObserver, ReplicaRoles, Servers, Tasks } from "../ports.ts";
 import { Admission, type AdmissionSettings } from "./admission.ts";
 import { BuildIndex } from "./build-index.ts";
+import { BuildReports } from "./build-reports.ts";
 import { EndedLately } from "./ended-lately.ts";
 import { Stops } from "./stops.ts";
 import type { LastBuild, Tallies } from "./tallies.ts";
@@ -40,6 +39,8 @@ export class Builds implements Service {
   readonly #admission: Admission;
   readonly #stops: Stops;
   readonly #endedLately: EndedLately;
+  /** What is told of them, and of those that are over or another replica's. */
+  readonly reports: BuildReports;
   /** Jobs of its number that came while it was not known whether one of them is its own. */
   readonly #passedOver = new WeakMap<Build, Set<string>>();
   readonly #runs = new Set<Promise<void>>();
@@ -66,6 +67,11 @@ export class Builds implements Service {
       logger,
     };
     this.#endedLately = new EndedLately(clock);
+    this.reports = new BuildReports({
+      cluster,
+      live: () => this.#index.values().map((build) => build.report()),
+      liveOf: (number) => this.#index.ofNumber(number)?.report(),
+    });
     this.#stops = new Stops({ cluster, find: (number) => this.#index.ofNumber(number), clock, logger });
     this.#admission = new Admission({
       ...{ settings, tasks, context: this.#context, index: this.#index, endedLately: this.#endedLately },
@@ -149,21 +155,6 @@ export class Builds implements Service {
     const build = this.#index.ofJob(namespace, jobName);
     if (build) build.wake();
     else this.#adoptUnknown(namespace, jobName);
-  }
-
-  /** A build that another replica carries out, or that is over and whose Job is kept, is told of as well. */
-  report(number: string): BuildReport | undefined {
-    const build = this.#index.ofNumber(number);
-    if (build) return build.report();
-    const { cluster } = this.#options;
-    const found = findJob(cluster.cachedJobs(), number);
-    if (!found) return undefined;
-    const { job, record } = found;
-    const { namespace, jobName, verdict, isCancelled } = record;
-    const state = observeBuild(job, cluster.cachedPods(namespace, jobName), record.roles, cluster.killOf.bind(cluster));
-    const step = verdict ? "ended" : (STEPS[stepsDone(state)] ?? "ended");
-    const pod = "pod" in state ? state.pod?.name : undefined;
-    return { number, namespace, jobName, step, pod, withdrawn: isCancelled ? "stop" : undefined, verdict };
   }
 
   /** Of how many a request is answered here. */

@@ -4,6 +4,7 @@ import {
   CONTAINERS_ANNOTATION,
   FUNCTION_ANNOTATION,
   INSTALLATION_LABEL,
+  ITEM_ANNOTATION,
   MANAGED_BY,
   MANAGED_BY_LABEL,
   PARAMETERS_ANNOTATION,
@@ -15,6 +16,7 @@ import {
 } from "../kubernetes/labels.ts";
 import type { Container, EnvVar, Job, PodSpec, PodTemplate } from "../kubernetes/objects.ts";
 import { buildLimits } from "../observation/build-limits.ts";
+import { itemOf } from "../report/build-item.ts";
 import type { TestTask, TestTaskNodeLabel, TestTaskSpec } from "../test-task/test-task.ts";
 import type { BuildFunction } from "../zuul/function-name.ts";
 import { escapeExpansion, type Parameters, parameterEnvironment } from "../zuul/parameters.ts";
@@ -83,6 +85,7 @@ export function renderJob(input: ManifestInput): Job {
         [REQUEST_ANNOTATION]: JSON.stringify(request),
         [TIMEOUTS_ANNOTATION]: JSON.stringify(task.spec.timeouts),
         [CONTAINERS_ANNOTATION]: JSON.stringify(renderRoles(task)),
+        [ITEM_ANNOTATION]: JSON.stringify(itemOf(input.parameters)),
         ...(input.relaunchKey === undefined ? {} : { [RELAUNCH_ANNOTATION]: input.relaunchKey }),
       },
     },

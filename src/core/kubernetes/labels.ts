@@ -24,6 +24,8 @@ export const TIMEOUTS_ANNOTATION = `${PREFIX}/timeouts`;
 export const CONTAINERS_ANNOTATION = `${PREFIX}/containers`;
 /** On the Job: what a relaunch by Zuul of the same build shares with it, see `relaunchKey`. */
 export const RELAUNCH_ANNOTATION = `${PREFIX}/relaunch`;
+/** On the Job: what it tests, a `BuildItem` as JSON, for pages. */
+export const ITEM_ANNOTATION = `${PREFIX}/item`;
 /** On the Job: when Zuul asked to stop it (RFC 3339). */
 export const CANCELLED_ANNOTATION = `${PREFIX}/cancelled`;
 /** On the Job: its verdict as JSON. */

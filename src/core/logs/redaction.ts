@@ -12,9 +12,19 @@ export function redactParameters(values: ReadonlyMap<string, JsonMember>): Map<s
   return new Map([...values].map(([name, { value }]) => [name, redact(name, value)] as const));
 }
 
+/** Whether the value of a parameter of this name is not shown at all. */
+export function isSecretName(name: string): boolean {
+  return SECRET_NAME.test(name);
+}
+
+/** Without the passwords of URLs in it. */
+export function redactText(text: string): string {
+  return text.replace(URL_PASSWORD, `$1${MASK}@`);
+}
+
 function redact(name: string, value: Json): Json {
-  if (SECRET_NAME.test(name)) return MASK;
-  if (typeof value === "string") return value.replace(URL_PASSWORD, `$1${MASK}@`);
+  if (isSecretName(name)) return MASK;
+  if (typeof value === "string") return redactText(value);
   if (Array.isArray(value)) return value.map((item: Json) => redact("", item));
   if (value instanceof Map) return new Map([...value].map(([member, inner]: [string, Json]) => [member, redact(member, inner)] as const));
   return value;

@@ -1,34 +1,150 @@
-import type { Verdict } from "../../core/verdict/verdict.ts";
-import type { Answer } from "../server.ts";
+import type { BuildDetails } from "../../core/report/build-details.ts";
+import type { BuildReport } from "../../core/report/build-report.ts";
+import { shellWord } from "../../core/report/shell-words.ts";
+import { sayBytes, sayTime } from "../words.ts";
+import { renderSteps } from "./build-steps.ts";
+import { badgeOf, explainRule, meaningOf, nextOf, renderBadge, sentenceOf } from "./build-words.ts";
+import { type PageFrame, renderPage } from "./layout.ts";
+import { type LogView, renderLog } from "./log-view.ts";
+import { type Markup, markup } from "./markup.ts";
 
+/** All that the page of a build shows: the live page's, or the stored one's. */
 export interface BuildView {
-  number: string;
-  namespace: string;
-  jobName: string;
-  step: string;
-  pod: string | undefined;
-  withdrawn: string | undefined;
-  verdict: Verdict | undefined;
+  report: BuildReport;
+  /** How many launches of it by Zuul are known, this one included. */
+  attempt: number | undefined;
+  /** undefined while they are not known; `problem` says why. */
+  details: BuildDetails | undefined;
+  problem?: string | undefined;
+  log: LogView | undefined;
+  /** Of other containers of the pod. */
+  otherLogs: readonly { container: string; href: string }[];
+  commits: readonly { project: string; ref: string; commit: string; subject: string }[];
+  artifacts: readonly { path: string; href: string; bytes: number }[];
+  junit: JunitSummary | undefined;
+  now: Date;
 }
 
-const BUILD_PATH = /^\/builds\/([a-z0-9.-]{1,253})$/;
+export interface JunitSummary {
+  tests: number;
+  skipped: number;
+  failures: readonly { suite: string; name: string; message: string }[];
+}
 
-/** The page of one build, as plain text, for as long as its Job is kept. */
-export function renderBuildPage(path: string, find: (number: string) => BuildView | undefined): Answer | undefined {
-  const number = BUILD_PATH.exec(path)?.[1];
-  if (number === undefined) return undefined;
-  const build = find(number);
-  if (!build) return { status: 404, body: `No build ${number} is under way, and its Job is not kept any more.\n` };
-  const lines = [
-    `Build      ${build.number}`,
-    `Namespace  ${build.namespace}`,
-    `Job        ${build.jobName}`,
-    `Pod        ${build.pod ?? "none yet"}`,
-    `Step       ${build.step}`,
-    ...(build.withdrawn ? [`Ending     ${build.withdrawn}`] : []),
-    ...(build.verdict ? [`Result     ${build.verdict.result ?? "none, Zuul runs it again"}`, `Because    ${build.verdict.message}`] : []),
-    "",
-    `Log: kubectl --namespace ${build.namespace} logs job/${build.jobName} --follow`,
+/** How often a page without a script is loaded anew while its build goes on. */
+const RELOAD_SECONDS = 15;
+
+export function renderBuildPage(frame: PageFrame, view: BuildView): Markup {
+  const { report, details } = view;
+  const isOver = report.standing === "ended" && report.verdict !== undefined;
+  const body = markup`${renderVerdict(view)}
+${renderSteps(report.times, view.now)}
+${view.junit && renderJunit(view.junit)}
+${renderList(
+  "other-logs",
+  "Other logs",
+  view.otherLogs.map(({ container, href }) => markup`<a href="${href}">${container}</a>`),
+)}
+${renderList(
+  "artifacts",
+  "Artifacts",
+  view.artifacts.map(({ path, href, bytes }) => markup`<a href="${href}">${path}</a> <span class="quiet">${sayBytes(bytes)}</span>`),
+)}
+${renderList(
+  "commits",
+  "Checked out",
+  view.commits.map(
+    ({ project, ref, commit, subject }) => markup`<b>${project}</b> <code>${commit}</code> of <code>${ref}</code>: ${subject}`,
+  ),
+)}
+${view.problem !== undefined && markup`<p class="note" role="note">${view.problem}</p>`}
+${details && renderAgain(details)}
+${details && renderParameters(details)}
+${renderPlace(view)}
+${view.log ? renderLog(view.log, { isLive: !view.log.window.isEnded }) : renderKubectl(report)}`;
+  return renderPage(frame, {
+    title: `${badgeOf(report).word}: ${report.number}`,
+    section: "builds",
+    reloadSeconds: isOver ? undefined : RELOAD_SECONDS,
+    body,
+  });
+}
+
+function renderVerdict({ report, attempt }: BuildView): Markup {
+  const { verdict, number, task, item, standing } = report;
+  const subject = [item.project, item.branch, item.change === undefined ? undefined : `change ${item.change},${item.patchset ?? "?"}`];
+  const words = subject.filter((word) => word !== undefined).join(", ");
+  const seen = verdict && explainRule(verdict.rule);
+  return markup`<section class="verdict is-${badgeOf(report).look}" aria-labelledby="verdict-heading" data-build="${number}" data-standing="${standing}">
+<h1 id="verdict-heading">${renderBadge(badgeOf(report))} <span class="sentence" data-sentence>${sentenceOf(report)}</span></h1>
+<p><b>${task}</b>${words !== "" && markup` for ${words}`}${item.pipeline !== undefined && markup`, in ${item.pipeline}`}</p>
+${
+  verdict &&
+  markup`<dl><dt>Zuul was told</dt><dd>${verdict.result === null ? "nothing: no result" : markup`<code>${verdict.result}</code>`}</dd>
+<dt>That means</dt><dd>${meaningOf(verdict.class)} ${nextOf(verdict.class, attempt)}</dd>
+<dt>Rule <code>${verdict.rule}</code></dt><dd>${seen === undefined ? "Another version of this program decided so." : seen}</dd></dl>`
+}
+<p class="status" role="status" data-news></p>
+</section>`;
+}
+
+function renderKubectl({ namespace, jobName, standing }: BuildReport): Markup {
+  const line = `kubectl --namespace ${shellWord(namespace)} logs ${shellWord(`job/${jobName}`)}${standing === "ended" ? "" : " --follow"}`;
+  return markup`<section aria-labelledby="log-heading"><h2 id="log-heading">Log</h2>
+<p>It is in the build's pod, for as long as its Job is kept:</p>${renderCommand(line, "Copy the line", "How to read the log")}</section>`;
+}
+
+function renderJunit({ tests, skipped, failures }: JunitSummary): Markup {
+  const rows = failures.map(
+    ({ suite, name, message }) =>
+      markup`<li><b>${name}</b> <span class="quiet">${suite}</span>${message !== "" && markup`<pre>${message}</pre>`}</li>`,
+  );
+  return markup`<section aria-labelledby="junit-heading"><h2 id="junit-heading">Tests: ${failures.length} of ${tests} failed</h2>
+${skipped > 0 && markup`<p class="quiet">${skipped} were skipped.</p>`}${rows.length > 0 && markup`<ul class="junit">${rows}</ul>`}</section>`;
+}
+
+function renderList(id: string, heading: string, items: readonly Markup[]): Markup | undefined {
+  if (items.length === 0) return undefined;
+  return markup`<section aria-labelledby="${id}"><h2 id="${id}">${heading}</h2><ul>${items.map((item) => markup`<li>${item}</li>`)}</ul></section>`;
+}
+
+function renderAgain({ again }: BuildDetails): Markup {
+  const { kubectl, docker, needs } = again;
+  const needed = needs.map((need) => markup`<li><code>${need}</code></li>`);
+  return markup`<details><summary>Run it again</summary>
+${needed.length > 0 && markup`<p>These are not written out: the Job takes them from where they are, docker from your own environment.</p><ul>${needed}</ul>`}
+${docker !== undefined && renderCommand(docker, "Copy the docker line", "On your machine")}
+${renderCommand(kubectl, "Copy the kubectl line", "In the cluster, as a Job of your own")}</details>`;
+}
+
+function renderCommand(line: string, copy: string, heading: string): Markup {
+  return markup`<h3>${heading}</h3><div class="command"><pre tabindex="0" role="region" aria-label="${heading}">${line}</pre><button type="button" data-copy hidden>${copy}</button></div>`;
+}
+
+function renderParameters({ parameters, containers }: BuildDetails): Markup {
+  const rows = parameters.map(
+    ({ name, value }) =>
+      markup`<tr><th scope="row">${name}</th><td>${value === undefined ? markup`<i class="quiet">not shown: it looks like a secret</i>` : value}</td></tr>`,
+  );
+  const images = containers.map(
+    ({ name, image, isTest }) => markup`<tr><th scope="row">${name}${isTest && " (the test)"}</th><td>${image}</td></tr>`,
+  );
+  return markup`<details><summary>Parameters of the request (${parameters.length})</summary><table class="facts"><tbody>${rows}</tbody></table></details>
+<details><summary>Containers (${containers.length})</summary><table class="facts"><tbody>${images}</tbody></table></details>`;
+}
+
+function renderPlace({ report }: BuildView): Markup {
+  const { number, namespace, jobName, pod, node, functionName, endedAt, item } = report;
+  const facts: readonly (readonly [string, string | undefined])[] = [
+    ["Build", number],
+    ["Function", functionName],
+    ["Ref", item.ref],
+    ["Namespace", namespace],
+    ["Job", jobName],
+    ["Pod", pod ?? "none yet"],
+    ["Node", node],
+    ["Answered", endedAt && sayTime(endedAt)],
   ];
-  return { status: 200, body: `${lines.join("\n")}\n` };
+  const rows = facts.map(([name, value]) => value !== undefined && markup`<tr><th scope="row">${name}</th><td>${value}</td></tr>`);
+  return markup`<details><summary>Where it ran</summary><table class="facts"><tbody>${rows}</tbody></table></details>`;
 }

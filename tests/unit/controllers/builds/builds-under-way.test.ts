@@ -353,7 +353,7 @@ describe("a build whose Job is there when its holder begins", () => {
     stage.builds.wake("ci", number);
     await stage.pass(10 * MINUTE);
     assert.deepEqual([stage.occupied.count, stage.deeds], [0, []]);
-    const report = stage.builds.report(number);
+    const report = stage.builds.reports.of(number);
     assert.deepEqual([report?.step, report?.pod, report?.withdrawn], ["running", `${number}-pod`, undefined]);
     stage.world.isHolder = true;
     stage.builds.noteReplicas();
@@ -551,7 +551,7 @@ describe("a request that waits in line for a place", () => {
     await using stage = await startBuilds();
     const [begun, waiting] = [await stage.request("a"), await stage.request("b", { inLine: true })];
     await stage.play(begun.number, "running");
-    assert.deepEqual([stage.builds.report(waiting.number)?.step, stage.builds.claimed], ["accepted", 2]);
+    assert.deepEqual([stage.builds.reports.of(waiting.number)?.step, stage.builds.claimed], ["accepted", 2]);
     await waiting.lose();
     assert.deepEqual([stage.tallies.activeOf("ci/unit"), stage.builds.claimed], [1, 1]);
     await begun.lose();
@@ -573,7 +573,7 @@ describe("a request that waits in line for a place", () => {
     stage.builds.noteReplicas();
     await stage.settle();
     assert.deepEqual([failed.answers, queued.answers, stage.jobs.size, stage.tallies.activeOf("ci/unit")], [["none"], [], 0, 0]);
-    for (const { number } of [stopped, lost, failed, queued]) assert.equal(stage.builds.report(number), undefined);
+    for (const { number } of [stopped, lost, failed, queued]) assert.equal(stage.builds.reports.of(number), undefined);
   });
 });
 
@@ -630,11 +630,11 @@ describe("the end of a build", () => {
     late.abort();
     await stage.settle();
     assert.deepEqual([emptied(), given()], [false, true]);
-    const report = stage.builds.report(request.number);
+    const report = stage.builds.reports.of(request.number);
     assert.deepEqual([report?.step, report?.pod, report?.verdict], ["running", `${request.number}-pod`, undefined]);
     await stage.play(request.number, "passed");
     assert.equal(emptied(), true);
-    const kept = stage.builds.report(request.number);
+    const kept = stage.builds.reports.of(request.number);
     assert.deepEqual([kept?.step, kept?.verdict?.result, kept?.withdrawn], ["ended", "SUCCESS", undefined]);
     assert.deepEqual(stage.tallies.lastOf("ci/unit"), {
       number: request.number,
@@ -643,7 +643,7 @@ describe("the end of a build", () => {
       finishedAt: "1970-01-01T00:00:00Z",
     });
     stage.remove(request.number);
-    assert.equal(stage.builds.report(request.number), undefined);
+    assert.equal(stage.builds.reports.of(request.number), undefined);
   });
 
   test("of requests that become no build is waited for as well", async () => {

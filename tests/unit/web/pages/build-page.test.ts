@@ -1,47 +1,93 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { readWindow } from "../../../../src/web/logs/log-window.ts";
 import { type BuildView, renderBuildPage } from "../../../../src/web/pages/build-page.ts";
+import { GrownLog } from "../../../support/pages/grown-log.ts";
+import { DETAILS, NOW, RUNNING, sampleBuild, WAITING } from "../../../support/pages/sample-pages.ts";
 
-const BUILD: BuildView = {
-  number: "unit-0123456789abcdef",
-  namespace: "ci",
-  jobName: "unit-0123456789abcdef-r1",
-  step: "running",
-  pod: "unit-0123456789abcdef-r1-abcde",
-  withdrawn: undefined,
-  verdict: undefined,
-};
+const FRAME = { home: "../", stylesheet: "../a.css", script: "../a.js", icon: "../i.svg" };
+/** Everything that could leave its place in a page. */
+const HOSTILE = `"'><script>alert(1)</script><!-- & \u202e \0 \x1b[31m </code></pre>`;
 
-function page(path: string, build?: Partial<BuildView>) {
-  return renderBuildPage(path, (number) => (build && number === BUILD.number ? { ...BUILD, ...build } : undefined));
+function render(changes: Partial<BuildView> = {}, frame: Parameters<typeof renderBuildPage>[0] = FRAME): string {
+  const view: BuildView = {
+    ...{ report: sampleBuild(), attempt: undefined, details: DETAILS, log: undefined, now: NOW },
+    ...{ otherLogs: [], commits: [], artifacts: [], junit: undefined },
+    ...changes,
+  };
+  return renderBuildPage(frame, view).toString();
 }
 
 describe("renderBuildPage", () => {
-  test("shows where a build stands, and how to read its log", () => {
-    const answer = page(`/builds/${BUILD.number}`, {});
-    assert.equal(answer?.status, 200);
-    for (const text of ["Step       running", BUILD.pod, "kubectl --namespace ci logs job/unit-0123456789abcdef-r1 --follow"]) {
-      assert.ok(answer.body.includes(String(text)), `${text} in ${answer.body}`);
+  test("says first what the build means: sentence, result, rule in words, and what Zuul does", () => {
+    const page = render();
+    const heading = page.indexOf("2 of 314 tests failed");
+    assert.ok(heading > 0 && heading < page.indexOf("<h2"), "before all else");
+    for (const text of ["Failed", "FAILURE - 2 of 314 tests failed", "other-exit", "Zuul reports the text; the change has failed."]) {
+      assert.ok(page.includes(text), text);
     }
-    assert.doesNotMatch(answer.body, /Result|Ending/);
   });
 
-  test("shows the result and why, and a null result in words", () => {
-    const verdict = { result: null, class: "infrastructure", rule: "pod-lost", message: "the pod was lost" } as const;
-    const answer = page(`/builds/${BUILD.number}`, { verdict, withdrawn: "stop", pod: undefined });
-    assert.match(
-      answer?.body ?? "",
-      /Pod {8}none yet\n[\s\S]*Ending {5}stop\nResult {5}none, Zuul runs it again\nBecause {4}the pod was lost/,
+  test("says which attempt it was where Zuul runs it again", () => {
+    const verdict = { result: null, class: "infrastructure", rule: "node-lost", message: "the node was lost" } as const;
+    const page = render({ report: sampleBuild({ verdict }), attempt: 2 });
+    for (const text of ["No result", "The node was lost", "nothing: no result", "This was attempt 2, of 3 unless"]) {
+      assert.ok(page.includes(text), text);
+    }
+  });
+
+  test("says what a build waits for, how to read its log, and is loaded anew without a script until it has ended", () => {
+    const page = render({ report: WAITING });
+    assert.match(page, /Waits: 0\/3 nodes are available: 3 Insufficient memory\./);
+    assert.match(page, /kubectl --namespace ci logs job\/nova-unit-0123456789abcdef --follow/);
+    assert.match(page, /<noscript><meta http-equiv="refresh" content="15"><\/noscript>/);
+    assert.doesNotMatch(render(), /http-equiv/);
+    assert.match(render({ report: RUNNING }), /18 min 50 s so far/);
+  });
+
+  test("names what it does not show", () => {
+    assert.match(render(), /SWIFT_logs_hmac_body<\/th><td><i class="quiet">not shown: it looks like a secret/);
+  });
+
+  test("lets nothing out of its place, whoever wrote it", async () => {
+    const log = new GrownLog(`${HOSTILE}\n`);
+    const text = HOSTILE;
+    const page = render({
+      report: sampleBuild({
+        ...{ number: text, namespace: text, task: text, functionName: text, jobName: text, pod: text, node: text, step: text },
+        item: { project: text, branch: text, change: text, patchset: text, pipeline: text, ref: text },
+        verdict: { result: text, class: "failure", rule: text, message: text },
+        waitingFor: text,
+      }),
+      details: {
+        parameters: [{ name: text, value: text }],
+        containers: [{ name: text, image: text, isTest: false }],
+        again: { kubectl: text, docker: text, needs: [text] },
+      },
+      problem: text,
+      log: { container: text, window: await readWindow(log, 1, 10), path: text, api: text, raw: text },
+      otherLogs: [{ container: text, href: text }],
+      commits: [{ project: text, ref: text, commit: text, subject: text }],
+      artifacts: [{ path: text, href: text, bytes: 1 }],
+      junit: { tests: 1, skipped: 0, failures: [{ suite: text, name: text, message: text }] },
+    });
+    assert.doesNotMatch(page, /<script>|<!--|alert\(1\)<\/script>/);
+    // Nothing but what the pages are made of.
+    const tags = new Set([...page.matchAll(/<\/?([a-z][a-z0-9]*)/g)].map(([, name]) => name));
+    const known =
+      "html head meta title link script body a header nav b main section h1 h2 h3 span p dl dt dd code svg rect ol ul li pre button details summary table tbody tr th td i div form input label noscript";
+    assert.deepEqual(
+      [...tags].filter((name) => !known.split(" ").includes(String(name))),
+      [],
+    );
+    assert.equal(page.match(/<script/g)?.length, 1);
+  });
+
+  test("needs no operator: stored, it names nothing but what lies beside it", () => {
+    const page = render({}, { stylesheet: "pages.css", script: "pages.js", icon: "icon.svg" });
+    assert.deepEqual(
+      [...page.matchAll(/(?:href|src|action)="([^"]*)"/g)].map(([, url]) => url),
+      ["icon.svg", "pages.css", "pages.js", "#main"],
     );
   });
-
-  test("does not know other builds", () => {
-    const answer = page("/builds/other-1", {});
-    assert.equal(answer?.status, 404);
-    assert.match(answer.body, /other-1/);
-  });
-
-  for (const path of ["/", "/builds/", "/builds/A", "/builds/a/b", "/builds/%2e%2e", "/builds/a\nb", `/builds/${"a".repeat(254)}`]) {
-    test(`is no page of a build: ${JSON.stringify(path.slice(0, 20))}`, () => assert.equal(page(path), undefined));
-  }
 });

@@ -1,0 +1,227 @@
+import { type Context, Hono } from "hono";
+import { compress } from "hono/compress";
+import { etag } from "hono/etag";
+import type { BuildReport } from "../core/report/build-report.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { coerceError } from "../runtime/errors.ts";
+import type { Logger } from "../runtime/logger.ts";
+import { jsonAnswer, pageAnswer, SAFETY } from "./answers.ts";
+import { loadAssets } from "./assets.ts";
+import { parseBuildQuery, selectBuilds } from "./build-query.ts";
+import { viewBuild, viewLog } from "./build-views.ts";
+import { rawAnswer, streamAnswer } from "./log-routes.ts";
+import { linesJson } from "./logs/line-json.ts";
+import { findFirstError, MAX_QUERY_LENGTH, searchLog } from "./logs/log-search.ts";
+import { SharedChunks } from "./logs/log-stream.ts";
+import { MAX_LINES, parsePosition, readWindow, renderPosition } from "./logs/log-window.ts";
+import type { ReadableLog } from "./logs/readable-log.ts";
+import { frameAt } from "./page-frames.ts";
+import type { PageSources } from "./page-sources.ts";
+import { renderBuildPage } from "./pages/build-page.ts";
+import { renderBuildsPage } from "./pages/builds-page.ts";
+import { renderLogPage, renderSearchPage } from "./pages/log-page.ts";
+import { LINES_A_PAGE } from "./pages/log-view.ts";
+import { renderProblemPage } from "./pages/problem-page.ts";
+import { renderTasksPage } from "./pages/tasks-page.ts";
+
+/** Live readers of logs at once, of one replica; each costs a connection and a chunk. */
+const MAX_READERS = 200;
+/** Logs that are looked through at once: it is work for the one processor. */
+const MAX_SEARCHES = 2;
+const NUMBER = "/:number{[a-z0-9][-a-z0-9.]{0,252}}";
+const LOG = `${NUMBER}/logs/:container{[a-z0-9][-a-z0-9]{0,62}}`;
+
+/** What is wrong with a request, in a sentence. */
+class Refusal extends Error {
+  readonly status: 400 | 404 | 503;
+
+  constructor(status: 400 | 404 | 503, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** The pages and the API: `fetch` answers a request by what `sources` know. */
+export function makePublicApp(sources: PageSources, { clock, logger }: { clock: Clock; logger: Logger }) {
+  const assets = loadAssets();
+  const chunks = new SharedChunks();
+  let readers = 0;
+  let searches = 0;
+  const app = new Hono();
+
+  const build = (context: Context): BuildReport => {
+    const number = context.req.param("number") ?? "";
+    const found = sources.build(number);
+    if (!found) throw new Refusal(404, `No build ${number} is under way, and its Job is not kept any more.`);
+    return found;
+  };
+  const logOf = (context: Context): { report: BuildReport; container: string; log: ReadableLog } => {
+    const report = build(context);
+    const container = context.req.param("container") ?? "";
+    const log = sources.log(report, container);
+    if (!log) throw new Refusal(404, `There is no log of a container ${container} of build ${report.number}.`);
+    return { report, container, log };
+  };
+  /** One search for each of who asks, and few for all. */
+  const searching = async <T>(search: () => Promise<T>): Promise<T> => {
+    if (searches >= MAX_SEARCHES) throw new Refusal(503, "Other logs are being searched; ask again in a moment.");
+    searches += 1;
+    try {
+      return await search();
+    } finally {
+      searches -= 1;
+    }
+  };
+  const queryOf = (context: Context) => {
+    const parsed = parseBuildQuery(new URL(context.req.url).searchParams);
+    if (!parsed.ok) throw new Refusal(400, `This is no question about builds: ${parsed.problem}.`);
+    return parsed.query;
+  };
+
+  app.use(async (context, next) => {
+    if (context.req.method === "GET" || context.req.method === "HEAD") return next();
+    return context.text("only GET is answered here\n", 405, { ...SAFETY, allow: "GET, HEAD" });
+  });
+  for (const path of [
+    "/",
+    "/builds",
+    `/builds${NUMBER}`,
+    `/builds${LOG}`,
+    "/tasks",
+    "/api/v1/builds",
+    `/api/v1/builds${NUMBER}`,
+    "/api/v1/tasks",
+  ]) {
+    app.use(path, compress(), etag());
+  }
+
+  app.get("/", (context) => context.redirect("builds", 302));
+  app.get("/assets/:name", (context) => {
+    const asset = Object.values(assets).find(({ name }) => name === context.req.param("name"));
+    if (!asset) throw new Refusal(404, "There is no such file; the page that asked for it is of another version. Load it again.");
+    return context.body(asset.body, 200, {
+      ...SAFETY,
+      "content-type": asset.contentType,
+      "cache-control": "public, max-age=31536000, immutable",
+    });
+  });
+  app.get("/builds", async (context) => {
+    const list = selectBuilds(await sources.builds(), queryOf(context));
+    return pageAnswer(context, renderBuildsPage(frameAt(0, assets), list, sources.now()));
+  });
+  app.get("/tasks", async (context) => pageAnswer(context, renderTasksPage(frameAt(0, assets), await sources.tasks())));
+  app.get(`/builds${NUMBER}`, async (context) => {
+    const report = build(context);
+    return pageAnswer(context, renderBuildPage(frameAt(1, assets), await viewBuild(sources, report, "../")));
+  });
+  app.get(`/builds${LOG}`, async (context) => {
+    const { report, container, log } = logOf(context);
+    const frame = frameAt(3, assets);
+    const path = `../../../builds/${report.number}/logs/${container}`;
+    const text = context.req.query("q");
+    if (text !== undefined) {
+      const query = readSearch(text);
+      const from = parsePosition(context.req.query("from"));
+      const result = await searching(() => searchLog(log, query, from, context.req.raw.signal));
+      return pageAnswer(context, renderSearchPage(frame, report, { path, query, result }));
+    }
+    const wanted = context.req.query("line");
+    const line = wanted === undefined ? undefined : Math.floor((readLine(wanted) - 1) / LINES_A_PAGE) * LINES_A_PAGE + 1;
+    const view = await viewLog(sources, report, container, "../../../", line);
+    if (!view) throw new Refusal(404, "The log is gone.");
+    return pageAnswer(context, renderLogPage(frame, report, view, { isLive: !view.window.isEnded && wanted === undefined }));
+  });
+  app.get(`/builds${LOG}/first-error`, async (context) => {
+    const { container, log } = logOf(context);
+    const line = await firstError(log, context);
+    if (line === undefined) throw new Refusal(404, "No line of this log looks like an error.");
+    return context.redirect(`../${container}?line=${line}#L${line}`, 303);
+  });
+  app.get(`/builds${LOG}/raw`, (context) => rawAnswer(context, logOf(context).log));
+
+  app.get("/api/v1/builds", async (context) => {
+    const { builds, total, page, pages, counts } = selectBuilds(await sources.builds(), queryOf(context));
+    return jsonAnswer(context, { builds, total, page, pages, counts });
+  });
+  app.get(`/api/v1/builds${NUMBER}`, async (context) => {
+    const report = build(context);
+    const { details, attempt } = await viewBuild({ ...sources, logsOf: () => [] }, report, "");
+    return jsonAnswer(context, { ...report, attempt, details, logs: sources.logsOf(report) });
+  });
+  app.get("/api/v1/tasks", async (context) => jsonAnswer(context, { tasks: await sources.tasks() }));
+  app.get(`/api/v1/builds${LOG}`, async (context) => {
+    const { log } = logOf(context);
+    const count = readLine(context.req.query("count") ?? String(LINES_A_PAGE));
+    if (count > MAX_LINES) throw new Refusal(400, `count may be ${MAX_LINES} at most.`);
+    const window = await readWindow(log, readLine(context.req.query("from") ?? "1"), count);
+    const { total, bytes, isEnded, next } = window;
+    return jsonAnswer(context, { ...linesJson(window), total, bytes, isEnded, position: renderPosition(next) });
+  });
+  app.get(`/api/v1/builds${LOG}/search`, async (context) => {
+    const { log } = logOf(context);
+    const query = readSearch(context.req.query("q") ?? "");
+    const { lines, next } = await searching(() => searchLog(log, query, parsePosition(context.req.query("from")), context.req.raw.signal));
+    return jsonAnswer(context, { ...linesJson({ lines, notes: [] }), next: next && renderPosition(next) });
+  });
+  app.get(`/api/v1/builds${LOG}/first-error`, async (context) => {
+    return jsonAnswer(context, { line: (await firstError(logOf(context).log, context)) ?? null });
+  });
+  app.get(`/api/v1/builds${LOG}/stream`, (context) => {
+    const { log } = logOf(context);
+    if (context.req.method === "HEAD") return context.body(null, 200, { ...SAFETY, "content-type": "text/event-stream; charset=utf-8" });
+    if (readers >= MAX_READERS) throw new Refusal(503, `${MAX_READERS} readers follow logs here already; load the page again later.`);
+    readers += 1;
+    const onEnd = () => {
+      readers -= 1;
+    };
+    return streamAnswer(context, log, { chunks, clock, onEnd });
+  });
+
+  app.notFound((context) => answerProblem(context, 404, "There is no such page here."));
+  app.onError((error, context) => {
+    if (error instanceof Refusal) return answerProblem(context, error.status, error.message);
+    logger.error({ err: coerceError(error), url: context.req.path }, "answers 500 after an unexpected error");
+    return answerProblem(context, 500, "An unexpected error; the operator's log has it.");
+  });
+  return app;
+
+  /** Goes on for as long as somebody waits for the answer; a few gigabytes are looked through in some ten seconds. */
+  async function firstError(log: ReadableLog, context: Context): Promise<number | undefined> {
+    const { signal } = context.req.raw;
+    return await searching(async () => {
+      let from = parsePosition(undefined);
+      for (;;) {
+        const { lines, next } = await findFirstError(log, from, signal);
+        const [first] = lines;
+        if (first) return first.number;
+        if (!next || signal.aborted) return undefined;
+        from = next;
+      }
+    });
+  }
+
+  function answerProblem(context: Context, status: 400 | 404 | 500 | 503, sentence: string): Response {
+    const answer = context.req.path.startsWith("/api/")
+      ? jsonAnswer(context, { error: sentence }, status)
+      : pageAnswer(context, renderProblemPage(frameAt(depthOf(context.req.path), assets), HEADINGS[status], sentence), status);
+    if (status === 503) answer.headers.set("retry-after", "5");
+    return answer;
+  }
+}
+
+const HEADINGS = { 400: "That can't be answered", 404: "Not here", 500: "Something went wrong", 503: "Too much at once" } as const;
+
+function depthOf(path: string): number {
+  return Math.max(0, path.split("/").length - 2);
+}
+
+function readLine(text: string): number {
+  const match = /^([1-9][0-9]{0,11})(?:-[0-9]{1,12})?$/.exec(text);
+  if (!match) throw new Refusal(400, "A line is a number from 1 on.");
+  return Number(match[1]);
+}
+
+function readSearch(text: string): string {
+  if (text === "" || text.length > MAX_QUERY_LENGTH) throw new Refusal(400, `A search is for 1 to ${MAX_QUERY_LENGTH} characters.`);
+  return text;
+}
