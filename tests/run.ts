@@ -29,6 +29,7 @@ interface Suite {
 const SUITES: Record<string, Suite> = {
   unit: { cluster: false, concurrency: 2, timeoutMs: 60_000, limitMs: 300_000 },
   integration: { cluster: false, concurrency: 2, timeoutMs: 180_000, limitMs: 1_200_000 },
+  browser: { cluster: false, concurrency: 1, timeoutMs: 120_000, limitMs: 600_000 },
   contract: { cluster: true, concurrency: 1, timeoutMs: 300_000, limitMs: 600_000 },
   e2e: { cluster: true, concurrency: 1, timeoutMs: 600_000, limitMs: 3_000_000 },
 };
@@ -120,7 +121,7 @@ async function runSuites(names: readonly string[], extra: readonly string[]): Pr
 }
 
 const program = new Command("npm test --")
-  .description("Sets up what the tests need and runs them: unit, integration, contract, e2e. Needs root for those with a cluster.")
+  .description("Sets up what the tests need and runs them: unit, integration, browser, contract, e2e. Needs root for those with a cluster.")
   .argument("[suite...]", `which suites (default: all of ${Object.keys(SUITES).join(", ")})`)
   .option("--name <pattern>", "only tests whose name matches")
   .action(async (wanted: string[], { name }: { name?: string }) => {
