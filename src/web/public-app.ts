@@ -41,7 +41,10 @@ class Refusal extends Error {
   }
 }
 
-/** The pages and the API: `fetch` answers a request by what `sources` know. */
+/**
+ * The pages and the API: `fetch` answers a request by what `sources` know. Hono, as its router and the template that escapes (`pages/markup.ts`) are
+ * one package without dependencies.
+ */
 export function makePublicApp(sources: PageSources, { clock, logger }: { clock: Clock; logger: Logger }) {
   const assets = loadAssets();
   const chunks = new SharedChunks();
