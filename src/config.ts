@@ -103,6 +103,9 @@ const configSchema = z.strictObject({
   publicUrl: httpUrl
     .optional()
     .describe("address under which people reach the public pages; default: this host's name and the public port"),
+  internalUrl: httpUrl
+    .optional()
+    .describe("address under which builds' pods reach the internal port, for artifacts; default: this host's name and that port"),
   http: z
     .strictObject({
       public: listen.default("0.0.0.0:8080").describe("pages for people, read-only"),

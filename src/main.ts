@@ -10,6 +10,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   validate: async () => (await import("./commands/validate.ts")).validateCommand(),
   render: async () => (await import("./commands/render.ts")).renderCommand(),
   checkout: async () => (await import("./commands/checkout.ts")).checkoutCommand(),
+  collect: async () => (await import("./commands/collect.ts")).collectCommand(),
 };
 
 /** Runs the program with its arguments (without node and script). Bad input ends it with exit code 1 and a message without a stack. */

@@ -134,7 +134,13 @@ export function makeOperator(options: OperatorOptions): Operator {
     },
     logger,
   });
-  const settings = { installation, image: config.image, checkout: config.checkout, podUser: config.podUser };
+  const settings = {
+    ...{ installation, image: config.image, checkout: config.checkout, podUser: config.podUser },
+    // Once it listens: the configured port may be any free one.
+    get internalUrl() {
+      return config.internalUrl?.replace(/\/+$/, "") ?? `http://${host}:${internalServer.port}`;
+    },
+  };
   const tallies = new Tallies({
     onActivity: () => {
       testTasks.wake();

@@ -67,6 +67,7 @@ function render(file: string, flags: RenderFlags): object {
       installation: config?.installation ?? "turbo-hipster",
       image: config?.image ?? `turbo-hipster:${VERSION}`,
       checkout: config?.checkout ?? { allowedUrls: [] },
+      internalUrl: config?.internalUrl ?? "http://turbo-hipster-internal:8081",
       podUser: config?.podUser,
     },
   });

@@ -5,6 +5,7 @@ import { coerceError, InputError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
 import { limitConnections } from "./connection-limit.ts";
+import type { UploadHandler } from "./upload-requests.ts";
 
 export interface Answer {
   status: number;
@@ -27,13 +28,20 @@ const MAX_PAGE_CONNECTIONS = 400;
 /** A client that does not read its answer for so long is let go. */
 const IDLE_MS = 15_000;
 
+/** Of a request with its body. */
+const REQUEST_MS = 10_000;
+
 /**
- * A small read-only HTTP server: GET and HEAD, no bodies taken, short time limits, at most 100 connections: above that the idle ones give way.
- * `start` rejects with an InputError when the address cannot be listened on.
+ * A small HTTP server: GET and HEAD, no bodies taken but those of uploads, short time limits, at most 100 connections: above that the idle
+ * ones give way. `start` rejects with an InputError when the address cannot be listened on.
  */
-export function makeHttpServer(options: { listen: string; handler: Handler; logger: Logger }): HttpServer {
-  const { handler, logger, listen } = options;
-  return serve({ listen, logger, most: MAX_CONNECTIONS, listener: (request, response) => void answer(request, response, handler, logger) });
+export function makeHttpServer(options: { listen: string; handler: Handler; uploads?: UploadHandler; logger: Logger }): HttpServer {
+  const { handler, logger, listen, uploads } = options;
+  const listener: RequestListener = (request, response) => {
+    if (uploads && !request.complete) endIncomplete(request, response);
+    void answer(request, response, handler, logger);
+  };
+  return serve({ listen, logger, most: MAX_CONNECTIONS, listener, ...(uploads ? { uploads } : {}) });
 }
 
 /**
@@ -51,14 +59,22 @@ interface Serving {
   listen: string;
   most: number;
   listener: RequestListener;
+  uploads?: UploadHandler;
   logger: Logger;
 }
 
-function serve({ listen, most, listener, logger }: Serving): HttpServer {
+function serve({ listen, most, listener, uploads, logger }: Serving): HttpServer {
   const separator = listen.lastIndexOf(":");
   const host = listen.slice(0, separator).replace(/^\[|\]$/g, "");
-  const times = { requestTimeout: 10_000, headersTimeout: 10_000, keepAliveTimeout: 5000, connectionsCheckingInterval: 2000 };
+  // Node has one limit for all requests of a server: an upload has its own.
+  const requestTimeout = uploads ? 0 : REQUEST_MS;
+  const times = { requestTimeout, headersTimeout: 10_000, keepAliveTimeout: 5000, connectionsCheckingInterval: 2000 };
   const server = createServer(times, listener);
+  if (uploads) {
+    server.on("checkContinue", (request, response) => {
+      if (!uploads(request, response)) server.emit("request", request, response);
+    });
+  }
   server.timeout = IDLE_MS;
   limitConnections(server, most);
   let isStopped = false;
@@ -97,6 +113,12 @@ function startListening(server: Server, host: string, port: number, listen: stri
     resolve();
   });
   return promise;
+}
+
+/** A body that nobody reads has no more time than elsewhere. */
+function endIncomplete(request: IncomingMessage, response: ServerResponse): void {
+  const timer = setTimeout(() => request.complete || request.destroy(), REQUEST_MS);
+  response.once("close", () => clearTimeout(timer));
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, handler: Handler, logger: Logger): Promise<void> {

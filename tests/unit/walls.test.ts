@@ -48,6 +48,11 @@ const ROOMS: Record<string, { rooms: readonly string[]; allowed: readonly string
     allowed: ["@aws-sdk/client-s3", "node:fs", "node:fs/promises"],
     forbidden: ["undici", "yaml", "prom-client", "@kubernetes/client-node"],
   },
+  uploads: {
+    rooms: ["core", "runtime"],
+    allowed: ["saxes", "node:stream"],
+    forbidden: ["undici", "prom-client", "@kubernetes/client-node"],
+  },
   metrics: { rooms: ["core", "runtime"], allowed: ["prom-client"], forbidden: ["undici", "@kubernetes/client-node"] },
   "in-pod": { rooms: ["core", "runtime"], allowed: ["node:fs"], forbidden: ["undici", "commander", "@kubernetes/client-node"] },
 };

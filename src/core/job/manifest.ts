@@ -1,6 +1,7 @@
 import { ownDirectory } from "../checkout/plan.ts";
 import { judgedContainer, TEST_CONTAINER } from "../kubernetes/container-roles.ts";
 import {
+  ARTIFACTS_ANNOTATION,
   CONTAINERS_ANNOTATION,
   FUNCTION_ANNOTATION,
   INSTALLATION_LABEL,
@@ -21,6 +22,7 @@ import type { TestTask, TestTaskNodeLabel, TestTaskSpec } from "../test-task/tes
 import type { BuildFunction } from "../zuul/function-name.ts";
 import { escapeExpansion, type Parameters, parameterEnvironment } from "../zuul/parameters.ts";
 import { type CheckoutSettings, type Resources, renderCheckout } from "./checkout-container.ts";
+import { type CollectorSettings, graceSeconds, renderCollector, renderCollectorVolume } from "./collector-container.ts";
 import { layEnvironment } from "./environment.ts";
 import { type PodUser, renderPodSecurity, withContainerSecurity } from "./pod-security.ts";
 import {
@@ -40,8 +42,7 @@ import { renderScript } from "./script.ts";
 import { renderService } from "./service-container.ts";
 
 /** What the manifest needs of the configuration. */
-export interface ManifestSettings extends CheckoutSettings {
-  installation: string;
+export interface ManifestSettings extends CheckoutSettings, CollectorSettings {
   /** Default: `fixed`. */
   podUser?: PodUser | undefined;
 }
@@ -86,6 +87,7 @@ export function renderJob(input: ManifestInput): Job {
         [TIMEOUTS_ANNOTATION]: JSON.stringify(task.spec.timeouts),
         [CONTAINERS_ANNOTATION]: JSON.stringify(renderRoles(task)),
         [ITEM_ANNOTATION]: JSON.stringify(itemOf(input.parameters)),
+        ...(task.spec.artifacts === undefined ? {} : { [ARTIFACTS_ANNOTATION]: JSON.stringify(task.spec.artifacts) }),
         ...(input.relaunchKey === undefined ? {} : { [RELAUNCH_ANNOTATION]: input.relaunchKey }),
       },
     },
@@ -99,7 +101,11 @@ export function renderJob(input: ManifestInput): Job {
 }
 
 function renderPodTemplate(input: ManifestInput, labels: Record<string, string>): PodTemplate {
-  const { task, parameters } = input;
+  const {
+    task,
+    parameters,
+    request: { number },
+  } = input;
   const { spec } = task;
   const base: PodTemplate = spec.template ? structuredClone(spec.template as unknown as PodTemplate) : { spec: { containers: [] } };
   const nodeLabel = spec.nodeLabels?.find(({ name }) => name === input.function.nodeLabel);
@@ -116,15 +122,22 @@ function renderPodTemplate(input: ManifestInput, labels: Record<string, string>)
     ...(spec.serviceAccountName === undefined ? {} : { serviceAccountName: spec.serviceAccountName }),
     ...(spec.priorityClassName === undefined ? {} : { priorityClassName: spec.priorityClassName }),
     activeDeadlineSeconds: Math.ceil((limits.pullMs + limits.checkoutMs + limits.runMs + BACKSTOP_MS) / 1000),
+    ...(spec.artifacts === undefined ? {} : { terminationGracePeriodSeconds: graceSeconds(spec, base.spec) }),
     securityContext: renderPodSecurity(base.spec.securityContext, spec.securityContext, input.settings.podUser),
     // The template's init containers may need the services, the services what was checked out before a second passes in vain.
     initContainers: [
       ...(spec.checkout.enabled ? [renderCheckout(input.settings, spec, renderedTest.resources)] : []),
       ...(spec.services ?? []).map((service) => renderService(service, spec.securityContext, workspaceMount(spec))),
+      // After the services, so that it is ended before them: one that takes no notice of TERM would hold it up.
+      ...(spec.artifacts === undefined ? [] : [renderCollector(input.settings, spec, { pod: base.spec, test: renderedTest, number })]),
       ...(base.spec.initContainers ?? []).map((container) => withContainerSecurity(container)),
     ],
     containers: [renderedTest, ...others.map((container) => withContainerSecurity(container))],
-    volumes: [...(base.spec.volumes ?? []), ...renderVolumes(spec)],
+    volumes: [
+      ...(base.spec.volumes ?? []),
+      ...renderVolumes(spec),
+      ...(spec.artifacts === undefined ? [] : [renderCollectorVolume(input.settings)]),
+    ],
     ...(nodeLabel?.nodeSelector ? { nodeSelector: { ...base.spec.nodeSelector, ...nodeLabel.nodeSelector } } : {}),
     ...(nodeLabel?.tolerations ? { tolerations: [...(base.spec.tolerations ?? []), ...nodeLabel.tolerations] } : {}),
   };

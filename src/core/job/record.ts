@@ -66,6 +66,7 @@ const timeoutsSchema = z.object({ pull: duration, run: duration, schedule: durat
 const names = z.array(z.string());
 const rolesSchema = z.object({
   ...{ test: z.string().min(1), others: names, services: names, inits: names, checkout: z.boolean() },
+  collector: z.boolean().default(false),
   marked: z.boolean().default(false),
 });
 const verdictSchema = z

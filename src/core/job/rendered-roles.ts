@@ -14,6 +14,7 @@ export function renderRoles({ spec }: TestTask): ContainerRoles {
     services: [...namesOf(spec.services ?? []), ...services],
     inits,
     checkout: spec.checkout.enabled,
+    collector: spec.artifacts !== undefined,
     marked: spec.script !== undefined,
   };
 }

@@ -6,6 +6,9 @@ export const TEST_CONTAINER = "test";
 /** The init container that runs `turbo-hipster checkout`. */
 export const CHECKOUT_CONTAINER = "checkout";
 
+/** The native sidecar that runs `turbo-hipster collect` when the test has ended. */
+export const COLLECTOR_CONTAINER = "collector";
+
 /**
  * What each container of a build's pod is there for, by name, as it was rendered. What a pod has beside these was injected by the cluster
  * (a mesh's proxy, an agent that fetches secrets): it decides nothing.
@@ -21,12 +24,14 @@ export interface ContainerRoles {
   inits: readonly string[];
   /** Whether there is an init container `CHECKOUT_CONTAINER` of ours. */
   checkout: boolean;
+  /** Whether there is a native sidecar `COLLECTOR_CONTAINER` of ours; Jobs of older versions do not say so. */
+  collector: boolean;
   /** The test is a script whose runner leaves a mark when it ends, see `END_MARK`; Jobs of older versions do not say so. */
   marked: boolean;
 }
 
 /** What an init container is there for. */
-export type InitRole = "checkout" | "service" | "init" | "injected";
+export type InitRole = "checkout" | "collector" | "service" | "init" | "injected";
 
 /** The container whose exit code is the build's: `test`, or the first. */
 export function judgedContainer<T extends { name: string }>({ containers }: { containers: readonly T[] }): T | undefined {
@@ -42,6 +47,7 @@ export function rolesOfTemplate(spec: Pick<PodSpec, "containers" | "initContaine
     others: namesOf(containers).filter((name) => name !== test),
     ...initRolesOf(initContainers.filter(({ name }) => name !== CHECKOUT_CONTAINER)),
     checkout: initContainers.some(({ name }) => name === CHECKOUT_CONTAINER),
+    collector: false,
     marked: false,
   };
 }
@@ -57,6 +63,7 @@ export function initRolesOf(containers: readonly Pick<Container, "name" | "resta
 
 export function initRole(roles: ContainerRoles, name: string): InitRole {
   if (roles.checkout && name === CHECKOUT_CONTAINER) return "checkout";
+  if (roles.collector && name === COLLECTOR_CONTAINER) return "collector";
   if (roles.services.includes(name)) return "service";
   return roles.inits.includes(name) ? "init" : "injected";
 }

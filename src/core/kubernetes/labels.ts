@@ -20,6 +20,8 @@ export const FUNCTION_ANNOTATION = `${PREFIX}/function`;
 export const REQUEST_ANNOTATION = `${PREFIX}/request`;
 /** On the Job: the task's `timeouts` as they were when it was made, as JSON. */
 export const TIMEOUTS_ANNOTATION = `${PREFIX}/timeouts`;
+/** On the Job: the task's `artifacts` as they were when it was made, as JSON. */
+export const ARTIFACTS_ANNOTATION = `${PREFIX}/artifacts`;
 /** On the Job: what each container of its pod is there for, `ContainerRoles` as JSON. */
 export const CONTAINERS_ANNOTATION = `${PREFIX}/containers`;
 /** On the Job: what a relaunch by Zuul of the same build shares with it, see `relaunchKey`. */

@@ -51,6 +51,7 @@ export interface Container {
   envFrom?: object[];
   ports?: object[];
   startupProbe?: object;
+  lifecycle?: object;
   volumeMounts?: VolumeMount[];
   resources?: { limits?: Record<string, string | number>; requests?: Record<string, string | number> };
   securityContext?: Record<string, unknown>;

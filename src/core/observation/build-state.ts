@@ -155,10 +155,15 @@ function newest(pods: readonly Pod[]): Pod | undefined {
   return [...pods].sort((a, b) => (b.metadata.creationTimestamp ?? "").localeCompare(a.metadata.creationTimestamp ?? ""))[0];
 }
 
+/** Their ends are no end of the pod, and the collector's no end of the test. */
+function isSidecar(role: InitRole): boolean {
+  return role === "service" || role === "collector";
+}
+
 /** The kubelet counts exit code 0 of an init container that was `OOMKilled` as a failure, too (`isInitContainerFailed`). */
 function hasFailed({ name, state }: ContainerStatus, pod: Pod, roles: ContainerRoles, isTerminal: boolean): boolean {
   const terminated = state?.terminated;
-  if (terminated === undefined || whyInvented(terminated) !== undefined || initRole(roles, name) === "service") return false;
+  if (terminated === undefined || whyInvented(terminated) !== undefined || isSidecar(initRole(roles, name))) return false;
   if (terminated.exitCode === 0 && terminated.reason !== "OOMKilled") return false;
   const container = pod.spec?.initContainers?.find((each) => each.name === name);
   return container?.restartPolicy !== "Always" && (isTerminal || !mayRunAgain(container));

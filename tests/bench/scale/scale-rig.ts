@@ -121,7 +121,7 @@ function renderTemplate(namespace: string): PodTemplate {
     replica: "",
     since: "",
   };
-  const settings = { installation: INSTALLATION, image: IMAGE, checkout: { allowedUrls: [] } };
+  const settings = { installation: INSTALLATION, image: IMAGE, internalUrl: "http://operator:8081", checkout: { allowedUrls: [] } };
   const input = { task: parsed.task, function: readBuildFunction("build:bench"), parameters: read.parameters, request, settings };
   return renderJob(input).spec?.template as PodTemplate;
 }

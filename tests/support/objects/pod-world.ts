@@ -106,6 +106,7 @@ export class PodWorld {
       services: names(services),
       inits: names(inits),
       checkout: hasCheckout,
+      collector: false,
       marked: plan.isScript,
     };
     this.#job = { metadata: { name: "unit-1", namespace: "ci", uid: "job-uid" }, spec: { template: { spec: { containers: [] } } } };

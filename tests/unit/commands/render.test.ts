@@ -81,7 +81,12 @@ describe("turbo-hipster render", () => {
         replica: "render",
         since: "1970-01-01T00:00:00.000Z",
       },
-      settings: { installation: "ours", image: "mirror/turbo-hipster:1", checkout: { allowedUrls: [] } },
+      settings: {
+        installation: "ours",
+        image: "mirror/turbo-hipster:1",
+        internalUrl: "http://operator:8081",
+        checkout: { allowedUrls: [] },
+      },
     });
     assert.deepEqual(printed, JSON.parse(JSON.stringify(job)));
   });

@@ -72,6 +72,10 @@ const artifactPathSchema = matchingString(
 
 export const artifactsSchema = z.strictObject({
   paths: setOf(artifactPathSchema, { min: 1, max: 100 }).meta({
-    description: "Paths below the working directory; * stands for any name, a path with / at its end for a directory with all in it.",
+    description:
+      "Paths below the working directory; * stands for any name, ** for any directories, a path with / at its end for a directory with all in it. What is in $TH_ARTIFACTS_DIR is kept without.",
   }),
+  junit: setOf(artifactPathSchema, { min: 1, max: 100 })
+    .meta({ description: "Which of the kept files are junit XML, by paths as above: their tests are counted and their failures shown." })
+    .exactOptional(),
 });

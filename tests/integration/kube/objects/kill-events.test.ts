@@ -31,7 +31,7 @@ async function killOf(path: string, roles: ContainerRoles): Promise<string | und
   return killed;
 }
 
-const ROLES = { test: "unit", others: ["web"], services: ["db"], inits: ["setup"], checkout: true, marked: false };
+const ROLES = { test: "unit", others: ["web"], services: ["db"], inits: ["setup"], checkout: true, collector: false, marked: false };
 
 for (const [path, counts] of [
   ["spec.containers{unit}", true],

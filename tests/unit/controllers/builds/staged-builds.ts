@@ -218,7 +218,7 @@ export function stageBuilds() {
     },
     observer: { noteVerdict() {}, notePhase() {}, noteAnswer: (isDelivered) => void answers.push(isDelivered) },
     settings: {
-      manifest: { installation: "i", image: "i", checkout: { allowedUrls: [] } },
+      manifest: { installation: "i", image: "i", internalUrl: "http://operator:8081", checkout: { allowedUrls: [] } },
       worker: WORKER,
       buildUrl: (number) => `http://b/${number}`,
       resultStyle: "text",

@@ -33,7 +33,7 @@ async function startReviews(answer: (task: string) => TemplateReview | Error) {
         return answered;
       },
     },
-    settings: { installation: "test", image: "turbo-hipster:1", checkout: { allowedUrls: [] } },
+    settings: { installation: "test", image: "turbo-hipster:1", internalUrl: "http://operator:8081", checkout: { allowedUrls: [] } },
     clock,
     logger: silentLogger,
     onReviewed() {

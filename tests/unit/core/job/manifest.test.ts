@@ -39,7 +39,12 @@ function makeInput(spec: object, parameters: Record<string, unknown> = {}, funct
       replica: "replica-1",
       since: "2026-01-01T00:00:00.000Z",
     },
-    settings: { installation: "test", image: "turbo-hipster:0.1.0", checkout: { allowedUrls: ["https://git.example.org/"] } },
+    settings: {
+      installation: "test",
+      image: "turbo-hipster:0.1.0",
+      internalUrl: "http://operator:8081",
+      checkout: { allowedUrls: ["https://git.example.org/"] },
+    },
   };
 }
 
@@ -140,6 +145,14 @@ describe("renderJob", () => {
       },
       { ZUUL_PROJECT: "org/project", ZUUL_URL: "https://git.example.org", ZUUL_REF: "refs/zuul/master/Z1" },
     ),
+    artifacts: makeInput({
+      image: "python:3.12",
+      script: "tox -e py312",
+      timeouts: { collect: "5m" },
+      services: [{ name: "db", image: "mysql:8" }],
+      artifacts: { paths: ["results/", "$(HOME)/*.xml"], junit: ["**/junit.xml"] },
+      template: { spec: { terminationGracePeriodSeconds: 20, containers: [{ name: "test", workingDir: "/workspace/src" }] } },
+    }),
     everything: makeInput(
       {
         nodeLabels: [{ name: "large", resources: { limits: { memory: "16Gi" } } }],

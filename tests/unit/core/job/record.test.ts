@@ -50,7 +50,7 @@ describe("readJobRecord", () => {
       functionName: "build:unit",
       request: REQUEST,
       timeouts: { pull: "10m", run: "1h" },
-      roles: { test: "test", others: [], services: [], inits: [], checkout: false, marked: false },
+      roles: { test: "test", others: [], services: [], inits: [], checkout: false, collector: false, marked: false },
       relaunchKey: "key",
       isCancelled: false,
       isDelivered: false,
@@ -69,7 +69,7 @@ describe("readJobRecord", () => {
     assert.deepEqual([record?.isCancelled, record?.isDelivered, record?.verdict?.result], [true, true, "ABORTED"]);
   });
 
-  const ROLES = { test: "unit", others: ["web"], services: ["db"], inits: ["setup"], checkout: true, marked: false };
+  const ROLES = { test: "unit", others: ["web"], services: ["db"], inits: ["setup"], checkout: true, collector: false, marked: false };
 
   test("believes the Job of what its containers are there for, whatever its template holds", () => {
     const written = job({ "turbo-hipster.io/containers": JSON.stringify(ROLES) });
@@ -85,7 +85,7 @@ describe("readJobRecord", () => {
   });
 
   test("takes a Job that tells nothing of its containers for one of the test alone", () => {
-    const alone = { test: "test", others: [], services: [], inits: [], checkout: false, marked: false };
+    const alone = { test: "test", others: [], services: [], inits: [], checkout: false, collector: false, marked: false };
     assert.deepEqual(readRoles({ metadata: { name: "unit-1" } }), alone);
     assert.deepEqual(readRoles({ metadata: job().metadata }), alone);
   });

@@ -69,7 +69,7 @@ function makeInput(task: TestTask): ManifestInput {
     replica: "r",
     since: "",
   };
-  const settings = { installation: "i", image: "i", checkout: { allowedUrls: [] } };
+  const settings = { installation: "i", image: "i", internalUrl: "http://operator:8081", checkout: { allowedUrls: [] } };
   return { task, function: readBuildFunction("build:unit:large"), parameters: parsed.parameters, request, settings };
 }
 

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { renderReviewedObjects } from "../../../../src/core/job/template-review.ts";
 import { parseTestTask } from "../../../../src/core/test-task/test-task.ts";
 
-const SETTINGS = { installation: "test", image: "turbo-hipster:1", checkout: { allowedUrls: [] } };
+const SETTINGS = { installation: "test", image: "turbo-hipster:1", internalUrl: "http://operator:8081", checkout: { allowedUrls: [] } };
 
 describe("what the API server is asked about", () => {
   const parsed = parseTestTask({

@@ -31,12 +31,13 @@ describe("a template's containers", () => {
       services: ["db"],
       inits: ["setup", "once"],
       checkout: true,
+      collector: false,
       marked: false,
     });
   });
 
   test("are a test alone where nothing is said", () => {
-    const alone = { test: "test", others: [], services: [], inits: [], checkout: false, marked: false };
+    const alone = { test: "test", others: [], services: [], inits: [], checkout: false, collector: false, marked: false };
     assert.deepEqual(rolesOfTemplate(undefined), alone);
     assert.deepEqual(rolesOfTemplate({ containers: [] }), alone);
     assert.deepEqual(rolesOfTemplate({ containers: containers("unit"), initContainers: containers("setup") }), {
@@ -48,7 +49,7 @@ describe("a template's containers", () => {
 });
 
 describe("what a container of a pod is there for", () => {
-  const roles = { test: "unit", others: ["web"], services: ["db"], inits: ["setup"], checkout: true, marked: false };
+  const roles = { test: "unit", others: ["web"], services: ["db"], inits: ["setup"], checkout: true, collector: false, marked: false };
   const rows: [name: string, role: ReturnType<typeof initRole>, isOurs: boolean][] = [
     ["checkout", "checkout", true],
     ["db", "service", true],
@@ -64,6 +65,12 @@ describe("what a container of a pod is there for", () => {
       assert.equal(isRendered(roles, name), isOurs);
     });
   }
+
+  test("the collector is ours where the build has one", () => {
+    assert.equal(initRole({ ...roles, collector: true }, "collector"), "collector");
+    assert.equal(isRendered({ ...roles, collector: true }, "collector"), true);
+    assert.deepEqual([initRole(roles, "collector"), isRendered(roles, "collector")], ["injected", false]);
+  });
 
   test("an init container called checkout is none of ours where the build has no checkout", () => {
     assert.equal(initRole({ ...roles, checkout: false }, "checkout"), "injected");

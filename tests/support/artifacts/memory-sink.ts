@@ -1,0 +1,15 @@
+import type { ArtifactSink } from "../../../src/uploads/receive-artifacts.ts";
+
+/** Keeps what is stored, by path; `beforePut` may fail or wait. */
+export class MemorySink implements ArtifactSink {
+  readonly files = new Map<string, Buffer>();
+  beforePut: (path: string) => Promise<void> = async () => {};
+
+  async put(path: string, open: () => AsyncIterable<Uint8Array>): Promise<void> {
+    await this.beforePut(path);
+    const chunks: Uint8Array[] = [];
+    // What was yielded may be overwritten afterwards: a store has sent it by then.
+    for await (const chunk of open()) chunks.push(Buffer.from(chunk));
+    this.files.set(path, Buffer.concat(chunks));
+  }
+}
