@@ -1,6 +1,6 @@
 import { LineTaker } from "./line-taker.ts";
 import { BEFORE_ALL, type LogHole, type LogPosition } from "./log-position.ts";
-import { prefixLength, secondBefore } from "./log-time.ts";
+import { prefixLength, secondBefore, timeMs } from "./log-time.ts";
 import { RotationWatch } from "./rotation-watch.ts";
 
 const NEWLINE = 0x0a;
@@ -8,6 +8,14 @@ const NEWLINE = 0x0a;
 const MAX_TAIL_LINES = 100;
 /** So often the API may say that there is nothing, where there was something. */
 const MAX_NOTHINGS = 5;
+
+/**
+ * Whoever opened a log later than this after its container's start may have come after a rotation: there is none in the first 3 s
+ * (`containerLogMonitorInterval`), and stamps of a pod are in whole seconds.
+ */
+const LATE_MS = 4000;
+/** A line so soon after the start of its container, and the rounding of that, is the first that was printed. */
+const FIRST_LINE_MS = 2000;
 
 /** What is to be done once a stream is over. */
 export type NextStep =
@@ -40,10 +48,14 @@ export class FollowedLog {
   #isDrained = false;
   #unfinished: Uint8Array = new Uint8Array(0);
   #nothings = 0;
+  /** Of the container, if the log was opened too late to know that its beginning was there. */
+  readonly #startedMs: number | undefined;
 
-  constructor(position: LogPosition = BEFORE_ALL, lines = 0) {
+  /** `start`: when the container was started, and how much later the log is opened for the first time. */
+  constructor(position: LogPosition = BEFORE_ALL, lines = 0, start?: { readonly startedMs: number; readonly lateMs: number }) {
     this.#position = position;
     this.#lines = lines;
+    this.#startedMs = start !== undefined && start.lateMs > LATE_MS ? start.startedMs : undefined;
     this.#taker = this.#makeTaker();
   }
 
@@ -139,18 +151,28 @@ export class FollowedLog {
 
   /** As far as it was taken, this is all that can be had of the log. */
   finish(hole: LogHole | undefined, rest: Uint8Array = new Uint8Array(0)): NextStep & { kind: "finished" } {
-    return { kind: "finished", rest, hole: hole ?? this.rotation.atEnd(this.position) };
+    const isLate = this.#startedMs !== undefined && this.position.time === "" && rest.length === 0;
+    const holeOfAll = isLate ? { after: "", before: undefined } : undefined;
+    return { kind: "finished", rest, hole: hole ?? this.rotation.atEnd(this.position) ?? holeOfAll };
+  }
+
+  /** Whether something may be missing before the first line. */
+  #holeAtBeginning(time: string): LogHole | undefined {
+    const isFirst = this.#startedMs === undefined || timeMs(time) - this.#startedMs < FIRST_LINE_MS;
+    return isFirst ? undefined : { after: "", before: time };
   }
 
   #makeTaker(): LineTaker {
     const from = this.#position;
     const isDrained = this.#isDrained;
+    const holeBefore = (time: string) => {
+      if (this.#isLost && !(isDrained && this.rotation.next === time)) return { after: from.time, before: time };
+      return from.time === "" ? this.#holeAtBeginning(time) : undefined;
+    };
     return new LineTaker(from, this.rotation, {
       isCut: from.time !== "",
       takesAll: this.#isLost,
-      holeBefore: this.#isLost
-        ? (time) => (isDrained && this.rotation.next === time ? undefined : { after: from.time, before: time })
-        : undefined,
+      holeBefore: this.#isLost || from.time === "" ? holeBefore : undefined,
       continues: this.#isLost && isDrained ? this.#unfinished : undefined,
     });
   }

@@ -6,10 +6,19 @@ export function segmentBytesFor(limitBytes: number): number {
   return Math.max(1, Math.floor(limitBytes / 16));
 }
 
-const HEAD_SEGMENTS = 8;
-const TAIL_SEGMENTS = 8;
+const HALF_SEGMENTS = 8;
 
-/** Which of so many segments goes when another begins, counted from the first; undefined: none. */
-export function segmentToDrop(count: number): number | undefined {
-  return count > HEAD_SEGMENTS + TAIL_SEGMENTS ? HEAD_SEGMENTS : undefined;
+/**
+ * Which segment goes when another begins; undefined: none. Bytes are counted and not segments, as each writer begins with one of its own and
+ * may leave it short.
+ */
+export function segmentToDrop(
+  segments: readonly { readonly offset: number; readonly size: number }[],
+  limitBytes: number,
+): number | undefined {
+  const half = HALF_SEGMENTS * segmentBytesFor(limitBytes);
+  const first = segments.findIndex(({ offset }) => offset >= half);
+  if (first === -1) return undefined;
+  const behind = segments.slice(first + 1).reduce((total, { size }) => total + size, 0);
+  return behind >= half ? first : undefined;
 }

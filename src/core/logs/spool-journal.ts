@@ -6,6 +6,9 @@ export interface SpoolPoint {
   readonly offset: number;
   /** Whole lines before it. */
   readonly lines: number;
+  /** Which run of the container has printed what comes next: how often it had been started again. */
+  readonly attempt: number;
+  /** In that run's log. */
   readonly position: LogPosition;
 }
 
@@ -14,10 +17,18 @@ export interface SpoolHole extends LogHole {
   readonly offset: number;
 }
 
+/** From this offset on it is another run of the container that prints: one that had been started again so often. */
+export interface SpoolAttempt {
+  readonly offset: number;
+  readonly attempt: number;
+}
+
 export interface SpoolState {
   /** By offset, about `POINT_SPACING` apart. */
   readonly points: SpoolPoint[];
   readonly holes: readonly SpoolHole[];
+  /** Of each run but the first. */
+  readonly attempts: readonly SpoolAttempt[];
   /** Nothing comes after this offset. */
   readonly endedAt: number | undefined;
 }
@@ -29,32 +40,54 @@ const record = z.union([
   z.object({
     at: z.int().nonnegative(),
     lines: z.int().nonnegative(),
+    attempt: z.int().nonnegative(),
     time: z.string(),
     count: z.int(),
     taken: z.int(),
     whole: z.boolean(),
   }),
   z.object({ hole: z.int().nonnegative(), after: z.string(), before: z.string().optional() }),
+  z.object({ begins: z.int().nonnegative(), attempt: z.int().positive() }),
   z.object({ end: z.int().nonnegative() }),
+  z.object({ term: z.int().nonnegative() }),
 ]);
 
-const FIRST: SpoolPoint = { offset: 0, lines: 0, position: BEFORE_ALL };
+const FIRST: SpoolPoint = { offset: 0, lines: 0, attempt: 0, position: BEFORE_ALL };
 
-export function renderPoint({ offset, lines, position: { time, count, taken, isWhole } }: SpoolPoint): string {
-  return `${JSON.stringify({ at: offset, lines, time, count, taken, whole: isWhole })}\n`;
+export function renderPoint({ offset, lines, attempt, position: { time, count, taken, isWhole } }: SpoolPoint): string {
+  return `${JSON.stringify({ at: offset, lines, attempt, time, count, taken, whole: isWhole })}\n`;
 }
 
 export function renderHole({ offset, after, before }: SpoolHole): string {
   return `${JSON.stringify({ hole: offset, after, before })}\n`;
 }
 
+export function renderAttempt({ offset, attempt }: SpoolAttempt): string {
+  return `${JSON.stringify({ begins: offset, attempt })}\n`;
+}
+
 export function renderEnd(offset: number): string {
   return `${JSON.stringify({ end: offset })}\n`;
 }
 
-/** A journal that says the same in fewer words. */
-export function renderJournal({ points, holes, endedAt }: SpoolState): string {
-  return [...points.map(renderPoint), ...holes.map(renderHole), endedAt === undefined ? "" : renderEnd(endedAt)].join("");
+/** The beginning of a journal: all that was known before, in few words, and who writes. Without its last line it is none. */
+export function renderJournal({ points, holes, attempts, endedAt }: SpoolState, term: number): string {
+  const end = endedAt === undefined ? "" : renderEnd(endedAt);
+  return [...points.map(renderPoint), ...holes.map(renderHole), ...attempts.map(renderAttempt), end, renderTerm(term)].join("");
+}
+
+function renderTerm(term: number): string {
+  return `${JSON.stringify({ term })}\n`;
+}
+
+/** Of its writer; undefined if the journal has no whole beginning: whoever began it was killed. */
+export function journalTerm(text: string): number | undefined {
+  for (const line of text.split("\n").slice(0, -1)) {
+    const entry = parseRecord(line);
+    if (entry === undefined) return undefined;
+    if ("term" in entry) return entry.term;
+  }
+  return undefined;
 }
 
 /**
@@ -64,21 +97,36 @@ export function renderJournal({ points, holes, endedAt }: SpoolState): string {
 export function parseJournal(text: string, size: number): SpoolState {
   const points: SpoolPoint[] = [FIRST];
   const holes: SpoolHole[] = [];
+  const attempts: SpoolAttempt[] = [];
   let endedAt: number | undefined;
   for (const line of text.split("\n").slice(0, -1)) {
     const entry = parseRecord(line);
     if (entry === undefined) break;
     if ("at" in entry) {
-      const { at: offset, lines, time, count, taken, whole: isWhole } = entry;
-      if (offset <= size) addPoint(points, { offset, lines, position: { time, count, taken, isWhole } });
+      const { at: offset, lines, attempt, time, count, taken, whole: isWhole } = entry;
+      if (offset <= size) addPoint(points, { offset, lines, attempt, position: { time, count, taken, isWhole } });
     } else if ("hole" in entry) {
       const { hole: offset, after, before } = entry;
       if (!holes.some((each) => each.offset === offset && each.after === after)) holes.push({ offset, after, before });
-    } else if (entry.end === size) endedAt = size;
+    } else if ("begins" in entry) {
+      const { begins: offset, attempt } = entry;
+      if (!attempts.some((each) => each.attempt === attempt)) attempts.push({ offset, attempt });
+    } else if ("end" in entry && entry.end <= size) endedAt = entry.end;
   }
-  const last = endedAt ?? (points.at(-1) as SpoolPoint).offset;
-  // A hole at the last point is found anew by who goes on there, as the line behind it comes anew.
-  return { points, holes: holes.filter(({ offset }) => (endedAt === undefined ? offset < last : offset <= last)), endedAt };
+  const last = points.at(-1) as SpoolPoint;
+  // A hole at the last point is found anew by who goes on there, as the line behind it comes anew; but for one at the end of another run.
+  const isBehind = endedAt !== undefined || isBeginning(last);
+  const from = endedAt ?? last.offset;
+  return {
+    points,
+    holes: holes.filter(({ offset }) => offset < from || (isBehind && offset === from)),
+    attempts: attempts.filter(({ attempt }) => attempt <= last.attempt),
+    endedAt,
+  };
+}
+
+function isBeginning({ attempt, position }: SpoolPoint): boolean {
+  return attempt > 0 && position.time === "";
 }
 
 /** Adds a point. Of those that are too close together to be of use, and of every two once there are too many, one is left out. */

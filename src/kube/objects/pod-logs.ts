@@ -4,6 +4,12 @@ import { isNotFound, type KubeError } from "../client/kube-error.ts";
 /** A tail is a few lines, and one line may be as long as a log: no more than this is read of it. */
 const MAX_TAIL_BYTES = 64 * 1024;
 
+interface WhichLog {
+  /** The log of the run before the newest. */
+  readonly previous: boolean;
+  readonly signal: AbortSignal;
+}
+
 interface PodLogPlace {
   readonly namespace: string;
   readonly pod: string;
@@ -20,17 +26,22 @@ export class PodLogs {
     this.#place = place;
   }
 
-  open({ sinceTime, signal }: { sinceTime: string | undefined; signal: AbortSignal }): Promise<AsyncIterable<Buffer>> {
-    return this.#read({ follow: true, ...(sinceTime === undefined ? {} : { sinceTime }), signal });
+  open({ sinceTime, ...which }: WhichLog & { sinceTime: string | undefined }): Promise<AsyncIterable<Buffer>> {
+    return this.#read({ follow: true, ...(sinceTime === undefined ? {} : { sinceTime }) }, which);
   }
 
   /** What the kubelet's limit of bytes cuts off is not sent. */
-  async head(limitBytes: number, signal: AbortSignal): Promise<Buffer> {
-    return Buffer.concat(await Array.fromAsync(await this.#read({ limitBytes, signal })));
+  async head(limitBytes: number, which: WhichLog): Promise<Buffer> {
+    return Buffer.concat(await Array.fromAsync(await this.#read({ limitBytes }, which)));
   }
 
-  async tail(tailLines: number, signal: AbortSignal): Promise<Buffer> {
-    return Buffer.concat(await Array.fromAsync(await this.#read({ tailLines, limitBytes: MAX_TAIL_BYTES, signal })));
+  async tail(tailLines: number, which: WhichLog): Promise<Buffer> {
+    return Buffer.concat(await Array.fromAsync(await this.#read({ tailLines, limitBytes: MAX_TAIL_BYTES }, which)));
+  }
+
+  /** The API server's time. */
+  now(): Date {
+    return this.#client.now();
   }
 
   /**
@@ -41,14 +52,11 @@ export class PodLogs {
     return isNotFound(error) && (error as KubeError).kind === "pods";
   }
 
-  #read(options: {
-    follow?: boolean;
-    sinceTime?: string;
-    tailLines?: number;
-    limitBytes?: number;
-    signal: AbortSignal;
-  }): Promise<AsyncIterable<Buffer>> {
+  #read(
+    options: { follow?: boolean; sinceTime?: string; tailLines?: number; limitBytes?: number },
+    { previous, signal }: WhichLog,
+  ): Promise<AsyncIterable<Buffer>> {
     const { namespace, pod, container } = this.#place;
-    return this.#client.podLog(namespace, pod, { container, timestamps: true, ...options });
+    return this.#client.podLog(namespace, pod, { container, timestamps: true, ...(previous ? { previous } : {}), ...options, signal });
   }
 }

@@ -1,9 +1,9 @@
-import { type FileHandle, open, readdir, rm, truncate } from "node:fs/promises";
+import { type FileHandle, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { segmentBytesFor, segmentToDrop } from "../../core/logs/kept-range.ts";
+import { arrangeSegments, parseSegmentName, type SegmentFile, segmentName } from "../../core/logs/spool-files.ts";
 
-interface Segment {
-  readonly offset: number;
+interface Segment extends SegmentFile {
   size: number;
 }
 
@@ -13,36 +13,44 @@ export interface LogCut {
   readonly to: number;
 }
 
-const NAME = /^(\d{16})\.log$/;
-
-/** The bytes of a spool: files that are named after the offset of their first byte. Of a long log the middle is thrown away. */
+/**
+ * The bytes of a spool: files that are named after the offset of their first byte and their writer. Of a long log the middle is thrown away.
+ */
 export class Segments {
   readonly #directory: string;
-  readonly #segmentBytes: number;
+  readonly #limitBytes: number;
   readonly #segments: Segment[];
+  /** Files that hold nothing of the log. */
+  readonly #stale: SegmentFile[];
+  #size: number;
+  /** Whose files are written. */
+  #writer = 0;
   #file: FileHandle | undefined;
 
-  private constructor(directory: string, limitBytes: number, segments: Segment[]) {
+  private constructor(directory: string, limitBytes: number, { kept, stale }: ReturnType<typeof arrangeSegments>) {
     this.#directory = directory;
-    this.#segmentBytes = segmentBytesFor(limitBytes);
-    this.#segments = segments;
+    this.#limitBytes = limitBytes;
+    this.#segments = kept.map((segment) => ({ ...segment }));
+    this.#stale = stale;
+    const last = kept.at(-1);
+    this.#size = last === undefined ? 0 : last.offset + last.size;
   }
 
   static async open(directory: string, limitBytes: number): Promise<Segments> {
-    const names = (await readdir(directory)).filter((name) => NAME.test(name)).sort();
-    const segments: Segment[] = [];
-    for (const name of names) {
+    const files: SegmentFile[] = [];
+    for (const name of await readdir(directory)) {
+      const parsed = parseSegmentName(name);
+      if (parsed === undefined) continue;
       const file = await open(join(directory, name), "r");
-      segments.push({ offset: Number.parseInt(name, 10), size: (await file.stat()).size });
+      files.push({ ...parsed, size: (await file.stat()).size });
       await file.close();
     }
-    return new Segments(directory, limitBytes, segments);
+    return new Segments(directory, limitBytes, arrangeSegments(files));
   }
 
   /** Offset behind the last byte. */
   get size(): number {
-    const last = this.#segments.at(-1);
-    return last === undefined ? 0 : last.offset + last.size;
+    return this.#size;
   }
 
   get cut(): LogCut | undefined {
@@ -54,29 +62,29 @@ export class Segments {
     return undefined;
   }
 
-  /** Goes back to this offset; what came after it is gone. */
-  async truncate(offset: number): Promise<void> {
-    while (this.#segments.length > 0 && (this.#segments.at(-1) as Segment).offset > offset) {
-      await rm(this.#path(this.#segments.pop() as Segment));
-    }
+  /** Goes back to this offset: what comes after it is not of the log any more. No file is changed. */
+  goBack(offset: number): void {
+    while (this.#segments.length > 0 && (this.#segments.at(-1) as Segment).offset >= offset)
+      this.#stale.push(this.#segments.pop() as Segment);
     const last = this.#segments.at(-1);
-    if (last !== undefined && last.offset + last.size > offset) {
-      await truncate(this.#path(last), offset - last.offset);
-      last.size = offset - last.offset;
-    }
-    // Its place is in the middle, which was thrown away.
-    if (this.size < offset) await this.#begin(offset);
+    if (last !== undefined) last.size = Math.min(last.size, offset - last.offset);
+    this.#size = offset;
   }
 
-  async append(parts: readonly Uint8Array[]): Promise<void> {
-    let left = parts;
-    while (left.length > 0) {
-      let last = this.#segments.at(-1);
-      if (last === undefined || last.size >= this.#segmentBytes) last = await this.#begin(this.size);
-      this.#file ??= await open(this.#path(last), "a");
-      const [now, later] = splitAt(left, this.#segmentBytes - last.size);
-      last.size += await writeAll(this.#file, now);
-      left = later;
+  /** From now on `writer` writes, in files of its own; what holds nothing of the log goes. */
+  async takeOver(writer: number): Promise<void> {
+    this.#writer = writer;
+    for (const segment of this.#stale.splice(0)) await rm(this.#path(segment), { force: true });
+  }
+
+  /** Takes out of `parts` what is written; the rest is there if this rejects. */
+  async append(parts: Uint8Array[]): Promise<void> {
+    while (parts.length > 0) {
+      const segment = await this.#segmentToWrite();
+      const { bytesWritten } = await (this.#file as FileHandle).writev(firstBytes(parts, segmentBytesFor(this.#limitBytes) - segment.size));
+      segment.size += bytesWritten;
+      this.#size += bytesWritten;
+      dropBytes(parts, bytesWritten);
     }
   }
 
@@ -100,47 +108,48 @@ export class Segments {
     this.#file = undefined;
   }
 
-  async #begin(offset: number): Promise<Segment> {
+  async #segmentToWrite(): Promise<Segment> {
+    const last = this.#segments.at(-1);
+    if (this.#file !== undefined && last !== undefined && last.size < segmentBytesFor(this.#limitBytes)) return last;
     await this.close();
-    const dropped = segmentToDrop(this.#segments.length);
-    if (dropped !== undefined) await rm(this.#path(this.#segments.splice(dropped, 1)[0] as Segment));
-    const segment = { offset, size: 0 };
-    this.#segments.push(segment);
+    for (;;) {
+      const dropped = segmentToDrop(this.#segments, this.#limitBytes);
+      if (dropped === undefined) break;
+      await rm(this.#path(this.#segments[dropped] as Segment), { force: true });
+      this.#segments.splice(dropped, 1);
+    }
+    const segment = { offset: this.#size, writer: this.#writer, size: 0 };
     this.#file = await open(this.#path(segment), "a");
+    this.#segments.push(segment);
     return segment;
   }
 
-  #path({ offset }: Segment): string {
-    return join(this.#directory, `${String(offset).padStart(16, "0")}.log`);
+  #path(segment: SegmentFile): string {
+    return join(this.#directory, segmentName(segment));
   }
-}
-
-function splitAt(parts: readonly Uint8Array[], bytes: number): [Uint8Array[], Uint8Array[]] {
-  const now: Uint8Array[] = [];
-  let room = bytes;
-  for (const [index, part] of parts.entries()) {
-    if (part.length > room) {
-      if (room > 0) now.push(part.subarray(0, room));
-      return [now, [part.subarray(room), ...parts.slice(index + 1)]];
-    }
-    now.push(part);
-    room -= part.length;
-  }
-  return [now, []];
 }
 
 /** `writev` takes so many at once (IOV_MAX of Linux). */
 const MAX_PARTS = 1024;
 
-async function writeAll(file: FileHandle, parts: readonly Uint8Array[]): Promise<number> {
-  let total = 0;
-  for (let at = 0; at < parts.length; at += MAX_PARTS) {
-    let batch = parts.slice(at, at + MAX_PARTS);
-    while (batch.length > 0) {
-      const { bytesWritten } = await file.writev(batch);
-      total += bytesWritten;
-      batch = splitAt(batch, bytesWritten)[1];
-    }
+function firstBytes(parts: readonly Uint8Array[], bytes: number): Uint8Array[] {
+  const first: Uint8Array[] = [];
+  let room = bytes;
+  for (const part of parts.slice(0, MAX_PARTS)) {
+    if (room === 0) break;
+    first.push(part.length > room ? part.subarray(0, room) : part);
+    room -= Math.min(room, part.length);
   }
-  return total;
+  return first;
+}
+
+function dropBytes(parts: Uint8Array[], bytes: number): void {
+  let left = bytes;
+  let whole = 0;
+  while (whole < parts.length && (parts[whole] as Uint8Array).length <= left) {
+    left -= (parts[whole] as Uint8Array).length;
+    whole += 1;
+  }
+  parts.splice(0, whole);
+  if (left > 0) parts[0] = (parts[0] as Uint8Array).subarray(left);
 }

@@ -32,7 +32,7 @@ export class StreamsAhead {
     if (!this.#rotation.isExpected(head) || this.#streams.has(head) || this.#streams.size >= MAX_AHEAD) return;
     const leaving = new AbortController();
     const signal = AbortSignal.any([this.#signal, leaving.signal]);
-    const chunks = await this.#source.open({ sinceTime: undefined, signal });
+    const chunks = await this.#source.open({ sinceTime: undefined, previous: false, signal });
     this.#streams.set(head, { chunks, leaving });
     this.#rotation.noteOpen(head);
   }

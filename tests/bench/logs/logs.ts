@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
+import { makeMasker } from "../../../src/core/logs/masking.ts";
 import { PODS } from "../../../src/kube/client/resource.ts";
 import { PodLogs } from "../../../src/kube/objects/pod-logs.ts";
 import { followLog } from "../../../src/logs/follow/log-follower.ts";
@@ -18,7 +19,7 @@ const LIMIT_BYTES = 2 ** 32;
 /** Of the pods that are followed at once: one line each quarter of a second, for so long. */
 const LATENCY_MS = 20_000;
 const START_MS = 300_000;
-const NOTHING_MASKED = { write: (chunk: Uint8Array) => [chunk], end: () => [] };
+const NOTHING_MASKED = makeMasker([]);
 
 interface Flags extends ClusterFlags {
   pairs: number;
@@ -87,7 +88,7 @@ async function printLog(cluster: BenchCluster, megabytes: number, world: BenchWo
     await createPod(cluster, pod, ["perl", "-e", script]);
     await awaitPhase(cluster, pod, "Succeeded", world);
     const logs = new PodLogs(cluster.client, { namespace: cluster.namespace, pod, container: "test" });
-    if ((await logs.head(40, world.signal)).toString().endsWith(" 00000000x")) return { pod, bytes };
+    if ((await logs.head(40, { previous: false, signal: world.signal })).toString().endsWith(" 00000000x")) return { pod, bytes };
     world.log("the kubelet has rotated it meanwhile: once more");
   }
   throw new InputError("the kubelet has rotated each of ten logs while it was printed: --megabytes N for shorter ones");
@@ -96,7 +97,15 @@ async function printLog(cluster: BenchCluster, megabytes: number, world: BenchWo
 async function readOurs({ client, namespace }: BenchCluster, pod: string, bytes: number, directory: string): Promise<Reading> {
   const spool = await LogSpool.open(directory, { limitBytes: LIMIT_BYTES });
   const source = new PodLogs(client, { namespace, pod, container: "test" });
-  const options = { source, spool, hasEnded: () => true, masking: NOTHING_MASKED, clock: systemClock, logger: silentLogger };
+  const options = {
+    source,
+    spool,
+    hasEnded: () => true,
+    masker: NOTHING_MASKED,
+    run: () => undefined,
+    clock: systemClock,
+    logger: silentLogger,
+  };
   const [startedMs, startedCpu] = [performance.now(), process.cpuUsage()];
   await followLog(options, new AbortController().signal);
   const { user, system } = process.cpuUsage(startedCpu);
@@ -143,7 +152,7 @@ async function measureLatencies(cluster: BenchCluster, pods: number, directory: 
     });
     const source = new PodLogs(cluster.client, { namespace: cluster.namespace, pod, container: "test" });
     await followLog(
-      { source, spool, hasEnded: () => false, masking: NOTHING_MASKED, clock: systemClock, logger: silentLogger },
+      { source, spool, hasEnded: () => false, masker: NOTHING_MASKED, run: () => undefined, clock: systemClock, logger: silentLogger },
       leaving.signal,
     );
     await reading;

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { makeMasker } from "../../../../src/core/logs/masking.ts";
 import { loadKubeClient } from "../../../../src/kube/client/kube-client.ts";
 import { PODS } from "../../../../src/kube/client/resource.ts";
 import { PodLogs } from "../../../../src/kube/objects/pod-logs.ts";
@@ -17,7 +18,7 @@ import { makeRandom } from "../../../support/random.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock } from "../../../support/skipping-clock.ts";
 
-const NOTHING_MASKED = { write: (chunk: Uint8Array) => [chunk], end: () => [] };
+const NOTHING_MASKED = makeMasker([]);
 const LIMIT = 2 ** 30;
 const START = 1_795_000_000_000_000_000n;
 
@@ -69,7 +70,10 @@ async function makeBench() {
     directory: directory.path,
     openSpool: (limitBytes = LIMIT) => LogSpool.open(directory.path, { limitBytes }),
     follow: (spool: LogSpool, signal = new AbortController().signal) =>
-      followLog({ source, spool, hasEnded: () => hasEnded, masking: NOTHING_MASKED, clock: systemClock, logger: silentLogger }, signal),
+      followLog(
+        { source, spool, hasEnded: () => hasEnded, masker: NOTHING_MASKED, run: () => undefined, clock: systemClock, logger: silentLogger },
+        signal,
+      ),
     write: (...entries: LogEntry[]) => fake.logs.write("ci", "p", "test", entries),
     end() {
       fake.logs.end("ci", "p", "test");
@@ -242,6 +246,7 @@ function makeSource(
       return show(new LogReader({ timestamps: true }), (files.at(-1) ?? []).slice(-lines));
     },
     isGone: () => false,
+    now: () => new Date(),
   };
 }
 
@@ -257,7 +262,7 @@ describe("a kubelet's rotation", () => {
     const clock = makeSkippingClock();
     clock.onSchedule((delayMs) => void setTimeout(() => clock.skip(delayMs), 20));
     await followLog(
-      { source, spool, hasEnded: () => true, masking: NOTHING_MASKED, clock, logger: silentLogger },
+      { source, spool, hasEnded: () => true, masker: NOTHING_MASKED, run: () => undefined, clock, logger: silentLogger },
       new AbortController().signal,
     );
     const got = await readAll(spool);

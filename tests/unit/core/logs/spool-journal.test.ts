@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { BEFORE_ALL } from "../../../../src/core/logs/log-position.ts";
 import {
   addPoint,
+  journalTerm,
   parseJournal,
+  renderAttempt,
   renderEnd,
   renderHole,
   renderJournal,
@@ -13,6 +16,7 @@ import {
 const point = (offset: number, lines = offset): SpoolPoint => ({
   offset,
   lines,
+  attempt: 0,
   position: { time: `t${offset}`, count: 1, taken: 5, isWhole: true },
 });
 const hole = { offset: 100_000, after: "a", before: "b" };
@@ -26,7 +30,7 @@ describe("a spool's journal", () => {
     assert.deepEqual(state.points.slice(1), [point(70_000), point(140_000)]);
     assert.deepEqual(state.holes, [hole]);
     assert.equal(state.endedAt, 150_000);
-    assert.deepEqual(parseJournal(renderJournal(state), 150_000), state);
+    assert.deepEqual(parseJournal(renderJournal(state, 3), 150_000), state);
   });
 
   it("is read as far as it is whole, wherever its writer was killed", () => {
@@ -40,11 +44,39 @@ describe("a spool's journal", () => {
     assert.equal(last(parseJournal(`${renderPoint(point(70_000))}{"at":-1}\n${renderPoint(point(140_000))}`, 200_000).points), 70_000);
   });
 
+  it("has a writer once its beginning is whole", () => {
+    const beginning = renderJournal(parseJournal(text, 200_000), 7);
+    for (let length = 0; length < beginning.length; length += 1) assert.equal(journalTerm(beginning.slice(0, length)), undefined);
+    assert.equal(journalTerm(beginning), 7);
+    assert.equal(journalTerm(`${beginning}${renderPoint(point(210_000))}half`), 7);
+    assert.equal(journalTerm(`{"at":-1}\n${beginning}`), undefined);
+  });
+
+  it("says where the container was started again, and goes on in the run that was reached", () => {
+    const begun: SpoolPoint = { offset: 140_000, lines: 2, attempt: 1, position: BEFORE_ALL };
+    const atEnd = { offset: 140_000, after: "t140000", before: undefined };
+    const attempts = [{ offset: 140_000, attempt: 1 }];
+    const notes =
+      renderHole(atEnd) + renderAttempt(attempts[0] as (typeof attempts)[0]) + renderAttempt(attempts[0] as (typeof attempts)[0]);
+    const state = parseJournal(text + notes + renderPoint(begun), 200_000);
+    assert.deepEqual(state.attempts, attempts);
+    assert.deepEqual(state.points.at(-1), begun);
+    assert.deepEqual(state.holes, [hole, atEnd], "the hole at the end of a run is not found anew by who goes on in the next");
+    assert.deepEqual(parseJournal(renderJournal(state, 0), 200_000), state);
+    const before = parseJournal(text + notes, 200_000);
+    assert.deepEqual([before.attempts, before.holes], [[], [hole]], "who goes on in the run before comes to both of them once more");
+  });
+
   it("speaks of no more than there is", () => {
     const { points, holes, endedAt } = parseJournal(text + renderEnd(150_000), 139_999);
     assert.equal(last(points), 70_000);
     assert.deepEqual(holes, [], "who goes on before it finds it anew");
     assert.equal(endedAt, undefined);
+    assert.equal(
+      parseJournal(text + renderEnd(150_000), 150_001).endedAt,
+      150_000,
+      "what a writer before has left behind the end is no part of it",
+    );
   });
 
   it("has each hole once, and those where it goes on not at all: they are found anew", () => {
