@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import type { Pod } from "../../src/core/kubernetes/objects.ts";
+import { observeContainerRun } from "../../src/core/logs/container-run.ts";
 import type { KubeClient } from "../../src/kube/client/kube-client.ts";
 import { KubeError } from "../../src/kube/client/kube-error.ts";
 import { JOBS, PODS } from "../../src/kube/client/resource.ts";
@@ -176,6 +178,23 @@ function holdContract(open: () => Promise<ContractTarget>): void {
     assert.equal(await readLog(pod, { sinceTime: "2099-01-01T00:00:00Z" }), "");
   });
 
+  it("gives the log of the run before as well, of a service that was started again", async () => {
+    const body = job("service", "while ! [ -e /shared/again ]; do sleep 0.1; done", { serviceLogs: [["first"], ["second"]] });
+    const script = `[ -e /shared/first ] || { touch /shared/first; echo first; exit 1; }; echo second; touch /shared/again; ${WAITS_FOR_TERM}`;
+    await run({ ...body, spec: withService(body.spec, script.replace("echo ready; ", "")) });
+    const pod = await awaitPod("service", isTerminal);
+    const container = "service";
+    assert.equal(await readLog(pod, { container }), "second\n");
+    assert.equal(await readLog(pod, { container, previous: true }), "first\n");
+    const seen = observeContainerRun(pod as Pod, container);
+    assert.deepEqual([seen?.attempt, seen?.mayBeRepeated], [1, true]);
+    await assert.rejects(readLog(pod, { previous: true }), (error) => {
+      assert.ok(error instanceof KubeError && error.status === 400, String(error));
+      assert.match(error.message, /previous terminated container "test" in pod ".*" not found/);
+      return true;
+    });
+  });
+
   it("says of the log of a pod that is not there that the pod is not", async () => {
     await assert.rejects(client.podLog(namespace, "none", { container: "test", signal: AbortSignal.timeout(30_000) }), (error) => {
       assert.ok(error instanceof KubeError && error.status === 404, String(error));
@@ -194,6 +213,15 @@ function holdContract(open: () => Promise<ContractTarget>): void {
       return true;
     });
   });
+}
+
+function withService(spec: ReturnType<typeof job>["spec"], script: string) {
+  const [container] = spec.template.spec.containers;
+  const volumeMounts = [{ name: "shared", mountPath: "/shared" }];
+  const service = { ...container, name: "service", command: ["sh", "-c", script], restartPolicy: "Always", volumeMounts };
+  const containers = [Object.assign({}, container, { volumeMounts })];
+  const podSpec = { ...spec.template.spec, initContainers: [service], containers, volumes: [{ name: "shared", emptyDir: {} }] };
+  return { ...spec, template: { ...spec.template, spec: podSpec } };
 }
 
 function withMissingImage(spec: ReturnType<typeof job>["spec"]) {

@@ -67,6 +67,8 @@ interface PodLogOptions {
   /** RFC 3339. */
   readonly sinceTime?: string;
   readonly timestamps?: boolean;
+  /** Of the container's run before this one: 400 where there is none. */
+  readonly previous?: boolean;
   /** With `follow`: silence after which the connection counts as dead (`TH_KUBE_TIMEOUT`); without it none is too long. */
   readonly idleMs?: number;
   readonly signal: AbortSignal;

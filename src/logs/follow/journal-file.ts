@@ -4,6 +4,8 @@ import { journalName, parseJournalName } from "../../core/logs/spool-files.ts";
 import { journalTerm, parseJournal, renderJournal, type SpoolState } from "../../core/logs/spool-journal.ts";
 import { SpoolTakenError } from "./spool-taken-error.ts";
 
+const LONG_BYTES = 2 ** 20;
+
 /** What a spool's directory holds of journals. */
 interface KnownJournal {
   readonly text: string;
@@ -23,6 +25,8 @@ export class JournalFile {
   #number: number;
   #file: FileHandle;
   #bytes: number;
+  /** When it was begun. */
+  #firstBytes: number;
 
   private constructor(directory: string, term: number, number: number, file: FileHandle, bytes: number) {
     this.#directory = directory;
@@ -30,6 +34,7 @@ export class JournalFile {
     this.#number = number;
     this.#file = file;
     this.#bytes = bytes;
+    this.#firstBytes = bytes;
   }
 
   /** What the newest whole journal says, of `size` bytes. */
@@ -55,11 +60,12 @@ export class JournalFile {
     return this.#number;
   }
 
-  get bytes(): number {
-    return this.#bytes;
+  /** There is much in it that says nothing any more. */
+  get isLong(): boolean {
+    return this.#bytes > Math.max(LONG_BYTES, 2 * this.#firstBytes);
   }
 
-  /** Rejects with a SpoolTakenError once another process has taken over. */
+  /** Rejects with a SpoolTakenError once another process has taken over, or has removed the spool. */
   async check(): Promise<void> {
     const [isOwn, isNext] = await Promise.all(
       [this.#number, this.#number + 1].map((number) => isThere(join(this.#directory, journalName(number)))),
@@ -84,6 +90,7 @@ export class JournalFile {
     this.#number = number;
     this.#file = file;
     this.#bytes = bytes;
+    this.#firstBytes = bytes;
   }
 
   async close(): Promise<void> {

@@ -15,7 +15,7 @@ export async function followLog(options: LogFollowerOptions, signal: AbortSignal
     const follower = new RunFollower(options, signal);
     await follower.run();
     const hasNext = () => (options.run()?.attempt ?? 0) > follower.attempt;
-    while (!signal.aborted && !hasEnded() && !hasNext()) await clock.sleep(RUN_LOOK_MS, signal).catch(() => {});
+    while (!signal.aborted && !follower.isGone && !hasEnded() && !hasNext()) await clock.sleep(RUN_LOOK_MS, signal).catch(() => {});
     if (signal.aborted) return;
     if (hasNext()) spool.noteAttempt(follower.attempt + 1, follower.lines);
     else await new DiskWait(options, signal).written(spool.end());

@@ -69,6 +69,7 @@ export class RunFollower {
   /** Once more when all has come: only then the reader has heard of the last file, or never will. */
   #owesLook = false;
   #heardAtMs: number;
+  #isGone = false;
 
   constructor(options: LogFollowerOptions, signal: AbortSignal) {
     const { spool, source, masker, clock } = options;
@@ -81,6 +82,11 @@ export class RunFollower {
     this.#ahead = new StreamsAhead(source, this.#log.rotation, this.#signal);
     this.#disk = new DiskWait({ ...options, hasEnded: () => this.#hasEnded() }, this.#signal);
     this.#heardAtMs = clock.monotonicMs();
+  }
+
+  /** The pod is gone, and nothing more can be had of the container. */
+  get isGone(): boolean {
+    return this.#isGone;
   }
 
   /** Whole lines, of this run and those before. */
@@ -124,6 +130,7 @@ export class RunFollower {
     while (!this.#signal.aborted) {
       const how = this.#newer > 1 ? "gone" : await this.#readStream();
       if (this.#signal.aborted) return;
+      this.#isGone = how === "gone" && this.#newer === 0;
       if (how === "gone") return this.#giveUp();
       const step = this.#log.end(how);
       if (step.kind === "failed") this.#note("the log can't be read", { words: step.words });

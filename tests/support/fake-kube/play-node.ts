@@ -2,7 +2,7 @@ import { JOBS, PODS, type Resource } from "../../../src/kube/client/resource.ts"
 import { coerceError } from "../../../src/runtime/errors.ts";
 import type { FakeKube } from "./fake-kube.ts";
 import type { StoreChange } from "./fake-store.ts";
-import { createPodFor, endPod, holdPod, startPod } from "./pod-steps.ts";
+import { createPodFor, endPod, holdPod, restartService, startPod } from "./pod-steps.ts";
 import type { StoredObject } from "./resource-rules.ts";
 
 /** What becomes of one Job's pod. */
@@ -13,6 +13,8 @@ export interface PodScript {
   readonly message?: string;
   /** Lines of the first container's log. */
   readonly log?: readonly string[];
+  /** Lines of the first init container's log, a service that is started again: one list for each of its runs. */
+  readonly serviceLogs?: readonly (readonly string[])[];
   /** The pod gets a node, but its containers wait for this reason, for ever. */
   readonly waiting?: { readonly reason: string; readonly message?: string };
   /** The pod stays Pending until then; for ever with a promise that never resolves. */
@@ -39,7 +41,7 @@ export function playNode(fake: FakeKube, scriptOf: (job: StoredObject) => PodScr
   const toldToEnd = new Map<string, (why: "deadline" | "delete") => void>();
 
   async function runPod(job: StoredObject): Promise<void> {
-    const { scheduled, waiting, finished, log = [], exitCode = 0, exitCodeOnTerm = 143, message } = scriptOf(job);
+    const { scheduled, waiting, finished, log = [], serviceLogs = [], exitCode = 0, exitCodeOnTerm = 143, message } = scriptOf(job);
     const { namespace = "", name } = createPodFor(fake, job).metadata;
     await scheduled;
     if (fake.find(PODS, namespace, name) === undefined) return;
@@ -49,6 +51,11 @@ export function playNode(fake: FakeKube, scriptOf: (job: StoredObject) => PodScr
     }
     startPod(fake, namespace, name);
     fake.logs.append(namespace, name, fake.get(PODS, namespace, name).spec.containers[0].name, log);
+    for (const [run, lines] of serviceLogs.entries()) {
+      const service = fake.get(PODS, namespace, name).spec.initContainers[0].name;
+      if (run > 0) restartService(fake, namespace, name, service);
+      fake.logs.append(namespace, name, service, lines);
+    }
     const told = new Promise<"deadline" | "delete">((resolve) => toldToEnd.set(`${namespace}/${name}`, resolve));
     const why = await Promise.race([told, Promise.resolve(finished).then(() => "finished" as const)]);
     toldToEnd.delete(`${namespace}/${name}`);

@@ -12,6 +12,8 @@ export interface PodLogs {
   /** The kubelet begins a new file: who reads goes on, and who comes now finds what comes now. */
   rotate(namespace: string, pod: string, container: string): void;
   end(namespace: string, pod: string, container: string): void;
+  /** The container is started again: its log until now is the previous one. */
+  restart(namespace: string, pod: string, container: string): void;
   /** Breaks the connections of all followers. */
   cut(): void;
   /** Kubelets end: to the followers it looks as if their containers had ended. Until `startKubelets` nothing can be read. */
@@ -26,6 +28,8 @@ export interface PodLogs {
 interface ContainerLog {
   /** Of the file that is written now. */
   entries: LogEntry[];
+  /** Of the run before. */
+  previous: LogEntry[] | undefined;
   readonly followers: Set<(entry: LogEntry | undefined) => void>;
   ended: boolean;
 }
@@ -37,7 +41,7 @@ export function makePodLogs(): PodLogs {
 
   function logOf(namespace: string, pod: string, container: string): ContainerLog {
     const key = `${namespace}/${pod}/${container}`;
-    const log = logs.get(key) ?? { entries: [], followers: new Set(), ended: false };
+    const log = logs.get(key) ?? { entries: [], previous: undefined, followers: new Set(), ended: false };
     logs.set(key, log);
     return log;
   }
@@ -67,6 +71,13 @@ export function makePodLogs(): PodLogs {
       log.ended = true;
       for (const follower of log.followers) follower(undefined);
     },
+    restart(namespace, pod, container) {
+      const log = logOf(namespace, pod, container);
+      for (const follower of log.followers) follower(undefined);
+      log.previous = log.entries;
+      log.entries = [];
+      log.ended = false;
+    },
     cut() {
       for (const response of responses) breakConnection(response);
     },
@@ -86,15 +97,18 @@ export function makePodLogs(): PodLogs {
         return;
       }
       checkKubelet(kubelets, pod.metadata.name);
-      checkStarted(pod, container);
       const log = logOf(pod.metadata.namespace ?? "", pod.metadata.name, container);
+      const isPrevious = query.get("previous") === "true";
+      if (!isPrevious) checkStarted(pod, container);
+      const all = isPrevious ? log.previous : log.entries;
+      if (all === undefined) throw badRequest(`previous terminated container "${container}" in pod "${pod.metadata.name}" not found`);
       const reader = new LogReader({ sinceTime: query.get("sinceTime"), timestamps: query.get("timestamps") === "true" });
-      const tail = query.get("tailLines") === null ? log.entries.length : Number(query.get("tailLines"));
-      const entries = log.entries.slice(Math.max(0, log.entries.length - tail));
+      const tail = query.get("tailLines") === null ? all.length : Number(query.get("tailLines"));
+      const entries = all.slice(Math.max(0, all.length - tail));
       const limit = query.get("limitBytes") === null ? undefined : Number(query.get("limitBytes"));
       response.writeHead(200, { "content-type": "text/plain" });
       response.write(Buffer.concat(entries.map((entry) => reader.show(entry))).subarray(0, limit));
-      if (query.get("follow") !== "true" || log.ended) {
+      if (query.get("follow") !== "true" || log.ended || isPrevious) {
         response.end();
         return;
       }

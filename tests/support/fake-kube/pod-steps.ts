@@ -64,6 +64,19 @@ export function startPod(fake: FakeKube, namespace: string, name: string): void 
   });
 }
 
+/** A service has ended with 1, and the kubelet has started it again. */
+export function restartService(fake: FakeKube, namespace: string, name: string, container: string): void {
+  fake.logs.restart(namespace, name, container);
+  const { status } = fake.get(PODS, namespace, name);
+  const initContainerStatuses = status.initContainerStatuses.map((each: ReturnType<typeof status>) => {
+    if (each.name !== container) return each;
+    const startedAt = each.state.running.startedAt;
+    const terminated = { exitCode: 1, reason: "Error", startedAt, finishedAt: timestamp() };
+    return { ...each, restartCount: each.restartCount + 1, lastState: { terminated }, state: { running: { startedAt: timestamp() } } };
+  });
+  fake.patchStatus(PODS, namespace, name, { initContainerStatuses });
+}
+
 /** Scheduled, but no container can be started. */
 export function holdPod(fake: FakeKube, namespace: string, name: string, waiting: { reason: string; message?: string }): void {
   fake.bind(namespace, name, "fake-node");

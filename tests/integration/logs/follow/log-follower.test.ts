@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rm } from "node:fs/promises";
 import { describe, it } from "node:test";
+import type { Pod } from "../../../../src/core/kubernetes/objects.ts";
+import { observeContainerRun } from "../../../../src/core/logs/container-run.ts";
 import { makeMasker } from "../../../../src/core/logs/masking.ts";
 import { loadKubeClient } from "../../../../src/kube/client/kube-client.ts";
 import { PODS } from "../../../../src/kube/client/resource.ts";
@@ -12,8 +12,9 @@ import type { LogSource } from "../../../../src/logs/follow/log-source.ts";
 import { LogSpool } from "../../../../src/logs/follow/log-spool.ts";
 import { systemClock } from "../../../../src/runtime/clock.ts";
 import { startFakeKube } from "../../../support/fake-kube/fake-kube.ts";
-import { startPod } from "../../../support/fake-kube/pod-steps.ts";
+import { restartService, startPod } from "../../../support/fake-kube/pod-steps.ts";
 import { type LogEntry, LogReader, printedBytes } from "../../../support/logs/kubelet-log.ts";
+import { makeDirectory, readAll } from "../../../support/logs/spools.ts";
 import { makeRandom } from "../../../support/random.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock } from "../../../support/skipping-clock.ts";
@@ -28,16 +29,6 @@ const entry = (text: string, ms: number, isPartial = false): LogEntry => ({
   isPartial,
 });
 
-async function readAll(spool: LogSpool): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  for (let at = 0; at < spool.size; ) {
-    const { offset, bytes } = await spool.read(at, 1000);
-    pieces.push(bytes);
-    at = offset + bytes.length;
-  }
-  return Buffer.concat(pieces);
-}
-
 /** Resolves once the spool holds so many bytes, or has ended. */
 function grown(spool: LogSpool, size: number): Promise<void> {
   return new Promise((resolve) => {
@@ -51,11 +42,6 @@ function grown(spool: LogSpool, size: number): Promise<void> {
   });
 }
 
-async function makeDirectory(): Promise<{ path: string } & AsyncDisposable> {
-  const path = await mkdtemp(join(tmpdir(), "th-spool-"));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
-}
-
 async function makeBench() {
   const stack = new AsyncDisposableStack();
   const fake = stack.use(await startFakeKube());
@@ -64,16 +50,17 @@ async function makeBench() {
   stack.defer(() => client.close());
   fake.create(PODS, "ci", { metadata: { name: "p" }, spec: { containers: [{ name: "test", image: "x" }] } });
   let hasEnded = false;
-  const source = new PodLogs(client, { namespace: "ci", pod: "p", container: "test" });
+  const optionsFor = (pod: string, container: string) => {
+    const source = new PodLogs(client, { namespace: "ci", pod, container });
+    return { source, masker: NOTHING_MASKED, clock: systemClock, logger: silentLogger };
+  };
   return {
     fake,
+    optionsFor,
     directory: directory.path,
     openSpool: (limitBytes = LIMIT) => LogSpool.open(directory.path, { limitBytes }),
     follow: (spool: LogSpool, signal = new AbortController().signal) =>
-      followLog(
-        { source, spool, hasEnded: () => hasEnded, masker: NOTHING_MASKED, run: () => undefined, clock: systemClock, logger: silentLogger },
-        signal,
-      ),
+      followLog({ ...optionsFor("p", "test"), spool, hasEnded: () => hasEnded, run: () => undefined }, signal),
     write: (...entries: LogEntry[]) => fake.logs.write("ci", "p", "test", entries),
     end() {
       fake.logs.end("ci", "p", "test");
@@ -189,13 +176,50 @@ describe("a follower", () => {
     await spool.close();
   });
 
+  it("brings the log of each run of a service, and says where they begin", async () => {
+    await using bench = await makeBench();
+    const { fake } = bench;
+    const initContainers = [{ name: "db", image: "x", restartPolicy: "Always" }];
+    fake.create(PODS, "ci", { metadata: { name: "q" }, spec: { initContainers, containers: [{ name: "test", image: "x" }] } });
+    startPod(fake, "ci", "q");
+    const write = (...entries: LogEntry[]) => fake.logs.write("ci", "q", "db", entries);
+    const spool = await bench.openSpool();
+    let hasEnded = false;
+    const run = () => observeContainerRun(fake.get(PODS, "ci", "q") as Pod, "db");
+    write(entry("one", 1), entry("half", 2, true));
+    const done = followLog({ ...bench.optionsFor("q", "db"), spool, run, hasEnded: () => hasEnded }, new AbortController().signal);
+    await grown(spool, 4);
+    write(entry(" line", 3));
+    restartService(fake, "ci", "q", "db");
+    write(entry("of the second run", 10_000));
+    await grown(spool, 32);
+    // Of the third nothing is left by the time it is noticed.
+    restartService(fake, "ci", "q", "db");
+    write(entry("lost", 20_000));
+    restartService(fake, "ci", "q", "db");
+    write(entry("last", 30_000));
+    await grown(spool, 37);
+    fake.logs.end("ci", "q", "db");
+    hasEnded = true;
+    await done;
+    assert.equal((await readAll(spool)).toString(), "one\nhalf line\nof the second run\nlost\nlast\n");
+    assert.deepEqual(spool.attempts, [
+      { offset: 14, attempt: 1 },
+      { offset: 32, attempt: 2 },
+      { offset: 37, attempt: 3 },
+    ]);
+    assert.equal(spool.points.at(-1)?.lines, 5);
+    assert.deepEqual(spool.holes, [{ offset: 32, after: "2026-11-18T11:06:50.000000000Z", before: undefined }]);
+    await spool.close();
+  });
+
   it("fails when its spool can't be written", async () => {
     await using bench = await makeBench();
     startPod(bench.fake, "ci", "p");
     const spool = await bench.openSpool();
     await rm(bench.directory, { recursive: true });
     bench.write(entry("one", 1));
-    await assert.rejects(bench.follow(spool), /ENOENT/);
+    await assert.rejects(bench.follow(spool), { code: "TH_LOG_SPOOL_TAKEN" });
     await spool.close();
   });
 });
@@ -357,79 +381,5 @@ describe("a kubelet's rotation", () => {
     assert.ok(got.equals(printedBytes([...slow, ...third])));
     assert.equal(holes.length, 1);
     assert.equal(holes[0]?.offset, printedBytes(slow).length);
-  });
-});
-
-describe("a spool", () => {
-  const position = (time: string) => ({ time, count: 1, taken: 1, isWhole: true });
-
-  it("keeps head and tail of a log that is too long, tells the cut, and takes no more of the disk", async () => {
-    await using directory = await makeDirectory();
-    const spool = await LogSpool.open(directory.path, { limitBytes: 1600 });
-    const printed = Buffer.from(Array.from({ length: 10_000 }, (_, index) => String.fromCharCode(97 + (index % 23))).join(""));
-    for (let at = 0; at < printed.length; at += 77) {
-      spool.append([printed.subarray(at, at + 77)]);
-      await spool.flush();
-    }
-    const { cut } = spool;
-    assert.ok(cut);
-    assert.equal(cut.from, 800);
-    assert.ok(spool.size - cut.to >= 800 && spool.size - cut.to <= 900, `${spool.size - cut.to} bytes of tail`);
-    assert.ok((await readAll(spool)).equals(Buffer.concat([printed.subarray(0, 800), printed.subarray(cut.to)])));
-    assert.deepEqual((await spool.read(cut.from + 5, 10)).offset, cut.to);
-    await spool.close();
-  });
-
-  it("goes back to its last point, and from there on", async () => {
-    await using directory = await makeDirectory();
-    const open = () => LogSpool.open(directory.path, { limitBytes: 1600 });
-    const first = await open();
-    first.append([Buffer.from("one\n")]);
-    first.notePoint(1, position("a"));
-    first.noteHole({ after: "a", before: "b" });
-    first.append([Buffer.from("two\n")]);
-    first.notePoint(2, position("b"));
-    first.append([Buffer.from("half")]);
-    await first.close();
-    const second = await open();
-    assert.equal((await readAll(second)).toString(), "one\ntwo\n");
-    assert.deepEqual(second.points.at(-1), { offset: 8, lines: 2, position: position("b") });
-    assert.deepEqual(second.holes, [{ offset: 4, after: "a", before: "b" }]);
-    second.append([Buffer.from("three\n")]);
-    await second.end();
-    await second.close();
-    const third = await open();
-    assert.equal((await readAll(third)).toString(), "one\ntwo\nthree\n");
-    assert.equal(third.isEnded, true);
-    await third.close();
-  });
-
-  it("goes back to an earlier point where bytes that its journal speaks of never came to the disk", async () => {
-    await using directory = await makeDirectory();
-    const open = () => LogSpool.open(directory.path, { limitBytes: 2 ** 30 });
-    const first = await open();
-    const line = Buffer.from(`${"x".repeat(99_999)}\n`);
-    for (let index = 1; index <= 3; index += 1) {
-      first.append([line]);
-      first.notePoint(index, position(`t${index}`));
-      await first.flush();
-    }
-    await first.close();
-    const { truncate } = await import("node:fs/promises");
-    await truncate(join(directory.path, "0000000000000000.log"), 250_000);
-    const second = await open();
-    assert.deepEqual([second.size, second.points.at(-1)?.position.time], [200_000, "t2"]);
-    await second.close();
-  });
-
-  it("rejects what it could not write, and stays as it was for who opens it next", async () => {
-    await using directory = await makeDirectory();
-    const spool = await LogSpool.open(directory.path, { limitBytes: 1600 });
-    await rm(directory.path, { recursive: true });
-    spool.append([Buffer.from("lost")]);
-    await assert.rejects(spool.flush(), /ENOENT/);
-    assert.throws(() => spool.append([Buffer.from("more")]), /ENOENT/);
-    assert.equal(spool.size, 0);
-    await spool.close();
   });
 });
