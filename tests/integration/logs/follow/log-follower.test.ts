@@ -14,7 +14,7 @@ import { systemClock } from "../../../../src/runtime/clock.ts";
 import { startFakeKube } from "../../../support/fake-kube/fake-kube.ts";
 import { restartService, startPod } from "../../../support/fake-kube/pod-steps.ts";
 import { type LogEntry, LogReader, printedBytes } from "../../../support/logs/kubelet-log.ts";
-import { makeDirectory, readAll } from "../../../support/logs/spools.ts";
+import { makeDirectory, mountDisk, readAll } from "../../../support/logs/spools.ts";
 import { makeRandom } from "../../../support/random.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock } from "../../../support/skipping-clock.ts";
@@ -211,6 +211,64 @@ describe("a follower", () => {
     assert.equal(spool.points.at(-1)?.lines, 5);
     assert.deepEqual(spool.holes, [{ offset: 32, after: "2026-11-18T11:06:50.000000000Z", before: undefined }]);
     await spool.close();
+  });
+
+  it("goes on when a full disk has room again, with a hole where the kubelet has rotated meanwhile", async () => {
+    await using bench = await makeBench();
+    await using disk = await mountDisk(bench.directory, "1m");
+    const { fake } = bench;
+    startPod(fake, "ci", "p");
+    const spool = await bench.openSpool();
+    const full = new Promise<void>((resolve) => {
+      const forget = spool.onGrowth(() => {
+        if (!spool.isDiskFull) return;
+        forget();
+        resolve();
+      });
+    });
+    const long = "x".repeat(15_000);
+    const before = Array.from({ length: 120 }, (_, index) => entry(`${index} ${long}`, index));
+    bench.write(...before);
+    const done = bench.follow(spool);
+    await full;
+    bench.fake.logs.cut();
+    fake.logs.rotate("ci", "p", "test");
+    bench.write(entry("lost with the next rotation", 5000));
+    fake.logs.rotate("ci", "p", "test");
+    const last = entry("after it", 9000);
+    bench.write(last);
+    await disk.resize("8m");
+    bench.end();
+    await done;
+    const got = await readAll(spool);
+    const whole = printedBytes(before);
+    assert.equal(spool.holes.length, 1);
+    const { offset } = spool.holes[0] as { offset: number };
+    assert.ok(offset <= whole.length && got.subarray(0, offset).equals(whole.subarray(0, offset)), `${offset} of ${whole.length}`);
+    assert.equal(got.toString("latin1", offset), printedBytes([last]).toString());
+    await spool.close();
+  });
+
+  it("gives up some minutes after the container's end when the disk stays full, and can be stopped before", async () => {
+    for (const isStopped of [true, false]) {
+      await using bench = await makeBench();
+      await using _ = await mountDisk(bench.directory, "1m");
+      startPod(bench.fake, "ci", "p");
+      const spool = await bench.openSpool();
+      bench.write(...Array.from({ length: 120 }, (_each, index) => entry(`${index} ${"x".repeat(15_000)}`, index)));
+      const clock = makeSkippingClock();
+      const leaving = new AbortController();
+      spool.onGrowth(
+        () => void (spool.isDiskFull && (isStopped ? leaving.abort() : clock.onSchedule((ms) => setTimeout(clock.skip, 0, ms)))),
+      );
+      bench.end();
+      const options = { ...bench.optionsFor("p", "test"), clock, spool, hasEnded: () => true, run: () => undefined };
+      const done = followLog(options, leaving.signal);
+      if (isStopped) await done;
+      else await assert.rejects(done, { code: "TH_LOG_DISK_FULL" });
+      assert.equal(spool.isEnded, false);
+      await spool.close();
+    }
   });
 
   it("fails when its spool can't be written", async () => {

@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
 import { appendFile, readdir, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
-import { promisify } from "node:util";
 import { LogSpool } from "../../../../src/logs/follow/log-spool.ts";
-import { makeDirectory, readAll } from "../../../support/logs/spools.ts";
+import { makeDirectory, mountDisk, readAll } from "../../../support/logs/spools.ts";
 
 describe("a spool", () => {
   const position = (time: string) => ({ time, count: 1, taken: 1, isWhole: true });
@@ -219,11 +217,3 @@ describe("a spool", () => {
     await next.close();
   });
 });
-
-/** A disk of its own, of this size, at this place. */
-async function mountDisk(path: string, size: string): Promise<AsyncDisposable & { resize(size: string): Promise<unknown> }> {
-  const run = promisify(execFile);
-  await run("mount", ["-t", "tmpfs", "-o", `size=${size}`, "none", path]);
-  const resize = (wanted: string) => run("mount", ["-o", `remount,size=${wanted}`, path]);
-  return { resize, [Symbol.asyncDispose]: () => run("umount", [path]).then(() => {}) };
-}

@@ -67,6 +67,35 @@ describe("a followed log", () => {
     assert.deepEqual(taken.holes, []);
   });
 
+  it("has a hole at its beginning where it was opened late, and its first line is not of the container's first moments", () => {
+    const startedMs = Number(START / 1_000_000n);
+    const late = (lateMs: number, firstMs: number) => {
+      const log = new FollowedLog(undefined, 0, { startedMs, lateMs });
+      const taken: Taken = { bytes: [], holes: [] };
+      const entries = [line("first that is left", firstMs), line("next", firstMs + 5000)];
+      feed(log, taken, stream(entries), 1000);
+      log.end("clean");
+      feed(log, taken, stream(entries, log.sinceTime), 1000);
+      assert.equal(textOf(taken), "first that is left\nnext\n");
+      return taken.holes;
+    };
+    assert.deepEqual(late(60_000, 30_000), [{ at: 0, hole: { after: "", before: renderLogTime(START + 30_000_000_000n) } }]);
+    assert.deepEqual(late(4001, 2000).length, 1);
+    assert.deepEqual(late(4000, 30_000), [], "there is no rotation so soon");
+    assert.deepEqual(late(60_000, 1999), [], "it is the first line");
+  });
+
+  it("has a hole where nothing is left of one that was opened late, and none where it was not", () => {
+    const end = (lateMs: number) => {
+      const log = new FollowedLog(undefined, 0, { startedMs: 0, lateMs });
+      const step = log.end("clean");
+      assert.ok(step.kind === "finished");
+      return step.hole;
+    };
+    assert.deepEqual(end(60_000), { after: "", before: undefined });
+    assert.equal(end(0), undefined);
+  });
+
   it("takes a line that is older than the one before it, once", () => {
     const entries = [line("stdout", 5), line("stderr", 4), line("later", 6)];
     for (const cut of [1, 2, 3]) {
