@@ -89,7 +89,7 @@ function readRange(log: ReadableLog, start: number, end: number): ReadableStream
 }
 
 /** One range of bytes, `[start, end)`; others are answered with the whole (RFC 9110, 14.2). */
-function parseRange(header: string | undefined, size: number): [number, number] | "unsatisfiable" | undefined {
+export function parseRange(header: string | undefined, size: number): [number, number] | "unsatisfiable" | undefined {
   const match = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(header ?? "");
   if (!match || (match[1] === "" && match[2] === "")) return undefined;
   const [, first = "", last = ""] = match;

@@ -1,14 +1,15 @@
 import { type Context, Hono } from "hono";
 import { compress } from "hono/compress";
 import { etag } from "hono/etag";
-import type { BuildReport } from "../core/report/build-report.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { jsonAnswer, pageAnswer, SAFETY } from "./answers.ts";
+import { artifactAnswer } from "./artifact-routes.ts";
 import { loadAssets } from "./assets.ts";
 import { parseBuildQuery, selectBuilds } from "./build-query.ts";
 import { viewBuild, viewLog } from "./build-views.ts";
+import { findBuild, type KnownBuild, listBuilds, openLog, readFacts } from "./known-builds.ts";
 import { rawAnswer, streamAnswer } from "./log-routes.ts";
 import { linesJson } from "./logs/line-json.ts";
 import { findFirstError, MAX_QUERY_LENGTH, searchLog } from "./logs/log-search.ts";
@@ -52,18 +53,24 @@ export function makePublicApp(sources: PageSources, { clock, logger }: { clock: 
   let searches = 0;
   const app = new Hono();
 
-  const build = (context: Context): BuildReport => {
+  const findKnown = async (context: Context): Promise<KnownBuild> => {
     const number = context.req.param("number") ?? "";
-    const found = sources.build(number);
-    if (!found) throw new Refusal(404, `No build ${number} is under way, and its Job is not kept any more.`);
+    let found: KnownBuild | undefined;
+    try {
+      found = await findBuild(sources, number);
+    } catch (error) {
+      logger.warn({ err: coerceError(error), build: number }, "could not look a build up in the log store");
+      throw new Refusal(503, `No build ${number} has a Job here, and the log store, which may know it, does not answer.`);
+    }
+    if (!found) throw new Refusal(404, `No build ${number} is under way, and neither its Job nor what was stored of it is kept any more.`);
     return found;
   };
-  const logOf = (context: Context): { report: BuildReport; container: string; log: ReadableLog } => {
-    const report = build(context);
+  const findLog = async (context: Context): Promise<{ build: KnownBuild; container: string; log: ReadableLog }> => {
+    const build = await findKnown(context);
     const container = context.req.param("container") ?? "";
-    const log = sources.log(report, container);
-    if (!log) throw new Refusal(404, `There is no log of a container ${container} of build ${report.number}.`);
-    return { report, container, log };
+    const log = await openLog(sources, build, container);
+    if (!log) throw new Refusal(404, `There is no log of a container ${container} of build ${build.report.number}.`);
+    return { build, container, log };
   };
   /** One search for each of who asks, and few for all. */
   const searching = async <T>(search: () => Promise<T>): Promise<T> => {
@@ -109,16 +116,20 @@ export function makePublicApp(sources: PageSources, { clock, logger }: { clock: 
     });
   });
   app.get("/builds", async (context) => {
-    const list = selectBuilds(await sources.builds(), queryOf(context));
+    const list = selectBuilds(await listBuilds(sources), queryOf(context));
     return pageAnswer(context, renderBuildsPage(frameAt(0, assets), list, sources.now()));
   });
-  app.get("/tasks", async (context) => pageAnswer(context, renderTasksPage(frameAt(0, assets), await sources.tasks())));
+  app.get("/tasks", async (context) => pageAnswer(context, renderTasksPage(frameAt(0, assets), sources.tasks(await listBuilds(sources)))));
   app.get(`/builds${NUMBER}`, async (context) => {
-    const report = build(context);
-    return pageAnswer(context, renderBuildPage(frameAt(1, assets), await viewBuild(sources, report, "../")));
+    const view = await viewBuild(sources, await findKnown(context), "../");
+    return pageAnswer(context, renderBuildPage(frameAt(1, assets), view));
   });
   app.get(`/builds${LOG}`, async (context) => {
-    const { report, container, log } = logOf(context);
+    const {
+      build: { report },
+      container,
+      log,
+    } = await findLog(context);
     const frame = frameAt(3, assets);
     const path = `../../../builds/${report.number}/logs/${container}`;
     const text = context.req.query("q");
@@ -130,30 +141,37 @@ export function makePublicApp(sources: PageSources, { clock, logger }: { clock: 
     }
     const wanted = context.req.query("line");
     const line = wanted === undefined ? undefined : Math.floor((readLine(wanted) - 1) / LINES_A_PAGE) * LINES_A_PAGE + 1;
-    const view = await viewLog(sources, report, container, "../../../", line);
-    if (!view) throw new Refusal(404, "The log is gone.");
+    const view = await viewLog(log, report, container, "../../../", line);
     return pageAnswer(context, renderLogPage(frame, report, view, { isLive: !view.window.isEnded && wanted === undefined }));
   });
   app.get(`/builds${LOG}/first-error`, async (context) => {
-    const { container, log } = logOf(context);
+    const { container, log } = await findLog(context);
     const line = await firstError(log, context);
     if (line === undefined) throw new Refusal(404, "No line of this log looks like an error.");
     return context.redirect(`../${container}?line=${line}#L${line}`, 303);
   });
-  app.get(`/builds${LOG}/raw`, (context) => rawAnswer(context, logOf(context).log));
+  app.get(`/builds${LOG}/raw`, async (context) => rawAnswer(context, (await findLog(context)).log));
+
+  app.get(`/builds${NUMBER}/artifacts/:path{.+}`, async (context) => {
+    const { report, stored } = await findKnown(context);
+    const path = context.req.param("path");
+    const file = stored?.file.artifacts?.files.find((each) => each.path === path);
+    const answer = stored && file && (await artifactAnswer(context, stored, file));
+    if (!answer) throw new Refusal(404, `Build ${report.number} has kept no such file.`);
+    return answer;
+  });
 
   app.get("/api/v1/builds", async (context) => {
-    const { builds, total, page, pages, counts } = selectBuilds(await sources.builds(), queryOf(context));
+    const { builds, total, page, pages, counts } = selectBuilds(await listBuilds(sources), queryOf(context));
     return jsonAnswer(context, { builds, total, page, pages, counts });
   });
   app.get(`/api/v1/builds${NUMBER}`, async (context) => {
-    const report = build(context);
-    const { details, attempt } = await viewBuild({ ...sources, logsOf: () => [] }, report, "");
-    return jsonAnswer(context, { ...report, attempt, details, logs: sources.logsOf(report) });
+    const known = await findKnown(context);
+    return jsonAnswer(context, { ...known.report, ...(await readFacts(sources, known)), isStored: known.stored !== undefined });
   });
-  app.get("/api/v1/tasks", async (context) => jsonAnswer(context, { tasks: await sources.tasks() }));
+  app.get("/api/v1/tasks", async (context) => jsonAnswer(context, { tasks: sources.tasks(await listBuilds(sources)) }));
   app.get(`/api/v1/builds${LOG}`, async (context) => {
-    const { log } = logOf(context);
+    const { log } = await findLog(context);
     const count = readLine(context.req.query("count") ?? String(LINES_A_PAGE));
     if (count > MAX_LINES) throw new Refusal(400, `count may be ${MAX_LINES} at most.`);
     const window = await readWindow(log, readLine(context.req.query("from") ?? "1"), count);
@@ -161,16 +179,16 @@ export function makePublicApp(sources: PageSources, { clock, logger }: { clock: 
     return jsonAnswer(context, { ...linesJson(window), total, bytes, isEnded, position: renderPosition(next) });
   });
   app.get(`/api/v1/builds${LOG}/search`, async (context) => {
-    const { log } = logOf(context);
+    const { log } = await findLog(context);
     const query = readSearch(context.req.query("q") ?? "");
     const { lines, next } = await searching(() => searchLog(log, query, parsePosition(context.req.query("from")), context.req.raw.signal));
     return jsonAnswer(context, { ...linesJson({ lines, notes: [] }), next: next && renderPosition(next) });
   });
   app.get(`/api/v1/builds${LOG}/first-error`, async (context) => {
-    return jsonAnswer(context, { line: (await firstError(logOf(context).log, context)) ?? null });
+    return jsonAnswer(context, { line: (await firstError((await findLog(context)).log, context)) ?? null });
   });
-  app.get(`/api/v1/builds${LOG}/stream`, (context) => {
-    const { log } = logOf(context);
+  app.get(`/api/v1/builds${LOG}/stream`, async (context) => {
+    const { log } = await findLog(context);
     if (context.req.method === "HEAD") return context.body(null, 200, { ...SAFETY, "content-type": "text/event-stream; charset=utf-8" });
     if (readers >= MAX_READERS) throw new Refusal(503, `${MAX_READERS} readers follow logs here already; load the page again later.`);
     readers += 1;

@@ -1,5 +1,7 @@
 import { setImmediate } from "node:timers/promises";
+import { type CheckoutRecord, parseCheckoutRecord } from "../../core/checkout/record.ts";
 import { findJob, type JobRecord, readJobRecord } from "../../core/job/record.ts";
+import { CHECKOUT_CONTAINER } from "../../core/kubernetes/container-roles.ts";
 import type { Job, Pod } from "../../core/kubernetes/objects.ts";
 import { observeBuild } from "../../core/observation/build-state.ts";
 import { type BuildDetails, detailBuild } from "../../core/report/build-details.ts";
@@ -46,6 +48,13 @@ export class BuildReports {
       this.#listing = undefined;
     });
     return this.#listing;
+  }
+
+  /** What its pod says was checked out. */
+  commits({ namespace, jobName }: Pick<BuildReport, "namespace" | "jobName">): CheckoutRecord[] {
+    const statuses = this.#options.cluster.cachedPods(namespace, jobName).flatMap(({ status }) => status?.initContainerStatuses ?? []);
+    const ends = statuses.filter(({ name }) => name === CHECKOUT_CONTAINER).map(({ state }) => state?.terminated);
+    return parseCheckoutRecord(ends.find((end) => end?.exitCode === 0)?.message ?? "");
   }
 
   /** What the whole Job says; undefined when there is none. Throws what the API server did not do. */

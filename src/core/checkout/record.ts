@@ -2,7 +2,7 @@ import { z } from "zod";
 
 /** What was checked out, as the checkout leaves it in its termination message: data beside the log, that nothing a test prints can fake. */
 
-const recordSchema = z.object({
+export const checkoutRecordSchema = z.object({
   project: z.string(),
   /** The full name by which it was fetched. */
   ref: z.string(),
@@ -13,7 +13,7 @@ const recordSchema = z.object({
   url: z.string(),
 });
 
-export type CheckoutRecord = z.infer<typeof recordSchema>;
+export type CheckoutRecord = z.infer<typeof checkoutRecordSchema>;
 
 /** The kubelet keeps 4 KiB of a termination message, and less where a pod has more than three containers. */
 const MAX_BYTES = 4096;
@@ -44,7 +44,7 @@ export function parseCheckoutRecord(text: string): CheckoutRecord[] {
     } catch {
       return []; // the last line, cut
     }
-    const parsed = recordSchema.safeParse(value);
+    const parsed = checkoutRecordSchema.safeParse(value);
     return parsed.success ? [parsed.data] : [];
   });
 }

@@ -49,6 +49,11 @@ export function jobAttempt(name: string): number {
   return Number(/-r([1-9][0-9]{0,3})$/.exec(name)?.[1] ?? 0);
 }
 
+/** The number of the build whose Job has this name; a number ends with 16 digits, see `buildNumber`. */
+export function jobNumber(name: string): string {
+  return name.replace(/-r[1-9][0-9]{0,3}$/, "");
+}
+
 /** How far the search for a name has come: the last attempt whose name is taken, and the first one above it that is known to be free. */
 export interface NameSearch {
   taken: number;

@@ -25,7 +25,7 @@ const PARAMETER_OF = {
 const MAX_LENGTH = 255;
 
 const part = z.string().max(MAX_LENGTH).optional();
-const itemSchema = z.object({ project: part, branch: part, change: part, patchset: part, pipeline: part, ref: part });
+export const itemSchema = z.object({ project: part, branch: part, change: part, patchset: part, pipeline: part, ref: part });
 
 export function itemOf(parameters: Parameters): BuildItem {
   const members = Object.entries(PARAMETER_OF).flatMap(([name, parameter]) => {

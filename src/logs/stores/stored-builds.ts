@@ -1,9 +1,14 @@
+import { jobNumber } from "../../core/job/name.ts";
 import { type BuildPlace, buildDirectories, INDEX_FOLDER } from "../../core/logs/build-directory.ts";
 import { type IndexEntry, parseIndexPath, renderIndexPath } from "../../core/logs/build-index.ts";
+import type { BuildReport } from "../../core/report/build-report.ts";
+import { buildReportSchema } from "../../core/report/report-schemas.ts";
 import { type LogStore, StoreError } from "./log-store.ts";
 
 /** In a build's directory: which build's it is. */
 const CLAIM = ".build";
+/** Below it a file for each number that says where the build is. */
+const NUMBERS_FOLDER = "_numbers";
 const PAGE = 1000;
 const MAX_DAYS = 4000;
 
@@ -43,12 +48,24 @@ export class StoredBuilds {
     return { directory, why: why ?? (directory === wanted ? undefined : "LOG_PATH is another build's") };
   }
 
-  /** All its files are stored; `summary` is for who lists builds. */
-  async finish(build: EndedBuild, directory: string, summary: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
+  /** All its files are stored; `report` is for who lists builds. */
+  async finish(build: EndedBuild, directory: string, report: BuildReport, signal: AbortSignal): Promise<void> {
     let bytes = 0;
     for await (const file of this.#files(directory, signal)) bytes += file.bytes;
-    await this.#store.putText(renderIndexPath({ ...build, bytes }), JSON.stringify({ directory, summary }), signal);
+    await this.#store.putText(numberPath(jobNumber(build.jobName)), JSON.stringify({ directory }), signal);
+    await this.#store.putText(renderIndexPath({ ...build, bytes }), JSON.stringify({ directory, build: report }), signal);
     await this.#store.remove(renderIndexPath({ ...build, bytes: undefined }), signal);
+  }
+
+  /** The directory of the build with this number, of several the one that was stored last; undefined where there is none. */
+  async find(number: string, signal: AbortSignal): Promise<string | undefined> {
+    return readDirectory(await this.#readText(numberPath(number), signal));
+  }
+
+  /** What `finish` was given of a build; undefined where that is not there any more, or was written by another version. */
+  async readReport({ path }: StoredBuild, signal: AbortSignal): Promise<BuildReport | undefined> {
+    const { build } = parseObject(await this.#readText(path, signal));
+    return buildReportSchema.safeParse(build).data;
   }
 
   /** All entries, oldest first. */
@@ -77,8 +94,10 @@ export class StoredBuilds {
 
   /** Its files, then what says whose they are, and its entry last: so that a removal that is cut off goes on. */
   async remove({ entry, path }: StoredBuild, signal: AbortSignal): Promise<void> {
-    const { directory } = JSON.parse((await this.#readText(path, signal)) ?? "{}") as { directory?: unknown };
-    if (typeof directory === "string" && (await this.#readText(`${directory}/${CLAIM}`, signal)) === claimOf(entry)) {
+    const directory = readDirectory(await this.#readText(path, signal));
+    if (directory !== undefined && (await this.#readText(`${directory}/${CLAIM}`, signal)) === claimOf(entry)) {
+      const number = jobNumber(entry.jobName);
+      if ((await this.find(number, signal)) === directory) await this.#store.remove(numberPath(number), signal);
       for await (const file of this.#files(directory, signal))
         if (file.path !== `${directory}/${CLAIM}`) await this.#store.remove(file.path, signal);
       await this.#store.remove(`${directory}/${CLAIM}`, signal);
@@ -116,4 +135,22 @@ export class StoredBuilds {
 
 function claimOf({ namespace, jobName }: BuildPlace): string {
   return `${namespace}/${jobName}\n`;
+}
+
+function numberPath(number: string): string {
+  return `${NUMBERS_FOLDER}/${number}.json`;
+}
+
+function readDirectory(text: string | undefined): string | undefined {
+  const { directory } = parseObject(text);
+  return typeof directory === "string" && directory !== "" ? directory : undefined;
+}
+
+function parseObject(text = "{}"): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
 }

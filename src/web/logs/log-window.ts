@@ -41,7 +41,8 @@ export async function readWindow(log: ReadableLog, from: number, count: number):
       if (lines.at(-1)?.number === line.number) lines.pop();
       lines.push(line);
     }
-    const isStuck = step.next.offset === position.offset && step.readTo >= bytes;
+    // What is gone from a store can't be read, whatever its build says.
+    const isStuck = step.readTo <= position.offset;
     position = step.next;
     if (isStuck || step.readTo >= bytes || position.line >= from + most || position.offset > limit) break;
   }

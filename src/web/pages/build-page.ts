@@ -1,7 +1,11 @@
+import type { CheckoutRecord } from "../../core/checkout/record.ts";
+import type { BuildFile } from "../../core/logs/build-file.ts";
 import type { BuildDetails } from "../../core/report/build-details.ts";
 import type { BuildReport } from "../../core/report/build-report.ts";
 import { shellWord } from "../../core/report/shell-words.ts";
-import { sayBytes, sayTime } from "../words.ts";
+import type { Evidence } from "../../core/verdict/sighting.ts";
+import { sayTime } from "../words.ts";
+import { type ArtifactsView, renderArtifacts, renderJunit } from "./build-files.ts";
 import { renderSteps } from "./build-steps.ts";
 import { badgeOf, explainRule, meaningOf, nextOf, renderBadge, sentenceOf } from "./build-words.ts";
 import { type PageFrame, renderPage } from "./layout.ts";
@@ -11,24 +15,20 @@ import { type Markup, markup } from "./markup.ts";
 /** All that the page of a build shows: the live page's, or the stored one's. */
 export interface BuildView {
   report: BuildReport;
+  evidence: Evidence | undefined;
   /** How many launches of it by Zuul are known, this one included. */
   attempt: number | undefined;
-  /** undefined while they are not known; `problem` says why. */
+  /** undefined while they are not known. */
   details: BuildDetails | undefined;
-  problem?: string | undefined;
+  /** Sentences on what is not shown, or was not kept. */
+  problems: readonly string[];
   log: LogView | undefined;
   /** Of other containers of the pod. */
   otherLogs: readonly { container: string; href: string }[];
-  commits: readonly { project: string; ref: string; commit: string; subject: string }[];
-  artifacts: readonly { path: string; href: string; bytes: number }[];
-  junit: JunitSummary | undefined;
+  commits: readonly CheckoutRecord[];
+  containers: readonly BuildFile["containers"][number][];
+  artifacts: ArtifactsView | undefined;
   now: Date;
-}
-
-export interface JunitSummary {
-  tests: number;
-  skipped: number;
-  failures: readonly { suite: string; name: string; message: string }[];
 }
 
 /** How often a page without a script is loaded anew while its build goes on. */
@@ -39,17 +39,13 @@ export function renderBuildPage(frame: PageFrame, view: BuildView): Markup {
   const isOver = report.standing === "ended" && report.verdict !== undefined;
   const body = markup`${renderVerdict(view)}
 ${renderSteps(report.times, view.now)}
-${view.junit && renderJunit(view.junit)}
+${view.artifacts?.record.junit && renderJunit(view.artifacts.record.junit)}
 ${renderList(
   "other-logs",
   "Other logs",
   view.otherLogs.map(({ container, href }) => markup`<a href="${href}">${container}</a>`),
 )}
-${renderList(
-  "artifacts",
-  "Artifacts",
-  view.artifacts.map(({ path, href, bytes }) => markup`<a href="${href}">${path}</a> <span class="quiet">${sayBytes(bytes)}</span>`),
-)}
+${view.artifacts && renderArtifacts(view.artifacts)}
 ${renderList(
   "commits",
   "Checked out",
@@ -57,9 +53,10 @@ ${renderList(
     ({ project, ref, commit, subject }) => markup`<b>${project}</b> <code>${commit}</code> of <code>${ref}</code>: ${subject}`,
   ),
 )}
-${view.problem !== undefined && markup`<p class="note" role="note">${view.problem}</p>`}
+${view.problems.map((problem) => markup`<p class="note" role="note">${problem}</p>`)}
 ${details && renderAgain(details)}
 ${details && renderParameters(details)}
+${view.containers.length > 0 && renderContainers(view)}
 ${renderPlace(view)}
 ${view.log ? renderLog(view.log, { isLive: !view.log.window.isEnded }) : renderKubectl(report)}`;
   return renderPage(frame, {
@@ -70,11 +67,12 @@ ${view.log ? renderLog(view.log, { isLive: !view.log.window.isEnded }) : renderK
   });
 }
 
-function renderVerdict({ report, attempt }: BuildView): Markup {
+function renderVerdict({ report, attempt, evidence = {} }: BuildView): Markup {
   const { verdict, number, task, item, standing } = report;
   const subject = [item.project, item.branch, item.change === undefined ? undefined : `change ${item.change},${item.patchset ?? "?"}`];
   const words = subject.filter((word) => word !== undefined).join(", ");
   const seen = verdict && explainRule(verdict.rule);
+  const seenFacts = Object.entries(evidence).map(([name, value]) => `${name} ${value}`);
   return markup`<section class="verdict is-${badgeOf(report).look}" aria-labelledby="verdict-heading" data-build="${number}" data-standing="${standing}">
 <h1 id="verdict-heading">${renderBadge(badgeOf(report))} <span class="sentence" data-sentence>${sentenceOf(report)}</span></h1>
 <p><b>${task}</b>${words !== "" && markup` for ${words}`}${item.pipeline !== undefined && markup`, in ${item.pipeline}`}</p>
@@ -82,7 +80,8 @@ ${
   verdict &&
   markup`<dl><dt>Zuul was told</dt><dd>${verdict.result === null ? "nothing: no result" : markup`<code>${verdict.result}</code>`}</dd>
 <dt>That means</dt><dd>${meaningOf(verdict.class)} ${nextOf(verdict.class, attempt)}</dd>
-<dt>Rule <code>${verdict.rule}</code></dt><dd>${seen === undefined ? "Another version of this program decided so." : seen}</dd></dl>`
+<dt>Rule <code>${verdict.rule}</code></dt><dd>${seen === undefined ? "Another version of this program decided so." : seen}</dd>
+${seenFacts.length > 0 && markup`<dt>Seen</dt><dd>${seenFacts.join(", ")}</dd>`}</dl>`
 }
 <p class="status" role="status" data-news></p>
 </section>`;
@@ -92,15 +91,6 @@ function renderKubectl({ namespace, jobName, standing }: BuildReport): Markup {
   const line = `kubectl --namespace ${shellWord(namespace)} logs ${shellWord(`job/${jobName}`)}${standing === "ended" ? "" : " --follow"}`;
   return markup`<section aria-labelledby="log-heading"><h2 id="log-heading">Log</h2>
 <p>It is in the build's pod, for as long as its Job is kept:</p>${renderCommand(line, "Copy the line", "How to read the log")}</section>`;
-}
-
-function renderJunit({ tests, skipped, failures }: JunitSummary): Markup {
-  const rows = failures.map(
-    ({ suite, name, message }) =>
-      markup`<li><b>${name}</b> <span class="quiet">${suite}</span>${message !== "" && markup`<pre>${message}</pre>`}</li>`,
-  );
-  return markup`<section aria-labelledby="junit-heading"><h2 id="junit-heading">Tests: ${failures.length} of ${tests} failed</h2>
-${skipped > 0 && markup`<p class="quiet">${skipped} were skipped.</p>`}${rows.length > 0 && markup`<ul class="junit">${rows}</ul>`}</section>`;
 }
 
 function renderList(id: string, heading: string, items: readonly Markup[]): Markup | undefined {
@@ -121,16 +111,24 @@ function renderCommand(line: string, copy: string, heading: string): Markup {
   return markup`<h3>${heading}</h3><div class="command"><pre tabindex="0" role="region" aria-label="${heading}">${line}</pre><button type="button" data-copy hidden>${copy}</button></div>`;
 }
 
-function renderParameters({ parameters, containers }: BuildDetails): Markup {
+function renderParameters({ parameters }: BuildDetails): Markup {
   const rows = parameters.map(
     ({ name, value }) =>
       markup`<tr><th scope="row">${name}</th><td>${value === undefined ? markup`<i class="quiet">not shown: it looks like a secret</i>` : value}</td></tr>`,
   );
-  const images = containers.map(
-    ({ name, image, isTest }) => markup`<tr><th scope="row">${name}${isTest && " (the test)"}</th><td>${image}</td></tr>`,
-  );
-  return markup`<details><summary>Parameters of the request (${parameters.length})</summary><table class="facts"><tbody>${rows}</tbody></table></details>
-<details><summary>Containers (${containers.length})</summary><table class="facts"><tbody>${images}</tbody></table></details>`;
+  return markup`<details><summary>Parameters of the request (${parameters.length})</summary><table class="facts"><tbody>${rows}</tbody></table></details>`;
+}
+
+function renderContainers({ containers, details }: BuildView): Markup {
+  const test = details?.containers.find(({ isTest }) => isTest)?.name;
+  const rows = containers.map(({ name, image, imageId, exitCode, reason, startedAt, finishedAt }) => {
+    const end = [exitCode === undefined ? undefined : `exit code ${exitCode}`, reason].filter((part) => part !== undefined).join(", ");
+    const times = [startedAt, finishedAt].filter((time) => time !== undefined).map(sayTime);
+    return markup`<tr><th scope="row">${name}${name === test && " (the test)"}</th><td>${image}${
+      imageId !== undefined && markup`<br><span class="quiet">${imageId}</span>`
+    }${end !== "" && markup`<br>${end}`}${times.length > 0 && markup`<br><span class="quiet">${times.join(" to ")}</span>`}</td></tr>`;
+  });
+  return markup`<details><summary>Containers (${containers.length})</summary><table class="facts"><tbody>${rows}</tbody></table></details>`;
 }
 
 function renderPlace({ report }: BuildView): Markup {

@@ -1,6 +1,5 @@
 import type { BuildDetails } from "../../../src/core/report/build-details.ts";
 import type { BuildReport } from "../../../src/core/report/build-report.ts";
-import type { TaskReport } from "../../../src/core/report/task-report.ts";
 import { reportTasks } from "../../../src/core/report/task-report.ts";
 import type { ReadableLog } from "../../../src/web/logs/readable-log.ts";
 import type { PageSources } from "../../../src/web/page-sources.ts";
@@ -94,15 +93,16 @@ export function makeSampleSources(
   logs: ReadonlyMap<string, ReadableLog> = new Map(),
   changes: Partial<PageSources> = {},
 ): PageSources {
-  const tasks: TaskReport[] = reportTasks([TASK], builds);
   return {
     now: () => NOW,
     build: (number) => builds.find((build) => build.number === number),
     details: async () => DETAILS,
     builds: async () => builds,
-    tasks: async () => tasks,
-    log: ({ number }, container) => (container === "test" ? logs.get(number) : undefined),
-    logsOf: ({ number }) => (logs.has(number) ? ["test"] : []),
+    commits: () => [],
+    tasks: (known) => reportTasks([TASK], known),
+    log: async ({ number }, container) => (container === "test" ? logs.get(number) : undefined),
+    logsOf: async ({ number }) => (logs.has(number) ? ["test"] : []),
+    stored: undefined,
     ...changes,
   };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Retention } from "../../../../src/logs/stores/retention.ts";
 import { StoredBuilds } from "../../../../src/logs/stores/stored-builds.ts";
+import { sampleBuild } from "../../../support/pages/sample-pages.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock } from "../../../support/skipping-clock.ts";
 import { listed, never, type StoreStage, setStoreStage } from "./store-stage.ts";
@@ -27,7 +28,7 @@ describe("the retention of builds", () => {
       const build = { namespace: "ci", jobName: `unit-${ago}`, logPath: `a/${ago}`, endedAt: new Date(NOW.getTime() - ago * HOUR_MS) };
       const { directory } = await builds.begin(build, never);
       await store.putText(`${directory}/console.log`, "x".repeat(1000), never);
-      await builds.finish(build, directory, {}, never);
+      await builds.finish(build, directory, sampleBuild(), never);
     }
     const clock = makeSkippingClock();
     const { promise: over, resolve } = Promise.withResolvers<void>();

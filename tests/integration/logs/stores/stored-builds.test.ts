@@ -2,10 +2,15 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { isRemovable } from "../../../../src/core/logs/build-index.ts";
 import { StoredBuilds } from "../../../../src/logs/stores/stored-builds.ts";
+import { sampleBuild } from "../../../support/pages/sample-pages.ts";
 import { listed, never, readStored, STORE_KINDS, type StoreStage, setStoreStage } from "./store-stage.ts";
 
+const nameOf = (number: number) => `unit-${String(number).padStart(16, "0")}`;
+
+const reportOf = (number: number) => sampleBuild({ number: nameOf(number), jobName: nameOf(number) });
+
 const build = (number: number, logPath: string | null = `56/123456/7/gate/unit/${number}`) => ({
-  ...{ namespace: "ci", jobName: `unit-${String(number).padStart(16, "0")}`, logPath },
+  ...{ namespace: "ci", jobName: nameOf(number), logPath },
   endedAt: new Date(Date.UTC(2026, 10, 20 + (number % 3), 12, 0, 0, number)),
 });
 
@@ -37,15 +42,37 @@ for (const kind of STORE_KINDS) {
       for (const number of [0, 1, 2, 3, 4, 5, 6]) {
         const { directory } = await builds.begin(build(number), never);
         await store.putText(`${directory}/console.log`, "x".repeat(100), never);
-        if (number !== 6) await builds.finish(build(number), directory, { result: "SUCCESS" }, never);
+        if (number !== 6) await builds.finish(build(number), directory, reportOf(number), never);
       }
       const numbers = (found: Awaited<ReturnType<typeof builds.newest>>) => found.map(({ entry }) => Number(entry.jobName.slice(5)));
       const page = await builds.newest(4, undefined, never);
       assert.deepEqual(numbers(page), [5, 2, 4, 1]);
       assert.deepEqual(numbers(await builds.newest(4, page.at(-1)?.path, never)), [3, 0]);
       assert.ok(page.every(({ entry }) => (entry.bytes ?? 0) >= 100));
+      assert.deepEqual(await builds.readReport(page[0] as (typeof page)[0], never), reportOf(5));
+      await store.putText(page[0]?.path ?? "", "{", never);
+      assert.equal(await builds.readReport(page[0] as (typeof page)[0], never), undefined);
       const all = await Array.fromAsync(builds.oldestFirst(never));
       assert.deepEqual(numbers(all), [0, 3, 6, 1, 4, 2, 5]);
+    });
+
+    test("are found by their number, of a Job that was made again the last one", async () => {
+      const store = await stage.make();
+      const builds = new StoredBuilds(store);
+      const again = { ...build(1, "again"), jobName: `${nameOf(1)}-r1` };
+      for (const each of [build(1), again]) {
+        const { directory } = await builds.begin(each, never);
+        await store.putText(`${directory}/console.log`, "x", never);
+        await builds.finish(each, directory, reportOf(1), never);
+        assert.equal(await builds.find(nameOf(1), never), directory);
+      }
+      assert.equal(await builds.find(nameOf(2), never), undefined);
+      // The first goes, and what says where the second is stays.
+      const [first, second] = await Array.fromAsync(builds.oldestFirst(never));
+      await builds.remove(first as NonNullable<typeof first>, never);
+      assert.equal(await builds.find(nameOf(1), never), "again");
+      await builds.remove(second as NonNullable<typeof second>, never);
+      assert.deepEqual([await builds.find(nameOf(1), never), await listed(store)], [undefined, []]);
     });
 
     test("go with all their files, and with nobody else's", async () => {
@@ -54,7 +81,7 @@ for (const kind of STORE_KINDS) {
       for (const number of [1, 2]) {
         const { directory } = await builds.begin(build(number), never);
         for (const file of ["console.log", "artifacts/a/b.txt"]) await store.putText(`${directory}/${file}`, "x", never);
-        await builds.finish(build(number), directory, {}, never);
+        await builds.finish(build(number), directory, reportOf(number), never);
       }
       const [first] = await Array.fromAsync(builds.oldestFirst(never));
       assert.ok(first);
@@ -63,7 +90,7 @@ for (const kind of STORE_KINDS) {
       const [forged] = await Array.fromAsync(builds.oldestFirst(never));
       await builds.remove(forged as typeof first, never);
       await builds.remove(first, never);
-      const left = (await listed(store)).filter((path) => !path.startsWith("_index/"));
+      const left = (await listed(store)).filter((path) => !path.startsWith("_index/") && !path.startsWith("_numbers/"));
       assert.deepEqual(
         left,
         [".build", "artifacts/a/b.txt", "console.log"].map((file) => `${build(2).logPath}/${file}`),

@@ -11,8 +11,8 @@ const HOSTILE = `"'><script>alert(1)</script><!-- & \u202e \0 \x1b[31m </code></
 
 function render(changes: Partial<BuildView> = {}, frame: Parameters<typeof renderBuildPage>[0] = FRAME): string {
   const view: BuildView = {
-    ...{ report: sampleBuild(), attempt: undefined, details: DETAILS, log: undefined, now: NOW },
-    ...{ otherLogs: [], commits: [], artifacts: [], junit: undefined },
+    ...{ report: sampleBuild(), evidence: undefined, attempt: undefined, details: DETAILS, problems: [], log: undefined, now: NOW },
+    ...{ otherLogs: [], commits: [], containers: [], artifacts: undefined },
     ...changes,
   };
   return renderBuildPage(frame, view).toString();
@@ -64,18 +64,29 @@ describe("renderBuildPage", () => {
         containers: [{ name: text, image: text, isTest: false }],
         again: { kubectl: text, docker: text, needs: [text] },
       },
-      problem: text,
+      evidence: { [text]: text },
+      problems: [text],
+      containers: [{ name: text, image: text, imageId: text, reason: text, exitCode: 1, startedAt: text, finishedAt: text }],
       log: { container: text, window: await readWindow(log, 1, 10), path: text, api: text, raw: text },
       otherLogs: [{ container: text, href: text }],
-      commits: [{ project: text, ref: text, commit: text, subject: text }],
-      artifacts: [{ path: text, href: text, bytes: 1 }],
-      junit: { tests: 1, skipped: 0, failures: [{ suite: text, name: text, message: text }] },
+      commits: [{ project: text, ref: text, commit: text, subject: text, url: text }],
+      artifacts: {
+        folder: text,
+        record: {
+          files: [{ path: text, name: text, bytes: 1, isChanged: true }],
+          ...{ bytes: 1, leftOut: [{ name: text, why: text }], leftOutCount: 2 },
+          junit: {
+            ...{ tests: 2, failures: 1, errors: 0, skipped: 0, seconds: 1, unread: [{ file: text, why: text }] },
+            failed: [{ file: text, name: text, kind: "failure", message: text }],
+          },
+        },
+      },
     });
     assert.doesNotMatch(page, /<script>|<!--|alert\(1\)<\/script>/);
     // Nothing but what the pages are made of.
     const tags = new Set([...page.matchAll(/<\/?([a-z][a-z0-9]*)/g)].map(([, name]) => name));
     const known =
-      "html head meta title link script body a header nav b main section h1 h2 h3 span p dl dt dd code svg rect ol ul li pre button details summary table tbody tr th td i div form input label noscript";
+      "html head meta title link script body a header nav b main section h1 h2 h3 span p dl dt dd code svg rect ol ul li pre button details summary table tbody tr th td br i div form input label noscript";
     assert.deepEqual(
       [...tags].filter((name) => !known.split(" ").includes(String(name))),
       [],

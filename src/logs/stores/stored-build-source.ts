@@ -1,0 +1,144 @@
+import { isBuildNumber, jobNumber } from "../../core/job/name.ts";
+import { ARTIFACTS_FOLDER } from "../../core/logs/build-directory.ts";
+import { BUILD_FILE, type BuildFile, parseBuildFile } from "../../core/logs/build-file.ts";
+import type { BuildReport } from "../../core/report/build-report.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import { makeConcurrencyLimit } from "../../runtime/concurrency-limit.ts";
+import { coerceError } from "../../runtime/errors.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import type { LogStore } from "./log-store.ts";
+import type { StoredBuilds } from "./stored-builds.ts";
+import { StoredLog } from "./stored-log.ts";
+
+/** Builds whose reports are held for who lists builds; each takes about a kilobyte. */
+const MAX_RECENT = 2000;
+/** Read at once, so that a store is not asked for more than it gives. */
+const READS_AT_ONCE = 8;
+/** Builds whose pages are looked at; their files may have a hundred kilobytes. */
+const MAX_FOUND = 32;
+/** What is stored does not change, but may be removed. */
+const FOUND_MS = 60_000;
+const LIST_MS = 15_000;
+
+interface Found {
+  readonly build: Promise<FoundBuild | undefined>;
+  readonly atMs: number;
+}
+
+interface StoredBuildSourceOptions {
+  store: LogStore;
+  builds: StoredBuilds;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** The builds in a store, for pages: what was asked for lately is held. */
+export class StoredBuildSource {
+  readonly #options: StoredBuildSourceOptions;
+  readonly #over = new AbortController();
+  readonly #reads = makeConcurrencyLimit(READS_AT_ONCE);
+  /** By number, the latest asked for last. */
+  readonly #found = new Map<string, Found>();
+  /** By the path of their entries, which is another one for each build. */
+  #reports: ReadonlyMap<string, BuildReport | undefined> = new Map();
+  #listedAtMs = Number.NEGATIVE_INFINITY;
+  #listing: Promise<void> | undefined;
+
+  constructor(options: StoredBuildSourceOptions) {
+    this.#options = options;
+  }
+
+  /** undefined where all of a build of this number is not there, or not there yet. */
+  async find(number: string): Promise<FoundBuild | undefined> {
+    // Whoever makes numbers up does not get to the store.
+    if (!isBuildNumber(number)) return undefined;
+    const now = this.#options.clock.monotonicMs();
+    const known = this.#found.get(number);
+    this.#found.delete(number);
+    const found = known !== undefined && now - known.atMs < FOUND_MS ? known : { build: this.#read(number), atMs: now };
+    this.#found.set(number, found);
+    if (this.#found.size > MAX_FOUND) this.#found.delete(this.#found.keys().next().value ?? "");
+    const forget = () => this.#found.get(number) === found && this.#found.delete(number);
+    try {
+      const build = await found.build;
+      if (build === undefined) forget();
+      return build;
+    } catch (error) {
+      forget();
+      throw error;
+    }
+  }
+
+  /** The newest first. What is known is told at once, and looked at again for who asks next; the first look is waited for. */
+  async recent(): Promise<readonly BuildReport[]> {
+    const { clock, logger } = this.#options;
+    if (this.#listing === undefined && clock.monotonicMs() - this.#listedAtMs > LIST_MS) {
+      this.#listing = this.#list().finally(() => {
+        this.#listing = undefined;
+      });
+      this.#listing.catch((error) => {
+        if (!this.#over.signal.aborted) logger.warn({ err: coerceError(error) }, "could not list the builds in the log store");
+      });
+    }
+    if (this.#listedAtMs === Number.NEGATIVE_INFINITY) await this.#listing;
+    return [...this.#reports.values()].filter((report) => report !== undefined);
+  }
+
+  /** Breaks what is being read. */
+  async stop(): Promise<void> {
+    this.#over.abort(new Error("the program ends"));
+    await this.#listing?.catch(() => {});
+  }
+
+  async #list(): Promise<void> {
+    const { builds, clock } = this.#options;
+    const { signal } = this.#over;
+    const newest = await builds.newest(MAX_RECENT, undefined, signal);
+    const reports = newest.map(async (stored) => {
+      const known = this.#reports.has(stored.path);
+      const report = known ? this.#reports.get(stored.path) : await this.#reads.run(() => builds.readReport(stored, signal));
+      return [stored.path, report] as const;
+    });
+    this.#reports = new Map(await Promise.all(reports));
+    this.#listedAtMs = clock.monotonicMs();
+  }
+
+  #read(number: string): Promise<FoundBuild | undefined> {
+    const { store, builds } = this.#options;
+    const { signal } = this.#over;
+    return this.#reads.run(async () => {
+      const directory = await builds.find(number, signal);
+      if (directory === undefined) return undefined;
+      const part = await store.read(`${directory}/${BUILD_FILE}`, { start: 0 }, signal);
+      const file = part && parseBuildFile(Buffer.concat(await part.body.toArray()).toString());
+      const isIt = file !== undefined && file.build.number === number && jobNumber(file.build.jobName) === number;
+      return isIt ? new FoundBuild(store, directory, file, signal) : undefined;
+    });
+  }
+}
+
+export class FoundBuild {
+  readonly file: BuildFile;
+  readonly #store: LogStore;
+  readonly #directory: string;
+  readonly #logs: ReadonlyMap<string, StoredLog>;
+  readonly #signal: AbortSignal;
+
+  constructor(store: LogStore, directory: string, file: BuildFile, signal: AbortSignal) {
+    this.file = file;
+    this.#store = store;
+    this.#directory = directory;
+    this.#logs = new Map(file.logs.map((entry) => [entry.container, new StoredLog(store, directory, entry, signal)]));
+    this.#signal = signal;
+  }
+
+  log(container: string): StoredLog | undefined {
+    return this.#logs.get(container);
+  }
+
+  /** Bytes of one of its artifacts, `[start, end)`; undefined where it is gone. */
+  async artifact(path: string, range: { start: number; end: number }): Promise<AsyncIterable<Uint8Array> | undefined> {
+    const part = await this.#store.read(`${this.#directory}/${ARTIFACTS_FOLDER}/${path}`, range, this.#signal);
+    return part?.body;
+  }
+}
