@@ -24,6 +24,8 @@ const storedLogSchema = z.object({
   /** Where the kubelet threw something away before it was read; times are RFC 3339. */
   holes: z.array(z.object({ offset: count, after: z.string(), before: z.string().optional() })),
   cut: z.object({ from: count, to: count }).optional(),
+  /** Where the container was started again, and how often it had been. */
+  attempts: z.array(z.object({ offset: count, attempt: z.int().positive() })),
   /** Where lines begin, `[offset, whole lines before it]`, so that a page finds any line of a long log with one read. */
   points: z.array(z.tuple([count, count])),
 });

@@ -9,8 +9,8 @@ export class ReadableSpool {
   }
 
   snapshot() {
-    const { size, isEnded, holes, cut } = this.#spool;
-    return { bytes: size, isEnded, holes, cut };
+    const { size, isEnded, holes, cut, attempts } = this.#spool;
+    return { bytes: size, isEnded, holes, cut, attempts };
   }
 
   read(offset: number, maxBytes: number): Promise<{ offset: number; bytes: Uint8Array }> {

@@ -20,8 +20,8 @@ export class StoredLog {
   }
 
   snapshot() {
-    const { bytes, holes, cut } = this.#entry;
-    return { bytes, isEnded: true, holes, cut };
+    const { bytes, holes, cut, attempts } = this.#entry;
+    return { bytes, isEnded: true, holes, cut, attempts };
   }
 
   points() {

@@ -46,14 +46,14 @@ export async function readWindow(log: ReadableLog, from: number, count: number):
     position = step.next;
     if (isStuck || step.readTo >= bytes || position.line >= from + most || position.offset > limit) break;
   }
-  const { bytes, isEnded, holes, cut } = log.snapshot();
+  const snapshot = log.snapshot();
   const first = lines[0]?.offset ?? position.offset;
   // Each stands in one window: that of the line in front of it.
-  const notes = notesOf({ bytes, isEnded, holes, cut }).filter(
+  const notes = notesOf(snapshot).filter(
     (note) => (note.offset >= first || from === 1) && note.offset < (behind ?? Number.POSITIVE_INFINITY),
   );
   const total = Math.max(totalLines(log.points()), lines.at(-1)?.number ?? 0);
-  return { lines, notes, next: position, bytes, isEnded, total };
+  return { lines, notes, next: position, bytes: snapshot.bytes, isEnded: snapshot.isEnded, total };
 }
 
 /** The last `count` lines. */

@@ -16,6 +16,14 @@ export interface LogSnapshot {
   isEnded: boolean;
   holes: readonly LogHoleAt[];
   cut: LogCutAt | undefined;
+  /** Where the container was started again: what comes from there on is another run's. */
+  attempts: readonly LogAttemptAt[];
+}
+
+export interface LogAttemptAt {
+  offset: number;
+  /** How often it had been started again. */
+  attempt: number;
 }
 
 export interface LogPoint {

@@ -1,8 +1,17 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
+import { FilesStore } from "../../../src/logs/stores/files/files-store.ts";
+import { StoredBuildSource } from "../../../src/logs/stores/stored-build-source.ts";
+import { StoredBuilds } from "../../../src/logs/stores/stored-builds.ts";
+import { systemClock } from "../../../src/runtime/clock.ts";
 import { GrownLog } from "../../support/pages/grown-log.ts";
 import { makeSampleSources, pastBuilds, RUNNING, sampleBuild } from "../../support/pages/sample-pages.ts";
 import { servePages } from "../../support/pages/serve-pages.ts";
+import { storeBuild } from "../../support/pages/store-build.ts";
+import { silentLogger } from "../../support/silent-logger.ts";
 
 const FAILED = sampleBuild();
 
@@ -144,5 +153,107 @@ describe("the pages' server", () => {
     const [skipped, next] = await first(2, eventsOf(await fetch(path)));
     assert.equal(skipped?.event, "skipped");
     assert.ok((next?.data.lines?.[0]?.line ?? 0) > 4_000_000);
+  });
+});
+
+describe("builds that are only in the store", () => {
+  const GONE = sampleBuild({
+    number: "nova-unit-00000000000000cc",
+    jobName: "nova-unit-00000000000000cc",
+    endedAt: "2026-11-28T09:00:00Z",
+  });
+  const ARTIFACTS = { "page.html": "<script>alert(1)</script>", "a/ü %41.txt": "0123456789", "empty.txt": "" };
+
+  async function startWithStore(stored: Partial<StoredBuildSource> = {}, live = [RUNNING, FAILED]) {
+    const directory = await mkdtemp(join(tmpdir(), "th-pages-"));
+    const store = new FilesStore({ directory, publicUrl: undefined, clock: systemClock, logger: silentLogger });
+    await storeBuild(store, {
+      ...{ report: GONE, text: "a\nb\nc\nd\n", cut: { from: 2, to: 4 }, artifacts: ARTIFACTS },
+      changes: {
+        commits: [{ project: "openstack/nova", ref: "refs/zuul/master/Z1", commit: "0a1b2c", subject: "Mend it", url: "https://zuul/p" }],
+        problems: ["The log of db may not be whole: the disk was full."],
+      },
+    });
+    const found = new StoredBuilds(store);
+    const source = new StoredBuildSource({ store, builds: found, clock: systemClock, logger: silentLogger });
+    const sources = makeSampleSources(live, new Map(), {
+      stored: { find: (n) => source.find(n), recent: () => source.recent(), ...stored },
+    });
+    const served = await servePages(sources);
+    return {
+      get: (path: string, headers: Record<string, string> = {}, method = "GET") =>
+        fetch(served.url + path, { method, redirect: "manual", headers: { connection: "close", ...headers } }),
+      async [Symbol.asyncDispose]() {
+        await served[Symbol.asyncDispose]();
+        await source.stop();
+        store.close();
+        await rm(directory, { recursive: true });
+      },
+    };
+  }
+
+  test("have the same page, log and API as those with a Job", async () => {
+    await using served = await startWithStore();
+    const page = await (await served.get(`/builds/${GONE.number}`)).text();
+    for (const text of ["2 of 314 tests failed", "Mend it", "page.html", "the disk was full", "docker run", "2 bytes are not kept here"]) {
+      assert.ok(page.includes(text), text);
+    }
+    const log = await served.get(`/builds/${GONE.number}/logs/test/raw`);
+    assert.equal(await log.text(), "a\nc\nd\n", "no words of ours");
+    // biome-ignore lint/suspicious/noExplicitAny: what the answers are is what is tested
+    const json = async (path: string): Promise<any> => (await served.get(`/api/v1${path}`)).json();
+    const one = await json(`/builds/${GONE.number}`);
+    assert.deepEqual(
+      [one.verdict.rule, one.isStored, one.logs, one.artifacts.files.length, one.commits[0].commit, one.containers[0].name],
+      ["other-exit", true, ["test"], 3, "0a1b2c", "test"],
+    );
+    const listed = await json("/builds?standing=ended");
+    assert.deepEqual(
+      listed.builds.map(({ number }: { number: string }) => number),
+      [FAILED.number, GONE.number],
+      "by the time of their end",
+    );
+    assert.deepEqual((await json("/tasks")).tasks[0].last.length, 2);
+  });
+
+  test("give artifacts as what can do no harm, whole or a range, and nothing else", async () => {
+    await using served = await startWithStore();
+    const at = (path: string) => `/builds/${GONE.number}/artifacts/${path}`;
+    const page = await served.get(at("page.html"));
+    assert.deepEqual(
+      ["content-type", "content-disposition", "x-content-type-options"].map((name) => page.headers.get(name)),
+      ["application/octet-stream", "attachment", "nosniff"],
+    );
+    assert.match(page.headers.get("content-security-policy") ?? "", /^sandbox/);
+    const text = at(["a", "ü %41.txt"].map(encodeURIComponent).join("/"));
+    const href = (await (await served.get(`/builds/${GONE.number}`)).text()).match(/href="\.\.([^"]*artifacts\/a[^"]*)"/)?.[1];
+    assert.equal(href, text);
+    assert.equal(await (await served.get(text)).text(), "0123456789");
+    const part = await served.get(text, { range: "bytes=2-4" });
+    assert.deepEqual([part.status, await part.text(), part.headers.get("content-range")], [206, "234", "bytes 2-4/10"]);
+    assert.equal((await served.get(text, {}, "HEAD")).headers.get("content-length"), "10");
+    assert.equal(await (await served.get(at("empty.txt"))).text(), "");
+    for (const path of ["console.log", "../build.json", "%2e%2e/build.json", "a", ".build", "none.txt"]) {
+      assert.equal((await served.get(at(path))).status, 404, path);
+    }
+  });
+
+  test("are said to be out of reach, not gone, while the store does not answer; those with a Job are shown", async () => {
+    const find = () => Promise.reject(new Error("the store is away"));
+    await using served = await startWithStore({ find, recent: find });
+    const gone = await served.get(`/builds/${GONE.number}`);
+    assert.deepEqual([gone.status, /the log store, which may know it, does not answer/.test(await gone.text())], [503, true]);
+    const live = await served.get(`/builds/${FAILED.number}`);
+    assert.deepEqual([live.status, /The log store does not answer/.test(await live.text())], [200, true]);
+    assert.equal((await served.get(`/builds/${RUNNING.number}`)).status, 200);
+    assert.equal((await served.get("/builds")).status, 200);
+  });
+
+  test("are not mixed up with a Job that was made later for the same number", async () => {
+    const later = { ...GONE, jobName: `${GONE.number}-r1`, node: "another-node" };
+    await using served = await startWithStore({}, [later]);
+    // biome-ignore lint/suspicious/noExplicitAny: what the answers are is what is tested
+    const one: any = await (await served.get(`/api/v1/builds/${GONE.number}`)).json();
+    assert.deepEqual([one.node, one.isStored, one.logs], ["another-node", false, []]);
   });
 });

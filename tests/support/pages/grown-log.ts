@@ -1,4 +1,4 @@
-import type { LogHoleAt, LogPoint, LogSnapshot, ReadableLog } from "../../../src/web/logs/readable-log.ts";
+import type { LogAttemptAt, LogHoleAt, LogPoint, LogSnapshot, ReadableLog } from "../../../src/web/logs/readable-log.ts";
 
 const POINT_SPACING = 64 * 1024;
 
@@ -9,6 +9,7 @@ export class GrownLog implements ReadableLog {
   readonly #points: LogPoint[] = [{ offset: 0, lines: 0 }];
   readonly #waiting = new Set<() => void>();
   readonly holes: LogHoleAt[] = [];
+  readonly attempts: LogAttemptAt[] = [];
   #cut: LogSnapshot["cut"];
   #bytes = 0;
   #lines = 0;
@@ -38,6 +39,11 @@ export class GrownLog implements ReadableLog {
     this.holes.push({ offset: this.#bytes, after, before });
   }
 
+  /** What comes now is printed by another run of the container. */
+  startAgain(attempt: number): void {
+    this.attempts.push({ offset: this.#bytes, attempt });
+  }
+
   cut(from: number, to: number): void {
     this.#cut = { from, to };
   }
@@ -48,7 +54,7 @@ export class GrownLog implements ReadableLog {
   }
 
   snapshot(): LogSnapshot {
-    return { bytes: this.#bytes, isEnded: this.#isEnded, holes: this.holes, cut: this.#cut };
+    return { bytes: this.#bytes, isEnded: this.#isEnded, holes: this.holes, cut: this.#cut, attempts: this.attempts };
   }
 
   async read(offset: number, maxBytes: number): Promise<{ offset: number; bytes: Uint8Array }> {

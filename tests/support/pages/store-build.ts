@@ -44,7 +44,7 @@ export async function storeBuild(store: LogStore, { report, text, cut, artifacts
     },
     logs: [
       {
-        ...{ container: "test", file: "console.log", bytes: bytes.length, holes: [], ...(cut ? { cut } : {}) },
+        ...{ container: "test", file: "console.log", bytes: bytes.length, holes: [], attempts: [], ...(cut ? { cut } : {}) },
         runs: [
           { offset: 0, at: 0, bytes: head },
           ...(cut ? [{ offset: cut.to, at: head + WORDS.length, bytes: bytes.length - cut.to }] : []),

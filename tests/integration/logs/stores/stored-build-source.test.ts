@@ -38,7 +38,7 @@ for (const kind of STORE_KINDS) {
       assert.deepEqual(found?.file.build, reportOf(1));
       const log = found?.log("test");
       assert.equal(found?.log("test"), log, "one object for all");
-      assert.deepEqual(log?.snapshot(), { bytes: 20, isEnded: true, holes: [], cut: { from: 4, to: 15 } });
+      assert.deepEqual(log?.snapshot(), { bytes: 20, isEnded: true, holes: [], cut: { from: 4, to: 15 }, attempts: [] });
       const read = async (offset: number, most: number) => {
         const part = await log?.read(offset, most);
         return [part?.offset, Buffer.from(part?.bytes ?? []).toString()];

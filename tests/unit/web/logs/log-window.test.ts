@@ -78,6 +78,27 @@ describe("a window of a log", () => {
     );
   });
 
+  test("says where the container was started again", async () => {
+    const log = new GrownLog(numbered(3));
+    log.startAgain(1);
+    log.print(numbered(3, 4));
+    const { notes } = linesJson(await readWindow(log, 1, 10));
+    assert.deepEqual(
+      notes.map(({ kind, before, text }) => [kind, before, text]),
+      [["attempt", 4, "Here the container was started again: what comes now is printed by its run number 2."]],
+    );
+  });
+
+  test("ends where a store has lost what its build says", { timeout: 5000 }, async () => {
+    const whole = new GrownLog(numbered(10));
+    whole.end();
+    const lost: ReadableLog = {
+      ...{ snapshot: () => whole.snapshot(), points: () => whole.points(), changed: (signal) => whole.changed(signal) },
+      read: async (offset) => ({ offset, bytes: new Uint8Array() }),
+    };
+    assert.deepEqual((await readWindow(lost, 1, 10)).lines, []);
+  });
+
   test("goes on behind a cut with the right numbers", async () => {
     const log = new GrownLog(numbered(100_000));
     log.cut(5000, 600_000);
