@@ -1,4 +1,4 @@
-import { ownDirectory } from "../checkout/plan.ts";
+import { ownDirectory } from "../checkout/request.ts";
 import { judgedContainer, TEST_CONTAINER } from "../kubernetes/container-roles.ts";
 import {
   ARTIFACTS_ANNOTATION,

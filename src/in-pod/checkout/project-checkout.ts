@@ -1,5 +1,6 @@
-import type { ProjectPlan, SubmoduleTerms } from "../../core/checkout/plan.ts";
+import type { ProjectPlan } from "../../core/checkout/plan.ts";
 import { CheckoutError } from "../../core/checkout/problem.ts";
+import type { SubmoduleTerms } from "../../core/checkout/terms.ts";
 import { FETCHED, type Fetched, fetchFirst, hasRef } from "./fetch.ts";
 import { type Git, GitError, type GitWorld, makeGit } from "./git.ts";
 import { checkOutSubmodules, listBases } from "./submodules.ts";

@@ -1,10 +1,10 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type GitUrl, parseGitUrl, quoteForPeople } from "../../core/checkout/git-url.ts";
-import type { SubmoduleTerms } from "../../core/checkout/plan.ts";
 import { CheckoutError } from "../../core/checkout/problem.ts";
 import { belowUrl, type GitSource, makeSource } from "../../core/checkout/sources.ts";
 import { isRelative, readSubmodules, resolveSubmoduleUrl, type Submodule } from "../../core/checkout/submodules.ts";
+import type { SubmoduleTerms } from "../../core/checkout/terms.ts";
 import { fetchFrom, withRetries } from "./fetch.ts";
 import { type Git, GitError, type GitWorld, makeGit } from "./git.ts";
 import { walkDirectories } from "./workspace.ts";

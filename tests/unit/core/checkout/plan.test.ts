@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isRefName, projectDirectory } from "../../../../src/core/checkout/git-names.ts";
-import { type CheckoutTerms, planCheckout } from "../../../../src/core/checkout/plan.ts";
+import { planCheckout } from "../../../../src/core/checkout/plan.ts";
 import { CHECKOUT_EXIT_CODES, type CheckoutFault } from "../../../../src/core/checkout/problem.ts";
+import type { CheckoutTerms } from "../../../../src/core/checkout/terms.ts";
 import { cleanResultText } from "../../../../src/core/zuul/clean-result-text.ts";
 import { parseParameters } from "../../../../src/core/zuul/parameters.ts";
 
