@@ -15,7 +15,7 @@ type Buildah = (...args: string[]) => Promise<string>;
 
 /**
  * Makes, once, an image that stands in for node:24-bookworm-slim where no registry with it can be reached: Debian 12 and the Node this
- * checkout runs on, at the same place and with the same user `node`; git and certificates are there already. Gives a buildah that has it
+ * checkout runs on, at the same place and with the same user `node`; git, ssh and certificates are there already. Gives a buildah that has it
  * under the real one's name. The caller holds the image lock.
  */
 export async function ensureBaseImage(log: (line: string) => void): Promise<Buildah> {
@@ -29,7 +29,7 @@ export async function ensureBaseImage(log: (line: string) => void): Promise<Buil
   log("making the image's base (Debian and Node), once; this takes about half a minute");
   const archive = join(directory, "debian.tar");
   await runCommand("mmdebstrap", [
-    ...["--variant=minbase", "--include=git,ca-certificates", "--quiet"],
+    ...["--variant=minbase", "--include=git,openssh-client,ca-certificates", "--quiet"],
     ...LEFT_OUT.map((path) => `--dpkgopt=path-exclude=${path}`),
     "--dpkgopt=path-include=/usr/share/doc/*/copyright",
     '--customize-hook=chroot "$1" useradd --uid 1000 --user-group --create-home --shell /bin/bash node',
@@ -46,6 +46,6 @@ export async function ensureBaseImage(log: (line: string) => void): Promise<Buil
 
 /** Changes with the recipe and with Node. */
 function baseKey(): string {
-  const recipe = [BASE_IMAGE, ...LEFT_OUT, process.version, process.arch, "1"];
+  const recipe = [BASE_IMAGE, ...LEFT_OUT, process.version, process.arch, "2"];
   return createHash("sha256").update(recipe.join("\0")).digest("hex").slice(0, 16);
 }

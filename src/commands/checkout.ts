@@ -1,13 +1,15 @@
 import { readFile, writeFile } from "node:fs/promises";
-import { Command, InvalidArgumentError } from "commander";
-import { planCheckout } from "../core/checkout/plan.ts";
-import { CHECKOUT_EXIT_CODES, type CheckoutProblem } from "../core/checkout/problem.ts";
+import { tmpdir } from "node:os";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { type CheckoutPlan, planCheckout } from "../core/checkout/plan.ts";
+import { CHECKOUT_EXIT_CODES, CheckoutError, type CheckoutProblem } from "../core/checkout/problem.ts";
 import { renderCheckoutRecord, renderHead } from "../core/checkout/record.ts";
 import { parseDurationMs } from "../core/kubernetes/duration.ts";
 import { plainLine } from "../core/zuul/clean-result-text.ts";
 import { type Parameters, parseParameters } from "../core/zuul/parameters.ts";
 import { runCheckout } from "../in-pod/checkout/checkout.ts";
 import { makeGitEnvironment } from "../in-pod/checkout/git-environment.ts";
+import { type MountedCredentials, type ServerAccess, withServerAccess } from "../in-pod/checkout/server-access.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 import { collect, parseTimeout } from "./option-parsers.ts";
@@ -21,6 +23,11 @@ interface CheckoutFlags {
   branch?: string;
   projectBranch?: Record<string, string>;
   leaveSubmodules?: boolean;
+  depth?: number;
+  filter?: "blob:none";
+  cache?: string;
+  credentials?: MountedCredentials[];
+  private?: string;
   timeout: number;
 }
 
@@ -51,6 +58,18 @@ export function checkoutCommand(): Command {
     )
     .option("--project-branch <project=branch>", "the branch of one project, before --branch (repeatable)", collectProjectBranch, {})
     .option("--leave-submodules", "leave submodules empty")
+    .option("--depth <commits>", "fetch only so many commits of the ref, and no other branches", parseDepth)
+    .addOption(
+      new Option("--filter <what>", "fetch the files of older commits when they are asked for, where the server lets it").choices(["blob:none"]),
+    )
+    .option("--cache <directory>", "keep what was fetched here, for later checkouts of the same URLs")
+    .option(
+      "--credentials <url=directory>",
+      "for URLs below this https or ssh URL use the Secret in the directory; needs --allowed-url (repeatable)",
+      collectCredentials,
+      [],
+    )
+    .option("--private <directory>", "where copies of keys may lie meanwhile, which nobody else sees (default: in the system's temporary files)")
     .option("--timeout <duration>", "for everything, retries included", parseTimeout, parseDurationMs("10m"))
     .addHelpText(
       "after",
@@ -58,6 +77,8 @@ export function checkoutCommand(): Command {
 Environment:
   TH_PARAMETERS_FILE   file with Zuul's parameters, one JSON object
   TH_TERMINATION_FILE  file that gets one line on failure, for the reviewers, and on success a line of JSON for each project
+
+A Secret of --credentials has, for https: username and password, or token; ca.crt; proxy. For ssh: ssh-privatekey and known_hosts.
 
 Exit codes: 0 done, ${CHECKOUT_EXIT_CODES.network} network at fault, ${CHECKOUT_EXIT_CODES.ref} ref at fault, ${CHECKOUT_EXIT_CODES.configuration} configuration at fault`,
     )
@@ -81,28 +102,38 @@ Exit codes: 0 done, ${CHECKOUT_EXIT_CODES.network} network at fault, ${CHECKOUT_
 
 /** Does the command's work and returns its exit code. */
 export async function performCheckout(flags: CheckoutFlags, world: CheckoutWorld): Promise<number> {
-  const startedMs = world.clock.monotonicMs();
+  const { credentials = [] } = flags;
   const parameters = await readParameters(world.environment.TH_PARAMETERS_FILE);
   if ("fault" in parameters) return reportProblem(parameters, world);
   const planned = planCheckout(parameters, {
     allowedUrls: flags.allowedUrl,
+    hasCredentials: credentials.length > 0,
     gitUrl: flags.gitUrl,
     projects: flags.project,
     branch: flags.branch,
     projectBranches: flags.projectBranch,
   });
   if (!planned.ok) return reportProblem(planned.problem, world);
-  const environment = makeGitEnvironment({
-    home: flags.path,
-    isRedirectFollowed: flags.allowedUrl.length === 0,
-    inherited: world.environment,
-  });
-  const outcome = await runCheckout(planned.plan, {
+  try {
+    return await withServerAccess(credentials, flags.private ?? tmpdir(), (access) => carryOut(planned.plan, flags, access, world));
+  } catch (thrown) {
+    if (thrown instanceof CheckoutError) return reportProblem(thrown.problem, world);
+    throw thrown;
+  }
+}
+
+async function carryOut(plan: CheckoutPlan, flags: CheckoutFlags, access: ServerAccess, world: CheckoutWorld): Promise<number> {
+  const startedMs = world.clock.monotonicMs();
+  const shared = { home: flags.path, isRedirectFollowed: flags.allowedUrl.length === 0, inherited: world.environment };
+  const local = makeGitEnvironment({ ...shared, isLocal: true });
+  const outcome = await runCheckout(plan, {
     workspace: flags.path,
     timeoutMs: flags.timeout,
     leavesSubmodules: flags.leaveSubmodules ?? false,
-    environmentFor: () => environment,
-    secrets: [],
+    history: { ...(flags.depth !== undefined && { depth: flags.depth }), ...(flags.filter !== undefined && { filter: flags.filter }) },
+    cacheDirectory: flags.cache,
+    environmentFor: (url) => (url === undefined ? local : makeGitEnvironment({ ...shared, access: access.forUrl(url) })),
+    secrets: access.secrets,
     signal: world.signal,
     clock: world.clock,
     print: (line) => world.print(printable(line)),
@@ -150,4 +181,16 @@ function collectProjectBranch(text: string, previous: Record<string, string>): R
   const at = text.lastIndexOf("=");
   if (at < 1) throw new InvalidArgumentError("write it as PROJECT=BRANCH.");
   return Object.fromEntries([...Object.entries(previous), [text.slice(0, at), text.slice(at + 1)]]);
+}
+
+/** A directory of ours has no `=`; a URL's path may. */
+function collectCredentials(text: string, previous: MountedCredentials[]): MountedCredentials[] {
+  const at = text.lastIndexOf("=");
+  if (at < 1) throw new InvalidArgumentError("write it as URL=DIRECTORY.");
+  return [...previous, { url: text.slice(0, at), directory: text.slice(at + 1) }];
+}
+
+function parseDepth(text: string): number {
+  if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new InvalidArgumentError("write a number of commits, from 1.");
+  return Number(text);
 }

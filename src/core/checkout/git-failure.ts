@@ -2,8 +2,8 @@ import type { CheckoutFault, CheckoutProblem } from "./problem.ts";
 import type { GitSource } from "./sources.ts";
 
 export interface GitFailure extends CheckoutProblem {
-  /** What is not there, says who would have it: what was asked for, or commits with ids of the length that was expected. */
-  absent?: "ref" | "repository" | "hash";
+  /** What is not there, says who would have it: what was asked for, commits with ids of the length that was expected, or a part of the history. */
+  absent?: "ref" | "repository" | "hash" | "shallow";
 }
 
 interface Rule {
@@ -55,17 +55,17 @@ const RULES: readonly Rule[] = [
   {
     pattern: /^(?:fatal: (?:Authentication failed for |could not read (?:Username|Password) ).*|.*: Permission denied \(.*\)\.)$/m,
     fault: "configuration",
-    sentence: (source) => `${source.host} asks for credentials for ${source.project} - the checkout has none that it takes`,
+    sentence: (source) => `${source.host} asks for credentials for ${source.project} - none of checkout.credentials is taken`,
   },
   {
     pattern: /^Host key verification failed\.$/m,
     fault: "configuration",
-    sentence: (source) => `the SSH host key of ${source.host} is not known to the checkout`,
+    sentence: (source) => `the SSH host key of ${source.host} is not known - see known_hosts in the Secret of checkout.credentials`,
   },
   {
     pattern: new RegExp(`${OWN}(?:SSL certificate problem|server certificate verification failed|certificate subject name)`, "m"),
     fault: "configuration",
-    sentence: (source) => `the TLS certificate of ${source.host} is not trusted by the checkout`,
+    sentence: (source) => `the TLS certificate of ${source.host} is not trusted - ca.crt in a Secret of checkout.credentials may say whom to trust`,
   },
   {
     pattern: new RegExp(`${OWN}(?:The requested URL returned error: 30[0-9]|unable to update url base from redirection)`, "m"),
@@ -97,6 +97,12 @@ const RULES: readonly Rule[] = [
     fault: "configuration",
     absent: "hash",
     sentence: (source) => `${source.project} at ${source.host} names its commits by another hash than ZUUL_COMMIT`,
+  },
+  {
+    pattern: /^fatal: (?:dumb http transport does not support shallow capabilities|Server does not support shallow (?:clients|requests)|Server does not support --depth)/m,
+    fault: "configuration",
+    absent: "shallow",
+    sentence: (source) => `${source.host} gives no part of the history of ${source.project} - leave out checkout.depth`,
   },
   {
     pattern: /No space left on device|Disk quota exceeded/,

@@ -1,5 +1,5 @@
 import { CHECKOUT_CONTAINER } from "../kubernetes/container-roles.ts";
-import type { Container } from "../kubernetes/objects.ts";
+import type { Container, PodSpec } from "../kubernetes/objects.ts";
 import { CHECKOUT_TIMEOUT } from "../observation/build-limits.ts";
 import type { TestTaskSpec } from "../test-task/test-task.ts";
 import { escapeExpansion } from "../zuul/parameters.ts";
@@ -22,7 +22,10 @@ export interface CheckoutSettings {
 /** The init container that checks out what Zuul asks about. */
 export function renderCheckout({ image, checkout }: CheckoutSettings, spec: TestTaskSpec, ofTest: Resources | undefined): Container {
   const resources = checkout.resources ?? withoutDevices(ofTest);
-  const { path, gitUrl, projects = [], branch, projectBranches = {}, submodules } = spec.checkout;
+  const { path, gitUrl, projects = [], branch, projectBranches = {}, submodules, depth, filter, cache, credentials = [] } = spec.checkout;
+  if (credentials.length > 0 && checkout.allowedUrls.length === 0) {
+    throw new Error("credentials need checkout.allowedUrls in the operator's configuration - a request names the URL");
+  }
   const container: Container = {
     name: CHECKOUT_CONTAINER,
     image,
@@ -34,6 +37,11 @@ export function renderCheckout({ image, checkout }: CheckoutSettings, spec: Test
       ...Object.entries(projectBranches).flatMap(([project, of]) => ["--project-branch", escapeExpansion(`${project}=${of}`)]),
       ...(submodules === false ? ["--leave-submodules"] : []),
       ...checkout.allowedUrls.flatMap((url) => ["--allowed-url", url]),
+      ...(depth === undefined ? [] : ["--depth", String(depth)]),
+      ...(filter === undefined ? [] : ["--filter", filter]),
+      ...(cache === undefined ? [] : ["--cache", CACHE_MOUNT.mountPath]),
+      ...credentials.flatMap(({ url }, index) => ["--credentials", `${url}=${secretMount(index).mountPath}`]),
+      ...(credentials.length === 0 ? [] : ["--private", PRIVATE_MOUNT.mountPath]),
     ],
     env: [
       { name: "HOME", value: path },
@@ -43,7 +51,31 @@ export function renderCheckout({ image, checkout }: CheckoutSettings, spec: Test
     terminationMessagePath: TERMINATION_FILE,
     ...(resources === undefined ? {} : { resources }),
   };
-  return withMounts(withContainerSecurity(container, spec.securityContext), [workspaceMount(spec), MOUNTS.tmp, MOUNTS.request]);
+  return withMounts(withContainerSecurity(container, spec.securityContext), [
+    ...[workspaceMount(spec), MOUNTS.tmp, MOUNTS.request],
+    ...(cache === undefined ? [] : [CACHE_MOUNT]),
+    ...credentials.map((_, index) => secretMount(index)),
+    ...(credentials.length === 0 ? [] : [PRIVATE_MOUNT]),
+  ]);
+}
+
+const CACHE_MOUNT = { name: "th-git-cache", mountPath: "/run/turbo-hipster/git-cache" };
+/** For copies of keys: /tmp is the test's as well. */
+const PRIVATE_MOUNT = { name: "th-private", mountPath: "/run/turbo-hipster/private" };
+
+function secretMount(index: number) {
+  return { name: `th-credentials-${index}`, mountPath: `/run/turbo-hipster/credentials/${index}`, readOnly: true };
+}
+
+/** What its container has beside the volumes that the test has too. */
+export function renderCheckoutVolumes({ checkout }: TestTaskSpec): NonNullable<PodSpec["volumes"]> {
+  const { enabled, cache, credentials = [] } = checkout;
+  if (!enabled) return [];
+  return [
+    ...(cache === undefined ? [] : [{ name: CACHE_MOUNT.name, persistentVolumeClaim: { claimName: cache.claimName } }]),
+    ...credentials.map(({ secretName }, index) => ({ name: secretMount(index).name, secret: { secretName } })),
+    ...(credentials.length === 0 ? [] : [{ name: PRIVATE_MOUNT.name, emptyDir: { medium: "Memory", sizeLimit: "4Mi" } }]),
+  ];
 }
 
 /**

@@ -21,7 +21,7 @@ import { itemOf } from "../report/build-item.ts";
 import type { TestTask, TestTaskNodeLabel, TestTaskSpec } from "../test-task/test-task.ts";
 import type { BuildFunction } from "../zuul/function-name.ts";
 import { escapeExpansion, type Parameters, parameterEnvironment } from "../zuul/parameters.ts";
-import { type CheckoutSettings, type Resources, renderCheckout } from "./checkout-container.ts";
+import { type CheckoutSettings, type Resources, renderCheckout, renderCheckoutVolumes } from "./checkout-container.ts";
 import { type CollectorSettings, graceSeconds, renderCollector, renderCollectorVolume } from "./collector-container.ts";
 import { layEnvironment } from "./environment.ts";
 import { type PodUser, renderPodSecurity, withContainerSecurity } from "./pod-security.ts";
@@ -136,6 +136,7 @@ function renderPodTemplate(input: ManifestInput, labels: Record<string, string>)
     volumes: [
       ...(base.spec.volumes ?? []),
       ...renderVolumes(spec),
+      ...renderCheckoutVolumes(spec),
       ...(spec.artifacts === undefined ? [] : [renderCollectorVolume(input.settings)]),
     ],
     ...(nodeLabel?.nodeSelector ? { nodeSelector: { ...base.spec.nodeSelector, ...nodeLabel.nodeSelector } } : {}),

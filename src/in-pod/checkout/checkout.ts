@@ -35,6 +35,8 @@ export async function runCheckout(plan: CheckoutPlan, options: CheckoutOptions):
       host = each.candidates[0]?.source.host ?? "";
       projects.push(await checkOutProject(each, { ...options, signal, silenceMs, submodules: plan.submodules }));
     }
+    for (const each of projects) await each.keep();
+    if (options.signal.aborted) return { kind: "stopped" };
     const places = new Map(plan.projects.map(({ project }, index) => [project, index]));
     return { kind: "done", projects: projects.toSorted((a, b) => (places.get(a.project) ?? 0) - (places.get(b.project) ?? 0)) };
   } catch (thrown) {

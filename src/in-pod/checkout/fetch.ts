@@ -1,7 +1,9 @@
+import type { GitFailure } from "../../core/checkout/git-failure.ts";
 import type { ProjectPlan, RefCandidate } from "../../core/checkout/plan.ts";
 import { CheckoutError } from "../../core/checkout/problem.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import { type Git, GitError, type GitWorld } from "./git.ts";
+import { type Cached, forgetCached, loadCached } from "./git-cache.ts";
 
 /** Where git keeps what was fetched until it is checked out; the finished repository has a detached HEAD, tags and `origin`. */
 export const FETCHED = "refs/turbo-hipster/fetched";
@@ -14,18 +16,39 @@ const LONGEST_DELAY_MS = 20_000;
 export interface Fetched {
   candidate: RefCandidate;
   ref: string;
+  /** Files may be missing, which the source has. */
+  isPartial: boolean;
+  cached: Cached;
+}
+
+export interface FetchWorld extends GitWorld {
+  history: History;
+  /** Where what was fetched is kept for later checkouts. */
+  cacheDirectory?: string | undefined;
+}
+
+/** How much is fetched of the past; without either all of it. */
+export interface History {
+  /** So many commits of the ref, and no other branches. */
+  depth?: number;
+  /** Files of other commits than the one that is checked out are fetched when they are asked for. */
+  filter?: "blob:none";
 }
 
 /** Fetches the first of the plan's candidates that is there to `FETCHED`, with the branches of its repository as `origin/*`. */
-export async function fetchFirst({ candidates, missing }: ProjectPlan, git: Git, world: GitWorld): Promise<Fetched> {
+export async function fetchFirst({ candidates, missing }: ProjectPlan, git: Git, world: FetchWorld): Promise<Fetched> {
   for (const candidate of candidates) {
     const there = git.of(candidate.source);
     try {
       const ref = candidate.ref ?? (await readDefaultBranch(there, world));
       if (ref === undefined) continue;
       world.print(`fetching ${ref} from ${candidate.source.publicUrl}`);
-      await fetchFrom(there, [`+${ref}:${FETCHED}`], world);
-      return { candidate, ref };
+      // Not read for nothing: it may be large.
+      if (world.cacheDirectory !== undefined && candidates.length > 1 && !(await hasRef(there, ref, world))) throw new GitError(noRef(candidate, ref));
+      const cached = await loadCached(there, world.cacheDirectory, world);
+      const { isPartial } = await fetchFrom(there, [`+${ref}:${FETCHED}`], world);
+      if (cached.kibibytes > 0) await forgetCached(there);
+      return { candidate, ref, isPartial, cached };
     } catch (error) {
       const absent = error instanceof GitError ? error.absent : undefined;
       if (absent === undefined || (absent === "repository" && !candidate.isOptional)) throw error;
@@ -33,6 +56,10 @@ export async function fetchFirst({ candidates, missing }: ProjectPlan, git: Git,
     }
   }
   throw CheckoutError.of(missing);
+}
+
+function noRef({ source: { project, host } }: RefCandidate, ref: string): GitFailure {
+  return { fault: "ref", absent: "ref", message: `${ref} does not exist in ${project} at ${host}` };
 }
 
 /** Only a HEAD that is a branch's name: where it is a commit, it is what somebody has looked at last. */
@@ -47,13 +74,39 @@ export async function hasRef(git: Git, ref: string, world: GitWorld): Promise<bo
   return listed.stdout.split("\n").some((line) => line.endsWith(`\t${ref}`));
 }
 
-/** Fetches the branches of git's source as `origin/*`, and what else the refspecs say, or nothing. */
-export async function fetchFrom(git: Git, refspecs: readonly string[], world: GitWorld): Promise<void> {
-  const branches = "+refs/heads/*:refs/remotes/origin/*";
-  await withRetries(world, () =>
-    // Not shallow: `git describe` and pbr need the history. A ref with a destination brings the tags in its history along.
-    git.reach("fetch", "--progress", "--no-write-fetch-head", "--end-of-options", git.source.url, ...refspecs, branches),
-  );
+const BRANCHES = "+refs/heads/*:refs/remotes/origin/*";
+const FETCH = ["fetch", "--progress", "--no-write-fetch-head"];
+
+/**
+ * Fetches what the refspecs say and, unless only the last commits are wanted, the branches of git's source as `origin/*`. A server that has no part
+ * of the history to give is asked for all of it. A ref with a destination brings the tags in its history along.
+ */
+export async function fetchFrom(git: Git, refspecs: readonly string[], world: FetchWorld): Promise<{ isPartial: boolean }> {
+  const { depth, filter } = world.history;
+  const { url, publicUrl } = git.source;
+  const reach = (...args: string[]) => withRetries(world, () => git.reach(...FETCH, ...args));
+  if (depth !== undefined && refspecs.length > 0) {
+    try {
+      await reach(`--depth=${depth}`, "--end-of-options", url, ...refspecs);
+      return { isPartial: false };
+    } catch (error) {
+      if (!(error instanceof GitError) || error.absent !== "shallow") throw error;
+      world.print(`${publicUrl} gives no part of its history; fetching all of it`);
+    }
+  }
+  // Whom git asks later is written down in the repository, so a login in the URL would be.
+  if (filter === undefined || refspecs.length === 0 || url !== publicUrl) {
+    await reach("--end-of-options", url, ...refspecs, BRANCHES);
+    return { isPartial: false };
+  }
+  await git.run("config", "remote.origin.url", publicUrl);
+  await reach(`--filter=${filter}`, "--end-of-options", "origin", ...refspecs, BRANCHES);
+  return { isPartial: true };
+}
+
+/** Fetches what a fetch of the last commits has left out. */
+export async function fetchRest(git: Git, { ref }: Pick<Fetched, "ref">, world: FetchWorld): Promise<void> {
+  await withRetries(world, () => git.reach(...FETCH, "--unshallow", "--end-of-options", git.source.url, `+${ref}:${FETCHED}`, BRANCHES));
 }
 
 /** Tries again what the network has failed. */

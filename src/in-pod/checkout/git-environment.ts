@@ -21,34 +21,59 @@ const CONFIG: Readonly<Record<string, string>> = {
 /** Of the container's own environment only these pass: how the cluster reaches the world. */
 const INHERITED = ["PATH", "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "GIT_SSL_CAINFO"];
 
-const SSH = "ssh -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4";
+/** `none`: no file of a user or of the system adds to it. */
+const SSH = "ssh -F none -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=15 -o ServerAliveCountMax=4";
 
-/** The environment that git runs in. `isRedirectFollowed`: a redirect of the first request may lead to another host. */
-export function makeGitEnvironment(options: {
+/** What git uses for one server beside its configuration. All are paths of files. */
+export interface GitAccess {
+  config?: string;
+  ssh?: { key: string; knownHosts: string };
+}
+
+interface EnvironmentOptions {
   home: string;
+  /** A redirect of the first request may lead to another host. */
   isRedirectFollowed: boolean;
   inherited: Readonly<Record<string, string | undefined>>;
-}): Record<string, string> {
+  access?: GitAccess | undefined;
+  /** No server is reached, whatever the repository says of its promisors. */
+  isLocal?: boolean;
+}
+
+/** The environment that git runs in. */
+export function makeGitEnvironment(options: EnvironmentOptions): Record<string, string> {
+  const { home, isRedirectFollowed, inherited, access, isLocal } = options;
   const environment: Record<string, string> = {
-    HOME: options.home,
+    HOME: home,
     LC_ALL: "C",
-    GIT_ALLOW_PROTOCOL: "http:https:git:ssh",
+    GIT_ALLOW_PROTOCOL: isLocal ? "" : "http:https:git:ssh",
     GIT_ASKPASS: "true",
-    GIT_CONFIG_GLOBAL: "/dev/null",
+    GIT_CONFIG_GLOBAL: access?.config ?? "/dev/null",
     GIT_CONFIG_NOSYSTEM: "1",
-    GIT_SSH_COMMAND: SSH,
+    GIT_SSH_COMMAND: access?.ssh ? `${SSH} ${renderKeyOptions(access.ssh)}` : SSH,
     GIT_SSH_VARIANT: "ssh",
     GIT_TERMINAL_PROMPT: "0",
   };
   for (const name of INHERITED) {
-    const value = options.inherited[name];
+    const value = inherited[name];
     if (value !== undefined) environment[name] = value;
   }
-  const config = Object.entries({ ...CONFIG, "http.followRedirects": options.isRedirectFollowed ? "initial" : "false" });
+  const config = Object.entries({ ...CONFIG, "http.followRedirects": isRedirectFollowed ? "initial" : "false" });
   environment.GIT_CONFIG_COUNT = String(config.length);
   for (const [index, [key, value]] of config.entries()) {
     environment[`GIT_CONFIG_KEY_${index}`] = key;
     environment[`GIT_CONFIG_VALUE_${index}`] = value;
   }
   return environment;
+}
+
+/** This key and these hosts, and no others. */
+function renderKeyOptions({ key, knownHosts }: NonNullable<GitAccess["ssh"]>): string {
+  const options = ["StrictHostKeyChecking=yes", "GlobalKnownHostsFile=/dev/null", `UserKnownHostsFile=${knownHosts}`, "IdentitiesOnly=yes"];
+  return [...options, `IdentityFile=${key}`].map((option) => `-o ${quoteWord(option)}`).join(" ");
+}
+
+/** git gives the command to a shell. */
+function quoteWord(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -11,6 +11,8 @@ interface GitOptions {
   silenceMs: number;
   /** Each finished line of stderr; updates of a progress meter are left out. */
   onLine(line: string): void;
+  /** What git reads from stdin; nothing without it. */
+  input?: string;
   /** Each part of stdout as it comes. Without it the run has the first 16 KiB. */
   onOutput?(text: string): void;
 }
@@ -36,7 +38,7 @@ export function runGit(args: readonly string[], options: GitOptions): Promise<Gi
     const child = spawn("git", args, {
       cwd: options.directory,
       env: options.environment,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
       detached: true,
     });
     const run: GitRun = { end: "exited", code: null, stdout: "", stderr: "" };
@@ -66,6 +68,8 @@ export function runGit(args: readonly string[], options: GitOptions): Promise<Gi
       run.stderr = (run.stderr + text).slice(-KEPT_CHARACTERS);
       lines.read(text);
     });
+    child.stdin.on("error", () => {}); // EPIPE: it ended without reading all; its exit code tells
+    child.stdin.end(options.input ?? "");
     child.on("error", (error) => {
       run.end = "unstartable";
       run.stderr = error.message;

@@ -29,8 +29,10 @@ export interface Git {
   ask(...args: string[]): Promise<GitRun>;
   /** As `run`, with the environment of the source: for what goes to the server. Throws a judged GitError. */
   reach(...args: string[]): Promise<GitRun>;
-  /** As `run`, for what writes a list of any length: `onRecord` gets each part of its output that a NUL ends. */
-  list(args: readonly string[], onRecord: (record: string) => void): Promise<void>;
+  /** As `run`, for what writes a list of any length: `onRecord` gets each part of its output that `end` ends, a NUL by default. */
+  list(args: readonly string[], onRecord: (record: string) => void, end?: "\0" | "\n"): Promise<void>;
+  /** As `run`, with `input` on its standard input. */
+  feed(input: string, ...args: string[]): Promise<GitRun>;
   /** The same git for what another server says. */
   of(source: GitSource): Git;
 }
@@ -48,12 +50,19 @@ export class GitError extends CheckoutError {
 /** Longer records are names that nobody needs whole. */
 const MAX_RECORD = 64 * 1024;
 
+interface AskOptions {
+  /** The server that it goes to. */
+  url?: string;
+  input?: string;
+  onOutput?(text: string): void;
+}
+
 export function makeGit(directory: string, source: GitSource, world: GitWorld): Git {
   const mask = (text: string) => withoutSecrets(text, source, world.secrets);
-  const ask = async (args: readonly string[], url?: string, onOutput?: (text: string) => void): Promise<GitRun> => {
+  const ask = async (args: readonly string[], { url, ...streams }: AskOptions = {}): Promise<GitRun> => {
     const onLine = (line: string) => world.print(mask(line));
-    const environment = world.environmentFor(url);
-    const run = await runGit(args, { ...world, directory, environment, onLine, ...(onOutput && { onOutput }) });
+    const { signal, clock, silenceMs } = world;
+    const run = await runGit(args, { signal, clock, silenceMs, directory, environment: world.environmentFor(url), onLine, ...streams });
     world.signal.throwIfAborted();
     return run;
   };
@@ -68,15 +77,16 @@ export function makeGit(directory: string, source: GitSource, world: GitWorld): 
     source,
     ask: (...args) => ask(args),
     run: async (...args) => judge(await ask(args)),
-    reach: async (...args) => judge(await ask(args, source.url)),
-    async list(args, onRecord) {
+    reach: async (...args) => judge(await ask(args, { url: source.url })),
+    feed: async (input, ...args) => judge(await ask(args, { input })),
+    async list(args, onRecord, end = "\0") {
       let rest = "";
       const onOutput = (text: string) => {
-        const records = `${rest}${text}`.split("\0");
+        const records = `${rest}${text}`.split(end);
         rest = (records.pop() ?? "").slice(0, MAX_RECORD);
         for (const record of records) onRecord(record);
       };
-      judge(await ask(args, undefined, onOutput));
+      judge(await ask(args, { onOutput }));
     },
     of: (other) => makeGit(directory, other, world),
   };

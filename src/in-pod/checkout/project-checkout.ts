@@ -1,8 +1,9 @@
 import type { ProjectPlan } from "../../core/checkout/plan.ts";
 import { CheckoutError } from "../../core/checkout/problem.ts";
 import type { SubmoduleTerms } from "../../core/checkout/terms.ts";
-import { FETCHED, type Fetched, fetchFirst, hasRef } from "./fetch.ts";
-import { type Git, GitError, type GitWorld, makeGit } from "./git.ts";
+import { FETCHED, type Fetched, type FetchWorld, fetchFirst, fetchRest, hasRef } from "./fetch.ts";
+import { type Git, GitError, makeGit } from "./git.ts";
+import { storeInCache } from "./git-cache.ts";
 import { checkOutSubmodules, listBases } from "./submodules.ts";
 import { makeDirectory } from "./workspace.ts";
 
@@ -17,9 +18,11 @@ export interface CheckedOut {
   commit: string;
   /** First line of what its author says: hostile text. */
   subject: string;
+  /** Keeps what was fetched for later checkouts, where there is a cache. Never rejects. */
+  keep(): Promise<void>;
 }
 
-export interface ProjectOptions extends GitWorld {
+export interface ProjectOptions extends FetchWorld {
   /** An existing directory; the project lands below it. */
   workspace: string;
   /** The test needs no submodules: they stay empty. */
@@ -44,13 +47,22 @@ export async function checkOutProject(plan: ProjectPlan, options: ProjectOptions
 
   const fetched = await fetchOfAnyHash(plan, git, options);
   const { source } = fetched.candidate;
-  const commit = await resolveCommit(plan, git, fetched);
-  await git.run("checkout", "--quiet", "--progress", "--detach", "--force", commit);
-  await checkOutSubmodules(git, options, listBases(source, options.submodules));
-  await git.run("remote", "add", "origin", source.publicUrl);
+  const there = git.of(source);
+  const commit = await resolveCommit(plan, there, fetched, options);
+  const checkout = ["checkout", "--quiet", "--progress", "--detach", "--force", commit];
+  await (fetched.isPartial ? there.reach(...checkout) : git.run(...checkout));
+  await checkOutSubmodules(there, options, listBases(source, options.submodules));
+  await git.run("config", "remote.origin.url", source.publicUrl);
+  await git.run("config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*");
   await git.run("update-ref", "-d", FETCHED);
   const subject = await git.run("log", "-1", "--format=%s", commit);
-  return { project, directory, ref: fetched.ref, url: source.publicUrl, commit, subject: subject.stdout.trim().slice(0, MAX_SUBJECT) };
+  return {
+    ...{ project, directory, ref: fetched.ref, url: source.publicUrl, commit },
+    subject: subject.stdout.trim().slice(0, MAX_SUBJECT),
+    async keep() {
+      if (options.cacheDirectory !== undefined) await storeInCache(there, fetched.cached, options.cacheDirectory, options);
+    },
+  };
 }
 
 async function initialize(git: Git, hash: "sha1" | "sha256"): Promise<void> {
@@ -68,14 +80,28 @@ async function fetchOfAnyHash(plan: ProjectPlan, git: Git, options: ProjectOptio
   }
 }
 
-/** The commit to check out. The repository was empty before the fetch, so what is in it now is in the history of the ref or of a branch. */
-async function resolveCommit({ commit, project }: ProjectPlan, git: Git, { ref }: Fetched): Promise<string> {
-  const wanted = commit?.ref === ref ? commit : undefined;
-  const resolved = await git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", `${wanted?.id ?? FETCHED}^{commit}`);
-  if (wanted === undefined && resolved.code !== 0) throw new CheckoutError("ref", `${ref} of ${project} holds no commit`);
-  const id = resolved.stdout.trim();
-  if (wanted === undefined) return id;
-  const isInRef = resolved.code === 0 && (await git.ask("merge-base", "--is-ancestor", id, FETCHED)).code === 0;
-  if (!isInRef) throw CheckoutError.of(wanted.foreign);
+/**
+ * The commit to check out: what the ref names, or the commit that Zuul does if it is in the ref's history. Something may be in the repository that
+ * is not: from a branch, or from the cache.
+ */
+async function resolveCommit({ commit, project }: ProjectPlan, git: Git, fetched: Fetched, options: ProjectOptions): Promise<string> {
+  const { ref } = fetched;
+  const resolve = async (name: string) => {
+    const resolved = await git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", `${name}^{commit}`);
+    return resolved.code === 0 ? resolved.stdout.trim() : undefined;
+  };
+  const tip = await resolve(FETCHED);
+  if (tip === undefined) throw new CheckoutError("ref", `${ref} of ${project} holds no commit`);
+  if (commit?.ref !== ref) return tip;
+  const wanted = await resolve(commit.id);
+  if (wanted === tip) return tip;
+  // Where the last commits alone were fetched, Zuul's may be an older one.
+  if (options.history.depth !== undefined && (await git.run("rev-parse", "--is-shallow-repository")).stdout.trim() === "true") {
+    options.print(`${commit.id} is none of the last commits; fetching the rest`);
+    await fetchRest(git, fetched, options);
+  }
+  const id = await resolve(commit.id);
+  const isInRef = id !== undefined && (await git.ask("merge-base", "--is-ancestor", id, FETCHED)).code === 0;
+  if (!isInRef) throw CheckoutError.of(commit.foreign);
   return id;
 }

@@ -5,15 +5,15 @@ import { CheckoutError } from "../../core/checkout/problem.ts";
 import { belowUrl, type GitSource, makeSource } from "../../core/checkout/sources.ts";
 import { isRelative, readSubmodules, resolveSubmoduleUrl, type Submodule } from "../../core/checkout/submodules.ts";
 import type { SubmoduleTerms } from "../../core/checkout/terms.ts";
-import { fetchFrom, withRetries } from "./fetch.ts";
-import { type Git, GitError, type GitWorld, makeGit } from "./git.ts";
+import { type FetchWorld, fetchFrom, withRetries } from "./fetch.ts";
+import { type Git, GitError, makeGit } from "./git.ts";
 import { walkDirectories } from "./workspace.ts";
 
 /** Of those that stay empty, in the log. */
 const MAX_NAMED = 100;
 const MAX_DEPTH = 10;
 
-interface SubmoduleOptions extends GitWorld {
+interface SubmoduleOptions extends FetchWorld {
   /** The test needs no submodules: they stay empty. */
   leavesSubmodules: boolean;
   submodules: SubmoduleTerms;

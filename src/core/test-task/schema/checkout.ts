@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { matchingString, setOf, withRules } from "./rule.ts";
-import { mountPathSchema, projectNameSchema } from "./scalar.ts";
+import { mapListOf, matchingString, setOf, withRules } from "./rule.ts";
+import { mountPathSchema, objectNameSchema, projectNameSchema } from "./scalar.ts";
 
 /** What is checked out before the test, and what is kept of its files. */
 
@@ -15,6 +15,18 @@ const branchSchema = matchingString(
   255,
   "must be the name of a branch, such as master or stable/2024.1",
 );
+
+const credentialsSchema = z.strictObject({
+  url: matchingString(
+    "^(https://|ssh://([A-Za-z0-9_][A-Za-z0-9._-]*@)?)([A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?|\\[[0-9A-Fa-f:.]+\\])(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~+@=,-]+)*/?$",
+    500,
+    "must be an https or ssh URL without a password, such as https://git.example.com or ssh://git@git.example.com:29418",
+  ).meta({ description: "They are used for URLs below this one: same scheme, host and port, and its path." }),
+  secretName: objectNameSchema.meta({
+    description:
+      "Secret in the TestTask's namespace. For https: username and password, or token; ca.crt; proxy. For ssh: ssh-privatekey and known_hosts.",
+  }),
+});
 
 const checkoutFields = z.strictObject({
   enabled: z.boolean().meta({ description: "false switches the checkout off without removing its settings." }).default(true),
@@ -50,6 +62,36 @@ const checkoutFields = z.strictObject({
       description: "false: the test needs no submodules, they stay empty. Without it they are checked out, and those in them.",
     })
     .exactOptional(),
+  credentials: mapListOf(credentialsSchema, "url", { min: 1, max: 20 })
+    .meta({
+      description:
+        "How private servers are reached, for the checkout alone; the test never sees them. They need checkout.allowedUrls in the operator's configuration.",
+    })
+    .exactOptional(),
+  depth: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .meta({
+      description:
+        "Fetch only so many commits of the ref, and no other branches. More are fetched where the build's commit is none of them. Without it the whole history.",
+    })
+    .exactOptional(),
+  filter: z
+    .enum(["blob:none"])
+    .meta({
+      description:
+        "blob:none: the whole history of commits, with the files of the checked-out one; git fetches others when the test asks for them, without credentials.",
+    })
+    .exactOptional(),
+  cache: z
+    .strictObject({
+      claimName: objectNameSchema.meta({
+        description: "PersistentVolumeClaim in the TestTask's namespace; for builds on several nodes one that is ReadWriteMany.",
+      }),
+    })
+    .meta({ description: "Volume that keeps what was fetched of large repositories for later checkouts of the same URLs." })
+    .exactOptional(),
   path: mountPathSchema
     .meta({ description: "The workspace: an empty volume that projects land in, and the test's HOME." })
     .default("/workspace"),
@@ -61,6 +103,12 @@ export const checkoutSchema = withRules(checkoutFields, [
     holds: ({ projects = [], gitUrl }) => projects.length === 0 || gitUrl !== undefined,
     message: "needs gitUrl: where the branches of these projects are, for builds without changes of them",
     field: "projects",
+  },
+  {
+    cel: "!has(self.cache) || !(has(self.depth) || has(self.filter))",
+    holds: ({ cache, depth, filter }) => cache === undefined || (depth === undefined && filter === undefined),
+    message: "keeps whole histories; remove it, or depth and filter",
+    field: "cache",
   },
 ]);
 
