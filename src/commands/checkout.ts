@@ -60,7 +60,9 @@ export function checkoutCommand(): Command {
     .option("--leave-submodules", "leave submodules empty")
     .option("--depth <commits>", "fetch only so many commits of the ref, and no other branches", parseDepth)
     .addOption(
-      new Option("--filter <what>", "fetch the files of older commits when they are asked for, where the server lets it").choices(["blob:none"]),
+      new Option("--filter <what>", "fetch the files of older commits when they are asked for, where the server lets it").choices([
+        "blob:none",
+      ]),
     )
     .option("--cache <directory>", "keep what was fetched here, for later checkouts of the same URLs")
     .option(
@@ -69,7 +71,10 @@ export function checkoutCommand(): Command {
       collectCredentials,
       [],
     )
-    .option("--private <directory>", "where copies of keys may lie meanwhile, which nobody else sees (default: in the system's temporary files)")
+    .option(
+      "--private <directory>",
+      "where copies of keys may lie meanwhile, which nobody else sees (default: in the system's temporary files)",
+    )
     .option("--timeout <duration>", "for everything, retries included", parseTimeout, parseDurationMs("10m"))
     .addHelpText(
       "after",

@@ -33,7 +33,10 @@ export function readCredentials(urlText: string, data: SecretData): Credentials 
     new CheckoutError("configuration", `the Secret of checkout.credentials for ${renderGitUrl(url, { credentials: false })} ${problem}`);
   if (url.scheme === "ssh") return { url, ssh: readKeys(data, refuse), secrets: [] };
   if (url.scheme !== "https") {
-    throw new CheckoutError("configuration", `checkout.credentials are for https and ssh - ${url.scheme} would show them to anybody on the way`);
+    throw new CheckoutError(
+      "configuration",
+      `checkout.credentials are for https and ssh - ${url.scheme} would show them to anybody on the way`,
+    );
   }
   const login = readLogin(data, refuse);
   const ca = data["ca.crt"];
@@ -63,7 +66,13 @@ export function renderGitConfig({ url, authorization, proxy }: Credentials, caFi
   const settings = [
     ...(authorization === undefined ? [] : [["extraHeader", `Authorization: ${authorization}`]]),
     ...(caFile === undefined ? [] : [["sslCAInfo", caFile]]),
-    ...(proxy === undefined ? [] : [["proxy", proxy]]),
+    // Its login at once: not every proxy keeps the connection on which it asks for one.
+    ...(proxy === undefined
+      ? []
+      : [
+          ["proxy", proxy],
+          ["proxyAuthMethod", "basic"],
+        ]),
   ];
   const { userInfo: _, ...place } = url;
   const lines = settings.map(([name, value = ""]) => `\t${name} = ${quoteConfig(value)}\n`);
@@ -100,7 +109,8 @@ function readKeys(data: SecretData, refuse: Refuse): NonNullable<Credentials["ss
 function readProxy({ proxy: text }: SecretData, refuse: Refuse): string | undefined {
   if (text === undefined) return undefined;
   const proxy = readWord("proxy", text, refuse);
-  if (!/^(https?|socks[45]|socks4a|socks5h):\/\/[^\s/?#]+\/?$/i.test(proxy)) throw refuse("has no URL in proxy - such as http://proxy.example.com:3128");
+  if (!/^(https?|socks[45]|socks4a|socks5h):\/\/[^\s/?#]+\/?$/i.test(proxy))
+    throw refuse("has no URL in proxy - such as http://proxy.example.com:3128");
   return proxy;
 }
 

@@ -65,7 +65,8 @@ const RULES: readonly Rule[] = [
   {
     pattern: new RegExp(`${OWN}(?:SSL certificate problem|server certificate verification failed|certificate subject name)`, "m"),
     fault: "configuration",
-    sentence: (source) => `the TLS certificate of ${source.host} is not trusted - ca.crt in a Secret of checkout.credentials may say whom to trust`,
+    sentence: (source) =>
+      `the TLS certificate of ${source.host} is not trusted - ca.crt in a Secret of checkout.credentials may say whom to trust`,
   },
   {
     pattern: new RegExp(`${OWN}(?:The requested URL returned error: 30[0-9]|unable to update url base from redirection)`, "m"),
@@ -99,7 +100,8 @@ const RULES: readonly Rule[] = [
     sentence: (source) => `${source.project} at ${source.host} names its commits by another hash than ZUUL_COMMIT`,
   },
   {
-    pattern: /^fatal: (?:dumb http transport does not support shallow capabilities|Server does not support shallow (?:clients|requests)|Server does not support --depth)/m,
+    pattern:
+      /^fatal: (?:dumb http transport does not support shallow capabilities|Server does not support shallow (?:clients|requests)|Server does not support --depth)/m,
     fault: "configuration",
     absent: "shallow",
     sentence: (source) => `${source.host} gives no part of the history of ${source.project} - leave out checkout.depth`,

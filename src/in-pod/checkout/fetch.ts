@@ -44,7 +44,8 @@ export async function fetchFirst({ candidates, missing }: ProjectPlan, git: Git,
       if (ref === undefined) continue;
       world.print(`fetching ${ref} from ${candidate.source.publicUrl}`);
       // Not read for nothing: it may be large.
-      if (world.cacheDirectory !== undefined && candidates.length > 1 && !(await hasRef(there, ref, world))) throw new GitError(noRef(candidate, ref));
+      if (world.cacheDirectory !== undefined && candidates.length > 1 && !(await hasRef(there, ref, world)))
+        throw new GitError(noRef(candidate, ref));
       const cached = await loadCached(there, world.cacheDirectory, world);
       const { isPartial } = await fetchFrom(there, [`+${ref}:${FETCHED}`], world);
       if (cached.kibibytes > 0) await forgetCached(there);

@@ -1,18 +1,17 @@
 import assert from "node:assert/strict";
-import { execFile, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { access, mkdir, mkdtemp, readdir, readFile, realpath, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { access, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { performCheckout } from "../../../src/commands/checkout.ts";
 import { CHECKOUT_EXIT_CODES } from "../../../src/core/checkout/problem.ts";
 import { parseCheckoutRecord } from "../../../src/core/checkout/record.ts";
 import { type Clock, systemClock } from "../../../src/runtime/clock.ts";
 import { findFreePort } from "../../support/free-port.ts";
+import { assertDone, assertFailed, git, makeWorkspace, type Ran, run } from "../../support/git/checkout-run.ts";
 import { type GitDaemon, startGitDaemon } from "../../support/git/git-daemon.ts";
 import { type GitHttpServer, startGitHttpServer } from "../../support/git/git-http-server.ts";
 import { createGitRepository, type GitRepository, type ZuulChange } from "../../support/git/git-repository.ts";
@@ -41,91 +40,9 @@ after(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-async function makeWorkspace(t: TestContext): Promise<string> {
-  const workspace = await realpath(await mkdtemp(join(tmpdir(), "turbo-hipster-workspace-")));
-  t.after(() => rm(workspace, { recursive: true, force: true }));
-  return workspace;
-}
-
-interface Ran {
-  code: number;
-  printed: string;
-  errors: string;
-  /** What the pod's status would show. */
-  message: string | undefined;
-  workspace: string;
-  /** How long it waited before each further try; the waiting itself is left out here. */
-  delaysMs: number[];
-}
-
-interface RunOptions {
-  allowedUrl?: string[];
-  timeoutMs?: number;
-  leaveSubmodules?: boolean;
-  gitUrl?: string;
-  workspace?: string;
-  signal?: AbortSignal;
-  schedule?: Clock["schedule"];
-  environment?: Record<string, string>;
-}
-
-async function run(t: TestContext, values: object | string, options: RunOptions = {}): Promise<Ran> {
-  const workspace = options.workspace ?? (await makeWorkspace(t));
-  const files = await makeWorkspace(t);
-  const environment = {
-    PATH: process.env.PATH,
-    TH_PARAMETERS_FILE: join(files, "parameters"),
-    TH_TERMINATION_FILE: join(files, "message"),
-  };
-  await writeFile(environment.TH_PARAMETERS_FILE, typeof values === "string" ? values : JSON.stringify(values));
-  const lines: string[] = [];
-  const errors: string[] = [];
-  const delaysMs: number[] = [];
-  const code = await performCheckout(
-    {
-      path: workspace,
-      allowedUrl: options.allowedUrl ?? [],
-      timeout: options.timeoutMs ?? 60_000,
-      leaveSubmodules: options.leaveSubmodules ?? false,
-      ...(options.gitUrl === undefined ? {} : { gitUrl: options.gitUrl }),
-    },
-    {
-      environment: { ...environment, ...options.environment },
-      clock: {
-        ...systemClock,
-        sleep: async (delayMs) => void delaysMs.push(delayMs),
-        schedule: options.schedule ?? systemClock.schedule,
-      },
-      signal: options.signal ?? new AbortController().signal,
-      print: (line) => void lines.push(line),
-      printError: (line) => void errors.push(line),
-    },
-  );
-  const message = await readFile(environment.TH_TERMINATION_FILE, "utf8").catch(() => undefined);
-  return { code, printed: lines.join("\n"), errors: errors.join("\n"), message, workspace, delaysMs };
-}
-
 function parametersFor(url: string, changes: object = {}): object {
   const { project, branch, ref, commit } = change;
   return { ZUUL_UUID: "u", ZUUL_URL: url, ZUUL_PROJECT: project, ZUUL_BRANCH: branch, ZUUL_REF: ref, ZUUL_COMMIT: commit, ...changes };
-}
-
-/** git in a finished checkout, as the test container would call it. */
-async function git(ran: Ran, ...args: string[]): Promise<string> {
-  const { stdout } = await promisify(execFile)("git", args, { cwd: join(ran.workspace, "org/project") });
-  return stdout.trim();
-}
-
-function assertDone(ran: Ran): void {
-  assert.equal(ran.code, CHECKOUT_EXIT_CODES.ok, `${ran.printed}\n${ran.errors}`);
-  assert.notDeepEqual(parseCheckoutRecord(ran.message ?? ""), [], "the pod's status tells what was checked out");
-}
-
-function assertFailed(ran: Ran, fault: "network" | "ref" | "configuration", message: RegExp): void {
-  assert.equal(ran.code, CHECKOUT_EXIT_CODES[fault], `${ran.printed}\n${ran.errors}`);
-  assert.equal(ran.message, `${ran.errors}\n`, "people and the pod's status read the same");
-  assert.match(ran.message ?? "", message);
-  assert.match(ran.message ?? "", /^[\x20-\x7e]+\n$/, "one line");
 }
 
 for (const protocol of ["git", "http"] as const) {
