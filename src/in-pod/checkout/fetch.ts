@@ -2,7 +2,7 @@ import type { GitFailure } from "../../core/checkout/git-failure.ts";
 import type { ProjectPlan, RefCandidate } from "../../core/checkout/plan.ts";
 import { CheckoutError } from "../../core/checkout/problem.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
-import { type Git, GitError, type GitWorld } from "./git.ts";
+import { type Git, GitError, GitSilence, type GitWorld } from "./git.ts";
 import { type Cached, forgetCached, loadCached } from "./git-cache.ts";
 
 /** Where git keeps what was fetched until it is checked out; the finished repository has a detached HEAD, tags and `origin`. */
@@ -47,9 +47,12 @@ export async function fetchFirst({ candidates, missing }: ProjectPlan, git: Git,
       if (world.cacheDirectory !== undefined && candidates.length > 1 && !(await hasRef(there, ref, world)))
         throw new GitError(noRef(candidate, ref));
       const cached = await loadCached(there, world.cacheDirectory, world);
-      const { isPartial } = await fetchFrom(there, [`+${ref}:${FETCHED}`], world);
-      if (cached.kibibytes > 0) await forgetCached(there);
-      return { candidate, ref, isPartial, cached };
+      try {
+        const { isPartial } = await fetchFrom(there, [`+${ref}:${FETCHED}`], world);
+        return { candidate, ref, isPartial, cached };
+      } finally {
+        if (cached.kibibytes > 0) await forgetCached(there);
+      }
     } catch (error) {
       const absent = error instanceof GitError ? error.absent : undefined;
       if (absent === undefined || (absent === "repository" && !candidate.isOptional)) throw error;
@@ -101,8 +104,24 @@ export async function fetchFrom(git: Git, refspecs: readonly string[], world: Fe
     return { isPartial: false };
   }
   await git.run("config", "remote.origin.url", publicUrl);
-  await reach(`--filter=${filter}`, "--end-of-options", "origin", ...refspecs, BRANCHES);
-  return { isPartial: true };
+  const isTaken = await withRetries(world, () =>
+    git.reach(...FETCH, `--filter=${filter}`, "--end-of-options", "origin", ...refspecs, BRANCHES).then(() => true, ifSilent),
+  );
+  if (!isTaken) {
+    world.print(`${publicUrl} does not take the filter; fetching everything`);
+    for (const key of PARTIAL) await git.ask("config", "--unset-all", key);
+    await reach("--end-of-options", url, ...refspecs, BRANCHES);
+  }
+  return { isPartial: isTaken };
+}
+
+/** What a fetch with a filter writes into the repository's configuration. */
+const PARTIAL = ["extensions.partialClone", "remote.origin.promisor", "remote.origin.partialclonefilter"];
+
+/** git 2.39 never ends a fetch with a filter from a server of files alone; others that know none say so, and give everything. */
+function ifSilent(error: unknown): boolean {
+  if (error instanceof GitSilence) return false;
+  throw error;
 }
 
 /** Fetches what a fetch of the last commits has left out. */

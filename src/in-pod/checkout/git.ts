@@ -47,6 +47,9 @@ export class GitError extends CheckoutError {
   }
 }
 
+/** A server that accepts and says nothing. */
+export class GitSilence extends CheckoutError {}
+
 /** Longer records are names that nobody needs whole. */
 const MAX_RECORD = 64 * 1024;
 
@@ -68,7 +71,7 @@ export function makeGit(directory: string, source: GitSource, world: GitWorld): 
   };
   const judge = (run: GitRun): GitRun => {
     if (run.end === "unstartable") throw new CheckoutError("configuration", "cannot start git - the checkout's image lacks it");
-    if (run.end === "silent") throw new CheckoutError("network", `${source.host} said nothing for ${formatDuration(world.silenceMs)}`);
+    if (run.end === "silent") throw new GitSilence("network", `${source.host} said nothing for ${formatDuration(world.silenceMs)}`);
     if (run.code !== 0) throw new GitError(judgeGitFailure(mask(run.stderr), source));
     return run;
   };

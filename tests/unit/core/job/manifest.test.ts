@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import { parse, stringify } from "yaml";
 import { type ManifestInput, renderJob } from "../../../../src/core/job/manifest.ts";
 import { makeJobRecord, readJobRecord, readRoles } from "../../../../src/core/job/record.ts";
+import { tryRenderJob } from "../../../../src/core/job/rendering.ts";
 import { rolesOfTemplate } from "../../../../src/core/kubernetes/container-roles.ts";
 import { parseTestTask, type TestTask } from "../../../../src/core/test-task/test-task.ts";
 import { readBuildFunction } from "../../../../src/core/zuul/function-name.ts";
@@ -100,6 +101,19 @@ describe("renderJob", () => {
   });
 
   const golden: Record<string, ManifestInput> = {
+    private: makeInput(
+      {
+        checkout: {
+          cache: { claimName: "git-cache" },
+          credentials: [
+            { url: "https://git.example.org", secretName: "merger" },
+            { url: "ssh://git@git.example.org:29418/p", secretName: "gerrit" },
+          ],
+        },
+        image: "python:3.12",
+      },
+      { ZUUL_PROJECT: "org/project" },
+    ),
     script: makeInput({ image: "python:3.12", script: "tox -e py312\n" }, { ZUUL_UUID: "f00", ZUUL_PROJECT: "org/project" }),
     checkout: makeInput(
       { checkout: { enabled: true }, image: "python:3.12", script: "make test", timeouts: { run: "10m", pull: "1m" } },
@@ -271,6 +285,45 @@ describe("renderJob", () => {
     const position = (wanted: string) => env.findIndex(({ name }) => name === wanted);
     assert.ok(position("TH_ARTIFACTS_DIR") < position("JUNIT_FILE"));
     assert.ok(position("ZUUL_CHANGE") < position("CHANGE"));
+  });
+
+  test("shows the checkout's Secrets, copies of keys and cache to the checkout alone", () => {
+    const credentials = [{ url: "https://git.example.org", secretName: "merger" }];
+    const services = [{ name: "db", image: "i", workspace: true }];
+    const template = {
+      spec: {
+        containers: [
+          { name: "test", image: "i" },
+          { name: "web", image: "i" },
+        ],
+        initContainers: [{ name: "setup", image: "i" }],
+      },
+    };
+    const artifacts = { paths: ["x"] };
+    const input = makeInput({ template, services, artifacts, checkout: { credentials, cache: { claimName: "git-cache" } } });
+    const pod = renderJob(input).spec?.template.spec;
+    const own = ["th-git-cache", "th-credentials-0", "th-private"];
+    for (const name of own)
+      assert.ok(
+        pod?.volumes?.some((volume) => volume.name === name),
+        name,
+      );
+    for (const { name, volumeMounts = [] } of [...(pod?.initContainers ?? []), ...(pod?.containers ?? [])]) {
+      const mounted = volumeMounts.map((mount) => mount.name).filter((mount) => own.includes(mount));
+      assert.deepEqual(mounted, name === "checkout" ? own : [], name);
+    }
+    const disabled = renderJob(makeInput({ image: "i", checkout: { enabled: false, credentials } })).spec?.template.spec;
+    assert.ok(!disabled?.volumes?.some(({ name }) => own.includes(name)));
+  });
+
+  test("renders no credentials where the configuration limits no URLs, and says where to", () => {
+    const input = makeInput({ image: "i", checkout: { credentials: [{ url: "https://git.example.org", secretName: "merger" }] } });
+    const rendered = tryRenderJob({ ...input, settings: { ...input.settings, checkout: { allowedUrls: [] } } });
+    assert.ok(!rendered.ok);
+    assert.match(
+      rendered.problem,
+      /look at spec\.checkout\.credentials\S* - credentials need checkout\.allowedUrls in the operator's configuration/,
+    );
   });
 
   test("gives the checkout what the test may use, devices excepted, or what the configuration says", () => {
