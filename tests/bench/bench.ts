@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { coerceError, TurboHipsterError } from "../../src/runtime/errors.ts";
 import type { Bench } from "./bench-world.ts";
+import { checkoutBench } from "./checkout/checkout.ts";
 import { gearmanBench } from "./gearman/gearman.ts";
 import { idleBench } from "./idle.ts";
 import { logsBench } from "./logs/logs.ts";
@@ -9,7 +10,7 @@ import { overheadBench } from "./overhead/overhead.ts";
 import { scaleBench } from "./scale/scale.ts";
 import { stopBench } from "./stop/stop.ts";
 
-const BENCHES: readonly Bench[] = [overheadBench, idleBench, gearmanBench, scaleBench, stopBench, logsBench];
+const BENCHES: readonly Bench[] = [overheadBench, idleBench, gearmanBench, scaleBench, stopBench, logsBench, checkoutBench];
 
 const interruption = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
