@@ -74,7 +74,7 @@ const configSchema = z.strictObject({
       allowedUrls: z
         .array(z.string().min(1))
         .default([])
-        .describe("URL prefixes that builds may be checked out from; none given: any http, https, git or ssh URL"),
+        .describe("URL prefixes that builds may be checked out from; none given: any http, https, git or ssh URL, and no credentials"),
       resources: resourcesSchema.optional().describe("requests and limits of the checkout container (default: those of the test)"),
     })
     .prefault({}),
