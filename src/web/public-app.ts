@@ -1,6 +1,7 @@
 import { type Context, Hono } from "hono";
 import { compress } from "hono/compress";
 import { etag } from "hono/etag";
+import { explainBuild } from "../core/report/build-words.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
@@ -167,7 +168,9 @@ export function makePublicApp(sources: PageSources, { clock, logger }: { clock: 
   });
   app.get(`/api/v1/builds${NUMBER}`, async (context) => {
     const known = await findKnown(context);
-    return jsonAnswer(context, { ...known.report, ...(await readFacts(sources, known)), isStored: known.stored !== undefined });
+    const facts = await readFacts(sources, known);
+    const words = explainBuild(known.report, facts.attempt);
+    return jsonAnswer(context, { ...known.report, words, ...facts, isStored: known.stored !== undefined });
   });
   app.get("/api/v1/tasks", async (context) => jsonAnswer(context, { tasks: sources.tasks(await listBuilds(sources)) }));
   app.get(`/api/v1/builds${LOG}`, async (context) => {

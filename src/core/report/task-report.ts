@@ -21,7 +21,7 @@ export interface TaskReport {
   active: number;
   /** The builds of it that ended last and are still known, newest first; at most `MAX_LAST`. */
   last: readonly PastBuild[];
-  /** Of what was tested more than once lately, where that failed at least once. */
+  /** By branch, where at least one of the last builds there failed. */
   failures: readonly BranchFailures[];
 }
 
@@ -34,10 +34,13 @@ export interface PastBuild {
   endedAt?: string | undefined;
 }
 
+/** Of the last builds on a branch, at most `MAX_LAST`, that passed or failed. */
 export interface BranchFailures {
   branch: string;
   failed: number;
   of: number;
+  /** How many of those that failed tested what has also passed: the same patchset of the same change. */
+  flaky: number;
 }
 
 export const MAX_LAST = 40;
@@ -60,7 +63,7 @@ export function reportTask(object: KubeObject, ended: readonly BuildReport[], ac
   const { name, namespace = "default" } = object.metadata;
   const status: Partial<TestTaskStatus> = testTaskStatusSchema.safeParse((object as { status?: unknown }).status).data ?? {};
   const last = ended.slice(0, MAX_LAST).flatMap(pastBuild);
-  const common = { namespace, name, conditions: status.conditions ?? [], active, last, failures: failuresOf(last) };
+  const common = { namespace, name, conditions: status.conditions ?? [], active, last, failures: failuresOf(ended) };
   const parsed = parseTestTask(object);
   if (!parsed.ok) return { ...common, problems: parsed.problems.map(({ message }) => message), jobs: [], isSuspended: false };
   const { spec } = parsed.task;
@@ -80,13 +83,23 @@ function pastBuild({ number, verdict, item, endedAt }: BuildReport): PastBuild[]
   return verdict ? [{ number, class: verdict.class, result: verdict.result, branch: item.branch, endedAt }] : [];
 }
 
-/** By branch; what is neither a pass nor the change's failure says nothing of the test. */
-function failuresOf(last: readonly PastBuild[]): BranchFailures[] {
-  const byBranch = new Map<string, { failed: number; of: number }>();
-  for (const { branch, class: kind } of last) {
-    if (branch === undefined || (kind !== "success" && kind !== "failure")) continue;
-    const { failed, of } = byBranch.get(branch) ?? { failed: 0, of: 0 };
-    byBranch.set(branch, { failed: failed + (kind === "failure" ? 1 : 0), of: of + 1 });
-  }
-  return [...byBranch].flatMap(([branch, { failed, of }]) => (failed > 0 && of > 1 ? [{ branch, failed, of }] : []));
+/** What is neither a pass nor the change's failure says nothing of the test. */
+function failuresOf(ended: readonly BuildReport[]): BranchFailures[] {
+  const told = ended.filter(({ verdict }) => verdict?.class === "success" || verdict?.class === "failure");
+  const byBranch = Map.groupBy(
+    told.filter(({ item }) => item.branch !== undefined),
+    ({ item }) => item.branch ?? "",
+  );
+  return [...byBranch].flatMap(([branch, builds]) => {
+    const last = builds.slice(0, MAX_LAST);
+    const failed = last.filter(({ verdict }) => verdict?.class === "failure");
+    if (failed.length === 0 || last.length < 2) return [];
+    const passed = new Set(last.filter(({ verdict }) => verdict?.class === "success").flatMap(patchsetOf));
+    const flaky = failed.filter((build) => patchsetOf(build).some((patchset) => passed.has(patchset))).length;
+    return [{ branch, failed: failed.length, of: last.length, flaky }];
+  });
+}
+
+function patchsetOf({ item: { project, change, patchset } }: BuildReport): string[] {
+  return change === undefined || patchset === undefined ? [] : [JSON.stringify([project, change, patchset])];
 }

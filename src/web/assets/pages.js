@@ -119,6 +119,8 @@ class Log {
   }
 
   tellShown() {
+    this.before.hidden = this.first <= 1;
+    this.after.hidden = this.isAtEnd;
     this.shown.textContent = this.last === 0 ? "nothing yet" : `lines ${this.first} to ${this.last} of ${Math.max(this.total, this.last)}`;
   }
 
@@ -153,6 +155,8 @@ class Log {
     this.trim("end");
     this.mark(false);
     this.tellShown();
+    // What had the focus may have gone.
+    if (this.before.hidden) this.lines.focus({ preventScroll: true });
   }
 
   async later() {

@@ -10,7 +10,7 @@ export interface ArtifactsView {
 }
 
 /** Shown at once; the others when they are asked for. */
-const MOST_AT_ONCE = 20;
+const MOST_AT_ONCE = 8;
 /** A page of many thousand links is of no use to anybody; the API has them all. */
 const MOST_FILES = 2000;
 

@@ -2,12 +2,13 @@ import type { CheckoutRecord } from "../../core/checkout/record.ts";
 import type { BuildFile } from "../../core/logs/build-file.ts";
 import type { BuildDetails } from "../../core/report/build-details.ts";
 import type { BuildReport } from "../../core/report/build-report.ts";
+import { explainBuild } from "../../core/report/build-words.ts";
 import { shellWord } from "../../core/report/shell-words.ts";
 import type { Evidence } from "../../core/verdict/sighting.ts";
 import { sayTime } from "../words.ts";
 import { type ArtifactsView, renderArtifacts, renderJunit } from "./build-files.ts";
 import { renderSteps } from "./build-steps.ts";
-import { badgeOf, explainRule, meaningOf, nextOf, renderBadge, sentenceOf } from "./build-words.ts";
+import { badgeOf, renderBadge } from "./build-words.ts";
 import { type PageFrame, renderPage } from "./layout.ts";
 import { type LogView, renderLog } from "./log-view.ts";
 import { type Markup, markup } from "./markup.ts";
@@ -38,6 +39,7 @@ export function renderBuildPage(frame: PageFrame, view: BuildView): Markup {
   const { report, details } = view;
   const isOver = report.standing === "ended" && report.verdict !== undefined;
   const body = markup`${renderVerdict(view)}
+${renderContents(view)}
 ${renderSteps(report.times, view.now)}
 ${view.artifacts?.record.junit && renderJunit(view.artifacts.record.junit)}
 ${renderList(
@@ -67,20 +69,33 @@ ${view.log ? renderLog(view.log, { isLive: !view.log.window.isEnded }) : renderK
   });
 }
 
+/** The log is what most come for, and stands below what others come for. */
+function renderContents({ log, artifacts, commits, details }: BuildView): Markup {
+  const links: readonly (readonly [string, string, boolean])[] = [
+    ["log-heading", log?.window.isEnded === false ? "Log, live" : "Log", true],
+    ["junit-heading", "Tests", artifacts?.record.junit !== undefined],
+    ["artifacts", `Artifacts (${artifacts?.record.files.length ?? 0})`, (artifacts?.record.files.length ?? 0) > 0],
+    ["commits", "Checked out", commits.length > 0],
+    ["again", "Run it again", details !== undefined],
+  ];
+  const shown = links.filter(([, , isThere]) => isThere).map(([id, word]) => markup`<a href="#${id}">${word}</a>`);
+  return markup`<nav class="contents" aria-label="On this page">${shown}</nav>`;
+}
+
 function renderVerdict({ report, attempt, evidence = {} }: BuildView): Markup {
   const { verdict, number, task, item, standing } = report;
   const subject = [item.project, item.branch, item.change === undefined ? undefined : `change ${item.change},${item.patchset ?? "?"}`];
   const words = subject.filter((word) => word !== undefined).join(", ");
-  const seen = verdict && explainRule(verdict.rule);
+  const { sentence, meaning, next, rule } = explainBuild(report, attempt);
   const seenFacts = Object.entries(evidence).map(([name, value]) => `${name} ${value}`);
   return markup`<section class="verdict is-${badgeOf(report).look}" aria-labelledby="verdict-heading" data-build="${number}" data-standing="${standing}">
-<h1 id="verdict-heading">${renderBadge(badgeOf(report))} <span class="sentence" data-sentence>${sentenceOf(report)}</span></h1>
+<h1 id="verdict-heading">${renderBadge(badgeOf(report))} <span class="sentence" data-sentence>${sentence}</span></h1>
 <p><b>${task}</b>${words !== "" && markup` for ${words}`}${item.pipeline !== undefined && markup`, in ${item.pipeline}`}</p>
 ${
   verdict &&
   markup`<dl><dt>Zuul was told</dt><dd>${verdict.result === null ? "nothing: no result" : markup`<code>${verdict.result}</code>`}</dd>
-<dt>That means</dt><dd>${meaningOf(verdict.class)} ${nextOf(verdict.class, attempt)}</dd>
-<dt>Rule <code>${verdict.rule}</code></dt><dd>${seen === undefined ? "Another version of this program decided so." : seen}</dd>
+<dt>That means</dt><dd>${meaning} ${next}</dd>
+<dt>Rule <code>${verdict.rule}</code></dt><dd>${rule ?? "Another version of this program decided so."}</dd>
 ${seenFacts.length > 0 && markup`<dt>Seen</dt><dd>${seenFacts.join(", ")}</dd>`}</dl>`
 }
 <p class="status" role="status" data-news></p>
@@ -101,7 +116,7 @@ function renderList(id: string, heading: string, items: readonly Markup[]): Mark
 function renderAgain({ again }: BuildDetails): Markup {
   const { kubectl, docker, needs } = again;
   const needed = needs.map((need) => markup`<li><code>${need}</code></li>`);
-  return markup`<details><summary>Run it again</summary>
+  return markup`<details id="again"><summary>Run it again</summary>
 ${needed.length > 0 && markup`<p>These are not written out: the Job takes them from where they are, docker from your own environment.</p><ul>${needed}</ul>`}
 ${docker !== undefined && renderCommand(docker, "Copy the docker line", "On your machine")}
 ${renderCommand(kubectl, "Copy the kubectl line", "In the cluster, as a Job of your own")}</details>`;

@@ -20,7 +20,10 @@ ${unready.map(({ type, reason, message }) => markup`<p class="note" role="note">
 <p>${jobs.length > 0 && markup`Serves ${jobs.map((job, index) => markup`${index > 0 && ", "}<code>${job}</code>`)}`}${task.image !== undefined && markup` with <code>${task.image}</code>`}</p>
 <p class="quiet">${limitsOf(task).join("; ")}</p>
 ${last.length > 0 && markup`<p class="squares"><span class="quiet">Last ${last.length}, newest first:</span> ${last.map((build) => renderSquare(build, home))}</p>`}
-${failures.map(({ branch, failed, of }) => markup`<p>Failed ${failed} of the last ${of} on <b>${branch}</b></p>`)}
+${failures.map(
+  ({ branch, failed, of, flaky }) =>
+    markup`<p>Failed ${failed} of the last ${of} on <b>${branch}</b>${flaky > 0 && markup`; <b class="flaky">flaky</b>: ${flaky} of them on a patchset that has passed, too`}</p>`,
+)}
 </section>`;
 }
 

@@ -99,8 +99,8 @@ describe("the pages' server", () => {
     assert.deepEqual([failed.total, failed.builds[0].number], [10, FAILED.number]);
     assert.equal((await json("/builds?change=4711,3&standing=running")).total, 1);
     const one = await json(`/builds/${FAILED.number}`);
-    assert.deepEqual([one.verdict.rule, one.logs, one.details.parameters.length], ["other-exit", ["test"], 3]);
-    assert.deepEqual((await json("/tasks")).tasks[0].failures, [{ branch: "master", failed: 4, of: 40 }]);
+    assert.deepEqual([one.verdict.rule, one.logs, one.details.parameters.length], ["exit-code", ["test"], 3]);
+    assert.deepEqual((await json("/tasks")).tasks[0].failures, [{ branch: "master", failed: 4, of: 40, flaky: 4 }]);
     const { lines, total } = await json(`/builds/${FAILED.number}/logs/test?from=2&count=2`);
     assert.deepEqual(
       [lines, total],
@@ -205,7 +205,7 @@ describe("builds that are only in the store", () => {
     const one = await json(`/builds/${GONE.number}`);
     assert.deepEqual(
       [one.verdict.rule, one.isStored, one.logs, one.artifacts.files.length, one.commits[0].commit, one.containers[0].name],
-      ["other-exit", true, ["test"], 3, "0a1b2c", "test"],
+      ["exit-code", true, ["test"], 3, "0a1b2c", "test"],
     );
     const listed = await json("/builds?standing=ended");
     assert.deepEqual(

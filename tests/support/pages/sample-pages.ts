@@ -27,7 +27,7 @@ export function sampleBuild(changes: Partial<BuildReport> = {}): BuildReport {
     ],
     pod: "nova-unit-0123456789abcdef-x2x4z",
     node: "worker-7",
-    verdict: { result: "FAILURE - 2 of 314 tests failed", class: "failure", rule: "other-exit", message: "2 of 314 tests failed" },
+    verdict: { result: "FAILURE - 2 of 314 tests failed", class: "failure", rule: "exit-code", message: "2 of 314 tests failed" },
     endedAt: "2026-11-28T09:52:41Z",
     ...changes,
   };

@@ -23,7 +23,7 @@ describe("renderBuildPage", () => {
     const page = render();
     const heading = page.indexOf("2 of 314 tests failed");
     assert.ok(heading > 0 && heading < page.indexOf("<h2"), "before all else");
-    for (const text of ["Failed", "FAILURE - 2 of 314 tests failed", "other-exit", "Zuul reports the text; the change has failed."]) {
+    for (const text of ["Failed", "FAILURE - 2 of 314 tests failed", "exit-code", "Zuul reports the text; the change has failed."]) {
       assert.ok(page.includes(text), text);
     }
   });
@@ -38,7 +38,7 @@ describe("renderBuildPage", () => {
 
   test("says what a build waits for, how to read its log, and is loaded anew without a script until it has ended", () => {
     const page = render({ report: WAITING });
-    assert.match(page, /Waits: 0\/3 nodes are available: 3 Insufficient memory\./);
+    assert.match(page, /<\/span> <span class="sentence" data-sentence>0\/3 nodes are available: 3 Insufficient memory\./);
     assert.match(page, /kubectl --namespace ci logs job\/nova-unit-0123456789abcdef --follow/);
     assert.match(page, /<noscript><meta http-equiv="refresh" content="15"><\/noscript>/);
     assert.doesNotMatch(render(), /http-equiv/);

@@ -1,0 +1,168 @@
+// Pictures of every page, to be looked at: node tests/browser/pictures.ts DIRECTORY
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { BuildFile } from "../../src/core/logs/build-file.ts";
+import { openPage, startChromium } from "../support/pages/chromium.ts";
+import { GrownLog } from "../support/pages/grown-log.ts";
+import { DETAILS, makeSampleSources, pastBuilds, RUNNING, sampleBuild, WAITING } from "../support/pages/sample-pages.ts";
+import { servePages } from "../support/pages/serve-pages.ts";
+
+const FAILED = sampleBuild();
+const PASSED = sampleBuild({
+  number: "nova-unit-00000000000000cc",
+  jobName: "nova-unit-00000000000000cc",
+  verdict: { result: "SUCCESS", class: "success", rule: "exit-0", message: "the test passed" },
+});
+const NODE_LOST = sampleBuild({
+  number: "nova-unit-00000000000000dd",
+  jobName: "nova-unit-00000000000000dd",
+  launch: "l",
+  verdict: { result: null, class: "infrastructure", rule: "node-lost", message: "the node worker-7 was lost" },
+});
+const MISCONFIGURED = sampleBuild({
+  number: "nova-unit-00000000000000ee",
+  jobName: "nova-unit-00000000000000ee",
+  times: sampleBuild().times.slice(0, 4),
+  verdict: {
+    ...{ result: "CONFIG_ERROR - the Secret db is not there", class: "configuration", rule: "missing-object" },
+    message: "the Secret db is not there; create it in the namespace ci",
+  },
+});
+
+function console_(isEnded: boolean): GrownLog {
+  const log = new GrownLog(
+    [
+      "GLOB sdist-make: /workspace/setup.py",
+      "py312 create: /workspace/.tox/py312",
+      "\x1b[1m============================= test session starts ==============================\x1b[0m",
+      "platform linux -- Python 3.12.3, pytest-8.2.0, pluggy-1.5.0",
+      "collected 314 items",
+      "",
+      ...Array.from({ length: 40 }, (_, index) => `nova/tests/unit/test_compute_${index}.py \x1b[32m........\x1b[0m [ ${index * 2}%]`),
+      "nova/tests/unit/test_api.py \x1b[31mF\x1b[0m\x1b[32m.....\x1b[0m\x1b[33ms\x1b[0m [ 96%]",
+      "",
+    ].join("\n"),
+  );
+  log.hole("2026-11-28T09:50:00Z", "2026-11-28T09:50:07Z");
+  if (!isEnded) {
+    log.print("nova/tests/unit/test_network.py ...");
+    return log;
+  }
+  log.print(
+    [
+      "\x1b[31m\x1b[1m___________________________ TestApi.test_quota_exceeded ___________________________\x1b[0m",
+      "    def test_quota_exceeded(self):",
+      ">       self.assertEqual(403, response.status_int)",
+      "\x1b[1m\x1b[31mE       AssertionError: 403 != 500\x1b[0m",
+      `a very long line: ${"0123456789 ".repeat(40)}`,
+      "nova/tests/unit/test_api.py:88: AssertionError",
+      "\x1b[31m======================== 2 failed, 311 passed, 1 skipped in 91.22s ========================\x1b[0m",
+      "ERROR: InvocationError for command pytest (exited with code 1)",
+      "",
+    ].join("\n"),
+  );
+  log.end();
+  return log;
+}
+
+const FILE: BuildFile = {
+  ...{
+    version: 1,
+    build: { ...FAILED, verdict: { ...FAILED.verdict, evidence: { container: "test", exitCode: 1 } } as BuildFile["build"]["verdict"] },
+  },
+  details: DETAILS,
+  containers: [
+    {
+      ...{ name: "test", image: "python:3.12", imageId: `docker.io/library/python@sha256:${"0123456789abcdef".repeat(4)}`, exitCode: 1 },
+      ...{ reason: "Error", startedAt: "2026-11-28T09:41:10Z", finishedAt: "2026-11-28T09:52:40Z" },
+    },
+    { name: "db", image: "postgres:17", imageId: `docker.io/library/postgres@sha256:${"fedcba9876543210".repeat(4)}` },
+  ],
+  commits: [
+    {
+      ...{
+        project: "openstack/nova",
+        ref: "refs/zuul/master/Z0f8e7d6c5b4a39281706f5e4d3c2b1a0",
+        commit: "4f1d2c3b4a5968778695a4b3c2d1e0f012345678",
+      },
+      ...{ subject: "Refuse what is over quota with 403", url: "https://zuul.example.org/p/openstack/nova" },
+    },
+    {
+      ...{ project: "openstack/oslo.messaging", ref: "refs/heads/master", commit: "99887766554433221100ffeeddccbbaa99887766" },
+      ...{ subject: 'Merge "Drop six"', url: "https://zuul.example.org/p/openstack/oslo.messaging" },
+    },
+  ],
+  logs: [{ container: "db", file: "db.log", bytes: 100, runs: [], holes: [], attempts: [], points: [] }],
+  artifacts: {
+    files: [
+      "coverage/index.html",
+      "junit.xml",
+      "logs/nova-api.log",
+      "screenshots/dashboard.png",
+      ...Array.from({ length: 30 }, (_, index) => `logs/worker-${index}.log`),
+    ].map((path, index) => ({ path, bytes: 700 * (index + 1) ** 3 })),
+    ...{ bytes: 31_000_000, leftOut: [{ name: "core.12", why: "beyond 4294967296 bytes in all" }], leftOutCount: 1 },
+    junit: {
+      ...{ tests: 314, failures: 2, errors: 0, skipped: 1, seconds: 91.2, unread: [] },
+      failed: [
+        {
+          ...{ file: "junit.xml", name: "nova.tests.unit.test_api.TestApi.test_quota_exceeded", kind: "failure" },
+          message:
+            "AssertionError: 403 != 500\n\nself = <nova.tests.unit.test_api.TestApi testMethod=test_quota_exceeded>\n\n>       self.assertEqual(403, response.status_int)\nE       AssertionError: 403 != 500",
+        },
+        {
+          file: "junit.xml",
+          name: "nova.tests.unit.test_api.TestApi.test_quota_reset",
+          kind: "error",
+          message: "RuntimeError: no database",
+        },
+      ],
+    },
+  },
+  problems: [],
+};
+
+const directory = process.argv[2] ?? "pictures";
+await mkdir(directory, { recursive: true });
+const ended = console_(true);
+const logs = new Map([
+  [FAILED.number, ended],
+  [PASSED.number, ended],
+  [NODE_LOST.number, console_(false)],
+  [RUNNING.number, console_(false)],
+]);
+const find = async (number: string) =>
+  number === FAILED.number ? { file: FILE, log: () => undefined, artifact: async () => undefined } : undefined;
+const sources = makeSampleSources([RUNNING, WAITING, FAILED, NODE_LOST, MISCONFIGURED, PASSED, ...pastBuilds(45)], logs, {
+  stored: { find, recent: async () => [] },
+});
+await using served = await servePages(sources);
+const browser = await startChromium();
+const pages = {
+  failed: `/builds/${FAILED.number}`,
+  running: `/builds/${RUNNING.number}`,
+  waiting: `/builds/${WAITING.number}`,
+  lost: `/builds/${NODE_LOST.number}`,
+  misconfigured: `/builds/${MISCONFIGURED.number}`,
+  builds: "/builds",
+  tasks: "/tasks",
+  log: `/builds/${FAILED.number}/logs/test?line=1#L50-L52`,
+  search: `/builds/${FAILED.number}/logs/test?q=assert`,
+  missing: "/builds/none",
+};
+const looks = {
+  "wide-light": {},
+  "wide-dark": { colorScheme: "dark" },
+  "narrow-light": { viewport: { width: 320, height: 640 } },
+  "narrow-dark": { viewport: { width: 320, height: 640 }, colorScheme: "dark" },
+} as const;
+const wanted = process.argv.slice(3);
+for (const [name, path] of Object.entries(pages)) {
+  for (const [look, options] of Object.entries(looks)) {
+    if (wanted.length > 0 && !wanted.some((each) => `${name}-${look}`.includes(each))) continue;
+    await using opened = await openPage(browser, served.url, options);
+    await opened.page.goto(served.url + path);
+    await opened.page.screenshot({ path: join(directory, `${name}-${look}.png`), fullPage: true });
+  }
+}
+await browser.close();
