@@ -6,6 +6,8 @@ import { VERSION } from "./version.ts";
 const COMMANDS: Record<string, () => Promise<Command>> = {
   operator: async () => (await import("./commands/operator.ts")).operatorCommand(),
   submit: async () => (await import("./commands/submit.ts")).submitCommand(),
+  logs: async () => (await import("./commands/logs.ts")).logsCommand(),
+  explain: async () => (await import("./commands/explain.ts")).explainCommand(),
   status: async () => (await import("./commands/status.ts")).statusCommand(),
   validate: async () => (await import("./commands/validate.ts")).validateCommand(),
   render: async () => (await import("./commands/render.ts")).renderCommand(),

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { coerceError, InputError } from "../runtime/errors.ts";
 import { collect, parseTimeout } from "./option-parsers.ts";
-import { renderEventJson, renderEventLine, SUBMIT_EXIT_CODES, submitExitCode } from "./submit/submit-event.ts";
+import { renderEventJson, renderEventLine, SUBMIT_EXIT_CODES, type SubmitEvent, submitExitCode } from "./submit/submit-event.ts";
 import type { SubmitFlags } from "./submit/submit-request.ts";
 
 interface Flags extends SubmitFlags {
@@ -19,6 +19,8 @@ interface SubmitCommandWorld {
   stop: AbortSignal;
   /** Aborts at the second: leave at once. */
   leave: AbortSignal;
+  /** Of what is printed; default: no. */
+  hasColours?: boolean;
   print(line: string): void;
   printError(line: string): void;
 }
@@ -60,6 +62,7 @@ export function submitCommand(): Command {
           clock: systemClock,
           stop: stop.signal,
           leave: leave.signal,
+          hasColours: process.stdout.isTTY === true,
           print: (line) => void process.stdout.write(`${line}\n`),
           printError: (line) => console.error(line),
         });
@@ -75,6 +78,9 @@ Parameters are those of Zuul 2.6. Without --change, --branch and --ref it is the
 Ctrl-C (or SIGTERM) stops the build as Zuul does: a queued one leaves the queue, of a running one the manager is asked
 to stop it, and submit waits for its end. Ctrl-C again leaves at once.
 
+The build's log is shown while it runs, each line after a bar, where its page (the url that the worker tells) is to be had
+from here; with --json it is not.
+
 --json events, one object a line, each with "event" and "elapsedMs":
   waiting    no worker is connected: why
   submitted  server, function, unique, handle
@@ -89,26 +95,38 @@ lost, it timed out or was withdrawn, or these arguments cannot be used)`;
 
 /** Does the command's work and returns its exit code. */
 export async function performSubmit(jobName: string, flags: Flags, world: SubmitCommandWorld): Promise<number> {
-  const [{ makeSubmitRequest }, { submitBuild }] = await Promise.all([
+  const [{ makeSubmitRequest }, { submitBuild }, { LiveLog }] = await Promise.all([
     import("./submit/submit-request.ts"),
     import("./submit/submit-build.ts"),
+    import("./submit/live-log.ts"),
   ]);
   try {
     const fileParameters = flags.paramsFile === undefined ? undefined : await readText(flags.paramsFile);
     const uuid = randomUUID().replaceAll("-", "");
     const request = makeSubmitRequest(jobName, flags, fileParameters, { uuid, refName: `Z${randomUUID().replaceAll("-", "")}` });
     const startedMs = world.clock.monotonicMs();
+    const tell = (event: SubmitEvent, elapsedMs: number) => {
+      if (flags.json) world.print(renderEventJson(event, elapsedMs));
+      else if (event.event === "ended" && event.result === null) world.printError(renderEventLine(event, elapsedMs));
+      else world.print(renderEventLine(event, elapsedMs));
+    };
+    const { clock, hasColours = false, print, printError } = world;
+    const log = flags.json ? undefined : new LiveLog({ clock, hasColours, print, onProblem: printError });
+    let endedMs = 0;
     const end = await submitBuild(request, {
-      clock: world.clock,
+      clock,
       stop: world.stop,
       leave: world.leave,
       onEvent(event) {
-        const elapsedMs = world.clock.monotonicMs() - startedMs;
-        if (flags.json) world.print(renderEventJson(event, elapsedMs));
-        else if (event.event === "ended" && event.result === null) world.printError(renderEventLine(event, elapsedMs));
-        else world.print(renderEventLine(event, elapsedMs));
+        endedMs = clock.monotonicMs() - startedMs;
+        // Last, when the log has come to its end.
+        if (event.event !== "ended") tell(event, endedMs);
+        if ((event.event === "started" || event.event === "url") && event.url !== null) log?.begin(event.url);
       },
     });
+    if (world.leave.aborted) await log?.leave();
+    else await log?.end();
+    tell(end, endedMs);
     return submitExitCode(end);
   } catch (error) {
     if (!(error instanceof InputError)) throw error;

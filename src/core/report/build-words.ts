@@ -1,6 +1,32 @@
 import { CLASSES } from "../verdict/classes.ts";
+import type { VerdictClass } from "../verdict/rules/verdict-rule.ts";
 import { findRule } from "../verdict/rules.ts";
 import type { BuildReport } from "./build-report.ts";
+
+/** The one word that stands for a build, and how it looks. */
+export interface Badge {
+  word: string;
+  look: VerdictClass | "waiting" | "running";
+}
+
+const WORDS: Record<VerdictClass, string> = {
+  success: "Passed",
+  failure: "Failed",
+  cancelled: "Stopped",
+  infrastructure: "No result",
+  configuration: "Misconfigured",
+};
+
+export function badgeOf({ verdict, standing, withdrawn }: Pick<BuildReport, "verdict" | "standing" | "withdrawn">): Badge {
+  if (verdict) return badgeOfClass(verdict.class);
+  if (standing === "ended") return { word: "Ended", look: "waiting" };
+  if (withdrawn) return { word: "Is being stopped", look: "cancelled" };
+  return standing === "running" ? { word: "Running", look: "running" } : { word: "Waiting", look: "waiting" };
+}
+
+export function badgeOfClass(look: VerdictClass): Badge {
+  return { word: WORDS[look], look };
+}
 
 /** What a build means, in sentences: the same on its page, in the API and in a terminal. */
 export interface BuildWords {

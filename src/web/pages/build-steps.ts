@@ -1,23 +1,7 @@
-import type { StepName, StepTime } from "../../core/report/build-report.ts";
+import { phasesOf } from "../../core/report/build-phases.ts";
+import type { StepTime } from "../../core/report/build-report.ts";
 import { sayDuration, sayTime } from "../words.ts";
 import { type Markup, markup } from "./markup.ts";
-
-const DOINGS: Record<StepName, string> = {
-  accepted: "waited for its turn",
-  created: "waited for a node",
-  scheduled: "waited for the node",
-  preparing: "prepared: images, checkout, services",
-  running: "ran its test",
-  ended: "ended",
-};
-
-interface Phase {
-  step: StepName;
-  startMs: number;
-  at: string;
-  ms: number;
-  isNow: boolean;
-}
 
 /** A bar of how long each step took, and the same as a list. */
 export function renderSteps(times: readonly StepTime[], now: Date): Markup {
@@ -33,8 +17,8 @@ export function renderSteps(times: readonly StepTime[], now: Date): Markup {
     return markup`<rect class="step-${step}" x="${x.toFixed(1)}" width="${width.toFixed(1)}" height="12"/>`;
   });
   const items = phases.map(
-    ({ step, at, ms, isNow }) =>
-      markup`<li class="step-${step}"><span class="swatch" aria-hidden="true"></span><span>${DOINGS[step]}</span> <b>${
+    ({ step, doing, at, ms, isNow }) =>
+      markup`<li class="step-${step}"><span class="swatch" aria-hidden="true"></span><span>${doing}</span> <b>${
         step === "ended" ? sayTime(at) : `${sayDuration(ms)}${isNow ? " so far" : ""}`
       }</b></li>`,
   );
@@ -42,13 +26,4 @@ export function renderSteps(times: readonly StepTime[], now: Date): Markup {
 <svg class="bar" viewBox="0 0 1000 12" preserveAspectRatio="none" aria-hidden="true" focusable="false">${bars}</svg>
 <ol class="steps">${items}</ol>
 <p class="quiet">Since ${sayTime(first.at)}, ${sayDuration(total)} in all.</p></section>`;
-}
-
-function phasesOf(times: readonly StepTime[], now: Date): Phase[] {
-  return times.map(({ step, at }, index) => {
-    const next = times[index + 1];
-    const startMs = Date.parse(at);
-    const endMs = next ? Date.parse(next.at) : step === "ended" ? startMs : Math.max(startMs, now.getTime());
-    return { step, at, startMs, ms: endMs - startMs, isNow: next === undefined && step !== "ended" };
-  });
 }

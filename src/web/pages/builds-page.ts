@@ -1,9 +1,9 @@
 import type { BuildReport } from "../../core/report/build-report.ts";
-import { sentenceOf } from "../../core/report/build-words.ts";
+import { badgeOf, sentenceOf } from "../../core/report/build-words.ts";
 import type { BuildList, BuildQuery } from "../build-query.ts";
 import { RESULTS, renderQuery } from "../build-query.ts";
 import { sayDuration, sayTime } from "../words.ts";
-import { badgeOf, renderBadge } from "./build-words.ts";
+import { renderBadge } from "./build-words.ts";
 import { homeOf, type PageFrame, renderPage } from "./layout.ts";
 import { type Markup, markup } from "./markup.ts";
 

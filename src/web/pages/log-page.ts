@@ -1,8 +1,8 @@
 import type { BuildReport } from "../../core/report/build-report.ts";
-import { sentenceOf } from "../../core/report/build-words.ts";
+import { badgeOf, sentenceOf } from "../../core/report/build-words.ts";
 import type { SearchResult } from "../logs/log-search.ts";
 import { renderPosition } from "../logs/log-window.ts";
-import { badgeOf, renderBadge } from "./build-words.ts";
+import { renderBadge } from "./build-words.ts";
 import { homeOf, type PageFrame, renderPage } from "./layout.ts";
 import { type LogView, renderLog, renderLogLines } from "./log-view.ts";
 import { type Markup, markup } from "./markup.ts";

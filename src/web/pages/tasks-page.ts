@@ -1,5 +1,5 @@
+import { badgeOfClass } from "../../core/report/build-words.ts";
 import type { PastBuild, TaskReport } from "../../core/report/task-report.ts";
-import { badgeOfClass } from "./build-words.ts";
 import { homeOf, type PageFrame, renderPage } from "./layout.ts";
 import { type Markup, markup } from "./markup.ts";
 

@@ -98,7 +98,7 @@ describe("renderBuildPage", () => {
     const page = render({}, { stylesheet: "pages.css", script: "pages.js", icon: "icon.svg" });
     assert.deepEqual(
       [...page.matchAll(/(?:href|src|action)="([^"]*)"/g)].map(([, url]) => url),
-      ["icon.svg", "pages.css", "pages.js", "#main"],
+      ["icon.svg", "pages.css", "pages.js", "#main", "#log-heading", "#again"],
     );
   });
 });
