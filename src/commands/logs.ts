@@ -80,9 +80,18 @@ export async function performLogs(build: string, flags: Flags, world: LogsWorld)
       for await (const chunk of (await api.raw(container)) ?? []) await write(chunk);
       return 0;
     }
-    for await (const item of readLog(api, { container, isFollowed: flags.follow ?? false, clock, signal })) {
-      if (item.kind === "note") printError(renderTerminalNote(item.text, isTerminal.error));
-      else await write(`${renderTerminalLine(item.line, isTerminal.out)}\n`);
+    for await (const items of readLog(api, { container, isFollowed: flags.follow ?? false, clock, signal })) {
+      let text = "";
+      for (const item of items) {
+        if (item.kind === "line") text += `${renderTerminalLine(item.line, isTerminal.out)}\n`;
+        else {
+          // Where it stands in a terminal.
+          if (text !== "") await write(text);
+          text = "";
+          printError(renderTerminalNote(item.text, isTerminal.error));
+        }
+      }
+      if (text !== "") await write(text);
     }
     return 0;
   } catch (error) {

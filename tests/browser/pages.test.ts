@@ -1,43 +1,17 @@
 import assert from "node:assert/strict";
-import { connect, createServer, type Socket } from "node:net";
 import { after, before, describe, test } from "node:test";
 import type { Browser } from "playwright-core";
 import { axeProblems, openPage, startChromium } from "../support/pages/chromium.ts";
 import { GrownLog } from "../support/pages/grown-log.ts";
 import { makeSampleSources, pastBuilds, RUNNING, sampleBuild, WAITING } from "../support/pages/sample-pages.ts";
 import { servePages } from "../support/pages/serve-pages.ts";
+import { startCutProxy } from "../support/proxies/cut-proxy.ts";
 
 const FAILED = sampleBuild();
 const HOSTILE = "<img src=x onerror=alert(1)> </code></div><p class=note>faked</p> \u202e \0";
 
 function lines(count: number, from = 1): string {
   return Array.from({ length: count }, (_, index) => `line ${from + index}\n`).join("");
-}
-
-/** A proxy whose connections can all be cut. */
-async function startProxy(port: number) {
-  const sockets = new Set<Socket>();
-  const server = createServer((socket) => {
-    const other = connect(port, "127.0.0.1");
-    for (const each of [socket, other]) {
-      sockets.add(each);
-      each.on("error", () => {}).on("close", () => sockets.delete(each));
-    }
-    socket.pipe(other).pipe(socket);
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port: own } = server.address() as { port: number };
-  const cut = () => {
-    for (const socket of sockets) socket.destroy();
-  };
-  return {
-    url: `http://127.0.0.1:${own}`,
-    cut,
-    async [Symbol.asyncDispose]() {
-      cut();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
-    },
-  };
 }
 
 describe("in a real browser", () => {
@@ -91,7 +65,7 @@ describe("in a real browser", () => {
   test("a live log goes on after its connection was cut, without loss or repeat", async () => {
     const log = new GrownLog(lines(20));
     await using served = await servePages(makeSampleSources([RUNNING], new Map([[RUNNING.number, log]])));
-    await using proxy = await startProxy(served.port);
+    await using proxy = await startCutProxy(served.port);
     await using opened = await openPage(browser, proxy.url);
     await opened.page.goto(`${proxy.url}/builds/${RUNNING.number}`);
     log.print("line 21\nhal");

@@ -76,8 +76,9 @@ export class BuildApi {
   async *stream(container: string, position: string): AsyncGenerator<LogEvent> {
     const headers = { accept: "text/event-stream", "last-event-id": position };
     const { body } = await this.#fetch(this.#path(`/logs/${container}/stream`), headers);
+    if (!body) return;
     try {
-      for await (const event of readEvents(body ?? [])) {
+      for await (const event of readEvents(body)) {
         const known = this.#parseEvent(event);
         if (known) yield known;
       }
@@ -108,9 +109,12 @@ export class BuildApi {
   }
 
   async #fetch(url: string, headers: Record<string, string>): Promise<Response> {
+    const ask = () => fetch(url, { headers, signal: this.#signal, redirect: "error" });
+    // A connection that was kept may be closed just when it is used again.
+    const askAgain = (error: unknown) => (codeOf(error) === "UND_ERR_SOCKET" || codeOf(error) === "ECONNRESET" ? ask() : Promise.reject(error));
     let response: Response;
     try {
-      response = await fetch(url, { headers, signal: this.#signal, redirect: "error" });
+      response = await ask().catch(askAgain);
     } catch (error) {
       throw this.#away(error);
     }
@@ -138,10 +142,15 @@ export class BuildApi {
     this.#signal.throwIfAborted();
     if (thrown instanceof ApiError) return thrown;
     const error = coerceError(thrown);
-    const { code } = (error.cause ?? {}) as { code?: unknown };
-    const why = typeof code === "string" ? code : error.message;
+    const why = codeOf(error) ?? error.message;
     return new ApiError("TH_API_AWAY", `nothing answers at ${this.place.base} (${why})`, { cause: error, retryable: true });
   }
+}
+
+/** Of what Node's fetch rejects with. */
+function codeOf(thrown: unknown): string | undefined {
+  const { code } = ((thrown as { cause?: unknown } | null)?.cause ?? {}) as { code?: unknown };
+  return typeof code === "string" ? code : undefined;
 }
 
 function parseJson(text: string): unknown {

@@ -1,7 +1,7 @@
 import { backoffMs } from "../../runtime/backoff.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { isRetryable } from "../../runtime/errors.ts";
-import type { BuildApi, LogLine, LogLines } from "./build-api.ts";
+import type { BuildApi, LogLine, LogLines, LogWindow } from "./build-api.ts";
 
 /** A line as it was printed, or words of the operator's about the log: no line can be taken for those. */
 export type LogItem = { kind: "line"; line: LogLine } | { kind: "note"; text: string };
@@ -20,8 +20,11 @@ interface Reading {
   signal: AbortSignal;
 }
 
-/** A log from its beginning, each line once, when it is whole. What breaks meanwhile is opened again. Rejects with an ApiError. */
-export async function* readLog(api: BuildApi, reading: Reading): AsyncGenerator<LogItem> {
+/**
+ * A log from its beginning, each line once, when it is whole; what is there at once comes together. What breaks meanwhile is opened again.
+ * Rejects with an ApiError.
+ */
+export async function* readLog(api: BuildApi, reading: Reading): AsyncGenerator<LogItem[]> {
   const { container, isFollowed, clock, signal } = reading;
   const taker = new LineTaker();
   let failures = 0;
@@ -38,7 +41,7 @@ export async function* readLog(api: BuildApi, reading: Reading): AsyncGenerator<
         failures = 0;
         if (event.event === "end") isEnded = true;
         else if (event.event === "skipped") yield* readWindows(api, container, taker, event.data.line);
-        else yield* taker.take(event.data);
+        else yield taker.take(event.data);
         position = event.id ?? position;
       }
       if (isEnded) break;
@@ -49,15 +52,20 @@ export async function* readLog(api: BuildApi, reading: Reading): AsyncGenerator<
       await clock.sleep(backoffMs(failures, FIRST_PAUSE_MS, MAX_PAUSE_MS), signal);
     }
   }
-  yield* taker.end();
+  yield taker.end();
 }
 
 /** All lines that are there, or those before `until`. Resolves to the last window. */
-async function* readWindows(api: BuildApi, container: string, taker: LineTaker, until = Number.POSITIVE_INFINITY) {
+async function* readWindows(
+  api: BuildApi,
+  container: string,
+  taker: LineTaker,
+  until = Number.POSITIVE_INFINITY,
+): AsyncGenerator<LogItem[], LogWindow> {
   for (;;) {
     const from = taker.next;
     const window = await api.lines(container, from, LINES_AT_ONCE);
-    yield* taker.take(window);
+    yield taker.take(window);
     if (taker.next === from) {
       // Behind what is not kept of it.
       const line = Number(/^\d+\.(\d+)/.exec(window.position)?.[1]);
@@ -74,28 +82,29 @@ class LineTaker {
   #open: LogLine | undefined;
   readonly #notes = new Set<string>();
 
-  *take({ lines, notes }: LogLines): Generator<LogItem> {
+  take({ lines, notes }: LogLines): LogItem[] {
+    const items: LogItem[] = [];
     const left = [...notes];
     for (const line of lines) {
-      while (left[0] && left[0].before <= line.line) yield* this.#takeNote(left.shift());
+      while (left[0] && left[0].before <= line.line) items.push(...this.#takeNote(left.shift()));
       if (line.line < this.next) continue;
       this.#open = line.isOpen ? line : undefined;
       if (line.isOpen) continue;
       this.next = line.line + 1;
-      yield { kind: "line", line };
+      items.push({ kind: "line", line });
     }
-    for (const note of left) yield* this.#takeNote(note);
+    return [...items, ...left.flatMap((note) => this.#takeNote(note))];
   }
 
   /** Nothing more comes: what had no end is whole. */
-  *end(): Generator<LogItem> {
-    if (this.#open) yield { kind: "line", line: this.#open };
+  end(): LogItem[] {
+    return this.#open ? [{ kind: "line", line: this.#open }] : [];
   }
 
-  *#takeNote(note: LogLines["notes"][number] | undefined): Generator<LogItem> {
+  #takeNote(note: LogLines["notes"][number] | undefined): LogItem[] {
     const key = `${note?.kind} ${note?.offset}`;
-    if (!note || this.#notes.has(key)) return;
+    if (!note || this.#notes.has(key)) return [];
     this.#notes.add(key);
-    yield { kind: "note", text: note.text };
+    return [{ kind: "note", text: note.text }];
   }
 }

@@ -39,7 +39,7 @@ export class LiveLog {
 
   /** The build has ended. Resolves when its last lines are printed, or after some seconds. */
   async end(): Promise<void> {
-    if (this.#following) await within(LAST_LINES_MS, this.#following, this.#options.clock);
+    if (this.#following !== undefined) await within(LAST_LINES_MS, this.#following, this.#options.clock);
     await this.leave();
   }
 
@@ -54,9 +54,11 @@ export class LiveLog {
     try {
       const container = await this.#awaitLog(api);
       if (container === undefined) return;
-      for await (const item of readLog(api, { container, isFollowed: true, clock, signal })) {
-        if (item.kind === "line") print(`  | ${renderTerminalLine(item.line, hasColours)}`);
-        else print(`  (${renderTerminalNote(item.text, false)})`);
+      for await (const items of readLog(api, { container, isFollowed: true, clock, signal })) {
+        for (const item of items) {
+          if (item.kind === "line") print(`  | ${renderTerminalLine(item.line, hasColours)}`);
+          else print(`  (${renderTerminalNote(item.text, false)})`);
+        }
       }
     } catch (error) {
       if (!signal.aborted) onProblem(`the log is not shown: ${coerceError(error).message}`);
