@@ -3,11 +3,11 @@ import { after, before, describe, test } from "node:test";
 import type { Browser } from "playwright-core";
 import { axeProblems, openPage, startChromium } from "../support/pages/chromium.ts";
 import { GrownLog } from "../support/pages/grown-log.ts";
-import { makeSampleSources, pastBuilds, RUNNING, sampleBuild, WAITING } from "../support/pages/sample-pages.ts";
+import { FAILED, FAILED_FILE } from "../support/pages/sample-file.ts";
+import { makeSampleSources, pastBuilds, RUNNING, WAITING } from "../support/pages/sample-pages.ts";
 import { servePages } from "../support/pages/serve-pages.ts";
 import { startCutProxy } from "../support/proxies/cut-proxy.ts";
 
-const FAILED = sampleBuild();
 const HOSTILE = "<img src=x onerror=alert(1)> </code></div><p class=note>faked</p> \u202e \0";
 
 function lines(count: number, from = 1): string {
@@ -34,7 +34,10 @@ describe("in a real browser", () => {
       log.hole("2026-11-28T09:50:00Z");
       log.end();
       const logs = new Map([[FAILED.number, log]]);
-      await using served = await servePages(makeSampleSources([RUNNING, WAITING, FAILED, ...pastBuilds(60)], logs));
+      const find = async (number: string) =>
+        number === FAILED.number ? { file: FAILED_FILE, log: () => undefined, artifact: async () => undefined } : undefined;
+      const stored = { find, recent: async () => [] };
+      await using served = await servePages(makeSampleSources([RUNNING, WAITING, FAILED, ...pastBuilds(60)], logs, { stored }));
       const paths = [
         ...[`/builds/${FAILED.number}`, `/builds/${WAITING.number}`, "/builds", "/tasks", "/nothing"],
         ...[`/builds/${FAILED.number}/logs/test?line=1`, `/builds/${FAILED.number}/logs/test?q=line`],

@@ -1,13 +1,12 @@
 // Pictures of every page, to be looked at: node tests/browser/pictures.ts DIRECTORY
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { BuildFile } from "../../src/core/logs/build-file.ts";
 import { openPage, startChromium } from "../support/pages/chromium.ts";
 import { GrownLog } from "../support/pages/grown-log.ts";
-import { DETAILS, makeSampleSources, pastBuilds, RUNNING, sampleBuild, WAITING } from "../support/pages/sample-pages.ts";
+import { FAILED, FAILED_FILE } from "../support/pages/sample-file.ts";
+import { makeSampleSources, pastBuilds, RUNNING, sampleBuild, WAITING } from "../support/pages/sample-pages.ts";
 import { servePages } from "../support/pages/serve-pages.ts";
 
-const FAILED = sampleBuild();
 const PASSED = sampleBuild({
   number: "nova-unit-00000000000000cc",
   jobName: "nova-unit-00000000000000cc",
@@ -65,63 +64,6 @@ function console_(isEnded: boolean): GrownLog {
   return log;
 }
 
-const FILE: BuildFile = {
-  ...{
-    version: 1,
-    build: { ...FAILED, verdict: { ...FAILED.verdict, evidence: { container: "test", exitCode: 1 } } as BuildFile["build"]["verdict"] },
-  },
-  details: DETAILS,
-  containers: [
-    {
-      ...{ name: "test", image: "python:3.12", imageId: `docker.io/library/python@sha256:${"0123456789abcdef".repeat(4)}`, exitCode: 1 },
-      ...{ reason: "Error", startedAt: "2026-11-28T09:41:10Z", finishedAt: "2026-11-28T09:52:40Z" },
-    },
-    { name: "db", image: "postgres:17", imageId: `docker.io/library/postgres@sha256:${"fedcba9876543210".repeat(4)}` },
-  ],
-  commits: [
-    {
-      ...{
-        project: "openstack/nova",
-        ref: "refs/zuul/master/Z0f8e7d6c5b4a39281706f5e4d3c2b1a0",
-        commit: "4f1d2c3b4a5968778695a4b3c2d1e0f012345678",
-      },
-      ...{ subject: "Refuse what is over quota with 403", url: "https://zuul.example.org/p/openstack/nova" },
-    },
-    {
-      ...{ project: "openstack/oslo.messaging", ref: "refs/heads/master", commit: "99887766554433221100ffeeddccbbaa99887766" },
-      ...{ subject: 'Merge "Drop six"', url: "https://zuul.example.org/p/openstack/oslo.messaging" },
-    },
-  ],
-  logs: [{ container: "db", file: "db.log", bytes: 100, runs: [], holes: [], attempts: [], points: [] }],
-  artifacts: {
-    files: [
-      "coverage/index.html",
-      "junit.xml",
-      "logs/nova-api.log",
-      "screenshots/dashboard.png",
-      ...Array.from({ length: 30 }, (_, index) => `logs/worker-${index}.log`),
-    ].map((path, index) => ({ path, bytes: 700 * (index + 1) ** 3 })),
-    ...{ bytes: 31_000_000, leftOut: [{ name: "core.12", why: "beyond 4294967296 bytes in all" }], leftOutCount: 1 },
-    junit: {
-      ...{ tests: 314, failures: 2, errors: 0, skipped: 1, seconds: 91.2, unread: [] },
-      failed: [
-        {
-          ...{ file: "junit.xml", name: "nova.tests.unit.test_api.TestApi.test_quota_exceeded", kind: "failure" },
-          message:
-            "AssertionError: 403 != 500\n\nself = <nova.tests.unit.test_api.TestApi testMethod=test_quota_exceeded>\n\n>       self.assertEqual(403, response.status_int)\nE       AssertionError: 403 != 500",
-        },
-        {
-          file: "junit.xml",
-          name: "nova.tests.unit.test_api.TestApi.test_quota_reset",
-          kind: "error",
-          message: "RuntimeError: no database",
-        },
-      ],
-    },
-  },
-  problems: [],
-};
-
 const directory = process.argv[2] ?? "pictures";
 await mkdir(directory, { recursive: true });
 const ended = console_(true);
@@ -132,7 +74,7 @@ const logs = new Map([
   [RUNNING.number, console_(false)],
 ]);
 const find = async (number: string) =>
-  number === FAILED.number ? { file: FILE, log: () => undefined, artifact: async () => undefined } : undefined;
+  number === FAILED.number ? { file: FAILED_FILE, log: () => undefined, artifact: async () => undefined } : undefined;
 const sources = makeSampleSources([RUNNING, WAITING, FAILED, NODE_LOST, MISCONFIGURED, PASSED, ...pastBuilds(45)], logs, {
   stored: { find, recent: async () => [] },
 });

@@ -111,7 +111,8 @@ export class BuildApi {
   async #fetch(url: string, headers: Record<string, string>): Promise<Response> {
     const ask = () => fetch(url, { headers, signal: this.#signal, redirect: "error" });
     // A connection that was kept may be closed just when it is used again.
-    const askAgain = (error: unknown) => (codeOf(error) === "UND_ERR_SOCKET" || codeOf(error) === "ECONNRESET" ? ask() : Promise.reject(error));
+    const askAgain = (error: unknown) =>
+      codeOf(error) === "UND_ERR_SOCKET" || codeOf(error) === "ECONNRESET" ? ask() : Promise.reject(error);
     let response: Response;
     try {
       response = await ask().catch(askAgain);

@@ -70,7 +70,7 @@ describe("turbo-hipster logs", () => {
     assert.equal(await performLogs(`${served.url}/builds/${FAILED.number}`, { url: "http://none" }, world), 0);
     assert.equal(text(), "\x1b[31mred\x1b[0mgone  faked \n\x1b[2mU+202E\x1b[0m\nno end\n");
     assert.equal(errors.length, 1);
-    assert.match(errors[0] ?? "", /^\x1b\[7m Something is missing here: .* \x1b\[0m$/);
+    assert.ok(errors[0]?.startsWith("\x1b[7m Something is missing here: ") && errors[0].endsWith(" \x1b[0m"));
   });
 
   test("reads long ones to their end, past what is not kept", async () => {
@@ -113,7 +113,11 @@ describe("turbo-hipster logs", () => {
     for (const [build, url, words] of [
       ["nova-unit-ffffffffffffffff", served.url, /No build nova-unit-ffffffffffffffff is under way/],
       [WAITING.number, served.url, /there is no log of this build\. 0\/3 nodes are available/],
-      [FAILED.number, `http://127.0.0.1:${await findFreePort()}`, /nothing answers at http:\/\/127\.0\.0\.1:\d+ \(ECONNREFUSED\)\. Name .* --url/],
+      [
+        FAILED.number,
+        `http://127.0.0.1:${await findFreePort()}`,
+        /nothing answers at http:\/\/127\.0\.0\.1:\d+ \(ECONNREFUSED\)\. Name .* --url/,
+      ],
       ["UPPER", served.url, /"UPPER" is no build's number/],
       ["https://example.org/x", served.url, /no address of a build's page/],
       [FAILED.number, "ftp://x", /write an http or https URL/],
