@@ -138,7 +138,7 @@ export function makePublicApp(sources: PageSources, { clock, logger }: { clock: 
       const query = readSearch(text);
       const from = parsePosition(context.req.query("from"));
       const result = await searching(() => searchLog(log, query, from, context.req.raw.signal));
-      return pageAnswer(context, renderSearchPage(frame, report, { path, query, result }));
+      return pageAnswer(context, renderSearchPage(frame, report, { path, query, result, isFromStart: from.offset === 0 }));
     }
     const wanted = context.req.query("line");
     const line = wanted === undefined ? undefined : Math.floor((readLine(wanted) - 1) / LINES_A_PAGE) * LINES_A_PAGE + 1;

@@ -17,13 +17,13 @@ export function renderLogPage(frame: PageFrame, build: BuildReport, view: LogVie
 export function renderSearchPage(
   frame: PageFrame,
   build: BuildReport,
-  { path, query, result }: { path: string; query: string; result: SearchResult },
+  { path, query, result, isFromStart }: { path: string; query: string; result: SearchResult; isFromStart: boolean },
 ): Markup {
   const { lines, next } = result;
   const window = { lines, notes: [], next: next ?? { offset: 0, line: 1, isInside: false }, bytes: 0, isEnded: true, total: 0 };
   const more = next && `${path}?q=${encodeURIComponent(query)}&from=${renderPosition(next)}`;
   const body = markup`${renderHead(build, homeOf(frame))}<h2>Lines with <q>${query}</q></h2>
-<p role="status">${lines.length === 0 ? "None" : lines.length}${next ? " in the part of the log that was searched" : " in the rest of the log"}.</p>
+<p role="status">${lines.length === 0 ? "None" : lines.length}${next ? " in the part of the log that was searched" : isFromStart ? " in the whole log" : " in the rest of the log"}.</p>
 <section class="log" aria-label="Lines found"><div class="lines">${renderLogLines({ window, path })}</div></section>
 ${more !== undefined && markup`<nav class="pager" aria-label="Search"><a class="button" rel="next" href="${more}">Search on</a></nav>`}`;
   return renderPage(frame, { title: `${query} in the log of ${build.number}`, section: "builds", body });
