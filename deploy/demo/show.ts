@@ -33,6 +33,7 @@ export class Show {
   #target: DemoTarget | undefined;
   #servers: DemoServers | undefined;
   #tries: string[] = [];
+  #page: string | undefined;
 
   constructor(settings: ShowSettings) {
     this.#settings = settings;
@@ -203,11 +204,13 @@ export class Show {
     const kubectl = this.#target?.kubectlForPeople ?? "kubectl";
     const failed = finished.find(({ plan, end }) => plan.jobName === UNIT_JOB && end.result !== "SUCCESS") ?? finished[0];
     if (failed === undefined) return [];
+    this.#page = failed.end.url ?? undefined;
     return [
       `${kubectl} get tt`,
       `${kubectl} describe tt unit-tests`,
       `${kubectl} get jobs,pods`,
       `${kubectl} logs job/${failed.end.number} --container test`,
+      ...(failed.end.url === null ? [] : [`node_modules/.bin/node src/main.ts explain ${failed.end.url}`]),
       submitCommandLine(failed.plan, { gearman: zuul.server, zuulUrl: zuul.zuulUrl }),
       `tail -f ${this.#settings.paths.operatorLog}`,
     ];
@@ -217,5 +220,6 @@ export class Show {
     const { screen } = this.#settings;
     screen.heading(`Try next, in ${ROOT}:`);
     screen.print(this.#tries.map((command) => `  ${command}`).join("\n"));
+    if (this.#page !== undefined) screen.print(`\nThe page of a build that failed, with a way to all others:\n  ${this.#page}`);
   }
 }
