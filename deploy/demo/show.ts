@@ -220,6 +220,6 @@ export class Show {
     const { screen } = this.#settings;
     screen.heading(`Try next, in ${ROOT}:`);
     screen.print(this.#tries.map((command) => `  ${command}`).join("\n"));
-    if (this.#page !== undefined) screen.print(`\nThe page of a build that failed, with a way to all others:\n  ${this.#page}`);
+    if (this.#page !== undefined) screen.print(`\nThe page of one of the builds, with a way to all others:\n  ${this.#page}`);
   }
 }
