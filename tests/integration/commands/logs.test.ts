@@ -73,6 +73,13 @@ describe("turbo-hipster logs", () => {
     assert.ok(errors[0]?.startsWith("\x1b[7m Something is missing here: ") && errors[0].endsWith(" \x1b[0m"));
   });
 
+  test("shows of one that grows what is there", async () => {
+    await using served = await serve(new GrownLog("a\nhal"));
+    const { world, text } = makeWorld(true);
+    assert.equal(await performLogs(RUNNING.number, { url: served.url }, world), 0);
+    assert.equal(text(), "a\nhal\n");
+  });
+
   test("reads long ones to their end, past what is not kept", async () => {
     const log = new GrownLog(numbered(100_000));
     log.cut(5000, 600_000);
@@ -93,12 +100,14 @@ describe("turbo-hipster logs", () => {
     await using proxy = await startCutProxy(served.port);
     const { world, text, seen } = makeWorld(false);
     const done = performLogs(RUNNING.number, { url: proxy.url, follow: true }, world);
-    await seen("line 3\n");
+    await log.awaited();
     log.print("line 4\nhal");
     await seen("line 4\n");
+    await log.awaited();
     proxy.cut();
     log.print(`f\n${numbered(2, 6)}`);
     await seen("line 7\n");
+    await log.awaited();
     // More than a stream shows to who is behind.
     log.print(numbered(200_000, 8));
     await seen("line 200007\n");

@@ -14,6 +14,7 @@ export class GrownLog implements ReadableLog {
   #bytes = 0;
   #lines = 0;
   #isEnded = false;
+  readonly #onWaiting: (() => void)[] = [];
   /** How often it was read. */
   reads = 0;
 
@@ -69,11 +70,18 @@ export class GrownLog implements ReadableLog {
     return this.#points;
   }
 
+  /** Resolves once somebody has read all that there is, and waits for more. */
+  async awaited(): Promise<void> {
+    if (this.#waiting.size > 0) return;
+    await new Promise<void>((resolve) => this.#onWaiting.push(resolve));
+  }
+
   async changed(signal: AbortSignal): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const abort = () => reject(signal.reason);
     signal.addEventListener("abort", abort);
     this.#waiting.add(resolve);
+    for (const tell of this.#onWaiting.splice(0)) tell();
     if (signal.aborted) abort();
     try {
       await promise;
