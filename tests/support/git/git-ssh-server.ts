@@ -9,7 +9,7 @@ import { findFreePort } from "../free-port.ts";
 import { tellProgress } from "../progress.ts";
 
 export interface GitSshServer {
-  /** `ssh://<user>@127.0.0.1:<port><root>`: what Zuul sends as ZUUL_URL. */
+  /** `ssh://<user>@<host>:<port><root>`: what Zuul sends as ZUUL_URL. */
   readonly url: string;
   readonly port: number;
   /** The private key that is let in, in OpenSSH's format. */
@@ -23,7 +23,7 @@ export interface GitSshServer {
 }
 
 /** OpenSSH's own server, as the user of this process; whoever has the key may run what that user may, as git does. `files` is a directory of its own. */
-export async function startGitSshServer(root: string, files: string): Promise<GitSshServer> {
+export async function startGitSshServer(root: string, files: string, host = "127.0.0.1"): Promise<GitSshServer> {
   await ensureDebianPackages(["openssh-server", "openssh-client"], tellProgress);
   await mkdir("/run/sshd", { recursive: true }); // where sshd leaves its privileges, made by its service elsewhere
   const makeKey = async (name: string) => {
@@ -32,9 +32,9 @@ export async function startGitSshServer(root: string, files: string): Promise<Gi
   };
   const [, key, otherKey] = [await makeKey("host"), await makeKey("client"), await makeKey("other")];
   await writeFile(join(files, "authorized_keys"), await readFile(join(files, "client.pub")), { mode: 0o600 });
-  const port = await findFreePort();
+  const port = await findFreePort(host);
   const settings = {
-    ListenAddress: `127.0.0.1:${port}`,
+    ListenAddress: `${host}:${port}`,
     HostKey: join(files, "host"),
     AuthorizedKeysFile: join(files, "authorized_keys"),
     PidFile: "none",
@@ -54,11 +54,11 @@ export async function startGitSshServer(root: string, files: string): Promise<Gi
   });
   const hostKey = (await readFile(join(files, "host.pub"), "utf8")).split(" ").slice(0, 2).join(" ");
   return {
-    url: `ssh://${userInfo().username}@127.0.0.1:${port}${root}`,
+    url: `ssh://${userInfo().username}@${host}:${port}${root}`,
     port,
     key,
     otherKey,
-    knownHosts: `[127.0.0.1]:${port} ${hostKey}`,
+    knownHosts: `[${host}]:${port} ${hostKey}`,
     log: () => child.log(),
     stop: async () => void (await child.stop()),
   };
