@@ -121,7 +121,10 @@ test("blob:none has all commits, and of files those of the one that is checked o
 
 test("blob:none takes no commit for the ref's that is another's", async (t) => {
   const foreign = { ZUUL_REF: "refs/heads/master", ZUUL_COMMIT: change.commit };
+  const before = filtering.requests.length;
   assertFailed(await checkOut(t, filtering.url, { filter: "blob:none" }, foreign), "configuration", /is not in ZUUL_REF/);
+  const posts = filtering.requests.slice(before).filter((request) => request.startsWith("POST"));
+  assert.equal(posts.length, 2, "the refs, and one fetch: git does not go for the commit behind our back");
 });
 
 for (const [name, url] of [
