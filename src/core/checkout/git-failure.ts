@@ -69,6 +69,12 @@ const RULES: readonly Rule[] = [
       `the TLS certificate of ${source.host} is not trusted - ca.crt in a Secret of checkout.credentials may say whom to trust`,
   },
   {
+    pattern: new RegExp(`${OWN}(?:CONNECT tunnel failed, response|Received HTTP code) (?<detail>403|407)`, "m"),
+    fault: "configuration",
+    sentence: (source, status) =>
+      `the proxy to ${source.host} ${status === "407" ? "asks for another login" : "refuses it"} - see proxy in the Secret of checkout.credentials`,
+  },
+  {
     pattern: new RegExp(`${OWN}(?:The requested URL returned error: 30[0-9]|unable to update url base from redirection)`, "m"),
     fault: "configuration",
     sentence: (source) => `${source.host} redirects to another URL - give the final one`,

@@ -260,3 +260,11 @@ test("a Secret's proxy is used for its server, and its login is seen nowhere", a
   assert.deepEqual(new Set(proxy.requests.map(({ target }) => target)), new Set([new URL(secure.url).host]));
   for (const text of [ran.printed, await calls.read(), await readLeft(ran)]) assert.doesNotMatch(text, /prox1word/);
 });
+
+test("a proxy that does not take the login is the configuration's fault", async (t) => {
+  await using proxy = await startConnectProxy({ port: Number(new URL(secure.url).port), login: "jodoe:prox1word" });
+  const secret = { token: TOKEN, "ca.crt": await ca(), proxy: proxy.url.replace("//", "//jodoe:guessed@") };
+  const ran = await checkOut(t, secure.url, { secret });
+  assertFailed(ran, "configuration", /^the proxy to 127\.0\.0\.1 asks for another login - see proxy in the Secret/);
+  assert.doesNotMatch(`${ran.printed}${ran.errors}`, /guessed/);
+});

@@ -24,6 +24,15 @@ const SAID: [stderr: string, fault: CheckoutFault, message: RegExp][] = [
     /no git project/,
   ],
   ["fatal: https://h.example/org/p/info/refs not valid: is this a git repository?", "configuration", /no git project/],
+  [
+    "fatal: unable to access 'https://h/': CONNECT tunnel failed, response 407",
+    "configuration",
+    /the proxy to h\.example asks for another login/,
+  ],
+  ["fatal: unable to access 'https://h/': Received HTTP code 403 from proxy after CONNECT", "configuration", /the proxy to .* refuses it/],
+  ["fatal: unable to access 'https://h/': CONNECT tunnel failed, response 503", "network", /CONNECT tunnel failed/],
+  ["fatal: dumb http transport does not support shallow capabilities", "configuration", /leave out checkout\.depth/],
+  ["fatal: Server does not support shallow clients", "configuration", /leave out checkout\.depth/],
   ["fatal: Authentication failed for 'http://h.example/org/p/'", "configuration", /asks for credentials/],
   ["fatal: could not read Username for 'http://h.example': terminal prompts disabled", "configuration", /asks for credentials/],
   [
