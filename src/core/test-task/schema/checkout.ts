@@ -68,10 +68,9 @@ const checkoutFields = z.strictObject({
         "How private servers are reached, for the checkout alone; the test never sees them. They need checkout.allowedUrls in the operator's configuration.",
     })
     .exactOptional(),
-  depth: z
-    .int()
-    .min(1)
-    .max(1_000_000)
+  depth: withRules(z.int().max(1_000_000), [
+    { cel: "self >= 1", holds: (commits) => commits >= 1, message: "must be at least 1; for the whole history leave it out" },
+  ])
     .meta({
       description:
         "Fetch only so many commits of the ref, and no other branches. More are fetched where the build's commit is none of them. Without it the whole history.",
