@@ -15,6 +15,7 @@ export async function viewBuild(sources: PageSources, build: KnownBuild, home: s
   return {
     ...{ report, ...facts, now: sources.now() },
     evidence: stored?.file.build.verdict?.evidence ?? report.verdict?.evidence,
+    hasJob: build.live !== undefined,
     log: container !== undefined && log ? await viewLog(log, report, container, home) : undefined,
     otherLogs: others.map((name) => ({ container: name, href: `${home}${logPath(report, name)}` })),
     artifacts: artifacts && { record: artifacts, folder: `${home}builds/${report.number}/artifacts/` },

@@ -112,6 +112,25 @@ describe("in a real browser", () => {
     assert.deepEqual(opened.faults, []);
   });
 
+  test("the page of a build that waits shows its log once there is one, and says when it has ended", async () => {
+    const builds = [WAITING];
+    const log = new GrownLog("first\n");
+    const logs = new Map<string, GrownLog>();
+    await using served = await servePages(makeSampleSources(builds, logs));
+    await using opened = await openPage(browser, served.url);
+    const { page } = opened;
+    await page.goto(`${served.url}/builds/${WAITING.number}`);
+    await page.getByText("There is none yet.").waitFor();
+    builds[0] = { ...RUNNING, number: WAITING.number };
+    logs.set(WAITING.number, log);
+    await page.locator("#L1").waitFor();
+    log.end();
+    builds[0] = { ...FAILED, number: WAITING.number };
+    await page.getByRole("link", { name: "Show what it means" }).click();
+    await page.getByRole("heading", { name: "Failed 2 of 314 tests failed" }).waitFor();
+    assert.deepEqual(opened.faults, []);
+  });
+
   test("a link to lines shows them marked, and the lines beside them one press away", async () => {
     const log = new GrownLog(lines(5000));
     log.end();
@@ -128,6 +147,16 @@ describe("in a real browser", () => {
     await page.locator("#L1207 a").click({ modifiers: ["Shift"] });
     assert.equal(new URL(page.url()).hash, "#L1205-L1207");
     assert.deepEqual(opened.faults, []);
+  });
+
+  test("a link to what is folded up opens it, without a script", async () => {
+    await using served = await servePages(makeSampleSources([FAILED]));
+    await using opened = await openPage(browser, served.url, { javaScriptEnabled: false });
+    const { page } = opened;
+    await page.goto(`${served.url}/builds/${FAILED.number}`);
+    assert.equal(await page.getByText("docker run --rm").isVisible(), false);
+    await page.getByRole("link", { name: "Run it again" }).click();
+    await page.getByText("docker run --rm").waitFor();
   });
 
   test("all can be done by keys, and the first of them leads past the navigation", async () => {

@@ -1,5 +1,5 @@
 import { phasesOf } from "../../core/report/build-phases.ts";
-import { badgeOf } from "../../core/report/build-words.ts";
+import { badgeOf, evidenceWords } from "../../core/report/build-words.ts";
 import { sayBytes, sayDuration, sayTime } from "../../web/words.ts";
 import type { ApiBuild } from "./build-api.ts";
 import { withoutControls } from "./terminal-line.ts";
@@ -10,7 +10,7 @@ const MOST_FAILURES = 20;
 /** What the page of a build says, in lines that a terminal obeys nothing of. */
 export function renderExplanation(build: ApiBuild, page: string, now: Date): string[] {
   const { verdict, words, details } = build;
-  const evidence = Object.entries(verdict?.evidence ?? {}).map(([name, value]) => `${name} ${value}`);
+  const evidence = evidenceWords(verdict?.evidence ?? {});
   const lines = [
     `${badgeOf(build).word}: ${words.sentence}`,
     subjectOf(build),

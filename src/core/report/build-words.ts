@@ -1,6 +1,7 @@
 import { CLASSES } from "../verdict/classes.ts";
 import type { VerdictClass } from "../verdict/rules/verdict-rule.ts";
 import { findRule } from "../verdict/rules.ts";
+import type { Evidence } from "../verdict/sighting.ts";
 import type { BuildReport } from "./build-report.ts";
 
 /** The one word that stands for a build, and how it looks. */
@@ -51,6 +52,12 @@ export function explainBuild(report: BuildReport, attempt: number | undefined): 
     next: verdict.class === "infrastructure" ? `${next} ${attemptWords(attempt)}` : next,
     rule: findRule(verdict.rule)?.seen.replaceAll("`", ""),
   };
+}
+
+/** What a rule kept of what was seen, for people: `exit code 1`. */
+export function evidenceWords(evidence: Evidence): string[] {
+  const words = (name: string) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return Object.entries(evidence).map(([name, value]) => `${words(name)} ${value}`);
 }
 
 export function sentenceOf({ verdict, step, waitingFor, withdrawn }: BuildReport): string {

@@ -367,7 +367,13 @@ function watchBuild(section) {
           news.replaceChildren(`The build has ended: ${report.verdict.result ?? "no result"}. `, reload);
           return;
         }
-        if (report && report.standing !== standing) news.textContent = report.standing === "running" ? "Its test runs now." : "";
+        if (report?.logs.length > 0 && !document.querySelector("section.log[data-api]")) {
+          // Whoever reads something here is left to it.
+          if (!document.querySelector("details[open]")) return location.reload();
+          const reload = make("a", "button", "Show its log");
+          reload.href = location.pathname;
+          news.replaceChildren("It has begun. ", reload);
+        } else if (report && report.standing !== standing) news.textContent = report.standing === "running" ? "Its test runs now." : "";
       } catch {
         // It is asked again.
       }

@@ -2,7 +2,7 @@ import type { CheckoutRecord } from "../../core/checkout/record.ts";
 import type { BuildFile } from "../../core/logs/build-file.ts";
 import type { BuildDetails } from "../../core/report/build-details.ts";
 import type { BuildReport } from "../../core/report/build-report.ts";
-import { badgeOf, explainBuild } from "../../core/report/build-words.ts";
+import { badgeOf, evidenceWords, explainBuild } from "../../core/report/build-words.ts";
 import { shellWord } from "../../core/report/shell-words.ts";
 import type { Evidence } from "../../core/verdict/sighting.ts";
 import { sayTime } from "../words.ts";
@@ -24,6 +24,8 @@ export interface BuildView {
   /** Sentences on what is not shown, or was not kept. */
   problems: readonly string[];
   log: LogView | undefined;
+  /** Its Job is still there, and with it perhaps its pod. */
+  hasJob: boolean;
   /** Of other containers of the pod. */
   otherLogs: readonly { container: string; href: string }[];
   commits: readonly CheckoutRecord[];
@@ -60,7 +62,7 @@ ${details && renderAgain(details)}
 ${details && renderParameters(details)}
 ${view.containers.length > 0 && renderContainers(view)}
 ${renderPlace(view)}
-${view.log ? renderLog(view.log, { isLive: !view.log.window.isEnded }) : renderKubectl(report)}`;
+${view.log ? renderLog(view.log, { isLive: !view.log.window.isEnded }) : renderNoLog(view)}`;
   return renderPage(frame, {
     title: `${badgeOf(report).word}: ${report.number}`,
     section: "builds",
@@ -87,7 +89,7 @@ function renderVerdict({ report, attempt, evidence = {} }: BuildView): Markup {
   const subject = [item.project, item.branch, item.change === undefined ? undefined : `change ${item.change},${item.patchset ?? "?"}`];
   const words = subject.filter((word) => word !== undefined).join(", ");
   const { sentence, meaning, next, rule } = explainBuild(report, attempt);
-  const seenFacts = Object.entries(evidence).map(([name, value]) => `${name} ${value}`);
+  const seenFacts = evidenceWords(evidence);
   return markup`<section class="verdict is-${badgeOf(report).look}" aria-labelledby="verdict-heading" data-build="${number}" data-standing="${standing}">
 <h1 id="verdict-heading">${renderBadge(badgeOf(report))} <span class="sentence" data-sentence>${sentence}</span></h1>
 <p><b>${task}</b>${words !== "" && markup` for ${words}`}${item.pipeline !== undefined && markup`, in ${item.pipeline}`}</p>
@@ -102,10 +104,13 @@ ${seenFacts.length > 0 && markup`<dt>Seen</dt><dd>${seenFacts.join(", ")}</dd>`}
 </section>`;
 }
 
-function renderKubectl({ namespace, jobName, standing }: BuildReport): Markup {
+function renderNoLog({ report: { namespace, jobName, standing, pod }, hasJob }: BuildView): Markup {
   const line = `kubectl --namespace ${shellWord(namespace)} logs ${shellWord(`job/${jobName}`)}${standing === "ended" ? "" : " --follow"}`;
+  const isInPod = hasJob && pod !== undefined;
+  const none = standing === "ended" ? "There is none: no pod of the build has begun." : "There is none yet.";
+  const why = pod === undefined ? none : "Nothing of it was kept.";
   return markup`<section aria-labelledby="log-heading"><h2 id="log-heading">Log</h2>
-<p>It is in the build's pod, for as long as its Job is kept:</p>${renderCommand(line, "Copy the line", "How to read the log")}</section>`;
+${isInPod ? markup`<p>It is in the build's pod, for as long as its Job is kept:</p>${renderCommand(line, "Copy the line", "How to read the log")}` : markup`<p>${why}</p>`}</section>`;
 }
 
 function renderList(id: string, heading: string, items: readonly Markup[]): Markup | undefined {
@@ -116,10 +121,11 @@ function renderList(id: string, heading: string, items: readonly Markup[]): Mark
 function renderAgain({ again }: BuildDetails): Markup {
   const { kubectl, docker, needs } = again;
   const needed = needs.map((need) => markup`<li><code>${need}</code></li>`);
-  return markup`<details id="again"><summary>Run it again</summary>
+  // A link to what is in it opens it, without a script.
+  return markup`<details><summary>Run it again</summary><div id="again">
 ${needed.length > 0 && markup`<p>These are not written out: the Job takes them from where they are, docker from your own environment.</p><ul>${needed}</ul>`}
 ${docker !== undefined && renderCommand(docker, "Copy the docker line", "On your machine")}
-${renderCommand(kubectl, "Copy the kubectl line", "In the cluster, as a Job of your own")}</details>`;
+${renderCommand(kubectl, "Copy the kubectl line", "In the cluster, as a Job of your own")}</div></details>`;
 }
 
 function renderCommand(line: string, copy: string, heading: string): Markup {
@@ -147,14 +153,14 @@ function renderContainers({ containers, details }: BuildView): Markup {
 }
 
 function renderPlace({ report }: BuildView): Markup {
-  const { number, namespace, jobName, pod, node, functionName, endedAt, item } = report;
+  const { number, namespace, jobName, pod, node, functionName, endedAt, item, standing } = report;
   const facts: readonly (readonly [string, string | undefined])[] = [
     ["Build", number],
     ["Function", functionName],
     ["Ref", item.ref],
     ["Namespace", namespace],
     ["Job", jobName],
-    ["Pod", pod ?? "none yet"],
+    ["Pod", pod ?? (standing === "ended" ? "none" : "none yet")],
     ["Node", node],
     ["Answered", endedAt && sayTime(endedAt)],
   ];

@@ -11,7 +11,16 @@ const HOSTILE = `"'><script>alert(1)</script><!-- & \u202e \0 \x1b[31m </code></
 
 function render(changes: Partial<BuildView> = {}, frame: Parameters<typeof renderBuildPage>[0] = FRAME): string {
   const view: BuildView = {
-    ...{ report: sampleBuild(), evidence: undefined, attempt: undefined, details: DETAILS, problems: [], log: undefined, now: NOW },
+    ...{
+      report: sampleBuild(),
+      evidence: undefined,
+      attempt: undefined,
+      details: DETAILS,
+      problems: [],
+      log: undefined,
+      hasJob: true,
+      now: NOW,
+    },
     ...{ otherLogs: [], commits: [], containers: [], artifacts: undefined },
     ...changes,
   };
@@ -36,13 +45,24 @@ describe("renderBuildPage", () => {
     }
   });
 
-  test("says what a build waits for, how to read its log, and is loaded anew without a script until it has ended", () => {
+  test("says what a build waits for, and is loaded anew without a script until it has ended", () => {
     const page = render({ report: WAITING });
     assert.match(page, /<\/span> <span class="sentence" data-sentence>0\/3 nodes are available: 3 Insufficient memory\./);
-    assert.match(page, /kubectl --namespace ci logs job\/nova-unit-0123456789abcdef --follow/);
+    assert.match(page, /There is none yet\./);
     assert.match(page, /<noscript><meta http-equiv="refresh" content="15"><\/noscript>/);
     assert.doesNotMatch(render(), /http-equiv/);
     assert.match(render({ report: RUNNING }), /18 min 50 s so far/);
+  });
+
+  test("says how to read the log, or why there is none", () => {
+    assert.match(render(), /kubectl --namespace ci logs job\/nova-unit-0123456789abcdef<\/pre>/);
+    assert.match(render({ report: RUNNING }), /kubectl --namespace ci logs job\/nova-unit-0123456789abcdef --follow<\/pre>/);
+    assert.match(render({ hasJob: false }), /Nothing of it was kept\./);
+    assert.match(render({ report: sampleBuild({ pod: undefined }) }), /There is none: no pod of the build has begun\./);
+  });
+
+  test("says what was seen, in words", () => {
+    assert.match(render({ evidence: { container: "test", exitCode: 1 } }), /<dt>Seen<\/dt><dd>container test, exit code 1<\/dd>/);
   });
 
   test("names what it does not show", () => {
