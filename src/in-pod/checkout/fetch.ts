@@ -124,6 +124,13 @@ function ifSilent(error: unknown): boolean {
   throw error;
 }
 
+/** Fetches a commit by its id, with as much of the past as is wanted where that is not all. Some servers give only what a ref names. */
+export async function fetchCommit(git: Git, commit: string, world: FetchWorld): Promise<void> {
+  const { depth } = world.history;
+  const part = depth === undefined ? [] : [`--depth=${depth}`];
+  await withRetries(world, () => git.reach(...FETCH, ...part, "--end-of-options", git.source.url, commit));
+}
+
 /** Fetches what a fetch of the last commits has left out. */
 export async function fetchRest(git: Git, { ref }: Pick<Fetched, "ref">, world: FetchWorld): Promise<void> {
   await withRetries(world, () => git.reach(...FETCH, "--unshallow", "--end-of-options", git.source.url, `+${ref}:${FETCHED}`, BRANCHES));

@@ -5,7 +5,7 @@ import { CheckoutError } from "../../core/checkout/problem.ts";
 import { belowUrl, type GitSource, makeSource } from "../../core/checkout/sources.ts";
 import { isRelative, readSubmodules, resolveSubmoduleUrl, type Submodule } from "../../core/checkout/submodules.ts";
 import type { SubmoduleTerms } from "../../core/checkout/terms.ts";
-import { type FetchWorld, fetchFrom, withRetries } from "./fetch.ts";
+import { type FetchWorld, fetchCommit, fetchFrom } from "./fetch.ts";
 import { type Git, GitError, makeGit } from "./git.ts";
 import { walkDirectories } from "./workspace.ts";
 
@@ -103,11 +103,11 @@ async function fetchSubmodule(directory: string, sources: readonly GitSource[], 
     const own = makeGit(directory, source, at);
     try {
       await own.run("init", "--quiet", `--object-format=${commit.length === 64 ? "sha256" : "sha1"}`);
+      if (at.history.depth !== undefined && (await fetchCommit(own, commit, at).then(() => true, ifRefused))) return own;
       await fetchFrom(own, [], at);
       const isThere = (await own.ask("cat-file", "-e", `${commit}^{commit}`)).code === 0;
-      // Of no branch's history: some servers give it when asked by its id.
-      if (!isThere)
-        await withRetries(at, () => own.reach("fetch", "--progress", "--no-write-fetch-head", "--end-of-options", source.url, commit));
+      // Of no branch's history.
+      if (!isThere) await fetchCommit(own, commit, { ...at, history: {} });
       return own;
     } catch (error) {
       if (!(error instanceof GitError) || error.absent === undefined) throw error;
@@ -118,6 +118,12 @@ async function fetchSubmodule(directory: string, sources: readonly GitSource[], 
     }
   }
   throw absent;
+}
+
+/** A server may give neither a commit by its id nor a part of its history. */
+function ifRefused(error: unknown): boolean {
+  if (error instanceof GitError && (error.absent === "ref" || error.absent === "shallow")) return false;
+  throw error;
 }
 
 /** Where relative URLs of a project's submodules go on from: its place at Gerrit, which has all projects, then where it came from. */

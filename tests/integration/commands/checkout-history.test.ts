@@ -139,3 +139,24 @@ for (const [name, url] of [
     assert.doesNotMatch(await readFile(join(ran.workspace, "org/project/.git/config"), "utf8"), /s3cret/);
   });
 }
+
+for (const [name, url, count] of [
+  ["git-daemon", () => daemon.url, "1"],
+  ["a server of files, which gives all of it,", () => dumb.url, "2"],
+] as const) {
+  test(`depth is the submodules' as well, from ${name}`, async (t) => {
+    const lib = await createGitRepository(root, `org/lib${count}`);
+    await lib.commit("master", "One", { a: "1" });
+    const second = await lib.commit("master", "Two", { a: "2" });
+    await lib.commit("master", "Three", { a: "3" });
+    const modules = await repository.git(["hash-object", "-w", "--stdin"], `[submodule "lib"]\n\tpath = lib\n\turl = ../lib${count}\n`);
+    const tree = await repository.git(["mktree"], `100644 blob ${modules}\t.gitmodules\n160000 commit ${second}\tlib\n`);
+    const linked = await repository.git(["commit-tree", "-m", "Linked", tree]);
+    await repository.git(["update-ref", "refs/zuul/master/Zlinked", linked]);
+    for (const each of [repository, lib]) await each.git(["update-server-info"]);
+    const ran = await checkOut(t, url(), { depth: 1 }, { ZUUL_REF: "refs/zuul/master/Zlinked", ZUUL_COMMIT: linked });
+    assertDone(ran);
+    assert.equal(await git(ran, "-C", "lib", "rev-parse", "HEAD"), second);
+    assert.equal(await git(ran, "-C", "lib", "rev-list", "--count", "HEAD"), count);
+  });
+}
