@@ -62,10 +62,9 @@ export function chooseCredentials<T extends { url: GitUrl }>(all: readonly T[], 
 }
 
 /** git's configuration for one server, which goes into a file: what is in git's environment or arguments is there for others to read. */
-export function renderGitConfig({ url, authorization, proxy }: Credentials, caFile: string | undefined): string {
+export function renderGitConfig({ url, authorization, proxy }: Credentials): string {
   const settings = [
     ...(authorization === undefined ? [] : [["extraHeader", `Authorization: ${authorization}`]]),
-    ...(caFile === undefined ? [] : [["sslCAInfo", caFile]]),
     // Its login at once: not every proxy keeps the connection on which it asks for one.
     ...(proxy === undefined
       ? []

@@ -27,6 +27,8 @@ const SSH = "ssh -F none -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInt
 /** What git uses for one server beside its configuration. All are paths of files. */
 export interface GitAccess {
   config?: string;
+  /** In place of the container's own `GIT_SSL_CAINFO`, which git would prefer to any of its configuration. */
+  ca?: string;
   ssh?: { key: string; knownHosts: string };
 }
 
@@ -58,6 +60,7 @@ export function makeGitEnvironment(options: EnvironmentOptions): Record<string, 
     const value = inherited[name];
     if (value !== undefined) environment[name] = value;
   }
+  if (access?.ca !== undefined) environment.GIT_SSL_CAINFO = access.ca;
   const config = Object.entries({ ...CONFIG, "http.followRedirects": isRedirectFollowed ? "initial" : "false" });
   environment.GIT_CONFIG_COUNT = String(config.length);
   for (const [index, [key, value]] of config.entries()) {

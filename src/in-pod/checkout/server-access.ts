@@ -75,8 +75,8 @@ async function writeAccess(credentials: Credentials, directory: string): Promise
     return path;
   };
   if (ssh) return { ssh: { key: await write("key", ssh.privateKey), knownHosts: await write("known_hosts", ssh.knownHosts) } };
-  const caFile = ca === undefined ? undefined : await write("ca.crt", ca);
-  return { config: await write("gitconfig", renderGitConfig(credentials, caFile)) };
+  const config = await write("gitconfig", renderGitConfig(credentials));
+  return { config, ...(ca !== undefined && { ca: await write("ca.crt", ca) }) };
 }
 
 async function readSecret(directory: string, url: string): Promise<SecretData> {

@@ -140,6 +140,27 @@ for (const [what, url, secret, hidden] of WAYS) {
   });
 }
 
+test("a Secret's CA goes before the container's own", async (t) => {
+  const others = join(await makeWorkspace(t), "others.crt");
+  await promisify(execFile)("openssl", [
+    "req",
+    "-x509",
+    "-newkey",
+    "ed25519",
+    "-noenc",
+    "-keyout",
+    "/dev/null",
+    "-out",
+    others,
+    "-subj",
+    "/CN=other",
+  ]);
+  const environment = { GIT_SSL_CAINFO: others };
+  assertDone(await checkOut(t, secure.url, { secret: { token: TOKEN, "ca.crt": await ca() }, environment }));
+  const ran = await checkOut(t, secure.url, { secret: { token: TOKEN }, environment });
+  assertFailed(ran, "configuration", /TLS certificate of 127\.0\.0\.1 is not trusted/);
+});
+
 describe("are refused", () => {
   test("with a wrong password", async (t) => {
     const ran = await checkOut(t, secure.url, { secret: { username: "jodoe", password: "guessed", "ca.crt": await ca() } });
