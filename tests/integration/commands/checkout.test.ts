@@ -174,7 +174,7 @@ describe("submodules", () => {
   /** A tree with links to commits, the blob of .gitmodules and a file `lib.txt`. */
   async function writeTree(of: GitRepository, modules: string, links: [path: string, commit: string][], content = ""): Promise<string> {
     const hash = (text: string) => of.git(["hash-object", "-w", "--stdin"], text);
-    const index = { GIT_INDEX_FILE: join(await mkdtemp(join(tmpdir(), "turbo-hipster-index-")), "index") };
+    const index = { GIT_INDEX_FILE: join(await mkdtemp(join(root, "index-")), "index") };
     const entries = [
       `100644 ${await hash(modules)}\t.gitmodules`,
       `100644 ${await hash(content)}\tlib.txt`,
