@@ -1,5 +1,4 @@
 import type { LogPosition } from "./log-lines.ts";
-import { READ_BYTES } from "./log-window.ts";
 import { pointBehind, type ReadableLog } from "./readable-log.ts";
 
 export interface RawChunk {
@@ -10,6 +9,8 @@ export interface RawChunk {
 }
 
 const NEWLINE = 0x0a;
+/** A bucket takes some ten milliseconds for each read, however much is read; a chunk of this size is looked through in a few. */
+const READ_BYTES = 2 ** 20;
 
 /** Whole lines from a position on, or a piece of one that is longer than a read; undefined at the end. */
 export async function readRaw(log: ReadableLog, position: LogPosition): Promise<RawChunk | undefined> {
