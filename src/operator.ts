@@ -25,7 +25,9 @@ import { TaskEventObjects } from "./kube/objects/task-event-objects.ts";
 import { TemplateReviewer } from "./kube/objects/template-reviewer.ts";
 import { TestTaskObjects } from "./kube/objects/test-task-objects.ts";
 import { ServedNamespaces } from "./kube/watch/served-namespaces.ts";
+import type { LogStore } from "./logs/stores/log-store.ts";
 import { type Metrics, makeMetrics } from "./metrics/metrics.ts";
+import { makeRecording } from "./recording.ts";
 import type { Clock } from "./runtime/clock.ts";
 import { coerceError } from "./runtime/errors.ts";
 import { localAddresses } from "./runtime/local-addresses.ts";
@@ -46,6 +48,8 @@ const STOP_GRACE_MS = 3000;
 export interface OperatorOptions {
   config: Config;
   client: KubeClient;
+  /** Where logs and artifacts are kept, as the configuration says; it is closed with the operator. Default: nowhere. */
+  store?: LogStore | undefined;
   clock: Clock;
   /** Of the Leases that it shares with other replicas; default: `clock`. A test that skips time can't skip that of others. */
   leaseClock?: Clock;
@@ -77,9 +81,11 @@ export interface Operator extends Service {
  *                                      +-- registrations -- controllers/TestTasks <-- TestTask changed -- kube/TestTaskObjects
  *                                                               ^
  *                                                               +-- holder or not -- controllers/Replicas <-- kube/LeaseObjects
+ *
+ *   Jobs, pods, their logs --> logs/Recorder --> logs/LogStore --> pages       pods' collectors --> uploads/ --> logs/LogStore
  */
 export function makeOperator(options: OperatorOptions): Operator {
-  const { config, client, clock, leaseClock = clock, logger, metrics = makeMetrics({ version: VERSION }) } = options;
+  const { config, store, client, clock, leaseClock = clock, logger, metrics = makeMetrics({ version: VERSION }) } = options;
   const { installation, namespaces } = config;
   const host = hostname();
   // A process that was started again is another replica: it holds nothing of what the one before held.
@@ -106,7 +112,10 @@ export function makeOperator(options: OperatorOptions): Operator {
     installation,
     clock,
     logger,
-    onChange: (namespace, jobName) => builds.wake(namespace, jobName),
+    onChange(namespace, jobName) {
+      builds.wake(namespace, jobName);
+      recording.wake(namespace, jobName);
+    },
   });
   const taskObjects = new TestTaskObjects({ client, namespaces, served, clock, logger, onChange: () => testTasks.wake() });
   const link = makeGearmanLink({
@@ -131,11 +140,13 @@ export function makeOperator(options: OperatorOptions): Operator {
       builds.noteReplicas();
       testTasks.wake();
       keptJobs.wake();
+      recording.noteReplicas();
     },
     logger,
   });
+  const recording = makeRecording({ ...{ config, store, client, buildObjects, clock, logger }, replicas: term });
   const settings = {
-    ...{ installation, image: config.image, checkout: config.checkout, podUser: config.podUser },
+    ...{ installation, image: config.image, checkout: config.checkout, podUser: config.podUser, keepsArtifacts: store !== undefined },
     // Once it listens: the configured port may be any free one.
     get internalUrl() {
       return config.internalUrl?.replace(/\/+$/, "") ?? `http://${host}:${internalServer.port}`;
@@ -186,6 +197,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     servers: link,
     replicas: term,
     keptJobs,
+    stored: recording,
     tallies,
     observer: metrics,
     settings: {
@@ -207,9 +219,9 @@ export function makeOperator(options: OperatorOptions): Operator {
       builds: () => builds.reports.all(),
       commits: (build) => builds.reports.commits(build),
       tasks: (known) => reportTasks(taskObjects.cachedTestTasks(), known),
-      log: async () => undefined,
-      logsOf: async () => [],
-      stored: undefined,
+      log: (build, container) => recording.pageLogs.open(build, container),
+      logsOf: async (build) => recording.pageLogs.containers(build),
+      stored: recording.stored,
     },
     { clock, logger },
   );
@@ -222,6 +234,7 @@ export function makeOperator(options: OperatorOptions): Operator {
       metrics,
       clock,
     }),
+    ...(recording.uploads ? { uploads: recording.uploads } : {}),
     logger,
   });
   const publicUrl = () => config.publicUrl?.replace(/\/+$/, "") ?? `http://${host}:${publicServer.port}`;
@@ -253,6 +266,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     await testTasks.start();
     await builds.start();
     await keptJobs.start();
+    await recording.start();
     await link.start();
     isReady = true;
     logger.info({ namespaces, servers: config.gearman.servers, installation, replica, version: VERSION }, "is ready");
@@ -303,7 +317,9 @@ export function makeOperator(options: OperatorOptions): Operator {
       unsubscribe();
       link.stopGrabbing();
       const buildsEnded = builds.stop();
+      const recordingEnded = recording.stop();
       await within(STOP_GRACE_MS, buildsEnded, clock);
+      await recordingEnded;
       await replicas.stop();
       await Promise.all([taskObjects.stop(), buildObjects.stop(), keptJobs.stop(), leases.stop()]);
       await beginning;

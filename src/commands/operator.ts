@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { Command } from "commander";
 import { loadConfig } from "../config.ts";
 import { loadKubeClient } from "../kube/client/kube-client.ts";
+import { makeLogStore } from "../logs/stores/make-log-store.ts";
 import { makeMetrics } from "../metrics/metrics.ts";
 import { makeOperator } from "../operator.ts";
 import { systemClock } from "../runtime/clock.ts";
@@ -42,7 +43,8 @@ async function runOperator(flags: OperatorFlags): Promise<void> {
     ...(flags.context === undefined ? {} : { context: flags.context }),
     onCall: (call) => metrics.noteCall(call),
   });
-  const operator = makeOperator({ config, client, clock: systemClock, logger, metrics });
+  const store = await makeLogStore(config.logs, { clock: systemClock, logger });
+  const operator = makeOperator({ config, store, client, clock: systemClock, logger, metrics });
   const [draining, stopping] = [new AbortController(), new AbortController()];
   let signals = 0;
   const onSignal = (signal: NodeJS.Signals) => {

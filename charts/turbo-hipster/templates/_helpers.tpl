@@ -49,7 +49,35 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- $_ := set $config "namespaces" (default (list .Release.Namespace) $config.namespaces) }}
 {{- $_ := set $config "image" (default (include "turbo-hipster.image" .) $config.image) }}
+{{- $_ := set $config "internalUrl" (default (printf "http://%s-internal.%s.svc:%s" (include "turbo-hipster.fullname" .) .Release.Namespace (include "turbo-hipster.port" (list . "internal"))) $config.internalUrl) }}
+{{- $_ := set $config "logs" (include "turbo-hipster.logs" . | fromYaml) }}
 {{- toYaml $config }}
+{{- end }}
+
+{{- /*
+config.logs, and where it says nothing a directory of the claim. A claim that is full takes no more logs: by itself, builds are removed before
+that, from nine tenths of a size in Gi on.
+*/}}
+{{- define "turbo-hipster.logs" -}}
+{{- $logs := deepCopy (default dict .Values.config.logs) }}
+{{- if not $logs.store }}
+{{- $_ := set $logs "store" "files" }}
+{{- end }}
+{{- if eq $logs.store "files" }}
+{{- $_ := set $logs "directory" (default "/var/lib/turbo-hipster" $logs.directory) }}
+{{- $retention := default dict $logs.retention }}
+{{- if and (not $retention.size) (not .Values.persistence.existingClaim) (regexMatch "^[0-9]+Gi$" .Values.persistence.size) }}
+{{- $_ := set $retention "size" (printf "%dMi" (div (mul (trimSuffix "Gi" .Values.persistence.size | int64) 9216) 10)) }}
+{{- $_ := set $logs "retention" $retention }}
+{{- end }}
+{{- end }}
+{{- toYaml $logs }}
+{{- end }}
+
+{{- /* Whether only pods of one node can have the claim. */}}
+{{- define "turbo-hipster.isOneNode" -}}
+{{- $logs := include "turbo-hipster.logs" . | fromYaml }}
+{{- if and (eq $logs.store "files") (eq .Values.persistence.accessMode "ReadWriteOnce") }}true{{ end }}
 {{- end }}
 
 {{- /* The port that the operator listens on, "public" or "internal". Takes a list: the root, the name. */}}

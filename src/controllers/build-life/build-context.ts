@@ -18,6 +18,8 @@ export interface BuildContext {
   replicas: ReplicaRoles;
   /** Told which build finds a quota on the Jobs of its namespace used up. */
   keptJobs: { giveWay(namespace: string, number: string): void };
+  /** Where people find what is kept of the build with the Job of this uid; undefined where that is its page here. */
+  stored: { urlOf(jobUid: string | undefined): string | undefined };
   /** Who counts. */
   counts: { tallies: BuildTallies; observer: BuildObserver; rush: Rush };
   /** Builds whose Jobs are there and that nobody asks for. */

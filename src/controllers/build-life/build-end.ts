@@ -1,4 +1,5 @@
 import { isAnswer } from "../../core/job/relaunch.ts";
+import type { PodFacts } from "../../core/observation/pod-facts.ts";
 import type { Verdict } from "../../core/verdict/verdict.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
@@ -32,7 +33,7 @@ export type Written = "written" | "yielded" | "stopped";
 /** Writes down how a build ended, and ends what is left of it. */
 export class BuildEnd {
   readonly #options: BuildEndOptions;
-  #isPodEnded = false;
+  #ending: Promise<void> | undefined;
 
   constructor(options: BuildEndOptions) {
     this.#options = options;
@@ -59,12 +60,16 @@ export class BuildEnd {
 
   /**
    * Ends what of the pod would outlive its test, or begin after it. The verdict is written down before that, should this process end in
-   * between: a pod that was ended tells something else of its test. Resolves when that is done, or nobody is to do it here.
+   * between: a pod that was ended tells something else of its test. Resolves when that is done, or nobody is to do it here; never rejects.
    */
-  async endPod(verdict: Verdict, logger: Logger, stopping: AbortSignal): Promise<void> {
-    const { cluster, namespace, life, record, clock } = this.#options;
-    const { pod } = life;
-    if (this.#isPodEnded || !pod || !life.mustEndPod) return;
+  endPod(verdict: Verdict, logger: Logger, stopping: AbortSignal): Promise<void> {
+    const { pod, mustEndPod } = this.#options.life;
+    if (!this.#ending && pod && mustEndPod) this.#ending = this.#endPod(pod, verdict, logger, stopping);
+    return this.#ending ?? Promise.resolve();
+  }
+
+  async #endPod(pod: PodFacts, verdict: Verdict, logger: Logger, stopping: AbortSignal): Promise<void> {
+    const { cluster, namespace, record, clock } = this.#options;
     const ended = await retry(
       async () => {
         if (await record.conclude(verdict, undefined)) await cluster.endPod(namespace, pod.name);
@@ -73,7 +78,6 @@ export class BuildEnd {
       { ...this.#retrying("end what is left of the pod", 250, 15_000, logger), wakeup: new Wakeup(clock) },
       stopping,
     );
-    this.#isPodEnded = ended.kind !== "stopped";
     if (ended.kind === "done") logger.info({ pod: pod.name }, "ended what was left of the pod");
     if (ended.kind === "given-up")
       logger.error({ err: ended.error, pod: pod.name }, "leaves the pod until its deadline, the API server refuses to end it");

@@ -6,6 +6,7 @@ import { BuildRecord } from "./build-record.ts";
 import { BuildSlot } from "./build-slot.ts";
 import { BuildWithdrawal } from "./build-withdrawal.ts";
 import { Claim } from "./claim.ts";
+import { CollectPhase } from "./collect-phase.ts";
 import { Conversation } from "./conversation.ts";
 import { JobFollower } from "./job-follower.ts";
 import { Ownership } from "./ownership.ts";
@@ -24,6 +25,7 @@ export interface BuildParts {
   readonly slot: BuildSlot;
   readonly placement: Placement;
   readonly phases: PhaseTimer;
+  readonly collecting: CollectPhase;
   readonly end: BuildEnd;
   /** Names the build, and its Job as that is called by now. */
   logger(): Logger;
@@ -79,12 +81,13 @@ export function makeBuildParts(plan: BuildPlan, context: BuildContext): BuildPar
     },
   });
   const phases = new PhaseTimer({ observer: counts.observer, clock, isAdopted: isFound });
+  const collecting = new CollectPhase({ life, collectMs: limits.collectMs, clock, logger });
   const end = new BuildEnd({
     ...{ cluster, namespace, wakeup, clock, life, record, rush: counts.rush },
     keepJobSeconds: policy.keepJobSeconds,
   });
   return {
-    ...{ wakeup, conversation, life, record, ownership, withdrawal, claim, slot, placement, phases, end, logger },
+    ...{ wakeup, conversation, life, record, ownership, withdrawal, claim, slot, placement, phases, collecting, end, logger },
     noteJobName() {
       named = makeLogger(life.jobName);
     },

@@ -10,7 +10,7 @@ import type { BuildParts } from "./build-parts.ts";
 /** "left": another replica carries it out, or is to. "over": another one has, or its Job is gone; nothing is left to do for it anywhere. */
 export type Left = "left" | "over";
 
-/** Goes through the phases of one build in order: create, follow, judge, deliver, record; as long as the build is this replica's. */
+/** Goes through the phases of one build in order: create, follow, judge, collect, deliver, record; as long as the build is this replica's. */
 export class BuildRun {
   readonly #plan: BuildPlan;
   readonly #context: BuildContext;
@@ -44,7 +44,8 @@ export class BuildRun {
       this.#created.resolve();
       const verdict = unmade ?? (await this.#follow(stopping));
       if (verdict === "left" || verdict === "over") return verdict;
-      if (stopping.aborted) return "left";
+      const left = unmade ? undefined : await this.#collect(verdict, stopping);
+      if (left || stopping.aborted) return left ?? "left";
       this.#conclude(verdict);
       do {
         const [outcome] = await Promise.all([this.#deliver(verdict, stopping), end.endPod(verdict, logger(), stopping)]);
@@ -142,6 +143,23 @@ export class BuildRun {
     return "left";
   }
 
+  /** Until its artifacts are stored or are not to be waited for, see `CollectPhase`; what would keep the collector waiting is ended. */
+  async #collect(verdict: Verdict, stopping: AbortSignal): Promise<Left | undefined> {
+    const { collecting, end, wakeup, logger } = this.#parts;
+    while (!stopping.aborted) {
+      if (!this.#look()) {
+        const left = await this.#standBy(stopping);
+        if (left) return left;
+        continue;
+      }
+      const leftMs = await collecting.look(verdict);
+      if (leftMs === undefined) return undefined;
+      void end.endPod(verdict, logger(), stopping);
+      await wakeup.wait(leftMs, stopping);
+    }
+    return "left";
+  }
+
   /** Ends a build whose pod has not started, see `BuildEnd`. */
   async #discard(verdict: Verdict, stopping: AbortSignal): Promise<Verdict | "left"> {
     const { end, logger, ownership } = this.#parts;
@@ -169,7 +187,8 @@ export class BuildRun {
   async #deliver(verdict: Verdict, stopping: AbortSignal): Promise<"delivered" | "unclaimed" | Left> {
     const { conversation, life, claim, phases, ownership, wakeup } = this.#parts;
     while (!stopping.aborted) {
-      if (await conversation.answer(verdict, life.pod?.node)) {
+      const url = this.#context.stored.urlOf(life.made?.metadata.uid);
+      if (await conversation.answer(verdict, { node: life.pod?.node, url })) {
         claim.noteDelivery();
         phases.delivered();
         return "delivered";

@@ -24,6 +24,12 @@ export interface ConversationOptions {
   onChange(): void;
 }
 
+/** The node that a build ran on, and where it is kept. */
+export interface AnsweredFrom {
+  node?: string | undefined;
+  url?: string | undefined;
+}
+
 /** Whether somebody asks for the build. */
 type Claim =
   | { kind: "claimed"; assignment: Assignment }
@@ -111,15 +117,15 @@ export class Conversation {
   }
 
   /**
-   * Sends the last packets: the whole as data, then WORK_COMPLETE, or WORK_FAIL where Zuul is to run the build again. Resolves with true once
-   * the server has read them, with false when nobody asks for the build or the link went first.
+   * Sends the last packets: the whole as data, then WORK_COMPLETE, or WORK_FAIL where Zuul is to run the build again. `url` is where the
+   * build is kept, if it is. Resolves with true once the server has read them, with false when nobody asks for the build or the link went first.
    */
-  async answer(verdict: Verdict, node: string | undefined): Promise<boolean> {
+  async answer(verdict: Verdict, { node, url }: AnsweredFrom = {}): Promise<boolean> {
     if (this.#claim.kind !== "claimed") return false;
     const { assignment } = this.#claim;
     const { workData, nodeLabels, resultStyle } = this.#options;
     const result = renderResult(verdict, resultStyle);
-    const json = JSON.stringify(renderFinalWorkData(workData, { result, node, nodeLabels }));
+    const json = JSON.stringify(renderFinalWorkData(workData, { result, node, nodeLabels, url }));
     assignment.sendStatus(STEPS.length, STEPS.length);
     assignment.sendData(json);
     const outcome = result === null ? await assignment.fail() : await assignment.complete(json);

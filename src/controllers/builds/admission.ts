@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { ManifestSettings } from "../../core/job/manifest.ts";
+import { carriedOut, type ManifestSettings } from "../../core/job/manifest.ts";
 import { buildNumber, isUsableUnique, payloadHash, type RequestIdentity } from "../../core/job/name.ts";
 import { type JobRecord, makeJobRecord, type RequestRecord, readJobRecord } from "../../core/job/record.ts";
 import { refuseBuild } from "../../core/job/refusal.ts";
@@ -146,7 +146,7 @@ export class Admission {
     const { assignment, identity, request } = asked;
     const { functionName, server, unique } = identity;
     const { context } = this.#options;
-    const record = makeJobRecord(task, { functionName, request, relaunchKey: key });
+    const record = makeJobRecord(carriedOut(task, this.#options.settings.manifest), { functionName, request, relaunchKey: key });
     const taskKey = testTaskKey(task);
     context.logger.info({ build: request.number, function: functionName, server, unique, task: taskKey }, "accepts a build");
     const origin = { kind: "request", assignment } as const;

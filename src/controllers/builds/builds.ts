@@ -24,6 +24,7 @@ export interface BuildsOptions {
   servers: Servers;
   replicas: ReplicaRoles;
   keptJobs: BuildContext["keptJobs"];
+  stored: BuildContext["stored"];
   tallies: Tallies;
   observer: BuildObserver;
   settings: AdmissionSettings & BuildPolicy;
@@ -51,7 +52,7 @@ export class Builds implements Service {
 
   constructor(options: BuildsOptions) {
     this.#options = options;
-    const { cluster, tasks, servers, replicas, keptJobs, tallies, observer, settings, clock, logger } = options;
+    const { cluster, tasks, servers, replicas, keptJobs, stored, tallies, observer, settings, clock, logger } = options;
     const counts = { tallies, observer, rush: new Rush(clock) };
     this.#context = {
       cluster,
@@ -59,6 +60,7 @@ export class Builds implements Service {
       tasks,
       replicas,
       keptJobs,
+      stored,
       counts,
       delivered: new Set(),
       unclaimed: new Set(),

@@ -45,6 +45,8 @@ import { renderService } from "./service-container.ts";
 export interface ManifestSettings extends CheckoutSettings, CollectorSettings {
   /** Default: `fixed`. */
   podUser?: PodUser | undefined;
+  /** false: there is no store to keep artifacts in, and a task's are left where they are. */
+  keepsArtifacts?: boolean | undefined;
 }
 
 export interface ManifestInput {
@@ -65,8 +67,10 @@ const MAX_OMITTED_LENGTH = 4096;
 const BACKSTOP_MS = 10 * 60_000;
 
 /** The Job that carries out a build: the TestTask's template, laid under its short fields, under what every build gets. */
-export function renderJob(input: ManifestInput): Job {
-  const { task, request, settings } = input;
+export function renderJob({ task: whole, ...rest }: ManifestInput): Job {
+  const task = carriedOut(whole, rest.settings);
+  const input = { ...rest, task };
+  const { request, settings } = input;
   const labels = {
     ...task.spec.labels,
     [MANAGED_BY_LABEL]: MANAGED_BY,
@@ -100,6 +104,13 @@ export function renderJob(input: ManifestInput): Job {
   };
 }
 
+/** The task as far as this installation carries it out. */
+export function carriedOut(task: TestTask, { keepsArtifacts = true }: Pick<ManifestSettings, "keepsArtifacts">): TestTask {
+  if (keepsArtifacts || task.spec.artifacts === undefined) return task;
+  const { artifacts: _, ...spec } = task.spec;
+  return { ...task, spec };
+}
+
 function renderPodTemplate(input: ManifestInput, labels: Record<string, string>): PodTemplate {
   const {
     task,
@@ -112,6 +123,7 @@ function renderPodTemplate(input: ManifestInput, labels: Record<string, string>)
   const test = judgedContainer(base.spec) ?? { name: TEST_CONTAINER };
   const others = base.spec.containers.filter((container) => container !== test);
   const limits = buildLimits(spec.timeouts);
+  const collectMs = spec.artifacts === undefined ? 0 : limits.collectMs;
   const renderedTest = renderTest(test, input, base.spec, nodeLabel);
 
   const podSpec: PodSpec = {
@@ -121,7 +133,7 @@ function renderPodTemplate(input: ManifestInput, labels: Record<string, string>)
     automountServiceAccountToken: base.spec.automountServiceAccountToken ?? false,
     ...(spec.serviceAccountName === undefined ? {} : { serviceAccountName: spec.serviceAccountName }),
     ...(spec.priorityClassName === undefined ? {} : { priorityClassName: spec.priorityClassName }),
-    activeDeadlineSeconds: Math.ceil((limits.pullMs + limits.checkoutMs + limits.runMs + BACKSTOP_MS) / 1000),
+    activeDeadlineSeconds: Math.ceil((limits.pullMs + limits.checkoutMs + limits.runMs + collectMs + BACKSTOP_MS) / 1000),
     ...(spec.artifacts === undefined ? {} : { terminationGracePeriodSeconds: graceSeconds(spec, base.spec) }),
     securityContext: renderPodSecurity(base.spec.securityContext, spec.securityContext, input.settings.podUser),
     // The template's init containers may need the services, the services what was checked out before a second passes in vain.

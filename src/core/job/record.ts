@@ -43,7 +43,7 @@ export interface JobRecord {
   task: string;
   functionName: string;
   request: RequestRecord;
-  timeouts: { pull: string; run: string; schedule?: string | undefined };
+  timeouts: { pull: string; run: string; collect: string; schedule?: string | undefined };
   roles: ContainerRoles;
   relaunchKey: string | undefined;
   isCancelled: boolean;
@@ -62,7 +62,7 @@ const requestSchema = z.object({
   since: z.string().default(""),
 });
 const duration = z.string().refine(isDuration);
-const timeoutsSchema = z.object({ pull: duration, run: duration, schedule: duration.optional() });
+const timeoutsSchema = z.object({ pull: duration, run: duration, collect: duration.default("10m"), schedule: duration.optional() });
 const names = z.array(z.string());
 const rolesSchema = z.object({
   ...{ test: z.string().min(1), others: names, services: names, inits: names, checkout: z.boolean() },
@@ -135,8 +135,8 @@ export function makeJobRecord(
     metadata: { namespace, name },
     spec,
   } = task;
-  const { pull, run, schedule } = spec.timeouts;
-  const timeouts = { pull, run, ...(schedule === undefined ? {} : { schedule }) };
+  const { pull, run, collect, schedule } = spec.timeouts;
+  const timeouts = { pull, run, collect, ...(schedule === undefined ? {} : { schedule }) };
   const nothingYet = { isCancelled: false, isDelivered: false, verdict: undefined };
   const roles = renderRoles(task);
   return { namespace, jobName: request.number, task: name, functionName, request, timeouts, roles, relaunchKey, ...nothingYet };

@@ -34,6 +34,10 @@ export const CANCELLED_ANNOTATION = `${PREFIX}/cancelled`;
 export const VERDICT_ANNOTATION = `${PREFIX}/verdict`;
 /** On the Job: when the Gearman server had read the final answer (RFC 3339). */
 export const DELIVERED_ANNOTATION = `${PREFIX}/delivered`;
+/** On the Job: when its artifacts were stored (RFC 3339). */
+export const COLLECTED_ANNOTATION = `${PREFIX}/collected`;
+/** On the Job: where its log is stored, or why it is not, a `StoredRecord` as JSON. */
+export const STORED_ANNOTATION = `${PREFIX}/stored`;
 /** On the pod: the request's parameters, the received JSON text; a downward API volume makes it a file. */
 export const PARAMETERS_ANNOTATION = `${PREFIX}/parameters`;
 /** On the pod: the task's script; a file like the parameters. */

@@ -111,6 +111,9 @@ export interface TerminatedState {
 
 export interface ContainerStatus {
   name: string;
+  /** As it was asked for, and what that was: a digest. */
+  image?: string;
+  imageID?: string;
   state?: {
     waiting?: { reason?: string; message?: string };
     running?: { startedAt?: string };

@@ -27,6 +27,11 @@ export function isQuantity(quantity: string | number): boolean {
   return parseQuantity(quantity) !== undefined;
 }
 
+/** Of an amount of bytes, rounded down; 0 for what is no quantity. */
+export function quantityBytes(quantity: string): number {
+  return Number((parseQuantity(quantity) ?? 0n) / 10n ** BigInt(SCALE));
+}
+
 /** Negative when `left` is less than `right`, 0 when equal, positive when more. Two texts that are no quantities compare as equal. */
 export function compareQuantities(left: string | number, right: string | number): number {
   const leftAmount = parseQuantity(left);

@@ -34,6 +34,11 @@ export const logsSchema = z
     credentialsDirectory: absolutePath
       .optional()
       .describe("a Secret as files AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (default: the environment, or the pod's role)"),
+    limit: z
+      .string()
+      .refine(isQuantity, "must be a quantity like 50Gi")
+      .default("256Mi")
+      .describe("of one container's log; of a longer one the beginning and the end are kept, a half each"),
     url: httpUrl.optional().describe("where people reach the store without this program, if they do"),
     retention: z
       .strictObject({

@@ -18,18 +18,21 @@ export interface BuildLimits {
   /** What the checkout may take beside that, where there is one. */
   checkoutMs: number;
   runMs: number;
+  /** From the end of the test until its artifacts are stored, where it has some. */
+  collectMs: number;
   /** The run limit as the task wrote it, for people. */
   run: string;
 }
 
 /** A task's `timeouts` as milliseconds. */
-export function buildLimits(timeouts: { pull: string; run: string; schedule?: string | undefined }): BuildLimits {
+export function buildLimits(timeouts: { pull: string; run: string; collect: string; schedule?: string | undefined }): BuildLimits {
   return {
     podMs: POD_TIMEOUT_MS,
     scheduleMs: timeouts.schedule === undefined ? undefined : parseDurationMs(timeouts.schedule),
     pullMs: parseDurationMs(timeouts.pull),
     checkoutMs: CHECKOUT_TIMEOUT_MS,
     runMs: parseDurationMs(timeouts.run),
+    collectMs: parseDurationMs(timeouts.collect),
     run: timeouts.run,
   };
 }

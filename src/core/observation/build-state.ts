@@ -1,5 +1,5 @@
 import { type ContainerRoles, type InitRole, initRole, isRendered } from "../kubernetes/container-roles.ts";
-import { JOB_UID_LABEL } from "../kubernetes/labels.ts";
+import { COLLECTED_ANNOTATION, JOB_UID_LABEL } from "../kubernetes/labels.ts";
 import type { Condition, ContainerStatus, Job, Pod, TerminatedState } from "../kubernetes/objects.ts";
 import { whyInvented } from "./invented-ends.ts";
 import { firstEnd, mayRunAgain, observePod, type PodFacts } from "./pod-facts.ts";
@@ -30,6 +30,8 @@ interface JobFacts {
   isDeleted: boolean;
   /** Suspended though its test had begun: the Job controller deletes the pod, and makes another one later. */
   isSuspended: boolean;
+  /** Its artifacts are stored. */
+  isCollected?: boolean;
   /** When the Job controller closed its books on it (RFC 3339, its clock). */
   endedAt?: string;
 }
@@ -64,6 +66,7 @@ export function observeBuild(
   const ofJob: JobFacts = {
     isDeleted: job.metadata.deletionTimestamp !== undefined,
     isSuspended: Boolean(job.spec?.suspend) && facts.hasTestBegun,
+    ...(job.metadata.annotations?.[COLLECTED_ANNOTATION] === undefined ? {} : { isCollected: true }),
     ...(endedAt === undefined ? {} : { endedAt }),
   };
   const lost = (reason: string): BuildState => ({ kind: "lost", pod: facts, job: ofJob, reason });
@@ -118,6 +121,12 @@ export function suspendedAfterStart(pod: PodFacts | undefined): BuildState {
 /** True once its pod has told the end of the test, or that there will be none. A pod that nobody has seen tells nothing. */
 export function hasEnded(state: BuildState): boolean {
   return state.kind === "exited" || state.kind === "not-started" || (state.kind === "lost" && state.pod !== undefined);
+}
+
+/** Whether artifacts may yet come: its test has ended, its collector has not, and nobody has said that all is stored. */
+export function awaitsArtifacts(state: BuildState): boolean {
+  if (state.kind !== "exited" || state.job.isCollected) return false;
+  return state.pod.isCollecting && !state.pod.isTerminal && !state.pod.isDeleted;
 }
 
 /** False while nothing of the build's pod has run: no kubelet has taken it. */

@@ -1,4 +1,4 @@
-import type { ContainerRoles } from "../kubernetes/container-roles.ts";
+import { COLLECTOR_CONTAINER, type ContainerRoles } from "../kubernetes/container-roles.ts";
 import type { Container, ContainerStatus, Pod, PodSpec, TerminatedState } from "../kubernetes/objects.ts";
 
 /** What verdict and decision need of a pod besides its state. */
@@ -48,6 +48,8 @@ export interface PodFacts {
   services: readonly ServiceEnd[];
   /** The service that everything after it waits for. Without meaning once the pod has ended: then none is started. */
   stuckService: string | undefined;
+  /** Its collector, ours, runs: it may send artifacts yet. */
+  isCollecting: boolean;
   /** Containers of it (not init) run, or may begin to: the kubelet does not end it by itself. */
   isUnended: boolean;
 }
@@ -98,6 +100,7 @@ export function observePod(pod: Pod, spec: PodSpec, roles: ContainerRoles, kille
     memoryLimits: Object.fromEntries(limits),
     services: findServiceEnds(pod, roles),
     stuckService: findStuckService(pod, roles),
+    isCollecting: isCollecting(pod, roles),
     isUnended: phase !== "Succeeded" && phase !== "Failed" && spec.containers.some((container) => !hasEndedForGood(container, pod)),
   };
 }
@@ -148,6 +151,10 @@ function findServiceEnds(pod: Pod, roles: ContainerRoles): ServiceEnd[] {
     const terminated = roles.services.includes(service.name) ? endBefore(service, test) : undefined;
     return terminated ? [{ name: service.name, terminated }] : [];
   });
+}
+
+function isCollecting({ status }: Pod, roles: ContainerRoles): boolean {
+  return roles.collector && status?.initContainerStatuses?.find(({ name }) => name === COLLECTOR_CONTAINER)?.state?.running !== undefined;
 }
 
 /** Sidecars begin one after another, each once the one before has started: the last one that has begun is the one to wait for. */

@@ -51,10 +51,11 @@ export function renderWorkData(build: { jobName: string; number: string; url: st
 /** What is said last. A null result leaves `result` out: with WORK_FAIL after it, Zuul runs the build again. */
 export function renderFinalWorkData(
   started: WorkData,
-  end: { result: string | null; node: string | undefined; nodeLabels: string[] },
+  end: { result: string | null; node: string | undefined; nodeLabels: string[]; url?: string | undefined },
 ): WorkData {
   return {
     ...started,
+    ...(end.url === undefined ? {} : { url: end.url }),
     ...(end.result === null ? {} : { result: end.result }),
     ...(end.node === undefined ? {} : { node_name: end.node }),
     node_labels: end.nodeLabels,

@@ -39,6 +39,8 @@ interface DeleteOptions {
   readonly propagationPolicy: "Background" | "Foreground" | "Orphan";
   /** Delete only the object with this uid; another one under the name is a conflict. */
   readonly uid?: string | undefined;
+  /** Of a pod's containers, from TERM to KILL; default: the pod's own. */
+  readonly gracePeriodSeconds?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -173,9 +175,15 @@ function makeKubeClient(transport: KubeTransport): KubeClient {
         throw body.some(({ op }) => op === "test") ? explainRefusedPatch(error) : error;
       }
     },
-    async delete(resource, namespace, name, { propagationPolicy, uid, signal }) {
+    async delete(resource, namespace, name, { propagationPolicy, uid, gracePeriodSeconds, signal }) {
       const preconditions = uid === undefined ? {} : { preconditions: { uid } };
-      const body = { apiVersion: "v1", kind: "DeleteOptions", propagationPolicy, ...preconditions };
+      const body = {
+        apiVersion: "v1",
+        kind: "DeleteOptions",
+        propagationPolicy,
+        ...preconditions,
+        ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+      };
       try {
         await transport.request({ verb: "delete", resource, namespace, name, body, signal });
       } catch (error) {

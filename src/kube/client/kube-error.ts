@@ -97,6 +97,11 @@ export function isOtherUid(error: unknown): boolean {
   return isInvalid(error) && (error as KubeError).causes.some(({ field }) => field === "metadata.uid");
 }
 
+/** A right is missing, or an authorizer has not heard of it. */
+export function isForbidden(error: unknown): boolean {
+  return error instanceof KubeError && error.code === "TH_KUBE_FORBIDDEN";
+}
+
 /** The objects may not be seen, or there is no such namespace: as a rule no trouble that passes by itself. */
 export function isNotToBeSeen(error: unknown): boolean {
   return error instanceof KubeError && (error.code === "TH_KUBE_FORBIDDEN" || error.code === "TH_KUBE_NOT_FOUND");

@@ -11,6 +11,7 @@ export const JOBS: Resource = { group: "batch", version: "v1", plural: "jobs" };
 export const PODS: Resource = { group: "", version: "v1", plural: "pods" };
 export const EVENTS: Resource = { group: "", version: "v1", plural: "events" };
 export const CONFIG_MAPS: Resource = { group: "", version: "v1", plural: "configmaps" };
+export const SECRETS: Resource = { group: "", version: "v1", plural: "secrets" };
 export const LEASES: Resource = { group: "coordination.k8s.io", version: "v1", plural: "leases" };
 export const TOKEN_REVIEWS: Resource = { group: "authentication.k8s.io", version: "v1", plural: "tokenreviews" };
 export const TEST_TASKS: Resource = { group: "turbo-hipster.io", version: "v1alpha1", plural: "testtasks" };

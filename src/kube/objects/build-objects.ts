@@ -164,6 +164,10 @@ export class BuildObjects implements Service {
     return this.#calls.readPods(namespace, jobName);
   }
 
+  readWholePods(namespace: string, jobName: string): Promise<Pod[]> {
+    return this.#calls.readWholePods(namespace, jobName);
+  }
+
   annotateJob(...args: Parameters<JobCalls["annotateJob"]>): Promise<boolean> {
     return this.#calls.annotateJob(...args);
   }
@@ -174,6 +178,11 @@ export class BuildObjects implements Service {
 
   endPod(namespace: string, name: string): Promise<void> {
     return this.#calls.endPod(namespace, name);
+  }
+
+  /** Its containers have a second to end. */
+  deletePod(namespace: string, name: string, uid: string | undefined): Promise<void> {
+    return this.#calls.deletePod(namespace, name, uid);
   }
 
   #isKnown(namespace: string): boolean {

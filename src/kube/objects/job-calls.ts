@@ -59,11 +59,16 @@ export class JobCalls {
   }
 
   async readPods(namespace: string, jobName: string): Promise<Pod[]> {
+    return (await this.readWholePods(namespace, jobName)).map(trimPod);
+  }
+
+  /** With all that they say. */
+  async readWholePods(namespace: string, jobName: string): Promise<Pod[]> {
     const { items } = await listAll<Pod>(this.#client, PODS, namespace, {
       labelSelector: `${this.#labelSelector},${JOB_NAME_LABEL}=${jobName}`,
       ...this.#call,
     });
-    return items.map(trimPod);
+    return items;
   }
 
   /**
@@ -105,6 +110,15 @@ export class JobCalls {
   async deleteJob(namespace: string, name: string, uid: string | undefined): Promise<void> {
     try {
       await this.#client.delete(JOBS, namespace, name, { propagationPolicy: "Background", uid, ...this.#call });
+    } catch (error) {
+      if (uid === undefined || !isConflict(error)) throw error;
+    }
+  }
+
+  /** Its containers have a second to end; one of another uid stays. */
+  async deletePod(namespace: string, name: string, uid: string | undefined): Promise<void> {
+    try {
+      await this.#client.delete(PODS, namespace, name, { propagationPolicy: "Background", gracePeriodSeconds: 1, uid, ...this.#call });
     } catch (error) {
       if (uid === undefined || !isConflict(error)) throw error;
     }

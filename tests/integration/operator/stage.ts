@@ -7,6 +7,7 @@ import { buildNumber } from "../../../src/core/job/name.ts";
 import { type KubeClient, loadKubeClient } from "../../../src/kube/client/kube-client.ts";
 import type { KubeCallReport } from "../../../src/kube/client/kube-transport.ts";
 import { JOBS, PODS, TEST_TASKS } from "../../../src/kube/client/resource.ts";
+import type { LogStore } from "../../../src/logs/stores/log-store.ts";
 import { makeMetrics } from "../../../src/metrics/metrics.ts";
 import { makeOperator, type Operator } from "../../../src/operator.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
@@ -41,6 +42,8 @@ export interface StageOptions {
   tasks?: Record<string, object>;
   /** Each replica reaches the API server through a proxy of its own: what it sees and does takes a little longer. */
   proxiesApi?: boolean;
+  /** Where each replica keeps logs; the configuration has to say the same. */
+  makeStore?: () => LogStore;
   /** Default: started, and ready. */
   startsOperator?: boolean;
 }
@@ -181,6 +184,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
       const operator = makeOperator({
         config: parseConfig(text, "test"),
         client: kubeClient,
+        store: options.makeStore?.(),
         clock,
         leaseClock: systemClock,
         logger: makeInboxLogger(log, { operator: index }),

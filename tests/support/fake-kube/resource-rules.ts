@@ -44,6 +44,7 @@ export interface ResourceRules {
 
 export const BUILT_IN_RULES: readonly ResourceRules[] = [
   { group: "", version: "v1", plural: "configmaps", kind: "ConfigMap", isBuiltIn: true },
+  { group: "", version: "v1", plural: "secrets", kind: "Secret", isBuiltIn: true },
   { group: "", version: "v1", plural: "events", kind: "Event", isBuiltIn: true },
   { group: "coordination.k8s.io", version: "v1", plural: "leases", kind: "Lease", isBuiltIn: true },
   {

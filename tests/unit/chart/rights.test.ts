@@ -5,10 +5,12 @@ import { describe, test } from "node:test";
 import type { Job } from "../../../src/core/kubernetes/objects.ts";
 import type { KubeClient } from "../../../src/kube/client/kube-client.ts";
 import { KubeError } from "../../../src/kube/client/kube-error.ts";
-import { type Resource, renderRbacResource } from "../../../src/kube/client/resource.ts";
+import { PODS, type Resource, renderRbacResource } from "../../../src/kube/client/resource.ts";
 import { BuildObjects } from "../../../src/kube/objects/build-objects.ts";
 import { FunctionNames } from "../../../src/kube/objects/function-names.ts";
 import { LeaseObjects } from "../../../src/kube/objects/lease-objects.ts";
+import { PodLogs } from "../../../src/kube/objects/pod-logs.ts";
+import { SecretValues } from "../../../src/kube/objects/secret-values.ts";
 import { TaskEventObjects } from "../../../src/kube/objects/task-event-objects.ts";
 import { TemplateReviewer } from "../../../src/kube/objects/template-reviewer.ts";
 import { TestTaskObjects } from "../../../src/kube/objects/test-task-objects.ts";
@@ -54,6 +56,10 @@ function makeRecordingClient(isMissing: () => boolean) {
       note("patch", resource, options?.subresource);
     },
     delete: async (resource: Resource) => note("delete", resource),
+    async podLog() {
+      note("get", PODS, "log");
+      return (async function* () {})();
+    },
     async *watch(resource: Resource, _namespace: string, { signal }: { signal: AbortSignal }) {
       note("watch", resource);
       watching.get(resource.plural)?.resolve();
@@ -74,6 +80,8 @@ async function collectCalls(): Promise<Set<string>> {
   const names = new FunctionNames({ client, namespace: NAMESPACE, installation: "test" });
   const reviewer = new TemplateReviewer({ client });
   const events = new TaskEventObjects({ client });
+  const secrets = new SecretValues({ client });
+  const logs = new PodLogs(client, { namespace: NAMESPACE, pod: "a-1-x", container: "test" });
   const leases = new LeaseObjects({ ...edges, namespace: NAMESPACE, installation: "test" });
   const called = new Set<string>();
   const call = async <T extends object>(target: T, name: keyof T & string, ...args: unknown[]) => {
@@ -101,6 +109,14 @@ async function collectCalls(): Promise<Set<string>> {
   await call(builds, "annotateJob", NAMESPACE, "a-1", {}, { request: "{}" });
   await call(builds, "deleteJob", NAMESPACE, "a-1");
   await call(builds, "endPod", NAMESPACE, "a-1-x");
+  await call(builds, "readWholePods", NAMESPACE, "a-1");
+  await call(builds, "deletePod", NAMESPACE, "a-1-x", "u");
+  await call(secrets, "of", NAMESPACE, "a");
+  const which = { previous: false, signal: new AbortController().signal };
+  await call(logs, "open", { sinceTime: undefined, ...which });
+  await call(logs, "head", 1, which);
+  await call(logs, "tail", 1, which);
+  for (const name of ["now", "isGone"] as const) await call(logs, name, undefined);
   await call(tasks, "writeStatus", NAMESPACE, "a", {}, new AbortController().signal);
   const { signal } = new AbortController();
   const lease = { metadata: { name: "test", resourceVersion: "1", uid: "u" } };
@@ -127,7 +143,16 @@ async function collectCalls(): Promise<Set<string>> {
   await call(tasks, "stop");
   await call(leases, "stop");
 
-  const edgeClasses = [BuildObjects, TestTaskObjects, FunctionNames, TemplateReviewer, TaskEventObjects, LeaseObjects];
+  const edgeClasses = [
+    BuildObjects,
+    TestTaskObjects,
+    FunctionNames,
+    TemplateReviewer,
+    TaskEventObjects,
+    LeaseObjects,
+    SecretValues,
+    PodLogs,
+  ];
   const methods = edgeClasses.flatMap(({ name, prototype }) =>
     Object.entries(Object.getOwnPropertyDescriptors(prototype))
       .filter(([method, { value }]) => method !== "constructor" && typeof value === "function")
@@ -179,24 +204,27 @@ describe("the operator's rights", () => {
     assert.deepEqual(new Set(told), grantedBy(role));
   });
 
-  test("are given to its account by a Role in each served namespace, and nowhere else", async () => {
+  test("are given to its account by a Role in each served namespace, and in the cluster to ask whose a token is", async () => {
     const values = { config: { ...LEAST_VALUES.config, namespaces: ["one", "two"] }, serviceAccount: { name: "runner" } };
     const objects = await renderChart(values, { namespace: "operators" });
     const rbac = objects.filter(({ apiVersion }) => apiVersion.startsWith("rbac.authorization.k8s.io/"));
-    assert.equal(rbac.length, 4);
+    assert.equal(rbac.length, 6);
     assert.deepEqual(
-      new Set(rbac.map(({ kind, metadata }) => `${kind} ${metadata.namespace}`)),
-      new Set(["Role one", "Role two", "RoleBinding one", "RoleBinding two"]),
+      new Set(rbac.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ""}`)),
+      new Set(["Role one", "Role two", "RoleBinding one", "RoleBinding two", "ClusterRole ", "ClusterRoleBinding "]),
     );
-    for (const { roleRef, subjects, metadata } of rbac.filter(({ kind }) => kind === "RoleBinding")) {
-      assert.deepEqual(roleRef, { apiGroup: "rbac.authorization.k8s.io", kind: "Role", name: metadata.name });
+    const ofCluster = rbac.filter(({ kind }) => kind === "ClusterRole").map(({ rules }) => rules);
+    assert.deepEqual(ofCluster, [[{ apiGroups: ["authentication.k8s.io"], resources: ["tokenreviews"], verbs: ["create"] }]]);
+    for (const { kind, roleRef, subjects, metadata } of rbac.filter(({ kind }) => kind.endsWith("Binding"))) {
+      const role = kind.replace("Binding", "");
+      assert.deepEqual(roleRef, { apiGroup: "rbac.authorization.k8s.io", kind: role, name: metadata.name });
       assert.deepEqual(subjects, [{ kind: "ServiceAccount", name: "runner", namespace: "operators" }]);
     }
   });
 
   test("can be left to the user, as can the account", async () => {
     const objects = await renderChart({ ...LEAST_VALUES, rbac: { create: false }, serviceAccount: { create: false } });
-    assert.ok(!objects.some(({ kind }) => ["Role", "RoleBinding", "ServiceAccount"].includes(kind)));
+    assert.ok(!objects.some(({ kind }) => ["Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAccount"].includes(kind)));
     const deployment = objects.find(({ kind }) => kind === "Deployment");
     assert.equal(deployment?.spec.template.spec.serviceAccountName, "default");
   });

@@ -12,13 +12,16 @@ import { CHART, configText, EXAMPLES, find, helm, LEAST_VALUES, renderChart } fr
 describe("what the chart makes", () => {
   test("the least values give two replicas of the operator with their account, rights, configuration and two Services", async () => {
     const objects = await renderChart(LEAST_VALUES);
-    assert.equal(objects.length, 9);
+    assert.equal(objects.length, 12);
     assert.deepEqual(
       new Set(objects.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`)),
       new Set([
+        "ClusterRole /ci-turbo-hipster",
+        "ClusterRoleBinding /ci-turbo-hipster",
         "ConfigMap ci/turbo-hipster",
         `CustomResourceDefinition /${TEST_TASK_CRD_NAME}`,
         "Deployment ci/turbo-hipster",
+        "PersistentVolumeClaim ci/turbo-hipster-logs",
         "PodDisruptionBudget ci/turbo-hipster",
         "Role ci/turbo-hipster",
         "RoleBinding ci/turbo-hipster",
@@ -58,7 +61,8 @@ describe("what the chart makes", () => {
     const objects = await renderChart({ ...LEAST_VALUES, config: { ...LEAST_VALUES.config, installation: "short" } }, { release });
     const own = objects.filter(({ kind }) => kind !== "CustomResourceDefinition");
     for (const { metadata } of own) assert.ok(metadata.name.length <= 63, metadata.name);
-    assert.equal(new Set(own.map(({ metadata }) => metadata.name)).size, 2);
+    // Of the cluster's objects the name begins with the namespace; the Service for pods and the claim have an end of their own.
+    assert.equal(new Set(own.map(({ metadata }) => metadata.name)).size, 4);
   });
 
   test("the definition can be left out, and is kept at uninstall unless that is unwanted", async () => {
@@ -95,7 +99,9 @@ describe("the configuration", () => {
       maxKeptJobs: 100_000,
       drain: "90s",
       publicUrl: "https://builds.example.org/?a=1&b=#c",
+      internalUrl: "http://operator.example.org:9081",
       http: { public: "0.0.0.0:9080", internal: "[::]:9081" },
+      logs: { store: "s3", bucket: "logs", limit: "1Gi", retention: { size: "1Ti" } },
       log: { level: "debug" },
     };
     const text = configText(await renderChart({ config }));
@@ -121,9 +127,63 @@ describe("the configuration", () => {
   }
 });
 
-describe("replicas", () => {
+describe("logs", () => {
   const rendered = async (values: object) => {
     const objects = await renderChart({ ...LEAST_VALUES, ...values });
+    const { affinity, volumes, containers } = find(objects, "Deployment").spec.template.spec;
+    const claim = objects.find(({ kind }) => kind === "PersistentVolumeClaim");
+    const { logs, internalUrl } = parseConfig(configText(objects), "config.yaml");
+    return { objects, affinity, volumes, mounts: containers[0].volumeMounts, claim, logs, internalUrl };
+  };
+  const withLogs = (logs: object, values: object = {}) => rendered({ ...values, config: { ...LEAST_VALUES.config, logs } });
+
+  test("are files on a claim that one node mounts, which all replicas run on, and which is never full of old builds", async () => {
+    const { affinity, claim, logs, volumes, mounts, internalUrl } = await rendered({ persistence: { size: "10Gi" } });
+    assert.deepEqual(claim?.spec, { accessModes: ["ReadWriteOnce"], resources: { requests: { storage: "10Gi" } } });
+    assert.equal(claim?.metadata.annotations?.["helm.sh/resource-policy"], "keep");
+    assert.deepEqual(Object.keys(affinity.podAffinity), ["requiredDuringSchedulingIgnoredDuringExecution"]);
+    assert.deepEqual([logs.store, logs.directory, logs.retention], ["files", "/var/lib/turbo-hipster", { age: "720h", size: "9216Mi" }]);
+    const volume = volumes.find(({ persistentVolumeClaim }: { persistentVolumeClaim?: object }) => persistentVolumeClaim);
+    assert.equal(volume.persistentVolumeClaim.claimName, "turbo-hipster-logs");
+    assert.equal(mounts.find(({ name }: { name: string }) => name === volume.name).mountPath, logs.directory);
+    assert.equal(internalUrl, "http://turbo-hipster-internal.ci.svc:8081");
+  });
+
+  test("on a claim that many nodes mount, or in a bucket, let the replicas spread", async () => {
+    const many = await rendered({ persistence: { accessMode: "ReadWriteMany" } });
+    const bucket = await withLogs({ store: "s3", bucket: "logs" });
+    for (const { affinity } of [many, bucket]) assert.deepEqual(Object.keys(affinity), ["podAntiAffinity"]);
+    assert.deepEqual([many.claim?.spec.accessModes, bucket.claim], [["ReadWriteMany"], undefined]);
+  });
+
+  test("can have a claim of their own", async () => {
+    const { claim, volumes, logs } = await rendered({ persistence: { existingClaim: "mine" } });
+    assert.equal(claim, undefined);
+    assert.ok(
+      volumes.some((volume: { persistentVolumeClaim?: { claimName: string } }) => volume.persistentVolumeClaim?.claimName === "mine"),
+    );
+    assert.equal(logs.retention.size, undefined);
+  });
+
+  test("that are kept nowhere need neither a claim nor the rights to take artifacts", async () => {
+    const { claim, objects, affinity } = await withLogs({ store: "none" });
+    assert.equal(claim, undefined);
+    assert.deepEqual(Object.keys(affinity), ["podAntiAffinity"]);
+    assert.ok(!objects.some(({ kind }) => kind.startsWith("ClusterRole")));
+    const pods = find(objects, "Role").rules.find(({ resources }: { resources: string[] }) => resources.includes("pods"));
+    assert.ok(!pods.verbs.includes("delete"));
+  });
+
+  test("without the right to read Secrets have none masked", async () => {
+    const { objects } = await rendered({ rbac: { secrets: false } });
+    assert.ok(!find(objects, "Role").rules.some(({ resources }: { resources: string[] }) => resources.includes("secrets")));
+  });
+});
+
+describe("replicas", () => {
+  const rendered = async (values: object) => {
+    const persistence = { accessMode: "ReadWriteMany" };
+    const objects = await renderChart({ ...LEAST_VALUES, persistence, ...values });
     const { replicas, selector, template } = find(objects, "Deployment").spec;
     return { replicas, selector, affinity: template.spec.affinity, budget: objects.find(({ kind }) => kind === "PodDisruptionBudget") };
   };
@@ -180,7 +240,7 @@ describe("the time that an operator has to end its builds", () => {
 describe("the operator's pod", () => {
   test("keeps the restricted Pod Security Standard, with a read-only root file system", async () => {
     const { spec } = find(await renderChart(LEAST_VALUES), "Deployment").spec.template;
-    assert.deepEqual(spec.securityContext, { runAsNonRoot: true, seccompProfile: { type: "RuntimeDefault" } });
+    assert.deepEqual(spec.securityContext, { runAsNonRoot: true, fsGroup: 1000, seccompProfile: { type: "RuntimeDefault" } });
     assert.deepEqual(spec.containers[0].securityContext, {
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,

@@ -20,7 +20,7 @@ const schema: Schema & { definitions: object } = JSON.parse(readFileSync(join(CH
 const defaults = parse(readFileSync(join(CHART, "values.yaml"), "utf8"));
 
 /** The values that are objects of fixed fields. */
-const GROUPS = ["podDisruptionBudget", "image", "crds", "rbac", "serviceAccount", "service"];
+const GROUPS = ["podDisruptionBudget", "persistence", "image", "crds", "rbac", "serviceAccount", "service"];
 
 function refuses(values: object, expected: RegExp): Promise<void> {
   return assert.rejects(renderChart(values), (error: Error) => {

@@ -140,7 +140,7 @@ const specSchema = z.strictObject({
   labels: labelsSchema.meta({ description: "Labels of the Jobs and pods, such as kueue.x-k8s.io/queue-name." }).exactOptional(),
   annotations: annotationsSchema.meta({ description: "Annotations of the Jobs and pods." }).exactOptional(),
   artifacts: artifactsSchema
-    .meta({ description: "Files to keep beside the log (not carried out yet: builds of a task with artifacts are refused)." })
+    .meta({ description: "Files to keep beside the log, where the installation has a store for logs." })
     .exactOptional(),
   datasets: datasetsSchema
     .meta({ description: "Data that the test gets a private copy of (not carried out yet: builds of a task with datasets are refused)." })

@@ -54,7 +54,7 @@ describe("the conversation about a build", () => {
       [conversation.reach(2), conversation.reach(2), conversation.reach(1), conversation.step],
       [true, false, false, "scheduled"],
     );
-    assert.equal(await conversation.answer(PASSED, "node-1"), true);
+    assert.equal(await conversation.answer(PASSED, { node: "node-1" }), true);
     assert.deepEqual(sent, ["data -", "status 0/6", "status 2/6", "status 6/6", "data SUCCESS", "complete SUCCESS"]);
     assert.equal(conversation.isClaimed, false);
   });
@@ -63,16 +63,16 @@ describe("the conversation about a build", () => {
     const { conversation, makeRequest } = makeStage();
     const { assignment, sent } = makeRequest();
     conversation.take(assignment);
-    assert.equal(await conversation.answer(infrastructure("job-gone", "gone"), undefined), true);
+    assert.equal(await conversation.answer(infrastructure("job-gone", "gone")), true);
     assert.deepEqual(sent.slice(-2), ["data -", "fail"]);
   });
 
   test("is not over when the link went before the answer was read: whoever asks next is answered", async () => {
     const { conversation, makeRequest } = makeStage();
     conversation.take(makeRequest("lost").assignment);
-    assert.deepEqual([await conversation.answer(PASSED, undefined), await conversation.answer(PASSED, undefined)], [false, false]);
+    assert.deepEqual([await conversation.answer(PASSED), await conversation.answer(PASSED)], [false, false]);
     conversation.take(makeRequest().assignment);
-    assert.equal(await conversation.answer(PASSED, undefined), true);
+    assert.equal(await conversation.answer(PASSED), true);
   });
 
   test("tells who asks next where the build stands by then, and gives an earlier request back", () => {
@@ -112,14 +112,14 @@ describe("a request that another one has taken the place of", () => {
     const reading = Promise.withResolvers<Delivery>();
     const [first, second] = [makeRequest(), makeRequest()];
     conversation.take({ ...first.assignment, complete: () => reading.promise });
-    const answered = conversation.answer(PASSED, undefined);
+    const answered = conversation.answer(PASSED);
     conversation.take(second.assignment);
     reading.resolve("delivered");
     assert.deepEqual([await answered, conversation.isClaimed], [true, true]);
     first.lose();
     first.leave();
     assert.deepEqual([conversation.isClaimed, second.sent.includes("fail")], [true, false]);
-    assert.equal(await conversation.answer(PASSED, undefined), true);
+    assert.equal(await conversation.answer(PASSED), true);
     assert.equal(second.sent.at(-1), "complete SUCCESS");
   });
 
@@ -144,7 +144,7 @@ describe("a request that another one has taken the place of", () => {
     const { conversation, makeRequest, world } = makeStage();
     conversation.take(makeRequest().assignment);
     const { changes } = world;
-    await conversation.answer(PASSED, undefined);
+    await conversation.answer(PASSED);
     assert.deepEqual([world.changes, conversation.isClaimed], [changes, false]);
     conversation.giveUp();
     await conversation.fail();

@@ -17,7 +17,15 @@ import { makeJob } from "../../../support/objects/build-objects.ts";
 import type { Shown } from "../../../support/objects/pod-histories.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 
-const LIMITS = { podMs: 600_000, scheduleMs: undefined, pullMs: 600_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };
+const LIMITS = {
+  podMs: 600_000,
+  scheduleMs: undefined,
+  pullMs: 600_000,
+  checkoutMs: 600_000,
+  collectMs: 600_000,
+  runMs: 3_600_000,
+  run: "1h",
+};
 const REQUEST = {
   server: "s",
   unique: "u",
@@ -153,6 +161,7 @@ export function stageBuild(roles?: ContainerRoles, found?: Shown): StagedBuild {
     ...{ cluster, clock, logger },
     servers: { chance: () => "open", reclaim() {}, handsOutAgain: () => true },
     keptJobs: { giveWay() {} },
+    stored: { urlOf: () => undefined },
     tasks: { mayBegin: () => true, count: (_taskKey, slot) => slot, noteWaiting() {}, noteVerdict() {} },
     replicas: { name: "one", isHolder: true, isAlive: () => false },
     counts: {

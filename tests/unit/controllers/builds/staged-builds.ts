@@ -208,6 +208,7 @@ export function stageBuilds() {
       },
     },
     servers: { chance: () => world.chance, reclaim() {}, handsOutAgain: () => world.handsOutAgain },
+    stored: { urlOf: () => undefined },
     keptJobs: { giveWay: (namespace, number) => void told.push(`${namespace} gives way to ${number}`) },
     replicas: {
       name: "me",

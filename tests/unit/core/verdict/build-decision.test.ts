@@ -6,7 +6,15 @@ import { type BuildAction, type BuildFacts, decideBuild, mustEndPod } from "../.
 import type { Verdict } from "../../../../src/core/verdict/verdict.ts";
 import { makeJob, makePod, observe, running, service, terminated, UNSCHEDULED, waiting } from "../../../support/objects/build-objects.ts";
 
-const LIMITS = { podMs: 600_000, scheduleMs: undefined, pullMs: 1_200_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };
+const LIMITS = {
+  podMs: 600_000,
+  scheduleMs: undefined,
+  pullMs: 1_200_000,
+  checkoutMs: 600_000,
+  collectMs: 600_000,
+  runMs: 3_600_000,
+  run: "1h",
+};
 const NOW = new Date("2026-01-01T12:00:00Z");
 const DELETED = { deletionTimestamp: "2026-01-01T00:00:20Z" };
 const ENDING = { containers: [{ name: "test" }], nodeName: "node-1", activeDeadlineSeconds: 1 };

@@ -3,7 +3,15 @@ import { describe, test } from "node:test";
 import { type BuildFacts, decideBuild } from "../../../../src/core/verdict/build-decision.ts";
 import { disrupted, makeJob, makePod, observe, running, terminated, UNSCHEDULED, waiting } from "../../../support/objects/build-objects.ts";
 
-const LIMITS = { podMs: 600_000, scheduleMs: undefined, pullMs: 1_200_000, checkoutMs: 600_000, runMs: 3_600_000, run: "1h" };
+const LIMITS = {
+  podMs: 600_000,
+  scheduleMs: undefined,
+  pullMs: 1_200_000,
+  checkoutMs: 600_000,
+  collectMs: 600_000,
+  runMs: 3_600_000,
+  run: "1h",
+};
 const NOW = new Date("2026-01-01T12:00:00Z");
 const ago = (ms: number) => new Date(NOW.getTime() - ms);
 const ENDING = { containers: [{ name: "test" }], nodeName: "node-1", activeDeadlineSeconds: 1 };

@@ -13,7 +13,15 @@ import { type HistoryPlan, historyPlans } from "../../../support/objects/history
 import { MOMENTS, type Shown } from "../../../support/objects/pod-histories.ts";
 import { PodWorld, PULL_LIMIT_MS, RUN_LIMIT_MS, WORLD_START } from "../../../support/objects/pod-world.ts";
 
-const LIMITS = { podMs: 600_000, scheduleMs: 3_600_000, pullMs: PULL_LIMIT_MS, checkoutMs: 600_000, runMs: RUN_LIMIT_MS, run: "1h" };
+const LIMITS = {
+  podMs: 600_000,
+  scheduleMs: 3_600_000,
+  pullMs: PULL_LIMIT_MS,
+  checkoutMs: 600_000,
+  collectMs: 600_000,
+  runMs: RUN_LIMIT_MS,
+  run: "1h",
+};
 const RULES = new Set<string>(VERDICT_RULES.map(({ id }) => id));
 const DAY_MS = 24 * 3_600_000;
 

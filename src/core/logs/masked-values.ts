@@ -1,0 +1,20 @@
+import type { Masker } from "./masking.ts";
+
+/** The same data with every text in it masked; names of members stay. */
+export function maskValues<T>(value: T, masker: Masker): T {
+  return mask(value, masker) as T;
+}
+
+function mask(value: unknown, masker: Masker): unknown {
+  if (typeof value === "string") return maskText(value, masker);
+  if (Array.isArray(value)) return value.map((item) => mask(item, masker));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, mask(member, masker)]));
+}
+
+function maskText(text: string, masker: Masker): string {
+  const masking = masker.begin();
+  const parts = [...masking.write(new TextEncoder().encode(text)), ...masking.end()];
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  return parts.map((part) => decoder.decode(part, { stream: true })).join("") + decoder.decode();
+}

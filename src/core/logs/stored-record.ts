@@ -1,0 +1,23 @@
+import { z } from "zod";
+import { STORED_ANNOTATION } from "../kubernetes/labels.ts";
+import type { Job } from "../kubernetes/objects.ts";
+
+const schema = z.union([z.object({ directory: z.string().min(1) }), z.object({ problem: z.string() })]);
+
+/** What a Job says of its stored log: where it is, or why there is none. */
+export type StoredRecord = z.infer<typeof schema>;
+
+/** undefined while it is to be stored; anyone with access may have edited it. */
+export function readStoredRecord({ metadata }: Job): StoredRecord | undefined {
+  const text = metadata.annotations?.[STORED_ANNOTATION];
+  if (text === undefined) return undefined;
+  try {
+    return schema.safeParse(JSON.parse(text)).data ?? { problem: "the Job does not say where" };
+  } catch {
+    return { problem: "the Job does not say where" };
+  }
+}
+
+export function renderStoredRecord(record: StoredRecord): string {
+  return JSON.stringify(record);
+}

@@ -1,0 +1,91 @@
+import type { ArtifactsRecord } from "../../core/artifacts/artifacts-record.ts";
+import { readJobRecord } from "../../core/job/record.ts";
+import { COLLECTED_ANNOTATION } from "../../core/kubernetes/labels.ts";
+import type { Job } from "../../core/kubernetes/objects.ts";
+import { ARTIFACTS_FOLDER } from "../../core/logs/build-directory.ts";
+import { ARTIFACTS_FILE } from "../../core/logs/log-files.ts";
+import { maskValues } from "../../core/logs/masked-values.ts";
+import { type Masker, makeMasker } from "../../core/logs/masking.ts";
+import { storedFileType } from "../../core/logs/stored-file.ts";
+import type { LogStore } from "../stores/log-store.ts";
+import type { StoredBuilds } from "../stores/stored-builds.ts";
+import type { RecordingCluster } from "./recording-cluster.ts";
+import { readMasker } from "./secret-masker.ts";
+
+export interface ArtifactStoreOptions {
+  cluster: Pick<RecordingCluster, "getJob" | "annotateJob" | "secretValues" | "now">;
+  store: LogStore;
+  builds: StoredBuilds;
+  /** By its build's number; as the cache has it. */
+  findJob(number: string): Job | undefined;
+}
+
+/** Where the artifacts of builds go, whichever replica takes them: into the build's directory, masked where they are text. */
+export class ArtifactStore {
+  readonly #options: ArtifactStoreOptions;
+
+  constructor(options: ArtifactStoreOptions) {
+    this.#options = options;
+  }
+
+  /** For one upload. */
+  sinkOf(number: string): { put(path: string, open: () => AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<unknown> } {
+    const { store } = this.#options;
+    let place: Promise<{ directory: string; masker: Masker }> | undefined;
+    return {
+      put: async (path, open, signal) => {
+        place ??= this.#placeOf(number, signal);
+        const { directory, masker } = await place;
+        const target = `${directory}/${ARTIFACTS_FOLDER}/${path}`;
+        const source = isText(target) ? () => masked(open(), masker) : open;
+        return store.put(target, once(source), signal);
+      },
+    };
+  }
+
+  /** All is stored: keeps the record of it and says so on the Job, for whoever waits for that. */
+  async collected(number: string, record: ArtifactsRecord, signal: AbortSignal): Promise<void> {
+    const { cluster, store } = this.#options;
+    const { directory, masker, job } = await this.#placeOf(number, signal);
+    await store.putText(`${directory}/${ARTIFACTS_FILE}`, JSON.stringify(maskValues(record, masker)), signal);
+    const { namespace = "", name, uid } = job.metadata;
+    await cluster.annotateJob(namespace, name, { [COLLECTED_ANNOTATION]: cluster.now().toISOString() }, { uid });
+  }
+
+  async #placeOf(number: string, signal: AbortSignal): Promise<{ directory: string; masker: Masker; job: Job }> {
+    const { cluster, builds, findJob } = this.#options;
+    const job = findJob(number);
+    const record = job && readJobRecord(job);
+    if (!job || !record) throw new Error(`the Job of build ${number} is gone`);
+    const { namespace, jobName, request } = record;
+    const createdAt = new Date(job.metadata.creationTimestamp ?? 0);
+    const [{ directory }, whole] = await Promise.all([
+      builds.begin({ namespace, jobName, endedAt: createdAt, logPath: request.logPath }, signal),
+      cluster.getJob(namespace, jobName),
+    ]);
+    const spec = whole?.metadata.uid === job.metadata.uid ? whole?.spec?.template.spec : undefined;
+    return { directory, job, masker: spec ? await readMasker(cluster, namespace, spec) : makeMasker([]) };
+  }
+}
+
+function isText(path: string): boolean {
+  const { contentType } = storedFileType(path);
+  return contentType.startsWith("text/") || contentType === "application/json";
+}
+
+async function* masked(source: AsyncIterable<Uint8Array>, masker: Masker): AsyncGenerator<Uint8Array> {
+  const masking = masker.begin();
+  // A piece is done with when the next one is asked for, and what is masked may be part of it.
+  for await (const chunk of source) yield* masking.write(chunk);
+  yield* masking.end();
+}
+
+/** An upload can't be read again: its sender sends all of it once more. */
+function once<T>(open: () => AsyncIterable<T>): () => AsyncIterable<T> {
+  let isOpened = false;
+  return () => {
+    if (isOpened) throw new Error("the store failed half-way, and the collector is to come again");
+    isOpened = true;
+    return open();
+  };
+}

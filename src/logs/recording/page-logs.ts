@@ -1,0 +1,82 @@
+import { readRoles } from "../../core/job/record.ts";
+import type { Job, Pod } from "../../core/kubernetes/objects.ts";
+import { observeContainerRun } from "../../core/logs/container-run.ts";
+import type { Masker } from "../../core/logs/masking.ts";
+import { makeMasker } from "../../core/logs/masking.ts";
+import { recordedContainers, recordedPod } from "../../core/logs/recorded-containers.ts";
+import { readStoredRecord } from "../../core/logs/stored-record.ts";
+import type { PodReaders } from "./pod-readers.ts";
+import type { Recorder } from "./recorder.ts";
+import type { RecordingCluster } from "./recording-cluster.ts";
+import { readMasker } from "./secret-masker.ts";
+
+export interface PageLogsOptions {
+  cluster: Pick<RecordingCluster, "cachedJob" | "cachedPods" | "getJob" | "secretValues" | "logSource">;
+  /** undefined where nothing is stored. */
+  recorder: Recorder | undefined;
+  readers: PodReaders;
+}
+
+interface BuildName {
+  namespace: string;
+  jobName: string;
+}
+
+/** The logs of builds that are not in a store yet, or never will be, for pages: from who records them here, else from their pods. */
+export class PageLogs {
+  readonly #options: PageLogsOptions;
+
+  constructor(options: PageLogsOptions) {
+    this.#options = options;
+  }
+
+  /** Names of the containers of which there is a log, the test's first. */
+  containers(build: BuildName): string[] {
+    const { recorder } = this.#options;
+    const seen = this.#look(build);
+    if (!seen) return [];
+    const recording = recorder?.of(seen.job.metadata.uid);
+    if (recording) return recording.logs.filter(({ readable }) => readable).map(({ container }) => container);
+    return seen.pod ? recordedContainers(seen.pod, readRoles(seen.job)).flatMap(({ name, hasStarted }) => (hasStarted ? [name] : [])) : [];
+  }
+
+  /** The same object for all who ask; undefined where there is none. */
+  async open(build: BuildName, container: string) {
+    const { recorder, readers, cluster } = this.#options;
+    const seen = this.#look(build);
+    if (!seen || !this.containers(build).includes(container)) return undefined;
+    const recording = recorder?.of(seen.job.metadata.uid);
+    if (recording) return recording.logs.find((log) => log.container === container)?.readable;
+    const { job, pod } = seen;
+    if (!pod) return undefined;
+    const { namespace, jobName } = build;
+    const podNow = () => recordedPod(job, cluster.cachedPods(namespace, jobName));
+    return readers.open({
+      ...{ uid: pod.metadata.uid ?? "", container },
+      source: cluster.logSource({ namespace, pod: pod.metadata.name, container }),
+      hasEnded: () => {
+        const now = podNow();
+        return !now || recordedContainers(now, readRoles(job)).some(({ name, hasEnded }) => name === container && hasEnded);
+      },
+      run: () => observeContainerRun(podNow() ?? pod, container),
+      readMasker: () => this.#readMasker(build, job),
+    });
+  }
+
+  /** Nothing of one that is stored: that is shown from there. */
+  #look({ namespace, jobName }: BuildName): { job: Job; pod: Pod | undefined } | undefined {
+    const { cluster, recorder } = this.#options;
+    const job = cluster.cachedJob(namespace, jobName);
+    if (!job) return undefined;
+    const stored = readStoredRecord(job);
+    if (stored && "directory" in stored && !recorder?.of(job.metadata.uid)) return undefined;
+    return { job, pod: recordedPod(job, cluster.cachedPods(namespace, jobName)) };
+  }
+
+  async #readMasker({ namespace, jobName }: BuildName, { metadata }: Job): Promise<Masker> {
+    const { cluster } = this.#options;
+    const job = await cluster.getJob(namespace, jobName);
+    if (!job?.spec || job.metadata.uid !== metadata.uid) return makeMasker([]);
+    return readMasker(cluster, namespace, job.spec.template.spec);
+  }
+}

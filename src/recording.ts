@@ -1,0 +1,151 @@
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Config } from "./config.ts";
+import { ARTIFACT_LIMITS } from "./core/artifacts/artifact-limits.ts";
+import { collectorAudience } from "./core/artifacts/collector-audience.ts";
+import { readArtifactPaths } from "./core/job/artifact-paths.ts";
+import { findJob } from "./core/job/record.ts";
+import { parseDurationMs } from "./core/kubernetes/duration.ts";
+import { quantityBytes } from "./core/kubernetes/quantity.ts";
+import { INDEX_FILE } from "./core/logs/log-files.ts";
+import type { KubeClient } from "./kube/client/kube-client.ts";
+import type { BuildObjects } from "./kube/objects/build-objects.ts";
+import { PodLogs } from "./kube/objects/pod-logs.ts";
+import { SecretValues } from "./kube/objects/secret-values.ts";
+import { TokenReviews } from "./kube/objects/token-reviews.ts";
+import { ArtifactStore } from "./logs/recording/artifact-store.ts";
+import { PageLogs } from "./logs/recording/page-logs.ts";
+import { PodReaders } from "./logs/recording/pod-readers.ts";
+import { Recorder } from "./logs/recording/recorder.ts";
+import type { RecordingCluster } from "./logs/recording/recording-cluster.ts";
+import { SpoolRoot } from "./logs/recording/spool-root.ts";
+import type { LogStore } from "./logs/stores/log-store.ts";
+import { Retention } from "./logs/stores/retention.ts";
+import { StoredBuildSource } from "./logs/stores/stored-build-source.ts";
+import { StoredBuilds } from "./logs/stores/stored-builds.ts";
+import type { Clock } from "./runtime/clock.ts";
+import type { Logger } from "./runtime/logger.ts";
+import type { Service } from "./runtime/service.ts";
+import { UploadDesk } from "./uploads/upload-desk.ts";
+import { makeUploadHandler, type UploadHandler } from "./web/upload-requests.ts";
+
+export interface RecordingOptions {
+  config: Pick<Config, "installation" | "logs">;
+  /** undefined: nothing is stored, and pages read the logs of pods. */
+  store: LogStore | undefined;
+  client: KubeClient;
+  buildObjects: BuildObjects;
+  replicas: { readonly name: string; readonly isHolder: boolean; isAlive(replica: string): boolean };
+  clock: Clock;
+  logger: Logger;
+}
+
+/** What becomes of logs and artifacts, put together. */
+export interface Recording extends Service {
+  /** A Job or a pod of it has changed. */
+  wake(namespace: string, jobName: string): void;
+  /** Who is the holder, or which replicas live, has changed. */
+  noteReplicas(): void;
+  /** Where people reach what is kept of a build without this program. */
+  urlOf(jobUid: string | undefined): string | undefined;
+  readonly uploads: UploadHandler | undefined;
+  readonly pageLogs: PageLogs;
+  readonly stored: StoredBuildSource | undefined;
+}
+
+export function makeRecording(options: RecordingOptions): Recording {
+  const { config, store, client, buildObjects, replicas, clock, logger } = options;
+  const directory = spoolDirectory(config);
+  const cluster = recordingCluster(client, buildObjects);
+  const readers = new PodReaders({ directory: join(tmpdir(), `turbo-hipster-pages-${replicas.name}`), clock, logger });
+  if (!store) {
+    return {
+      start: () => readers.start(),
+      stop: () => readers.stop(),
+      wake() {},
+      noteReplicas() {},
+      urlOf: () => undefined,
+      uploads: undefined,
+      pageLogs: new PageLogs({ cluster, readers, recorder: undefined }),
+      stored: undefined,
+    };
+  }
+  const builds = new StoredBuilds(store);
+  const limitBytes = quantityBytes(config.logs.limit);
+  const spools = new SpoolRoot(directory);
+  const recorder = new Recorder({ cluster, store, builds, spools, limitBytes, replicas, clock, logger });
+  const { age, size } = config.logs.retention;
+  const limits = { ageMs: parseDurationMs(age), bytes: size === undefined ? undefined : quantityBytes(size) };
+  const now = () => cluster.now();
+  const retention = new Retention({ store, builds, limits, isHolder: () => replicas.isHolder, now, clock, logger });
+  const stored = new StoredBuildSource({ store, builds, clock, logger });
+  const services: Service[] = [readers, recorder, retention];
+  return {
+    async start() {
+      for (const service of services) await service.start();
+    },
+    async stop() {
+      await Promise.all([...services.map((service) => service.stop()), stored.stop()]);
+      store.close();
+    },
+    wake: (namespace, jobName) => recorder.wake(namespace, jobName),
+    noteReplicas() {
+      recorder.noteReplicas();
+      retention.wake();
+    },
+    urlOf(uid) {
+      const place = recorder.of(uid)?.directory;
+      return place === undefined ? undefined : store.url(`${place}/${INDEX_FILE}`);
+    },
+    uploads: makeUploads({ cluster, builds, store }, options),
+    pageLogs: new PageLogs({ cluster, readers, recorder }),
+    stored,
+  };
+}
+
+/** Beside the store's files, so that another replica finds it; else it is this machine's. */
+function spoolDirectory({ installation, logs }: RecordingOptions["config"]): string {
+  if (logs.store === "files" && logs.directory !== undefined) return join(logs.directory, ".spool", installation);
+  return join(tmpdir(), "turbo-hipster-spool", installation);
+}
+
+function recordingCluster(client: KubeClient, buildObjects: BuildObjects): RecordingCluster {
+  const secrets = new SecretValues({ client });
+  return {
+    now: () => buildObjects.now(),
+    cachedJob: (namespace, name) => buildObjects.cachedJob(namespace, name),
+    cachedJobs: () => buildObjects.cachedJobs(),
+    cachedPods: (namespace, jobName) => buildObjects.cachedPods(namespace, jobName),
+    getJob: (namespace, name) => buildObjects.getJob(namespace, name),
+    readWholePods: (namespace, jobName) => buildObjects.readWholePods(namespace, jobName),
+    annotateJob: (namespace, name, annotations, { uid }) => buildObjects.annotateJob(namespace, name, annotations, { uid }),
+    deletePod: (namespace, name, uid) => buildObjects.deletePod(namespace, name, uid),
+    secretValues: (namespace, name) => secrets.of(namespace, name),
+    logSource: (place) => new PodLogs(client, place),
+  };
+}
+
+function makeUploads(
+  { cluster, builds, store }: { cluster: RecordingCluster; builds: StoredBuilds; store: LogStore },
+  { config, client, logger }: RecordingOptions,
+): UploadHandler {
+  const find = (number: string) => findJob(cluster.cachedJobs(), number);
+  const artifacts = new ArtifactStore({ cluster, store, builds, findJob: (number) => find(number)?.job });
+  const reviews = new TokenReviews({ client });
+  const audience = collectorAudience(config.installation);
+  const desk = new UploadDesk({
+    podOf: (token, signal) => reviews.podOf(token, audience, signal),
+    findBuild(number) {
+      const found = find(number);
+      if (!found?.record.roles.collector) return undefined;
+      const { namespace, jobName } = found.record;
+      const pods = cluster.cachedPods(namespace, jobName).flatMap(({ metadata: { uid } }) => (uid === undefined ? [] : [uid]));
+      return { number, pods, junit: readArtifactPaths(found.job).junit };
+    },
+    sinkOf: (number) => artifacts.sinkOf(number),
+    collected: (number, record, signal) => artifacts.collected(number, record, signal),
+    limits: ARTIFACT_LIMITS,
+    logger,
+  });
+  return makeUploadHandler(desk, logger);
+}

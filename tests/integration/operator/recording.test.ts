@@ -1,0 +1,200 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { parseBuildFile } from "../../../src/core/logs/build-file.ts";
+import { SECRETS } from "../../../src/kube/client/resource.ts";
+import { FilesStore } from "../../../src/logs/stores/files/files-store.ts";
+import type { LogStore } from "../../../src/logs/stores/log-store.ts";
+import { systemClock } from "../../../src/runtime/clock.ts";
+import { waitUntil } from "../../../tools/machine/wait-until.ts";
+import { startGearmand } from "../../support/gearman/gearmand.ts";
+import { silentLogger } from "../../support/silent-logger.ts";
+import { answerOf, dataOf, NAMESPACE, numberOf, type Stage, type StageOptions, startStage } from "./stage.ts";
+
+const isThere = async (path: string) => (await stat(path).catch(() => undefined)) !== undefined;
+const SECRET = "correct-horse-battery";
+
+describe("a build's log", () => {
+  let directory: string;
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "th-recording-"));
+  });
+
+  afterEach(() => rm(directory, { recursive: true, force: true }));
+
+  const filesStore = () => new FilesStore({ directory, publicUrl: "http://logs.example.org/", clock: systemClock, logger: silentLogger });
+
+  function start(options: Partial<StageOptions> = {}): Promise<Stage> {
+    return startStage({
+      ...{ start: () => startGearmand(), tasks: { unit: {} }, makeStore: filesStore },
+      config: { logs: { store: "files", directory } },
+      ...options,
+    });
+  }
+
+  const stored = (stage: Stage, number: string) =>
+    stage.until(
+      () => stage.jobs().find(({ metadata }) => metadata.name === number)?.metadata.annotations?.["turbo-hipster.io/stored"],
+      `the stored log of ${number}`,
+    );
+  const read = (path: string) => readFile(join(directory, path), "utf8");
+
+  test("is stored where LOG_PATH says, with what is known of the build and a page for people", async () => {
+    const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+    const script = () => ({ log: ["one", "two <b>", "three"], exitCode: 1, message: "it is <broken>", finished });
+    await using stage = await start({ script });
+    const build = await stage.submit("unit", { parameters: { LOG_PATH: "logs/42/unit", ZUUL_PROJECT: "a/b", API_TOKEN: "hidden-token" } });
+    const number = await numberOf(build);
+    await waitUntil("its directory", 10_000, () => isThere(join(directory, "_index")));
+    finish();
+    assert.equal((await answerOf(build)).result, "it is <broken>");
+    assert.equal(await stored(stage, number), JSON.stringify({ directory: "logs/42/unit" }));
+    assert.equal(await read("logs/42/unit/console.log"), "one\ntwo <b>\nthree\n");
+    const file = parseBuildFile(await read("logs/42/unit/build.json"));
+    assert.ok(file);
+    assert.deepEqual([file.build.verdict?.class, file.build.verdict?.evidence?.exitCode, file.build.item.project], ["failure", 1, "a/b"]);
+    assert.deepEqual(
+      file.details?.parameters.find(({ name }) => name === "API_TOKEN"),
+      { name: "API_TOKEN", value: undefined },
+    );
+    assert.deepEqual(
+      file.logs.map(({ container, file: name, bytes }) => [container, name, bytes]),
+      [["test", "console.log", 18]],
+    );
+    const page = await read("logs/42/unit/index.html");
+    assert.match(page, /it is &lt;broken&gt;/);
+    assert.match(page, /two &lt;b&gt;/);
+    assert.doesNotMatch(page, /hidden-token|<script/);
+    // What Zuul reports is what is stored.
+    assert.equal(dataOf(build).at(-1)?.url, "http://logs.example.org/logs/42/unit/index.html");
+  });
+
+  test("does not show what a Secret holds that the task names", async () => {
+    const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+    await using stage = await start({
+      tasks: { unit: { env: [{ name: "PASSWORD", valueFrom: { secretKeyRef: { name: "db", key: "password" } } }] } },
+      script: () => ({ log: [`user ${SECRET} logs in`, Buffer.from(`x${SECRET}`).toString("base64")], finished }),
+      startsOperator: false,
+    });
+    stage.kube.create(SECRETS, NAMESPACE, { metadata: { name: "db" }, data: { password: Buffer.from(SECRET).toString("base64") } });
+    await stage.startReplica();
+    const build = await stage.submit("unit", { parameters: { LOG_PATH: "a" } });
+    const number = await numberOf(build);
+    await stage.running(number);
+    finish();
+    await stored(stage, number);
+    const log = await read("a/console.log");
+    assert.match(log, /^user \*\*\* logs in\n/);
+    assert.doesNotMatch(log, new RegExp(Buffer.from(SECRET).toString("base64").slice(4, 20)));
+  });
+
+  test("is on its page while it grows, of another replica as well, which reads it from the pod", async () => {
+    const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+    await using stage = await start({ script: () => ({ log: ["one"], finished }) });
+    const build = await stage.submit("unit");
+    const number = await numberOf(build);
+    const { name } = (await stage.running(number)).metadata;
+    const readAt = async ({ ports }: { ports: { public: number } }) => {
+      const answer = await fetch(`http://127.0.0.1:${ports.public}/builds/${number}/logs/test/raw`, { headers: { connection: "close" } });
+      return answer.text();
+    };
+    const { operator } = stage;
+    await waitUntil("its first line", 20_000, async () => (await readAt(operator)) === "one\n");
+    const other = await stage.startReplica();
+    await waitUntil("its first line, elsewhere", 20_000, async () => (await readAt(other.operator)) === "one\n");
+    stage.kube.logs.append(NAMESPACE, name, "test", ["two"]);
+    await waitUntil("its second line, elsewhere", 20_000, async () => (await readAt(other.operator)) === "one\ntwo\n");
+    finish();
+    await stored(stage, number);
+    await stage.stopOperator(other.operator);
+  });
+
+  test("is read from its pod where nothing is kept", async () => {
+    await using stage = await startStage({
+      ...{ start: () => startGearmand(), tasks: { unit: { artifacts: { paths: ["*.xml"] } } }, script: () => ({ log: ["one"] }) },
+    });
+    const build = await stage.submit("unit");
+    const number = await numberOf(build);
+    assert.equal((await answerOf(build)).result, "SUCCESS");
+    const url = `http://127.0.0.1:${stage.operator.ports.public}/builds/${number}/logs/test/raw`;
+    const readLog = async () => (await fetch(url, { headers: { connection: "close" } })).text();
+    await waitUntil("the log", 20_000, async () => (await readLog()) === "one\n");
+    // And its artifacts are left where they are.
+    const [pod] = stage.pods();
+    assert.ok(!pod?.spec.initContainers?.some(({ name }: { name: string }) => name === "collector"));
+  });
+
+  test("goes on with the next replica, which takes the spool over, and is whole", async () => {
+    const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+    await using stage = await start({ script: () => ({ log: ["before"], finished }) });
+    const build = await stage.submit("unit", { parameters: { LOG_PATH: "a" } });
+    const number = await numberOf(build);
+    const pod = await stage.running(number);
+    const spool = join(directory, ".spool", "turbo-hipster");
+    await stage.until(() => stage.kube.logs.count() > 0, "a follower");
+    await stage.stopOperator();
+    assert.equal((await readdir(spool)).length, 1);
+    stage.kube.logs.append(NAMESPACE, pod.metadata.name, "test", ["meanwhile"]);
+    await stage.startReplica();
+    await stage.until(() => stage.kube.logs.count() > 0, "another follower");
+    stage.kube.logs.append(NAMESPACE, pod.metadata.name, "test", ["after"]);
+    finish();
+    await stored(stage, number);
+    assert.equal(await read("a/console.log"), "before\nmeanwhile\nafter\n");
+    assert.equal((await answerOf(build)).result, "SUCCESS");
+  });
+
+  test("is stored by the next replica when the one before ended between the answer and that", async () => {
+    let isAway = true;
+    const makeStore = () => {
+      const store = filesStore();
+      const put: LogStore["put"] = (path, open, signal) => {
+        if (isAway && path.endsWith("console.log"))
+          return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+        return store.put(path, open, signal);
+      };
+      return new Proxy(store, {
+        get(target, name) {
+          const value = name === "put" ? put : Reflect.get(target, name);
+          return typeof value === "function" ? value.bind(target) : value;
+        },
+      });
+    };
+    await using stage = await start({ makeStore, script: () => ({ log: ["one"] }) });
+    const build = await stage.submit("unit", { parameters: { LOG_PATH: "a" } });
+    const number = await numberOf(build);
+    // A store that hangs holds up no answer.
+    assert.equal((await answerOf(build)).result, "SUCCESS");
+    await stage.recorded(number);
+    await stage.stopOperator();
+    isAway = false;
+    await stage.startReplica();
+    await stored(stage, number);
+    assert.equal(await read("a/console.log"), "one\n");
+  });
+
+  test("changes nothing of a build when following and storing fail, whatever they throw", async () => {
+    const makeStore = () =>
+      new Proxy(filesStore(), {
+        get(target, name) {
+          if (name === "name" || name === "close" || name === "url") return Reflect.get(target, name);
+          return () => {
+            throw new TypeError("a defect");
+          };
+        },
+      });
+    // A file, where there should be a directory.
+    const config = { logs: { store: "files", directory: join(directory, "file") } };
+    await writeFile(join(directory, "file"), "");
+    await using stage = await start({ makeStore, config, script: () => ({ log: ["one"] }) });
+    const build = await stage.submit("unit", { parameters: { LOG_PATH: "a" } });
+    assert.equal((await answerOf(build)).result, "SUCCESS");
+    const number = await numberOf(build);
+    await stage.recorded(number);
+    // Where it is not kept, its page here is what people get.
+    assert.match(String(dataOf(build).at(-1)?.url), new RegExp(`/builds/${number}$`));
+  });
+});
