@@ -31,9 +31,12 @@ describe("parseConfig", () => {
   });
 
   test("keeps logs nowhere unless told to, and then for a month", () => {
-    assert.deepEqual(parseConfig(LEAST, "config.yaml").logs, { store: "none", retention: { age: "720h" } });
-    const { logs } = parseConfig(`${LEAST}logs: {store: s3, bucket: logs, prefix: ci/zuul, retention: {size: 50Gi}}`, "config.yaml");
-    assert.deepEqual(logs, { store: "s3", bucket: "logs", prefix: "ci/zuul", retention: { age: "720h", size: "50Gi" } });
+    assert.deepEqual(parseConfig(LEAST, "config.yaml").logs, { store: "none", limit: "256Mi", retention: { age: "720h" } });
+    const { logs } = parseConfig(
+      `${LEAST}logs: {store: s3, bucket: logs, prefix: ci/zuul, limit: 1Gi, retention: {size: 50Gi}}`,
+      "config.yaml",
+    );
+    assert.deepEqual(logs, { store: "s3", bucket: "logs", prefix: "ci/zuul", limit: "1Gi", retention: { age: "720h", size: "50Gi" } });
   });
 
   test("takes IPv6 addresses with and without a port", () => {

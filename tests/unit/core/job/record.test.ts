@@ -49,7 +49,7 @@ describe("readJobRecord", () => {
       task: "unit",
       functionName: "build:unit",
       request: REQUEST,
-      timeouts: { pull: "10m", run: "1h" },
+      timeouts: { pull: "10m", run: "1h", collect: "10m" },
       roles: { test: "test", others: [], services: [], inits: [], checkout: false, collector: false, marked: false },
       relaunchKey: "key",
       isCancelled: false,

@@ -53,7 +53,7 @@ describe("a build", () => {
 
   const unsupported: [object, string][] = [
     [{ checks: [{ name: "a", pattern: { regex: "x" } }] }, "checks"],
-    [{ datasets: [{ name: "a", image: "b" }], artifacts: { paths: ["a"] } }, "artifacts, datasets"],
+    [{ datasets: [{ name: "a", image: "b" }], checks: [{ name: "a", pattern: { regex: "x" } }] }, "datasets, checks"],
   ];
   for (const [spec, fields] of unsupported) {
     test(`of a task with ${fields} is refused, because this version would leave it out`, () => {

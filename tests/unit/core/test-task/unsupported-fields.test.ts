@@ -13,7 +13,7 @@ const ROWS: [what: string, spec: object, fields: string[]][] = [
     [],
   ],
   ["checks", CHECKS, ["checks"]],
-  ["artifacts beside them", { ...CHECKS, artifacts: { paths: ["a"] } }, ["artifacts", "checks"]],
+  ["artifacts beside them", { ...CHECKS, artifacts: { paths: ["a"] } }, ["checks"]],
 ];
 
 describe("of what is not carried out", () => {
