@@ -46,7 +46,10 @@ describe("the stored page", () => {
     const page = renderStoredPage(FILE, { text: HOSTILE, isCut: true });
     assert.doesNotMatch(page, /<script|<img|onerror='|\u202e/);
     assert.ok(!page.includes("\u0007"));
-    assert.match(page.replaceAll("&#39;", "'"), /<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'/);
+    assert.match(
+      page.replaceAll("&#39;", "'"),
+      /<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'/,
+    );
     assert.ok(page.includes("&lt;script&gt;"));
   });
 
