@@ -10,6 +10,7 @@ import { type Child, startChild } from "../support/child-process.ts";
 import { waitForCluster } from "../support/cluster/node-program.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import { findTestKubelet } from "../support/cluster/test-kubelet.ts";
+import { readAll } from "../support/logs/spools.ts";
 import { startTcpProxy, type TcpProxy } from "../support/proxies/tcp-proxy.ts";
 
 const FOLLOW = fileURLToPath(new URL("../support/logs/follow-process.ts", import.meta.url));
@@ -63,14 +64,18 @@ describe("a log on the real kubelet", () => {
   }
 
   /** A process that follows it, and when its spool holds so many bytes. */
-  async function startFollower(pod: string): Promise<{ child: Child; reached(size: number): Promise<void> }> {
+  async function startFollower(pod: string, spool = pod): Promise<{ child: Child; said: string[]; reached(size: number): Promise<void> }> {
     let size = 0;
+    const said: string[] = [];
     const waiters = new Set<() => void>();
     const child = await startChild({
       command: process.execPath,
-      args: [FOLLOW, kubeconfig, world.namespace, pod, "test", join(directory, pod), `${LIMIT}`],
+      args: [FOLLOW, kubeconfig, world.namespace, pod, "test", join(directory, spool), `${LIMIT}`],
       onLine: (line) => {
-        if (!line.startsWith("size ")) return;
+        if (!line.startsWith("size ")) {
+          if (!line.includes('"size"')) said.push(line);
+          return;
+        }
         size = Number(line.slice(5));
         for (const look of [...waiters]) look();
       },
@@ -88,7 +93,7 @@ describe("a log on the real kubelet", () => {
       look();
       return promise;
     };
-    return { child, reached };
+    return { child, said, reached };
   }
 
   /**
@@ -124,19 +129,74 @@ describe("a log on the real kubelet", () => {
     return `${missing} lines are missing, with ${holes} holes, ${jumps} jumps, ${parts} parts of lines`;
   }
 
+  it("of any bytes is those bytes: a long line, none at all, every byte, no newline at the end", async () => {
+    const printed = [
+      '("y" x 300000) . "\\n"',
+      '"\\n\\n"',
+      '(join "", map { chr } grep { $_ != 10 } 0..255) x 100',
+      '"\\n" . "over\\rwritten\\n" . "\\e[31mred\\e[0m" . ("z" x 40000)',
+    ];
+    await createPod("odd", printed.map((each) => `print(${each});`).join(" "));
+    const { child } = await startFollower("odd");
+    assert.deepEqual((await child.exited).code, 0, child.log());
+    const spool = await LogSpool.open(join(directory, "odd"), { limitBytes: LIMIT });
+    const every = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => byte !== 10));
+    const expected = [
+      `${"y".repeat(300_000)}\n\n\n`,
+      ...Array(100).fill(every),
+      "\nover\rwritten\n",
+      `\x1b[31mred\x1b[0m${"z".repeat(40_000)}`,
+    ];
+    assert.ok((await readAll(spool)).equals(Buffer.concat(expected.map((each) => Buffer.from(each)))));
+    assert.deepEqual([spool.isEnded, spool.holes], [true, []]);
+    await spool.close();
+  });
+
+  it("of a service has each of its runs", async (context) => {
+    const container = { name: "judged", image: world.image, imagePullPolicy: "Never", command: ["sleep", "25"] };
+    const script = "echo begins; for i in 1 2 3 4 5; do echo line $i; sleep 0.1; done; printf 'no newline'; exit 1";
+    const service = { ...container, name: "test", command: ["sh", "-c", script], restartPolicy: "Always" };
+    const spec = { restartPolicy: "Never", terminationGracePeriodSeconds: 0, initContainers: [service], containers: [container] };
+    await world.apply({ apiVersion: "v1", kind: "Pod", metadata: { name: "runs" }, spec });
+    const { child } = await startFollower("runs");
+    assert.deepEqual((await child.exited).code, 0, child.log());
+    const spool = await LogSpool.open(join(directory, "runs"), { limitBytes: LIMIT });
+    const text = (await readAll(spool)).toString();
+    context.diagnostic(`${spool.attempts.length + 1} runs, ${spool.holes.length} holes`);
+    assert.ok(spool.attempts.length >= 2, `${spool.attempts.length}`);
+    const begins = [0, ...spool.attempts.map(({ offset }) => offset), text.length];
+    const whole = /^begins\nline 1\nline 2\nline 3\nline 4\nline 5\nno newline$/;
+    const runs = begins.slice(1).map((end, index) => text.slice(begins[index], end));
+    // The last is ended with its pod, wherever it is.
+    for (const each of runs.slice(0, -1)) assert.match(each, whole);
+    assert.deepEqual(spool.holes, []);
+    await spool.close();
+  });
+
   it("of 100 MB that come in a burst is byte for byte what was printed, or has a hole", async (context) => {
-    await createPod("burst", `for ($i = 0; $i < ${BURST_LINES}; $i++) { print ${LINE} }`);
-    const { child } = await startFollower("burst");
+    await createPod("burst", `sleep 4; for ($i = 0; $i < ${BURST_LINES}; $i++) { print ${LINE} }`);
+    const { child, said } = await startFollower("burst");
     assert.deepEqual((await child.exited).code, 0, child.log());
     context.diagnostic(await judge("burst", BURST_LINES));
+    for (const line of said) context.diagnostic(line);
   });
 
   it("of a burst that is rotated again and again while it is read is byte for byte what was printed, or has a hole", async (context) => {
     await rotateOften();
-    await createPod("rotated", `for ($i = 0; $i < ${ROTATED_LINES}; $i++) { print ${LINE} } sleep 10`);
-    const { child } = await startFollower("rotated");
+    await createPod("rotated", `sleep 4; for ($i = 0; $i < ${ROTATED_LINES}; $i++) { print ${LINE} } sleep 10`);
+    const { child, said } = await startFollower("rotated");
     assert.deepEqual((await child.exited).code, 0, child.log());
     context.diagnostic(await judge("rotated", ROTATED_LINES));
+    for (const line of said) context.diagnostic(line);
+  });
+
+  it("of a pod that was rotated before it was followed has a hole at its beginning", async () => {
+    const { child } = await startFollower("rotated", "late");
+    assert.deepEqual((await child.exited).code, 0, child.log());
+    const spool = await LogSpool.open(join(directory, "late"), { limitBytes: LIMIT });
+    assert.deepEqual([spool.holes.length, spool.holes[0]?.offset, spool.holes[0]?.after], [1, 0, ""]);
+    assert.ok((await readAll(spool)).toString().endsWith(lineAt(ROTATED_LINES - 1)));
+    await spool.close();
   });
 
   it("of minutes with rotation, ten cuts and two kills is byte for byte what was printed, or has a hole", async (context) => {

@@ -10,10 +10,10 @@ const MAX_TAIL_LINES = 100;
 const MAX_NOTHINGS = 5;
 
 /**
- * Whoever opened a log later than this after its container's start may have come after a rotation: there is none in the first 3 s
- * (`containerLogMonitorInterval`), and stamps of a pod are in whole seconds.
+ * Whoever opened a log later than this after its container's start may have come after a rotation, the first or a later one. Sooner it is
+ * seldom opened: a kubelet looks at its containers each second, and a pod's stamps are in whole seconds.
  */
-const LATE_MS = 4000;
+const LATE_MS = 3000;
 /** A line so soon after the start of its container, and the rounding of that, is the first that was printed. */
 const FIRST_LINE_MS = 2000;
 
@@ -26,6 +26,12 @@ export type NextStep =
   | { readonly kind: "open" }
   /** To be opened again after a while; `words` are the kubelet's. */
   | { readonly kind: "failed"; readonly words: string };
+
+/** When the container was started, and how much later its log was opened for the first time. */
+interface LogStart {
+  readonly startedMs: number;
+  readonly lateMs: number;
+}
 
 /**
  * How a stream ended: the server ended it, as it does when the container has ended; it broke; or it was left, as nothing came of it for a while
@@ -48,14 +54,13 @@ export class FollowedLog {
   #isDrained = false;
   #unfinished: Uint8Array = new Uint8Array(0);
   #nothings = 0;
-  /** Of the container, if the log was opened too late to know that its beginning was there. */
-  readonly #startedMs: number | undefined;
+  readonly #start: () => LogStart | undefined;
 
-  /** `start`: when the container was started, and how much later the log is opened for the first time. */
-  constructor(position: LogPosition = BEFORE_ALL, lines = 0, start?: { readonly startedMs: number; readonly lateMs: number }) {
+  /** `start` is asked when the first line comes, or none. */
+  constructor(position: LogPosition = BEFORE_ALL, lines = 0, start: () => LogStart | undefined = () => undefined) {
     this.#position = position;
     this.#lines = lines;
-    this.#startedMs = start !== undefined && start.lateMs > LATE_MS ? start.startedMs : undefined;
+    this.#start = start;
     this.#taker = this.#makeTaker();
   }
 
@@ -151,14 +156,15 @@ export class FollowedLog {
 
   /** As far as it was taken, this is all that can be had of the log. */
   finish(hole: LogHole | undefined, rest: Uint8Array = new Uint8Array(0)): NextStep & { kind: "finished" } {
-    const isLate = this.#startedMs !== undefined && this.position.time === "" && rest.length === 0;
+    const isLate = this.position.time === "" && rest.length === 0 && (this.#start()?.lateMs ?? 0) > LATE_MS;
     const holeOfAll = isLate ? { after: "", before: undefined } : undefined;
     return { kind: "finished", rest, hole: hole ?? this.rotation.atEnd(this.position) ?? holeOfAll };
   }
 
   /** Whether something may be missing before the first line. */
   #holeAtBeginning(time: string): LogHole | undefined {
-    const isFirst = this.#startedMs === undefined || timeMs(time) - this.#startedMs < FIRST_LINE_MS;
+    const start = this.#start();
+    const isFirst = start === undefined || start.lateMs <= LATE_MS || timeMs(time) - start.startedMs < FIRST_LINE_MS;
     return isFirst ? undefined : { after: "", before: time };
   }
 

@@ -189,6 +189,8 @@ export function makeKubeTransport({ credentials, clock, deadlineMs, onCall }: Ku
     },
     async open(call, headersMs) {
       const { response, deadline } = await open(call, headersMs);
+      // It may be read much later.
+      deadline.extend(undefined, "");
       // Nobody listens to the body between the answer and its first reading.
       response.body.on("error", () => {});
       return { chunks: (idleMs) => readChunks(call, response, deadline, idleMs) };

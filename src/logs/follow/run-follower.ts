@@ -12,8 +12,10 @@ import type { LogSource, WhichLog } from "./log-source.ts";
 import type { LogSpool } from "./log-spool.ts";
 import { StreamsAhead } from "./streams-ahead.ts";
 
-/** Less often than a kubelet rotates a log, at most every 3 s (`containerLogMonitorInterval`). */
-const LOOK_MS = 2000;
+/** Less often than a kubelet rotates a log, at most every 3 s (`containerLogMonitorInterval`), though a look may take a while. */
+const LOOK_MS = 1000;
+/** One that is followed from now on may be about to be rotated. */
+const FIRST_LOOK_MS = 200;
 /** A file that is not longer is not rotated; no kubelet is told to keep so little. */
 const LOOK_BYTES = 64 * 1024;
 /** A timestamp and its blank. */
@@ -70,6 +72,7 @@ export class RunFollower {
   #owesLook = false;
   #heardAtMs: number;
   #isGone = false;
+  #isFirstLook = true;
 
   constructor(options: LogFollowerOptions, signal: AbortSignal) {
     const { spool, source, masker, clock } = options;
@@ -78,7 +81,8 @@ export class RunFollower {
     this.#signal = AbortSignal.any([signal, spool.failed]);
     const point = spool.points.at(-1);
     this.attempt = point?.attempt ?? 0;
-    this.#log = new FollowedLog(point?.position, point?.lines, this.#start());
+    const openedMs = source.now().getTime();
+    this.#log = new FollowedLog(point?.position, point?.lines, () => this.#start(openedMs));
     this.#ahead = new StreamsAhead(source, this.#log.rotation, this.#signal);
     this.#disk = new DiskWait({ ...options, hasEnded: () => this.#hasEnded() }, this.#signal);
     this.#heardAtMs = clock.monotonicMs();
@@ -105,12 +109,11 @@ export class RunFollower {
     }
   }
 
-  /** How late a log is that is opened for the first time. */
-  #start(): { startedMs: number; lateMs: number } | undefined {
+  #start(openedMs: number): { startedMs: number; lateMs: number } | undefined {
     const run = this.#options.run();
     if (run?.startedAt === undefined || run.attempt !== this.attempt) return undefined;
     const startedMs = run.startedAt.getTime();
-    return { startedMs, lateMs: this.#options.source.now().getTime() - startedMs };
+    return { startedMs, lateMs: openedMs - startedMs };
   }
 
   /** Which run the newest is, seen from this one: 0 is this one. */
@@ -133,6 +136,7 @@ export class RunFollower {
       this.#isGone = how === "gone" && this.#newer === 0;
       if (how === "gone") return this.#giveUp();
       const step = this.#log.end(how);
+      this.#note("leaves a stream of the log", { how, next: step.kind, ...this.#log.position, isLost: this.#log.isLost });
       if (step.kind === "failed") this.#note("the log can't be read", { words: step.words });
       if (step.kind === "finished" && this.#hasEnded()) return this.#finish(step);
       if (step.kind === "confirm" && this.#hasEnded() && (await this.#isConfirmed(step.tailLines))) {
@@ -218,7 +222,8 @@ export class RunFollower {
     const { clock } = this.#options;
     const signal = AbortSignal.any([this.#signal, leaving.signal]);
     while (!signal.aborted) {
-      await clock.sleep(LOOK_MS, signal).catch(() => {});
+      await clock.sleep(this.#isFirstLook ? FIRST_LOOK_MS : LOOK_MS, signal).catch(() => {});
+      this.#isFirstLook = false;
       if (signal.aborted) return;
       if (this.#bytesSinceLook >= LOOK_BYTES || this.#owesLook) await this.#look(signal);
       const isMissing = this.#log.rotation.isWaiting || this.#log.isSearching;
@@ -235,6 +240,7 @@ export class RunFollower {
       if (length <= 0) return;
       const time = head.toString("latin1", 0, length - 1);
       const hole = this.#log.rotation.noteHead(time, this.#log.position);
+      this.#note("looks at the log's first line", { time, at: this.#log.position.time, isWaiting: this.#log.rotation.isWaiting });
       if (hole !== undefined) this.#noteHole(hole);
       await this.#ahead.open(time);
     } catch (thrown) {

@@ -18,11 +18,17 @@ console.log(`size ${spool.size}`);
 spool.onGrowth(() => console.log(`size ${spool.size}`));
 const done = new AbortController();
 let run: ContainerRun | undefined;
-const hasEnded = () => run?.hasEnded === true && !run.mayBeRepeated;
+let isPodOver = false;
+const hasEnded = () => run?.hasEnded === true && (isPodOver || !run.mayBeRepeated);
+const look = async () => {
+  const seen = await client.get<Pod>(PODS, namespace, pod).catch(() => undefined);
+  run = (seen && observeContainerRun(seen, container)) ?? run;
+  isPodOver = ["Succeeded", "Failed"].includes(seen?.status?.phase ?? "");
+};
+await look();
 const looking = (async () => {
   while (!done.signal.aborted && !hasEnded()) {
-    const seen = await client.get<Pod>(PODS, namespace, pod).catch(() => undefined);
-    run = (seen && observeContainerRun(seen, container)) ?? run;
+    await look();
     await systemClock.sleep(300, done.signal).catch(() => {});
   }
 })();

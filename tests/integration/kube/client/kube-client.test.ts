@@ -273,6 +273,18 @@ describe("a pod's log", () => {
     assert.equal(await read({ sinceTime: "2026-01-01T00:00:03Z", timestamps: true }), "2026-01-01T00:00:05.000000000Z three\n");
   });
 
+  it("may be opened long before it is read", async () => {
+    await using bench = await makeLog();
+    bench.fake.logs.append("ci", "p", "test", ["one"]);
+    const stream = await bench.client.podLog("ci", "p", { container: "test", follow: true, signal: never });
+    // Any request's deadline passes meanwhile.
+    bench.fake.misbehave({ verb: "list" }, { kind: "hang" });
+    await assert.rejects(bench.client.list(JOBS, "ci"), fails("TH_KUBE_TIMEOUT"));
+    bench.fake.logs.append("ci", "p", "test", ["two"]);
+    bench.fake.logs.end("ci", "p", "test");
+    assert.equal(Buffer.concat(await Array.fromAsync(stream)).toString(), "one\ntwo\n");
+  });
+
   it("is followed to the container's end, through silence longer than a request's deadline", async () => {
     await using bench = await makeLog({ tls: true });
     const lines = (await bench.client.podLog("ci", "p", { container: "test", follow: true, signal: never }))[Symbol.asyncIterator]();

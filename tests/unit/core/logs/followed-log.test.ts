@@ -70,7 +70,7 @@ describe("a followed log", () => {
   it("has a hole at its beginning where it was opened late, and its first line is not of the container's first moments", () => {
     const startedMs = Number(START / 1_000_000n);
     const late = (lateMs: number, firstMs: number) => {
-      const log = new FollowedLog(undefined, 0, { startedMs, lateMs });
+      const log = new FollowedLog(undefined, 0, () => ({ startedMs, lateMs }));
       const taken: Taken = { bytes: [], holes: [] };
       const entries = [line("first that is left", firstMs), line("next", firstMs + 5000)];
       feed(log, taken, stream(entries), 1000);
@@ -80,14 +80,14 @@ describe("a followed log", () => {
       return taken.holes;
     };
     assert.deepEqual(late(60_000, 30_000), [{ at: 0, hole: { after: "", before: renderLogTime(START + 30_000_000_000n) } }]);
-    assert.deepEqual(late(4001, 2000).length, 1);
-    assert.deepEqual(late(4000, 30_000), [], "there is no rotation so soon");
+    assert.deepEqual(late(3001, 2000).length, 1);
+    assert.deepEqual(late(3000, 30_000), [], "it was opened with the container's start");
     assert.deepEqual(late(60_000, 1999), [], "it is the first line");
   });
 
   it("has a hole where nothing is left of one that was opened late, and none where it was not", () => {
     const end = (lateMs: number) => {
-      const log = new FollowedLog(undefined, 0, { startedMs: 0, lateMs });
+      const log = new FollowedLog(undefined, 0, () => ({ startedMs: 0, lateMs }));
       const step = log.end("clean");
       assert.ok(step.kind === "finished");
       return step.hole;
