@@ -17,6 +17,12 @@ const LATE_MS = 3000;
 /** A line so soon after the start of its container, and the rounding of that, is the first that was printed. */
 const FIRST_LINE_MS = 2000;
 
+/**
+ * A stream is silent at the end of a file where its reader has not heard of the next one, which happens when so much is printed that the file is
+ * rotated while it is read: the next one then begins at once. After a pause it is not known why the stream was silent.
+ */
+const AT_ONCE_MS = 500;
+
 /** What is to be done once a stream is over. */
 export type NextStep =
   /** The log was taken whole: `rest` are its last bytes. */
@@ -50,8 +56,8 @@ export class FollowedLog {
   #taker: LineTaker;
   /** The line up to which the log was taken is not there any more. */
   #isLost = false;
-  /** The last stream had come to the end of its file. */
-  #isDrained = false;
+  /** How the last stream that gave anything showed that it had come to the end of its file. */
+  #drained: "by its end" | "by silence" | undefined;
   #unfinished: Uint8Array = new Uint8Array(0);
   #nothings = 0;
   readonly #start: () => LogStart | undefined;
@@ -115,8 +121,8 @@ export class FollowedLog {
     }
     if (taker.state === "passed" || (step.kind === "open" && !isTaken && how !== "broken")) this.#isLost = true;
     // A kubelet that ends looks like a container that has ended. It can't be read again at once, and then nothing is known of what was left.
-    if (how === "broken") this.#isDrained = false;
-    else if (isTaken) this.#isDrained = !taker.isMixed;
+    if (how === "broken" && (isTaken || this.#drained === "by its end")) this.#drained = undefined;
+    else if (isTaken) this.#drained = taker.isMixed ? undefined : how === "silent" ? "by silence" : "by its end";
     this.#taker = this.#makeTaker();
     return step;
   }
@@ -144,7 +150,7 @@ export class FollowedLog {
       if (taker.sawLine) return { kind: "open" };
       this.#nothings += 1;
       if (how === "silent" || this.#nothings < MAX_NOTHINGS) return { kind: "failed", words: "there is no line in the log" };
-      return this.finish(this.#isDrained ? undefined : { after: this.#position.time, before: undefined });
+      return this.finish(this.#drained ? undefined : { after: this.#position.time, before: undefined });
     }
     if (how === "silent") return { kind: "open" };
     const { unfinished } = taker;
@@ -170,16 +176,19 @@ export class FollowedLog {
 
   #makeTaker(): LineTaker {
     const from = this.#position;
-    const isDrained = this.#isDrained;
+    const drained = this.#drained;
+    // The connection may be as silent as the file.
+    const isNext = (time: string) =>
+      drained === "by its end" || (drained === "by silence" && timeMs(time) - timeMs(from.time) <= AT_ONCE_MS);
     const holeBefore = (time: string) => {
-      if (this.#isLost && !(isDrained && this.rotation.next === time)) return { after: from.time, before: time };
+      if (this.#isLost && !(isNext(time) && this.rotation.next === time)) return { after: from.time, before: time };
       return from.time === "" ? this.#holeAtBeginning(time) : undefined;
     };
     return new LineTaker(from, this.rotation, {
       isCut: from.time !== "",
       takesAll: this.#isLost,
       holeBefore: this.#isLost || from.time === "" ? holeBefore : undefined,
-      continues: this.#isLost && isDrained ? this.#unfinished : undefined,
+      continues: this.#isLost && drained ? this.#unfinished : undefined,
     });
   }
 }

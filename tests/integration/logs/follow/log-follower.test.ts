@@ -335,7 +335,7 @@ function makeSource(
 describe("a kubelet's rotation", () => {
   const long = "x".repeat(70_000);
   const first = [entry(long, 1), entry("end of the first", 2)];
-  const second = [entry("begin of the second", 4000), entry(`second ${long}`, 4001)];
+  const second = [entry("begin of the second", 400), entry(`second ${long}`, 401)];
   const third = [entry("begin of the third", 8000), entry("end", 8001)];
 
   async function run(source: LogSource) {
@@ -369,7 +369,7 @@ describe("a kubelet's rotation", () => {
 
   it("that cuts a line, as containerd does, leaves it whole, whether the stream goes on within it or does not hear of it", async () => {
     const cut = [entry(long, 1), entry("begins here, ", 2, true)];
-    const rest = [entry("ends there", 4000), entry("last", 4001)];
+    const rest = [entry("ends there", 400), entry("last", 401)];
     for (const goesOn of [true, false]) {
       const files = [cut];
       const { got, holes } = await run(

@@ -185,21 +185,26 @@ describe("a followed log", () => {
   });
 
   it("has none where the file that comes next begins, once the one before was read to its end", () => {
-    for (const [how, holes] of [
-      ["silent", 0],
-      ["broken", 1],
+    for (const [how, nextMs, holes] of [
+      ["clean", 3000, 0],
+      ["silent", 501, 0],
+      // Whether the connection was dead, or there was a pause, can't be told.
+      ["silent", 502, 1],
+      ["broken", 501, 1],
     ] as const) {
       const log = new FollowedLog();
       const taken: Taken = { bytes: [], holes: [] };
       feed(log, taken, stream([line("a", 1)]), 1000);
-      log.rotation.noteHead(renderLogTime(START + 3_000_000_000n), log.position);
+      log.rotation.noteHead(renderLogTime(START + BigInt(nextMs) * 1_000_000n), log.position);
       log.end(how);
-      const rotated = [line("c", 3000)];
+      const rotated = [line("c", nextMs)];
+      // That it can't be opened at once says something of what had ended by itself only.
+      if (how === "silent") log.end("broken");
       feed(log, taken, stream(rotated, log.sinceTime), 1000);
       log.end("clean");
       feed(log, taken, stream(rotated, log.sinceTime), 1000);
       assert.equal(textOf(taken), "a\nc\n");
-      assert.equal(taken.holes.length, holes, how);
+      assert.equal(taken.holes.length, holes, `${how}, ${nextMs} ms`);
     }
   });
 
@@ -241,22 +246,22 @@ describe("a followed log", () => {
   it("has a line that a rotation has cut whole, be it read in one stream or in two", () => {
     const [before, after] = [
       [line("a", 1), line("first ha", 2, true)],
-      [line("lf", 3000), line("b", 3001)],
+      [line("lf", 400), line("b", 401)],
     ];
     const one: Taken = { bytes: [], holes: [] };
     const inOne = new FollowedLog();
     feed(inOne, one, stream(before), 1000);
-    inOne.rotation.noteHead(time(3000), inOne.position);
+    inOne.rotation.noteHead(time(400), inOne.position);
     feed(inOne, one, stream([...before, ...after]).subarray(stream(before).length), 5);
     assert.equal(textOf(one), "a\nfirst half\nb\n");
     assert.equal(inOne.rotation.isWaiting, false);
-    assert.equal(inOne.rotation.noteHead(time(3000), inOne.position), undefined);
+    assert.equal(inOne.rotation.noteHead(time(400), inOne.position), undefined);
     assert.equal(inOne.rotation.noteHead(time(9000), inOne.position), undefined, "that file was made later");
 
     const two: Taken = { bytes: [], holes: [] };
     const inTwo = new FollowedLog();
     feed(inTwo, two, stream(before), 1000);
-    inTwo.rotation.noteHead(time(3000), inTwo.position);
+    inTwo.rotation.noteHead(time(400), inTwo.position);
     inTwo.end("silent");
     feed(inTwo, two, stream(after, inTwo.sinceTime), 5);
     inTwo.end("clean");
