@@ -104,7 +104,10 @@ export const CONTAINER_FIELDS: FieldTable<SpecFieldUse> = {
 
 export const POD_STATUS_FIELDS: FieldTable<StatusFieldUse> = {
   allocatedResources: ["ignored", "a resize in place ends nothing"],
-  conditions: ["read", "`DisruptionTarget`: somebody needs its place; `PodScheduled`: what it waits for"],
+  conditions: [
+    "read",
+    "`DisruptionTarget`: somebody needs its place; `PodScheduled`: what it waits for; `PodReadyToStartContainers`: its sandbox",
+  ],
   containerStatuses: ["read", "the test's end; whether others still run"],
   ephemeralContainerStatuses: ["ignored", "what somebody looks at a pod with decides nothing"],
   extendedResourceClaimStatus: ["ignored", ""],
@@ -129,7 +132,7 @@ export const POD_STATUS_FIELDS: FieldTable<StatusFieldUse> = {
 export const CONTAINER_STATUS_FIELDS: FieldTable<StatusFieldUse> = {
   allocatedResources: ["ignored", "a resize in place ends nothing"],
   allocatedResourcesStatus: ["ignored", "an unhealthy device is for the test to notice"],
-  containerID: ["ignored", ""],
+  containerID: ["read", "whether something of a pod without a sandbox was made"],
   image: ["ignored", ""],
   imageID: ["ignored", ""],
   lastState: ["read", "how a service ended before it was started anew, and whether the test ran before"],

@@ -38,6 +38,8 @@ export interface PodFacts {
   hasCheckout: boolean;
   /** False for a pod whose node never began with any container of it. */
   hasContainerStatuses: boolean;
+  /** It has lost its sandbox, and with that what its node had made of it; its kubelet makes no other one for a pod that runs once. */
+  hasLostSandbox: boolean;
   /** It was started again though the pod of a build runs once. */
   hasTestRunAgain: boolean;
   /** Why the first end of the test was not seen though it has run again. */
@@ -93,6 +95,7 @@ export function observePod(pod: Pod, spec: PodSpec, roles: ContainerRoles, kille
     hasTestBegun: test?.state?.running !== undefined || (test && firstEnd(test)) !== undefined,
     hasCheckout: roles.checkout,
     hasContainerStatuses: [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].length > 0,
+    hasLostSandbox: hasLostSandbox(pod),
     hasTestRunAgain: test?.lastState?.terminated !== undefined,
     restarted: whyRestarted(pod, test),
     memoryLimits: Object.fromEntries(limits),
@@ -114,6 +117,19 @@ function unseenMs({ status }: Pod, test: ContainerStatus | undefined): number | 
   if (test?.lastState?.terminated || !(finishedAt >= Date.parse(status?.startTime ?? "")) || ready?.status !== "False") return undefined;
   const ms = Date.parse(ready.lastTransitionTime ?? "") - finishedAt;
   return ms >= 0 ? ms : undefined;
+}
+
+/**
+ * Of such a pod, if `Never` is its `restartPolicy`, kubelets up to 1.36 and maybe later ones begin nothing any more and end nothing: it stays
+ * `Pending` (pkg/kubelet/kuberuntime/kuberuntime_manager.go, `computePodActions`, which asks what the condition tells, too;
+ * https://github.com/kubernetes/kubernetes/issues/118321).
+ */
+function hasLostSandbox({ status }: Pod): boolean {
+  const isWithout = status?.conditions?.some(({ type, status: value }) => type === "PodReadyToStartContainers" && value === "False");
+  const made = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].some(
+    ({ containerID = "" }) => containerID !== "",
+  );
+  return isWithout === true && made;
 }
 
 /** Its own word outdoes the pod's `Never` (Kubernetes 1.35, `ContainerRestartRules`): its end is then not its last. */

@@ -25,6 +25,13 @@ import { DELETED, failed, initFailed, MEMORY, pending, withService } from "../..
 
 const LIMITS = { run: "1h", runMs: 3_600_000 };
 const MINUTES = 60_000;
+const WITHOUT_SANDBOX = {
+  status: {
+    phase: "Pending",
+    conditions: [{ type: "PodReadyToStartContainers", status: "False" as const }],
+    containerStatuses: [{ ...waiting("test", "ContainerCreating"), containerID: "containerd://a" }],
+  },
+};
 const ENDED_BY_US = {
   phase: "Failed",
   reason: "DeadlineExceeded",
@@ -1337,6 +1344,8 @@ const ROWS: Row[] = [
     events: failedCreate('pods "unit-1-abcde" is forbidden: unable to create new content in namespace ci because it is being terminated'),
   },
 
+  { seen: "a pod without a sandbox before its test, for a minute", rule: "sandbox-lost", result: null, ms: MINUTES, pod: WITHOUT_SANDBOX },
+  { seen: "one for less", rule: undefined, ms: MINUTES - 1000, pod: WITHOUT_SANDBOX },
   { seen: "a status that the kubelet lost", rule: "pod-lost", result: null, pod: failed(137, { reason: "ContainerStatusUnknown" }) },
   {
     seen: "a pod that Succeeded without its test's exit code",

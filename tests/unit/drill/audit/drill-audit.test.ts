@@ -190,6 +190,18 @@ describe("the audit of a drill", () => {
       ],
     ],
     [
+      "even where the test ran then, and ended",
+      { builds: 1, pods: 2, nulls: 1, faults: 1 },
+      [
+        { type: "fault", atMs: 9, fault: { kind: "kubelet-down", how: "killed", forMs: 1, index: 0, atMs: 1 }, outcome: "killed" },
+        build(),
+        job("n1", { verdict: { ...GIVEN_BACK, rule: "start-failed" } }),
+        job("n2"),
+        pod(1),
+        pod(2),
+      ],
+    ],
+    [
       "takes a kubelet that was away when a test ended by itself for a reason of the drill's",
       { builds: 1, pods: 2, nulls: 1, faults: 1 },
       [
