@@ -102,7 +102,7 @@ export class Connection {
     return this.#closed.promise;
   }
 
-  /** Sent before the event loop goes on. After the end, or before `onOpen`, it goes nowhere. */
+  /** Sent before the event loop waits again. After the end, or before `onOpen`, it goes nowhere. */
   send(packet: Buffer): void {
     if (!this.isOpen) return;
     if (this.#socket.writableLength > this.#maxUnsentBytes) {
@@ -110,9 +110,10 @@ export class Connection {
       this.destroy(new GearmanError("TH_GEARMAN_BACKLOG", text));
       return;
     }
+    // A write costs more than to make the packet, and one event of a watch that tells of hundreds may come after another.
     if (!this.#isCorked) {
       this.#cork();
-      process.nextTick(() => this.#uncork());
+      setImmediate(() => this.#uncork());
     }
     this.#socket.write(packet);
   }
@@ -145,6 +146,8 @@ export class Connection {
     this.#reason = reason;
     this.#decoder.stop();
     this.#cancelTimer();
+    // What was said before goes out.
+    while (this.#socket.writableCorked > 0) this.#socket.uncork();
     this.#socket.destroy();
   }
 

@@ -22,6 +22,8 @@ export interface LaneBuildsOptions {
 export class LaneBuilds {
   readonly #options: LaneBuildsOptions;
   readonly #byHandle = new Map<string, LiveAssignment>();
+  /** The same ones; two of them may share a unique. */
+  readonly #byUnique = new Map<string, Set<LiveAssignment>>();
   readonly #clients: ClientWatch;
 
   constructor(options: LaneBuildsOptions) {
@@ -52,13 +54,17 @@ export class LaneBuilds {
       this.#clients.remove(assignment);
       connection.send(packet);
       askForProof(connection, handle, (isProven) => {
-        if (isProven && this.#byHandle.get(job.key) === assignment) this.#byHandle.delete(job.key);
+        if (isProven && this.#byHandle.get(job.key) === assignment) this.#remove(job.key, assignment);
         onAnswer(isProven);
       });
     };
     const lane = { connection, sendEnd, handBack };
     const assignment = new LiveAssignment(job, { server, slot, countsClients: countsClients(), lane });
+    const replaced = this.#byHandle.get(job.key);
+    if (replaced) this.#remove(job.key, replaced);
     this.#byHandle.set(job.key, assignment);
+    const sharers = this.#byUnique.get(assignment.unique) ?? new Set();
+    this.#byUnique.set(assignment.unique, sharers.add(assignment));
     this.#clients.add(assignment);
     return assignment;
   }
@@ -66,7 +72,7 @@ export class LaneBuilds {
   /** From STATUS_RES_UNIQUE. gearmand finds a job by its unique alone: where two builds share one, it is not known whose clients these are. */
   takeClientCount(body: Buffer): void {
     const [unique, isKnown, , , , clients] = splitFields(PACKET.STATUS_RES_UNIQUE, body).map(decodeText);
-    const [build, other] = [...this.#byHandle.values()].filter((assignment) => assignment.unique === unique);
+    const [build, other] = this.#byUnique.get(unique ?? "") ?? [];
     if (isKnown === "1" && other === undefined) build?.takeClientCount(Number(clients));
   }
 
@@ -74,8 +80,16 @@ export class LaneBuilds {
   lose(): number {
     const lost = [...this.#byHandle.values()];
     this.#byHandle.clear();
+    this.#byUnique.clear();
     this.#clients.clear();
     for (const assignment of lost) assignment.markLost();
     return lost.length;
+  }
+
+  #remove(key: string, assignment: LiveAssignment): void {
+    this.#byHandle.delete(key);
+    const sharers = this.#byUnique.get(assignment.unique);
+    sharers?.delete(assignment);
+    if (sharers?.size === 0) this.#byUnique.delete(assignment.unique);
   }
 }
