@@ -71,7 +71,9 @@ export class Connection {
   readonly #closed = Promise.withResolvers<void>();
   #reason: GearmanError | undefined;
   #isOpen: boolean = false;
-  #isCorked: boolean = false;
+  #isPerforming: boolean = false;
+  /** What waits for the end of this turn of the event loop leaves then. */
+  #flush: NodeJS.Immediate | undefined;
   #cancelTimer: () => void;
 
   constructor(options: ConnectionOptions) {
@@ -111,9 +113,12 @@ export class Connection {
       return;
     }
     // A write costs more than to make the packet, and one event of a watch that tells of hundreds may come after another.
-    if (!this.#isCorked) {
-      this.#cork();
-      setImmediate(() => this.#uncork());
+    if (!this.#isPerforming && this.#flush === undefined) {
+      this.#socket.cork();
+      this.#flush = setImmediate(() => {
+        this.#flush = undefined;
+        this.#socket.uncork();
+      });
     }
     this.#socket.write(packet);
   }
@@ -146,6 +151,7 @@ export class Connection {
     this.#reason = reason;
     this.#decoder.stop();
     this.#cancelTimer();
+    clearImmediate(this.#flush);
     // What was said before goes out.
     while (this.#socket.writableCorked > 0) this.#socket.uncork();
     this.#socket.destroy();
@@ -165,24 +171,16 @@ export class Connection {
 
   /** All that is sent meanwhile leaves in one piece at the end. What is thrown ends the connection. */
   #perform(work: () => void): void {
-    this.#cork();
+    this.#isPerforming = true;
+    this.#socket.cork();
     try {
       work();
     } catch (error) {
       this.destroy(explainOwnError(this.#options.server, error));
     } finally {
-      this.#uncork();
+      this.#isPerforming = false;
+      this.#socket.uncork();
     }
-  }
-
-  #cork(): void {
-    this.#isCorked = true;
-    this.#socket.cork();
-  }
-
-  #uncork(): void {
-    this.#isCorked = false;
-    this.#socket.uncork();
   }
 
   #take(type: PacketType, body: Buffer, bodyBytes: number): void {
