@@ -7,6 +7,8 @@ import { listAll } from "../watch/list-all.ts";
 /** From the end of a reading to the next of the same namespace, and so many times what it took: a twentieth of an API server's time at most. */
 const PAUSE_MS = 5000;
 const PAUSE_FACTOR = 20;
+/** A reading that an API server has let wait until its deadline tells nothing of the next. */
+const MAX_PAUSE_MS = 60_000;
 
 interface WarningEventsOptions {
   client: KubeClient;
@@ -62,7 +64,7 @@ export class WarningEvents {
     } finally {
       readings.running = undefined;
       const endedAtMs = clock.monotonicMs();
-      readings.nextAtMs = endedAtMs + Math.max(PAUSE_MS, PAUSE_FACTOR * (endedAtMs - beganAtMs));
+      readings.nextAtMs = endedAtMs + Math.min(MAX_PAUSE_MS, Math.max(PAUSE_MS, PAUSE_FACTOR * (endedAtMs - beganAtMs)));
     }
   }
 

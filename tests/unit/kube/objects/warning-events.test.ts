@@ -45,6 +45,7 @@ describe("the Events about what waits", () => {
   for (const [listMs, pauseMs] of [
     [100, 5_000],
     [1_000, 20_000],
+    [30_000, 60_000],
   ] as const) {
     test(`are read again after ${pauseMs} ms where that takes ${listMs}`, async () => {
       const staged = stageEvents(listMs);
