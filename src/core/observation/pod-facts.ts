@@ -94,7 +94,7 @@ export function observePod(pod: Pod, spec: PodSpec, roles: ContainerRoles, kille
     unseenMs: unseenMs(pod, test),
     hasTestBegun: test?.state?.running !== undefined || (test && firstEnd(test)) !== undefined,
     hasCheckout: roles.checkout,
-    hasContainerStatuses: [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].length > 0,
+    hasContainerStatuses: statusesOf(pod).length > 0,
     hasLostSandbox: hasLostSandbox(pod),
     hasTestRunAgain: test?.lastState?.terminated !== undefined,
     restarted: whyRestarted(pod, test),
@@ -124,12 +124,14 @@ function unseenMs({ status }: Pod, test: ContainerStatus | undefined): number | 
  * `Pending` (pkg/kubelet/kuberuntime/kuberuntime_manager.go, `computePodActions`, which asks what the condition tells, too;
  * https://github.com/kubernetes/kubernetes/issues/118321).
  */
-function hasLostSandbox({ status }: Pod): boolean {
-  const isWithout = status?.conditions?.some(({ type, status: value }) => type === "PodReadyToStartContainers" && value === "False");
-  const made = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].some(
-    ({ containerID = "" }) => containerID !== "",
-  );
-  return isWithout === true && made;
+function hasLostSandbox(pod: Pod): boolean {
+  const isWithout = pod.status?.conditions?.some(({ type, status }) => type === "PodReadyToStartContainers" && status === "False");
+  return isWithout === true && statusesOf(pod).some(({ containerID = "" }) => containerID !== "");
+}
+
+/** Of its init containers and containers, in the order of their beginning. */
+export function statusesOf({ status }: Pod): ContainerStatus[] {
+  return [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
 }
 
 /** Its own word outdoes the pod's `Never` (Kubernetes 1.35, `ContainerRestartRules`): its end is then not its last. */

@@ -1,5 +1,6 @@
 import type { AssignedSlot } from "../../core/zuul/assignment.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import { Grouped } from "../../runtime/grouped.ts";
 import { decodeText, splitFields } from "../wire/codec.ts";
 import type { OpenConnection } from "../wire/connection.ts";
 import { PACKET } from "../wire/packet.ts";
@@ -23,7 +24,7 @@ export class LaneBuilds {
   readonly #options: LaneBuildsOptions;
   readonly #byHandle = new Map<string, LiveAssignment>();
   /** The same ones; two of them may share a unique. */
-  readonly #byUnique = new Map<string, Set<LiveAssignment>>();
+  readonly #byUnique = new Grouped<LiveAssignment>();
   readonly #clients: ClientWatch;
 
   constructor(options: LaneBuildsOptions) {
@@ -54,17 +55,17 @@ export class LaneBuilds {
       this.#clients.remove(assignment);
       connection.send(packet);
       askForProof(connection, handle, (isProven) => {
-        if (isProven && this.#byHandle.get(job.key) === assignment) this.#remove(job.key, assignment);
+        if (isProven && this.#byHandle.get(job.key) === assignment) {
+          this.#byHandle.delete(job.key);
+          this.#byUnique.remove(job.key);
+        }
         onAnswer(isProven);
       });
     };
     const lane = { connection, sendEnd, handBack };
     const assignment = new LiveAssignment(job, { server, slot, countsClients: countsClients(), lane });
-    const replaced = this.#byHandle.get(job.key);
-    if (replaced) this.#remove(job.key, replaced);
     this.#byHandle.set(job.key, assignment);
-    const sharers = this.#byUnique.get(assignment.unique) ?? new Set();
-    this.#byUnique.set(assignment.unique, sharers.add(assignment));
+    this.#byUnique.put(job.key, assignment.unique, assignment);
     this.#clients.add(assignment);
     return assignment;
   }
@@ -72,7 +73,7 @@ export class LaneBuilds {
   /** From STATUS_RES_UNIQUE. gearmand finds a job by its unique alone: where two builds share one, it is not known whose clients these are. */
   takeClientCount(body: Buffer): void {
     const [unique, isKnown, , , , clients] = splitFields(PACKET.STATUS_RES_UNIQUE, body).map(decodeText);
-    const [build, other] = this.#byUnique.get(unique ?? "") ?? [];
+    const [build, other] = this.#byUnique.of(unique ?? "");
     if (isKnown === "1" && other === undefined) build?.takeClientCount(Number(clients));
   }
 
@@ -84,12 +85,5 @@ export class LaneBuilds {
     this.#clients.clear();
     for (const assignment of lost) assignment.markLost();
     return lost.length;
-  }
-
-  #remove(key: string, assignment: LiveAssignment): void {
-    this.#byHandle.delete(key);
-    const sharers = this.#byUnique.get(assignment.unique);
-    sharers?.delete(assignment);
-    if (sharers?.size === 0) this.#byUnique.delete(assignment.unique);
   }
 }

@@ -673,11 +673,10 @@ export class PodWorld {
     return `${new Date(this.nowMs).toISOString().slice(0, 19)}Z`;
   }
 
-  #conditionsOf({ conditions = [] }: NonNullable<Pod["status"]> = {}): { conditions?: Condition[] } {
+  #conditionsOf({ conditions = [] }: NonNullable<Pod["status"]> = {}): { conditions: Condition[] } {
     const hasSandbox = this.#actors.some(({ status }) => status.containerID) && !this.#isForgotten;
     const sandbox: Condition = { type: "PodReadyToStartContainers", status: hasSandbox ? "True" : "False" };
-    const all = [...conditions, sandbox, ...(this.#containersReady ? [this.#containersReady] : [])];
-    return all.length > 0 ? { conditions: all } : {};
+    return { conditions: [...conditions, sandbox, ...(this.#containersReady ? [this.#containersReady] : [])] };
   }
 
   #report(): void {
