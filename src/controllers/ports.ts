@@ -89,6 +89,8 @@ export interface BuildCluster {
   cachedJob(namespace: string, name: string): Job | undefined;
   cachedPods(namespace: string, jobName: string): Pod[];
   cachedJobs(): Iterable<Job>;
+  /** Those with the same request in their relaunch key (`isSameRelaunch`). */
+  cachedJobsOf(relaunchKey: string): Job[];
   /** What a kubelet said when it began to end containers of this pod by itself. */
   killOf(pod: Pod, roles: ContainerRoles): string | undefined;
   /** The Events about one object, past the cache. */

@@ -14,6 +14,11 @@ const FAILING = "sleep 8; echo 1 of 3 tests failed > $TH_RESULT_FILE; exit 1";
 
 /** What tests give for an exit code that get TERM. */
 const ON_TERM = [0, 1, 143];
+/** What the test waits for behind it. */
+const NEVER_READY = {
+  ...{ name: "database", restartPolicy: "Always", command: ["sleep", "600"] },
+  startupProbe: { exec: { command: ["false"] }, failureThreshold: 1000 },
+};
 /** No node that has gone down is back sooner. */
 const DOWN_MS = 20_000;
 
@@ -93,6 +98,10 @@ async function setUp(): Promise<void> {
     "fails-first": { labels: { mesh: "fails-first" }, script: "exit 0" },
     late: { script: "exit 1", template: { spec: { containers: [{ name: "test" }, late] } } },
     reset: { script: "sleep 600" },
+    "reset-before": {
+      script: "exit 0",
+      template: { spec: { containers: [{ name: "test" }], initContainers: [{ ...NEVER_READY, image: context.image }] } },
+    },
     "shim-dies": { script: "echo 12 of 12 tests passed > $TH_RESULT_FILE; sleep 600" },
     "ends-with-255": { script: "exit 255" },
     "says-why": { script: "echo 3 of 12 tests failed > $TH_RESULT_FILE; exit 255" },
@@ -206,10 +215,15 @@ describe("on a real kubelet", () => {
     });
   });
 
-  describe("a node that loses power while a test runs", () => {
-    test("makes no result of what its runtime says of that test", async () => {
+  describe("a node that loses power", () => {
+    test("makes no result of what its runtime says of a test that ran, nor a build wait for one that it does not begin again", async () => {
       const launched = zuul.launch({ job: "reset", attempts: 1 });
+      const early = zuul.launch({ job: "reset-before", attempts: 1 });
       await launched.waitFor("update", ({ numerator }) => numerator === "4");
+      const number = String((await early.started).number);
+      await waitUntil("the service of the other one", 60_000, async () => {
+        return (await podOf(number, "{.items[0].status.initContainerStatuses[0].state.running.startedAt}")) !== "";
+      });
       await killNodePrograms(context.cluster.name);
       await startNodePrograms(context.cluster.name);
       await waitForCluster(context.cluster.name);
@@ -219,6 +233,9 @@ describe("on a real kubelet", () => {
         await podOf(build.number, "{.items[0].status.containerStatuses[0].state.terminated.reason}"),
         /^(Unknown|ContainerStatusUnknown)$/,
       );
+      const before = await judged(early);
+      assert.deepEqual([before.result, before.rule], ["none", "sandbox-lost"]);
+      await over(number);
     });
   });
 });

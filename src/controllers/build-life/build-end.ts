@@ -11,7 +11,7 @@ import type { JobFollower } from "./job-follower.ts";
 import type { Rush } from "./rush.ts";
 
 /** How long a build that has been answered stays unrecorded for the sake of others. */
-const MAX_GIVE_WAY_MS = 30_000;
+const MAX_GIVE_WAY_MS = 60_000;
 
 export interface BuildEndOptions {
   cluster: BuildCluster;

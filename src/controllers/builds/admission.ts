@@ -3,9 +3,9 @@ import { carriedOut, type ManifestSettings } from "../../core/job/manifest.ts";
 import { buildNumber, isUsableUnique, payloadHash, type RequestIdentity } from "../../core/job/name.ts";
 import { type JobRecord, makeJobRecord, type RequestRecord, readJobRecord } from "../../core/job/record.ts";
 import { refuseBuild } from "../../core/job/refusal.ts";
-import { changedParameters, isAnswer, isSameRelaunch, relaunchKey } from "../../core/job/relaunch.ts";
+import { changedParameters, isAnswer, relaunchKey } from "../../core/job/relaunch.ts";
 import { type Rendering, tryRenderJob } from "../../core/job/rendering.ts";
-import { PARAMETERS_ANNOTATION, RELAUNCH_ANNOTATION } from "../../core/kubernetes/labels.ts";
+import { PARAMETERS_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { buildLimits } from "../../core/observation/build-limits.ts";
 import { STEPS } from "../../core/observation/steps.ts";
@@ -244,12 +244,9 @@ export class Admission {
   /** The Jobs of this relaunch key, newest first. */
   #jobsOf(key: string): Job[] {
     const createdAt = (job: Job) => job.metadata.creationTimestamp ?? "";
-    return Iterator.from(this.#options.context.cluster.cachedJobs())
-      .filter(({ metadata: { annotations, deletionTimestamp } }) => {
-        const own = annotations?.[RELAUNCH_ANNOTATION];
-        return own !== undefined && isSameRelaunch(own, key) && !deletionTimestamp;
-      })
-      .toArray()
+    return this.#options.context.cluster
+      .cachedJobsOf(key)
+      .filter(({ metadata }) => !metadata.deletionTimestamp)
       .sort((a, b) => (createdAt(a) < createdAt(b) ? 1 : -1));
   }
 }

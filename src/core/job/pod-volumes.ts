@@ -1,5 +1,6 @@
 import { PARAMETERS_ANNOTATION, SCRIPT_ANNOTATION } from "../kubernetes/labels.ts";
 import type { Container, PodSpec, VolumeMount } from "../kubernetes/objects.ts";
+import { WORKSPACE_VOLUME } from "../test-task/schema/reserved-names.ts";
 import type { TestTaskSpec } from "../test-task/test-task.ts";
 
 const REQUEST_DIRECTORY = "/run/turbo-hipster/request";
@@ -13,9 +14,6 @@ export const SCRIPT_FILE = `${REQUEST_DIRECTORY}/${SCRIPT_NAME}`;
 export const RESULT_FILE = `${RESULT_DIRECTORY}/result.txt`;
 export const ARTIFACTS_DIRECTORY = "/run/turbo-hipster/artifacts";
 export const TERMINATION_FILE = "/dev/termination-log";
-
-/** Templates may mount it, so its name stays (docs/testtask.md). */
-const WORKSPACE_VOLUME = "th-workspace";
 
 export const MOUNTS = {
   tmp: { name: "th-tmp", mountPath: "/tmp" },

@@ -124,6 +124,8 @@ export interface ContainerStatus {
   /** Its startupProbe, if it has one, has passed. */
   started?: boolean;
   restartCount?: number;
+  /** Its runtime's name for the newest one that it has made, begun or not. */
+  containerID?: string;
 }
 
 /** `v1.Event`: what a controller or a kubelet says of an object; forgotten after an hour, and nobody promises that it comes. */

@@ -81,7 +81,10 @@ export const CONTAINER_FIELDS: FieldTable<SpecFieldUse> = {
   envFrom: ["used", "a list of objects; of the test: the task's are added"],
   image: ["used", "of the test: a node label's or `spec.image` replaces it"],
   imagePullPolicy: ["kept", ""],
-  lifecycle: ["kept", "a `preStop` runs before TERM is sent"],
+  lifecycle: [
+    "kept",
+    "a `preStop` runs before TERM is sent; another `stopSignal` than TERM does not reach a script, and a stop takes the whole grace",
+  ],
   livenessProbe: ["kept", "one that fails ends the test as the kubelet ends it: not 0 is FAILURE, 0 is no result"],
   name: ["used", "`checkout`, `collector` and what begins with `th-` are ours; a name is there once in the whole pod"],
   ports: ["kept", ""],
@@ -104,7 +107,10 @@ export const CONTAINER_FIELDS: FieldTable<SpecFieldUse> = {
 
 export const POD_STATUS_FIELDS: FieldTable<StatusFieldUse> = {
   allocatedResources: ["ignored", "a resize in place ends nothing"],
-  conditions: ["read", "`DisruptionTarget`: somebody needs its place; `PodScheduled`: what it waits for"],
+  conditions: [
+    "read",
+    "`DisruptionTarget`: somebody needs its place; `PodScheduled`: what it waits for; `PodReadyToStartContainers`: its sandbox; `ContainersReady`: when its kubelet saw an end; `AllContainersRestarting`",
+  ],
   containerStatuses: ["read", "the test's end; whether others still run"],
   ephemeralContainerStatuses: ["ignored", "what somebody looks at a pod with decides nothing"],
   extendedResourceClaimStatus: ["ignored", ""],
@@ -129,7 +135,7 @@ export const POD_STATUS_FIELDS: FieldTable<StatusFieldUse> = {
 export const CONTAINER_STATUS_FIELDS: FieldTable<StatusFieldUse> = {
   allocatedResources: ["ignored", "a resize in place ends nothing"],
   allocatedResourcesStatus: ["ignored", "an unhealthy device is for the test to notice"],
-  containerID: ["ignored", ""],
+  containerID: ["read", "whether something of a pod without a sandbox was made"],
   image: ["ignored", ""],
   imageID: ["ignored", ""],
   lastState: ["read", "how a service ended before it was started anew, and whether the test ran before"],

@@ -34,8 +34,8 @@ export function judgeRuntimeWords(message: string, memoryLimit: string | number 
 const WHY_NOT = "(?:executable file not found in \\$PATH|no such file or directory|permission denied|is a directory|exec format error)";
 
 const CONFIGURATION: readonly RegExp[] = [
-  // runc: the command itself, and where it should start.
-  new RegExp(`exec:? "(?:[^"\\\\]|\\\\.)*": (?:stat [^:]*: )?${WHY_NOT}`),
+  // runc: the command itself, and where it should start. Behind other words it is a program of the node's: a shim, a runtime, `unpigz`.
+  new RegExp(`^exec:? "(?:[^"\\\\]|\\\\.)*": (?:stat [^:]*: )?${WHY_NOT}`),
   /chdir to cwd \("[^"]*"\) set in config.json failed: (?:no such file or directory|permission denied|not a directory)/,
   // crun: the same.
   /executable file `[^`]*` not found(?: in \$PATH)?/,

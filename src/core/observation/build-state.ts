@@ -2,7 +2,7 @@ import { type ContainerRoles, type InitRole, initRole, isRendered } from "../kub
 import { COLLECTED_ANNOTATION, JOB_UID_LABEL } from "../kubernetes/labels.ts";
 import type { Condition, ContainerStatus, Job, Pod, TerminatedState } from "../kubernetes/objects.ts";
 import { whyInvented } from "./invented-ends.ts";
-import { firstEnd, mayRunAgain, observePod, type PodFacts } from "./pod-facts.ts";
+import { firstEnd, mayRunAgain, observePod, type PodFacts, statusesOf } from "./pod-facts.ts";
 import { readTestEnd, type TestEnd, withoutScrap } from "./termination-message.ts";
 
 /** Where a build stands, read from its Job and Pod alone; every field comes from the API server's objects. */
@@ -179,7 +179,7 @@ function hasFailed({ name, state }: ContainerStatus, pod: Pod, roles: ContainerR
 }
 
 function waitingContainers(pod: Pod, roles: ContainerRoles): WaitingContainer[] {
-  return [...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.containerStatuses ?? [])].flatMap(({ name, state }) => {
+  return statusesOf(pod).flatMap(({ name, state }) => {
     const reason = state?.waiting?.reason;
     return reason && reason !== "PodInitializing"
       ? [{ container: name, isInjected: !isRendered(roles, name), reason, message: state?.waiting?.message ?? "" }]

@@ -38,6 +38,8 @@ export interface PodFacts {
   hasCheckout: boolean;
   /** False for a pod whose node never began with any container of it. */
   hasContainerStatuses: boolean;
+  /** It has lost its sandbox, and with that what its node had made of it; its kubelet makes no other one for a pod that runs once. */
+  hasLostSandbox: boolean;
   /** It was started again though the pod of a build runs once. */
   hasTestRunAgain: boolean;
   /** Why the first end of the test was not seen though it has run again. */
@@ -94,7 +96,8 @@ export function observePod(pod: Pod, spec: PodSpec, roles: ContainerRoles, kille
     unseenMs: unseenMs(pod, test),
     hasTestBegun: test?.state?.running !== undefined || (test && firstEnd(test)) !== undefined,
     hasCheckout: roles.checkout,
-    hasContainerStatuses: [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? [])].length > 0,
+    hasContainerStatuses: statusesOf(pod).length > 0,
+    hasLostSandbox: hasLostSandbox(pod),
     hasTestRunAgain: test?.lastState?.terminated !== undefined,
     restarted: whyRestarted(pod, test),
     memoryLimits: Object.fromEntries(limits),
@@ -117,6 +120,21 @@ function unseenMs({ status }: Pod, test: ContainerStatus | undefined): number | 
   if (test?.lastState?.terminated || !(finishedAt >= Date.parse(status?.startTime ?? "")) || ready?.status !== "False") return undefined;
   const ms = Date.parse(ready.lastTransitionTime ?? "") - finishedAt;
   return ms >= 0 ? ms : undefined;
+}
+
+/**
+ * Of such a pod, if `Never` is its `restartPolicy`, kubelets up to 1.36 and maybe later ones begin nothing any more and end nothing: it stays
+ * `Pending` (pkg/kubelet/kuberuntime/kuberuntime_manager.go, `computePodActions`, which asks what the condition tells, too;
+ * https://github.com/kubernetes/kubernetes/issues/118321).
+ */
+function hasLostSandbox(pod: Pod): boolean {
+  const isWithout = pod.status?.conditions?.some(({ type, status }) => type === "PodReadyToStartContainers" && status === "False");
+  return isWithout === true && statusesOf(pod).some(({ containerID = "" }) => containerID !== "");
+}
+
+/** Of its init containers and containers, in the order of their beginning. */
+export function statusesOf({ status }: Pod): ContainerStatus[] {
+  return [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
 }
 
 /** Its own word outdoes the pod's `Never` (Kubernetes 1.35, `ContainerRestartRules`): its end is then not its last. */

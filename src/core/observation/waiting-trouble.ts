@@ -31,6 +31,7 @@ type WaitingRule =
   | "not-runnable"
   | "container-config"
   | "volume-not-found"
+  | "sandbox-lost"
   | "pod-refused"
   | "namespace-terminating"
   | "out-of-disk";
@@ -45,6 +46,8 @@ const FINAL_AFTER_MS: Record<WaitingRule, number> = {
   "not-runnable": 30_000,
   "container-config": 30_000,
   "volume-not-found": 30_000,
+  // A kubelet that does begin such a pod again does it at once.
+  "sandbox-lost": 60_000,
   "pod-refused": 0,
   "namespace-terminating": 0,
   "out-of-disk": 0,
@@ -82,7 +85,7 @@ export function observeTrouble(state: BuildState, events: readonly KubeEvent[]):
         const found = observeWaiting(container, state.pod, events);
         if (found) return found;
       }
-      return observeMount(events) ?? observeSandbox(events, state.pod);
+      return observeMount(events) ?? observeSandbox(events, state.pod) ?? observeLostSandbox(state.pod);
     case "exited":
       return observeEviction(events);
     default:
@@ -158,6 +161,11 @@ function observeSandbox(events: readonly KubeEvent[], pod: PodFacts): WaitingTro
   const { cause, isConfiguration } = judgeRuntimeWords(message, limits === "" ? undefined : limits);
   if (!isConfiguration || !cause.startsWith("memory limit")) return undefined;
   return trouble("not-runnable", "not-runnable sandbox", `cannot start the pod - ${cause}`, { event: message });
+}
+
+function observeLostSandbox({ hasLostSandbox, node = "" }: PodFacts): WaitingTrouble | undefined {
+  const sentence = "its node lost the pod before the test began, and does not begin it again";
+  return hasLostSandbox ? trouble("sandbox-lost", "sandbox-lost", sentence, { node }) : undefined;
 }
 
 function observeMount(events: readonly KubeEvent[]): WaitingTrouble | undefined {

@@ -38,12 +38,15 @@ const HARMLESS =
 export function scriptWarnings(script: string, image: string | undefined): ScriptWarning[] {
   const [first = ""] = script.split("\n", 1);
   const warnings = script.includes("\r\n") ? [windowsEnds(script)] : [];
+  const late = lateFirstLine(script);
+  if (late) return [...warnings, late];
   const shell = first.startsWith("#!") ? interpreterOf(first) : "sh";
   if (!/^(?:ba|da|a|k|z)?sh$/.test(shell)) return warnings;
   const code = readShellCode(script.replaceAll("\r\n", "\n"));
   if (shell === "sh" && !IMAGES_WITH_MORE.test(image ?? "") && !/\bBASH_VERSION\b/.test(script))
     warnings.push(...bashisms(code, first.startsWith("#!")));
   if (first.startsWith("#!")) warnings.push(...unnoticed(code, script));
+  warnings.push(...ends(code));
   const remedy = shell === "sh" || shell === "dash" ? "begin with #!/bin/bash, then set -eo pipefail" : "set -o pipefail";
   return [...warnings, ...pipes(code, remedy)];
 }
@@ -51,6 +54,25 @@ export function scriptWarnings(script: string, image: string | undefined): Scrip
 function windowsEnds(script: string): ScriptWarning {
   const line = script.slice(0, script.indexOf("\r\n")).split("\n").length;
   return { line, message: "lines end as on Windows: the last word of each has a carriage return too much; save it with LF" };
+}
+
+/** A line `#!` behind blank ones, comments or a byte order mark, which nobody obeys. */
+function lateFirstLine(script: string): ScriptWarning | undefined {
+  const lines = script.split("\n");
+  const index = lines.findIndex((line) => !/^\s*(?:#(?!!).*)?$/.test(line));
+  const line = lines[index] ?? "";
+  if (script.startsWith("#!") || !/^\s*#!\s*\//.test(line)) return undefined;
+  return { line: index + 1, message: "#! counts as the first two characters of the script alone: sh runs it; remove what is before them" };
+}
+
+/** Where nothing that a script does can make it fail. */
+function ends(code: readonly CodeLine[]): ScriptWarning[] {
+  const last = code.findLast(({ code: text }) => text.trim() !== "");
+  if (!last) return [{ line: 1, message: "there is no command in it, and a test that does nothing is SUCCESS" }];
+  const text = last.code.trim();
+  if (!/(?<![&|<>])&$|(?:^|[;&]\s*)wait$/.test(text)) return [];
+  const message = 'the script ends well whatever becomes of what runs in the background; end with wait for each of these: wait "$pid"';
+  return [{ line: last.line, message }];
 }
 
 /** `bash` of `#!/usr/bin/env -S bash -e`. */

@@ -1,5 +1,6 @@
 import { judgedContainer, TEST_CONTAINER } from "../kubernetes/container-roles.ts";
 import { makeProblem, type Problem } from "./problem.ts";
+import { WORKSPACE_VOLUME } from "./schema/reserved-names.ts";
 import { scriptWarnings } from "./script-warnings.ts";
 import type { TestTask, TestTaskSpec } from "./test-task.ts";
 
@@ -8,12 +9,19 @@ export interface TaskWarning extends Problem {
   scriptLine?: number;
 }
 
-type Containers = readonly { name: string; image?: string; command?: unknown; args?: unknown }[];
+type Mount = { name: string; mountPath: string };
+type Containers = readonly { name: string; image?: string; command?: unknown; args?: unknown; volumeMounts?: readonly Mount[] }[];
 
 /** What `validate` tells beside problems: what is surely there, and probably a mistake. */
 export function testTaskWarnings({ spec }: TestTask): TaskWarning[] {
   const containers: Containers = spec.template?.spec.containers ?? [];
-  return [...jobWarnings(spec), ...ownCommandWarnings(spec, containers), ...judgedWarnings(containers), ...ofScript(spec, containers)];
+  return [
+    ...jobWarnings(spec),
+    ...ownCommandWarnings(spec, containers),
+    ...judgedWarnings(containers),
+    ...mountWarnings(spec, containers),
+    ...ofScript(spec, containers),
+  ];
 }
 
 /** Zuul answers it by itself (`zuul/launcher/gearman.py`, `launch`). */
@@ -35,6 +43,16 @@ function judgedWarnings(containers: Containers): TaskWarning[] {
   if (containers.length < 2 || containers.some(({ name }) => name === TEST_CONTAINER)) return [];
   const message = `is the test because it is the first of several and none is named ${TEST_CONTAINER}; name it ${TEST_CONTAINER}`;
   return [makeProblem(["spec", "template", "spec", "containers", 0], message)];
+}
+
+/** A test that looks for its cases in an empty directory finds none, and may call that a success. */
+function mountWarnings({ checkout }: TestTaskSpec, containers: Containers): TaskWarning[] {
+  const judged = judgedContainer({ containers });
+  const index = judged?.volumeMounts?.findIndex(({ name, mountPath }) => mountPath === checkout.path && name !== WORKSPACE_VOLUME) ?? -1;
+  if (!judged || !checkout.enabled || index < 0) return [];
+  const path = ["spec", "template", "spec", "containers", containers.indexOf(judged), "volumeMounts", index];
+  const message = `hides what is checked out there from the test; mount it elsewhere, or say another checkout.path than ${checkout.path}`;
+  return [makeProblem(path, message)];
 }
 
 function ofScript(spec: TestTaskSpec, containers: Containers): TaskWarning[] {

@@ -22,6 +22,7 @@ import {
   invalidImageName,
   namespaceTerminating,
   podRefused,
+  sandboxLost,
   volumeNotFound,
 } from "./rules/waiting-ends.ts";
 import {
@@ -104,6 +105,7 @@ export const VERDICT_RULES = [
   volumeNotFound,
   podRefused,
   namespaceTerminating,
+  sandboxLost,
 
   // Nothing of the above.
   podLost,

@@ -71,7 +71,9 @@ export class Connection {
   readonly #closed = Promise.withResolvers<void>();
   #reason: GearmanError | undefined;
   #isOpen: boolean = false;
-  #isCorked: boolean = false;
+  #isPerforming: boolean = false;
+  /** What waits for the end of this turn of the event loop leaves then. */
+  #flush: NodeJS.Immediate | undefined;
   #cancelTimer: () => void;
 
   constructor(options: ConnectionOptions) {
@@ -102,7 +104,7 @@ export class Connection {
     return this.#closed.promise;
   }
 
-  /** Sent before the event loop goes on. After the end, or before `onOpen`, it goes nowhere. */
+  /** Sent before the event loop waits again. After the end, or before `onOpen`, it goes nowhere. */
   send(packet: Buffer): void {
     if (!this.isOpen) return;
     if (this.#socket.writableLength > this.#maxUnsentBytes) {
@@ -110,9 +112,13 @@ export class Connection {
       this.destroy(new GearmanError("TH_GEARMAN_BACKLOG", text));
       return;
     }
-    if (!this.#isCorked) {
-      this.#cork();
-      process.nextTick(() => this.#uncork());
+    // A write costs more than to make the packet, and one event of a watch that tells of hundreds may come after another.
+    if (!this.#isPerforming && this.#flush === undefined) {
+      this.#socket.cork();
+      this.#flush = setImmediate(() => {
+        this.#flush = undefined;
+        this.#socket.uncork();
+      });
     }
     this.#socket.write(packet);
   }
@@ -145,6 +151,9 @@ export class Connection {
     this.#reason = reason;
     this.#decoder.stop();
     this.#cancelTimer();
+    clearImmediate(this.#flush);
+    // What was said before goes out.
+    while (this.#socket.writableCorked > 0) this.#socket.uncork();
     this.#socket.destroy();
   }
 
@@ -162,24 +171,16 @@ export class Connection {
 
   /** All that is sent meanwhile leaves in one piece at the end. What is thrown ends the connection. */
   #perform(work: () => void): void {
-    this.#cork();
+    this.#isPerforming = true;
+    this.#socket.cork();
     try {
       work();
     } catch (error) {
       this.destroy(explainOwnError(this.#options.server, error));
     } finally {
-      this.#uncork();
+      this.#isPerforming = false;
+      this.#socket.uncork();
     }
-  }
-
-  #cork(): void {
-    this.#isCorked = true;
-    this.#socket.cork();
-  }
-
-  #uncork(): void {
-    this.#isCorked = false;
-    this.#socket.uncork();
   }
 
   #take(type: PacketType, body: Buffer, bodyBytes: number): void {

@@ -1,5 +1,6 @@
 import type { AssignedSlot } from "../../core/zuul/assignment.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import { Grouped } from "../../runtime/grouped.ts";
 import { decodeText, splitFields } from "../wire/codec.ts";
 import type { OpenConnection } from "../wire/connection.ts";
 import { PACKET } from "../wire/packet.ts";
@@ -22,6 +23,8 @@ export interface LaneBuildsOptions {
 export class LaneBuilds {
   readonly #options: LaneBuildsOptions;
   readonly #byHandle = new Map<string, LiveAssignment>();
+  /** The same ones; two of them may share a unique. */
+  readonly #byUnique = new Grouped<LiveAssignment>();
   readonly #clients: ClientWatch;
 
   constructor(options: LaneBuildsOptions) {
@@ -52,13 +55,17 @@ export class LaneBuilds {
       this.#clients.remove(assignment);
       connection.send(packet);
       askForProof(connection, handle, (isProven) => {
-        if (isProven && this.#byHandle.get(job.key) === assignment) this.#byHandle.delete(job.key);
+        if (isProven && this.#byHandle.get(job.key) === assignment) {
+          this.#byHandle.delete(job.key);
+          this.#byUnique.remove(job.key);
+        }
         onAnswer(isProven);
       });
     };
     const lane = { connection, sendEnd, handBack };
     const assignment = new LiveAssignment(job, { server, slot, countsClients: countsClients(), lane });
     this.#byHandle.set(job.key, assignment);
+    this.#byUnique.put(job.key, assignment.unique, assignment);
     this.#clients.add(assignment);
     return assignment;
   }
@@ -66,7 +73,7 @@ export class LaneBuilds {
   /** From STATUS_RES_UNIQUE. gearmand finds a job by its unique alone: where two builds share one, it is not known whose clients these are. */
   takeClientCount(body: Buffer): void {
     const [unique, isKnown, , , , clients] = splitFields(PACKET.STATUS_RES_UNIQUE, body).map(decodeText);
-    const [build, other] = [...this.#byHandle.values()].filter((assignment) => assignment.unique === unique);
+    const [build, other] = this.#byUnique.of(unique ?? "");
     if (isKnown === "1" && other === undefined) build?.takeClientCount(Number(clients));
   }
 
@@ -74,6 +81,7 @@ export class LaneBuilds {
   lose(): number {
     const lost = [...this.#byHandle.values()];
     this.#byHandle.clear();
+    this.#byUnique.clear();
     this.#clients.clear();
     for (const assignment of lost) assignment.markLost();
     return lost.length;

@@ -11,6 +11,7 @@ import { JOBS, PODS } from "../client/resource.ts";
 import { makeListWatch } from "../watch/list-watch.ts";
 import type { ServedNamespaces } from "../watch/served-namespaces.ts";
 import { JobCalls } from "./job-calls.ts";
+import { JobsByRelaunch } from "./jobs-by-relaunch.ts";
 import { KillEvents } from "./kill-events.ts";
 import { PodsByJob } from "./pods-by-job.ts";
 import { trimJob, trimPod } from "./trimmed-objects.ts";
@@ -43,6 +44,7 @@ export class BuildObjects implements Service {
   readonly #warnings: WarningEvents;
   readonly #served: ServedNamespaces | undefined;
   readonly #podsByJob = new PodsByJob();
+  readonly #jobsByRelaunch = new JobsByRelaunch();
   readonly #calls: JobCalls;
 
   constructor(options: BuildObjectsOptions) {
@@ -59,7 +61,10 @@ export class BuildObjects implements Service {
       ...options.served?.expect(JOBS.plural),
       resource: JOBS,
       trim: trimJob,
-      onChange: (key) => onChange(...partsOf(key)),
+      onChange: (key, job) => {
+        this.#jobsByRelaunch.put(key, job);
+        onChange(...partsOf(key));
+      },
     });
     this.#pods = makeListWatch<Pod>({
       ...{ client, namespaces, labelSelector, clock, logger: logger.child({ watch: "pods" }) },
@@ -137,6 +142,11 @@ export class BuildObjects implements Service {
   cachedJobs(): Iterable<Job> {
     if (this.#served?.areAllKnown ?? true) return this.#jobs.values();
     return Iterator.from(this.#jobs.values()).filter(({ metadata }) => this.#isKnown(metadata.namespace ?? ""));
+  }
+
+  /** The cached ones of this relaunch key's request, in any order. */
+  cachedJobsOf(relaunchKey: string): Job[] {
+    return this.#jobsByRelaunch.of(relaunchKey).filter(({ metadata }) => this.#isKnown(metadata.namespace ?? ""));
   }
 
   cachedPods(namespace: string, jobName: string): Pod[] {

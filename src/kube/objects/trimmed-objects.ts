@@ -5,7 +5,7 @@ import type { Condition, Container, ContainerStatus, Job, KubeObject, Pod, PodSp
 const METADATA = ["name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp"] as const;
 const JOB_METADATA = [...METADATA, "labels", "annotations"] as const;
 const CONDITION = ["type", "status", "reason", "message", "lastTransitionTime"] as const;
-const CONTAINER_STATUS = ["name", "state", "lastState", "started", "restartCount"] as const;
+const CONTAINER_STATUS = ["name", "state", "lastState", "started", "restartCount", "containerID"] as const;
 
 /**
  * A Job carries its whole pod template, parameters and script included: far more than anyone looks at here. Jobs and pods of builds that are

@@ -4,8 +4,11 @@ import type { KubeClient } from "../client/kube-client.ts";
 import { EVENTS } from "../client/resource.ts";
 import { listAll } from "../watch/list-all.ts";
 
-/** From the end of a reading to the next of the same namespace. */
+/** From the end of a reading to the next of the same namespace, and so many times what it took: a twentieth of an API server's time at most. */
 const PAUSE_MS = 5000;
+const PAUSE_FACTOR = 20;
+/** A reading that an API server has let wait until its deadline tells nothing of the next. */
+const MAX_PAUSE_MS = 60_000;
 
 interface WarningEventsOptions {
   client: KubeClient;
@@ -20,13 +23,13 @@ interface Readings {
   running: Promise<ByObject> | undefined;
   /** Not begun yet: whoever asks now gets this one. */
   next: Promise<ByObject> | undefined;
-  endedAtMs: number;
+  nextAtMs: number;
 }
 
 /**
  * The Events of type Warning about single objects. The API server has no index for them: it goes through all Events of the namespace for
  * each question, which takes it half a second where there are thousands, and a thousand builds that wait ask at once. So a namespace is read
- * for all of them together, and not again within 5 s.
+ * for all of them together, and not again within 5 s, or longer where that takes long.
  */
 export class WarningEvents {
   readonly #options: WarningEventsOptions;
@@ -38,7 +41,7 @@ export class WarningEvents {
 
   /** As they are now or later, never older. Rejects with a KubeError, or with the signal's reason. */
   async of(namespace: string, uid: string): Promise<readonly KubeEvent[]> {
-    const readings = this.#byNamespace.get(namespace) ?? { running: undefined, next: undefined, endedAtMs: Number.NEGATIVE_INFINITY };
+    const readings = this.#byNamespace.get(namespace) ?? { running: undefined, next: undefined, nextAtMs: Number.NEGATIVE_INFINITY };
     this.#byNamespace.set(namespace, readings);
     readings.next ??= this.#readNext(namespace, readings);
     return (await readings.next).get(uid) ?? [];
@@ -49,17 +52,19 @@ export class WarningEvents {
     try {
       // Its failure is for those who asked for it.
       await readings.running?.catch(() => {});
-      const waitMs = readings.endedAtMs + PAUSE_MS - clock.monotonicMs();
+      const waitMs = readings.nextAtMs - clock.monotonicMs();
       if (waitMs > 0) await clock.sleep(waitMs, signal);
     } finally {
       readings.next = undefined;
     }
+    const beganAtMs = clock.monotonicMs();
     readings.running = this.#read(namespace);
     try {
       return await readings.running;
     } finally {
       readings.running = undefined;
-      readings.endedAtMs = clock.monotonicMs();
+      const endedAtMs = clock.monotonicMs();
+      readings.nextAtMs = endedAtMs + Math.min(MAX_PAUSE_MS, Math.max(PAUSE_MS, PAUSE_FACTOR * (endedAtMs - beganAtMs)));
     }
   }
 

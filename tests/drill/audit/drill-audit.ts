@@ -244,7 +244,8 @@ function isExplained(jobName: string, rule: string, { allPods, deletedByDrill, b
   const wasKubeletDown = faultsOfJobs.some(({ fault }) => fault.kind === "kubelet-down");
   // A kubelet that was away did not see who ended the test.
   if (rule === "unwatched") return wasKubeletDown;
-  return KUBELET_RULES.has(rule) && wasKubeletDown && !pods.some((pod) => hasRunToItsEnd(pod, build));
+  // One that goes while its runtime starts the test has not seen whether it did.
+  return KUBELET_RULES.has(rule) && wasKubeletDown && (rule === "start-failed" || !pods.some((pod) => hasRunToItsEnd(pod, build)));
 }
 
 /** How many faults may each have cost the build a launch. */

@@ -9,7 +9,7 @@ import type { StoredObject } from "./resource-rules.ts";
 export interface PodScript {
   /** 0 by default. */
   readonly exitCode?: number;
-  /** The judged container's termination message. */
+  /** What the judged container leaves as its termination message, or as its result where it is a script. */
   readonly message?: string;
   /** Lines of the first container's log. */
   readonly log?: readonly string[];
@@ -60,10 +60,12 @@ export function playNode(fake: FakeKube, scriptOf: (job: StoredObject) => PodScr
     const why = await Promise.race([told, Promise.resolve(finished).then(() => "finished" as const)]);
     toldToEnd.delete(`${namespace}/${name}`);
     if (fake.find(PODS, namespace, name) === undefined) return;
+    const code = why === "finished" ? exitCode : exitCodeOnTerm;
+    const said = hasRunner(job) ? `ended ${code}\n${message ?? ""}` : message;
     endPod(fake, namespace, name, {
-      exitCode: why === "finished" ? exitCode : exitCodeOnTerm,
+      exitCode: code,
       deadlineExceeded: why === "deadline",
-      ...(message === undefined ? {} : { message }),
+      ...(said === undefined ? {} : { message: said }),
     });
     if (why === "delete") fake.remove(PODS, namespace, name);
   }
@@ -87,6 +89,11 @@ export function playNode(fake: FakeKube, scriptOf: (job: StoredObject) => PodScr
   }
 
   return { failures, [Symbol.dispose]: fake.subscribe(onChange) };
+}
+
+/** Its test is a script, whose runner says what it ended with (decision 16). */
+function hasRunner({ metadata }: StoredObject): boolean {
+  return JSON.parse(metadata.annotations?.["turbo-hipster.io/containers"] ?? "{}").marked === true;
 }
 
 function deletePodsOf(fake: FakeKube, job: StoredObject): void {

@@ -62,6 +62,8 @@ export interface HistoryPlan {
   onTerm: 0 | 1 | 143 | "ignores";
   /** The kubelet's word that it ends containers reaches the operator. */
   isKillHeard: boolean;
+  /** A container that is waited for has been made by the runtime, and not begun. */
+  isMade: boolean;
   disturbances: readonly Disturbance[];
 }
 
@@ -158,6 +160,7 @@ const plans: fc.Arbitrary<HistoryPlan> = fc.record({
   scheduleMs: fc.constantFrom(10, 30 * SECOND),
   onTerm: fc.constantFrom(0 as const, 1 as const, 143 as const, "ignores" as const),
   isKillHeard: fc.boolean(),
+  isMade: fc.boolean(),
   disturbances: fc.oneof(fc.constant([]), fc.array(disturbance, { minLength: 1, maxLength: 2 })),
 });
 

@@ -71,6 +71,8 @@ export class PodWorld {
   #kubeletBackMs = 0;
   #isNodeGone = false;
   #hasTestBegun = false;
+  /** Nothing of its pod will begin any more, and nobody says so. */
+  #isForgotten = false;
   /** What it means that the pod is ended by what the operator asked for, or for its own limit, though its test has ended before. */
   readonly #asked: VerdictClass[] = [];
   #wasUnwatched = false;
@@ -294,7 +296,7 @@ export class PodWorld {
 
   /** Init containers begin one after another, the others together. */
   #beginNext(): void {
-    if (this.#ends || !this.#pod || this.#isOver(this.#pod)) return;
+    if (this.#ends || !this.#pod || this.#isOver(this.#pod) || this.#isForgotten) return;
     const next = this.#actors.find((each) => each.kind !== "regular" && !each.hasBegun);
     if (next) this.#begin(next);
     else for (const each of this.#actors) if (each.kind === "regular" && !each.hasBegun) this.#begin(each);
@@ -315,8 +317,9 @@ export class PodWorld {
 
   #run(actor: Actor): void {
     const { plan, kind, status } = actor;
-    if (this.#ends || !this.#pod || this.#isOver(this.#pod)) return;
+    if (this.#ends || !this.#pod || this.#isOver(this.#pod) || this.#isForgotten) return;
     status.state = { running: { startedAt: this.#time() } };
+    status.containerID = `containerd://${plan.name}`;
     if (actor === this.#test) this.#hasTestBegun = true;
     if (kind === "sidecar") {
       status.started = plan.isReady === true;
@@ -573,8 +576,12 @@ export class PodWorld {
   /** Power loss: the runtime finds its containers gone. */
   #reset(): void {
     if (!this.#pod?.spec?.nodeName || this.#ends) return;
-    this.#ends = {};
     const isRunning = this.#actors.filter(({ kind, status }) => status.state?.running && kind !== "sidecar");
+    if (isRunning.length === 0 && !this.#hasTestBegun) {
+      this.#resetBeforeTest();
+      return;
+    }
+    this.#ends = {};
     if (!this.#test.status.state?.terminated) this.#blame("a reset of the node", ["infrastructure"]);
     this.#takeKubelet(20 * SECOND);
     this.#at(20 * SECOND, () => {
@@ -585,6 +592,17 @@ export class PodWorld {
     this.#at(22 * SECOND, () => {
       if (this.#pod) this.#pod = { ...this.#pod, status: { ...this.#pod.status, phase: "Failed" } };
     });
+  }
+
+  /** A pod of which nothing was made yet is begun as if nothing had been; no other one is, though it is there to be ended. */
+  #resetBeforeTest(): void {
+    this.#takeKubelet(20 * SECOND);
+    const waits = this.#actors.filter(({ status }) => status.state?.waiting?.reason === "ContainerCreating");
+    if (this.plan.isMade) for (const { plan, status } of waits) status.containerID = `containerd://${plan.name}`;
+    if (!this.#actors.some(({ status }) => status.containerID)) return;
+    this.#blame("a reset of the node", ["infrastructure"]);
+    this.#isForgotten = true;
+    for (const { kind, status } of this.#actors) if (kind === "sidecar" && status.state?.running) status.state = { waiting: {} };
   }
 
   /** The kubelet is gone first; then everything gets TERM, whose end the runtime notes. */
@@ -656,9 +674,10 @@ export class PodWorld {
     return `${new Date(this.nowMs).toISOString().slice(0, 19)}Z`;
   }
 
-  #conditionsOf({ conditions = [] }: NonNullable<Pod["status"]> = {}): { conditions?: Condition[] } {
-    const all = [...conditions, ...(this.#containersReady ? [this.#containersReady] : [])];
-    return all.length > 0 ? { conditions: all } : {};
+  #conditionsOf({ conditions = [] }: NonNullable<Pod["status"]> = {}): { conditions: Condition[] } {
+    const hasSandbox = this.#actors.some(({ status }) => status.containerID) && !this.#isForgotten;
+    const sandbox: Condition = { type: "PodReadyToStartContainers", status: hasSandbox ? "True" : "False" };
+    return { conditions: [...conditions, sandbox, ...(this.#containersReady ? [this.#containersReady] : [])] };
   }
 
   #report(): void {

@@ -5,6 +5,8 @@ import { withRules } from "./rule.ts";
 
 const OWN_CONTAINERS = ["checkout", "collector"];
 const OWN_PREFIX = "th-";
+/** Templates may mount it, so its name stays (docs/testtask.md). */
+export const WORKSPACE_VOLUME = "th-workspace";
 
 /** A container's name that is none of ours. */
 export function notOwnContainer<S extends z.ZodType<string>>(name: S): S {
@@ -23,7 +25,7 @@ export function notOwnVolume<S extends z.ZodType<string>>(name: S): S {
     {
       cel: `!self.startsWith('${OWN_PREFIX}')`,
       holds: (text) => !text.startsWith(OWN_PREFIX),
-      message: `must not begin with ${OWN_PREFIX}: those volumes are turbo-hipster's own; rename it, and mount th-workspace without a volume of that name`,
+      message: `must not begin with ${OWN_PREFIX}: those volumes are turbo-hipster's own; rename it, and mount ${WORKSPACE_VOLUME} without a volume of that name`,
     },
   ]);
 }

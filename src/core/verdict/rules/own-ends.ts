@@ -1,3 +1,4 @@
+import { isStartFailure } from "../../kubernetes/start-failure.ts";
 import { failureText, firstLine } from "../../zuul/clean-result-text.ts";
 import { endOf, exitEvidence, isPastDeadline, isUntouched, whenExited } from "../sighting.ts";
 import { POD, type VerdictRule } from "./verdict-rule.ts";
@@ -15,7 +16,8 @@ export const exit0 = {
       const { pod, terminated } = state;
       const isOpen = sighting.end !== undefined || isPastDeadline(state);
       const wasFirst = !isOpen || pod.phase === "Succeeded";
-      return terminated.exitCode === 0 && wasFirst && isUntouched(pod) ? { sentence: "the test ended with exit code 0" } : undefined;
+      const isOwn = terminated.exitCode === 0 && !isStartFailure(terminated);
+      return isOwn && wasFirst && isUntouched(pod) ? { sentence: "the test ended with exit code 0" } : undefined;
     }),
 } as const satisfies VerdictRule;
 

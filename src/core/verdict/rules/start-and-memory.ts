@@ -1,5 +1,7 @@
 import { NO_INTERPRETER } from "../../job/script.ts";
+import type { TerminatedState } from "../../kubernetes/objects.ts";
 import { startFailure } from "../../kubernetes/start-failure.ts";
+import { ranByNodeMs } from "../../observation/run-time.ts";
 import { firstLine } from "../../zuul/clean-result-text.ts";
 import { whenContainerEnded, whenExited, whenOutOfMemory, whenTroubled } from "../sighting.ts";
 import { POD, type VerdictRule } from "./verdict-rule.ts";
@@ -9,7 +11,7 @@ import { POD, type VerdictRule } from "./verdict-rule.ts";
 export const notRunnable = {
   id: "not-runnable",
   class: "configuration",
-  seen: "A container's command is not there or cannot be executed, its user or seccomp profile is not there, or its memory limit is too low even for the runtime (`StartError`, `ContainerCannotRun`; `CreateContainerError` or `FailedCreatePodSandBox` for 30 s).",
+  seen: "A container's command is not there or cannot be executed, its user or seccomp profile is not there, or its memory limit is too low even for the runtime (`StartError`, `ContainerCannotRun`; `CreateContainerError` or `FailedCreatePodSandBox` for 30 s). Or a script's test ended with 1 in the second in which it began, and its runner said nothing: `/bin/sh` of the image does not run, as that of an image for other processors.",
   result: "CONFIG_ERROR - cannot start test - exec - make - executable file not found in PATH",
   keeps: "container, the runtime's message",
   find: (sighting) =>
@@ -18,8 +20,23 @@ export const notRunnable = {
       return failure?.isConfiguration
         ? { sentence: `cannot start ${container} - ${failure.cause}`, evidence: { message: terminated.message ?? "" } }
         : undefined;
-    }) ?? whenTroubled("not-runnable")(sighting),
+    }) ??
+    whenExited(sighting, ({ terminated, runner }) =>
+      runner && runner.exitCode === undefined && isExecFailure(terminated)
+        ? { sentence: "cannot start test - /bin/sh of its image does not run here, as in one for other processors" }
+        : undefined,
+    ) ??
+    whenTroubled("not-runnable")(sighting),
 } as const satisfies VerdictRule;
+
+/**
+ * Of what the kernel cannot execute (`exec format error`) runc before 1.2 and crun tell the container's log alone, and end with 1: its process
+ * was begun by then. An image of one platform is pulled on any.
+ */
+function isExecFailure(terminated: TerminatedState): boolean {
+  const { exitCode, reason, message = "" } = terminated;
+  return exitCode === 1 && reason === "Error" && message === "" && ranByNodeMs(terminated) <= 1000;
+}
 
 export const startFailed = {
   id: "start-failed",

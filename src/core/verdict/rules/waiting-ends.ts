@@ -57,6 +57,16 @@ export const volumeNotFound = {
   find: whenTroubled("volume-not-found"),
 } as const satisfies VerdictRule;
 
+export const sandboxLost = {
+  id: "sandbox-lost",
+  class: "infrastructure",
+  seen: "The pod has a node and no sandbox, though containers of it were made, for 60 s before its test began: its node was reset, and the kubelet begins such a pod never again ([kubernetes#118321](https://github.com/kubernetes/kubernetes/issues/118321)).",
+  result: null,
+  keeps: "node",
+  isChance: true,
+  find: whenTroubled("sandbox-lost"),
+} as const satisfies VerdictRule;
+
 export const podRefused = {
   id: "pod-refused",
   class: "configuration",

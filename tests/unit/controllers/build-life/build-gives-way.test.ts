@@ -55,11 +55,11 @@ describe("a build that has been answered, while many others come and go", () => 
     assert.deepEqual([isRecorded(staged), staged.isOver], [true, true]);
   });
 
-  test("is written down after half a minute, however long the rush takes", async () => {
+  test("is written down after a minute, however long the rush takes", async () => {
     const staged = stageBuild();
     rush(staged);
     await staged.show(ended(1), 0);
-    for (let second = 1; second < 30; second++) {
+    for (let second = 1; second < 60; second++) {
       await staged.show(ended(1), 1_000);
       rush(staged);
     }

@@ -123,6 +123,7 @@ export function stageBuild(roles?: ContainerRoles, found?: Shown): StagedBuild {
     cachedJob: () => shown.job,
     cachedPods: () => shown.pods,
     cachedJobs: () => [],
+    cachedJobsOf: () => [],
     killOf: () => shown.kill,
     readEvents: async () => shown.events ?? [],
   };

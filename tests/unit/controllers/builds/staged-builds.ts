@@ -5,6 +5,8 @@ import { Tallies } from "../../../../src/controllers/builds/tallies.ts";
 import type { BuildCluster, JobCreated, RefusedFunction } from "../../../../src/controllers/ports.ts";
 import type { Chance } from "../../../../src/core/job/claim-clock.ts";
 import { readJobRecord } from "../../../../src/core/job/record.ts";
+import { isSameRelaunch } from "../../../../src/core/job/relaunch.ts";
+import { RELAUNCH_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
 import type { Job, KubeEvent, Pod } from "../../../../src/core/kubernetes/objects.ts";
 import type { TestTask } from "../../../../src/core/test-task/test-task.ts";
 import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
@@ -174,6 +176,10 @@ export function stageBuilds() {
     },
     cachedPods: (namespace, name) => [at(namespace, (laggingPods ?? pods).get(name)) ?? []].flat(),
     cachedJobs: () => (lagging ?? jobs).values(),
+    cachedJobsOf: (relaunchKey) =>
+      [...(lagging ?? jobs).values()].filter(({ metadata: { annotations } }) =>
+        isSameRelaunch(annotations?.[RELAUNCH_ANNOTATION] ?? "", relaunchKey),
+      ),
     killOf: () => undefined,
     readEvents: async () => world.events,
   };

@@ -7,7 +7,10 @@ const NOT_FOUND = 'exec: "x": executable file not found in $PATH';
 describe("a container that was not started", () => {
   for (const reason of ["StartError", "ContainerCannotRun", "RunContainerError"]) {
     test(`ends with ${reason}`, () => {
-      const failure = startFailure({ exitCode: 128, reason, message: `failed: ${NOT_FOUND}: unknown` }, undefined);
+      const failure = startFailure(
+        { exitCode: 128, reason, message: `unable to start container process: ${NOT_FOUND}: unknown` },
+        undefined,
+      );
       assert.deepEqual(failure, { cause: NOT_FOUND, isConfiguration: true });
     });
   }

@@ -11,6 +11,15 @@ const unscheduled = (message: string) =>
   observe(makeJob(), [
     makePod({ ...UNSCHEDULED, status: { ...UNSCHEDULED.status, conditions: [{ type: "PodScheduled", status: "False", message }] } }),
   ]);
+const withSandbox = (status: "True" | "False", more: object) =>
+  observe(makeJob(), [makePod({ status: { phase: "Pending", conditions: [{ type: "PodReadyToStartContainers", status }], ...more } })]);
+const withoutSandbox = (more: object) => withSandbox("False", more);
+const CREATED = waiting("test", "ContainerCreating");
+const MADE = { ...CREATED, containerID: "containerd://a" };
+const LOST: Found = {
+  ...say("sandbox-lost", "its node lost the pod before the test began, and does not begin it again"),
+  evidence: { node: "node-1" },
+};
 const WITHOUT_POD = observe(makeJob(), []);
 const CREATING = pending("ContainerCreating");
 const EXITED = observe(makeJob(), [makePod({ status: { containerStatuses: [terminated("test", 137)] } })]);
@@ -187,6 +196,19 @@ const ROWS: [seen: string, state: BuildState, events: KubeEvent[], found: Found 
     [refused('pods "a-" is forbidden: unable to create new content in namespace ci because it is being terminated')],
     say("namespace-terminating", "its namespace is being deleted"),
   ],
+  ["a test that was made and not begun, its sandbox lost", withoutSandbox({ containerStatuses: [MADE] }), [], LOST],
+  [
+    "an init container that has ended, its sandbox lost",
+    withoutSandbox({
+      initContainerStatuses: [{ ...terminated("fetch", 0), containerID: "containerd://f" }],
+      containerStatuses: [waiting("test", "PodInitializing")],
+    }),
+    [],
+    LOST,
+  ],
+  ["a sandbox that is yet to come", withoutSandbox({ containerStatuses: [{ ...CREATED, containerID: "" }] }), [], undefined],
+  ["one that is there", withSandbox("True", { containerStatuses: [MADE] }), [], undefined],
+  ["one of which the kubelet does not tell", pending("ContainerCreating"), [], undefined],
 ];
 
 function say(rule: string, sentence: string): Found {

@@ -55,6 +55,12 @@ const GOOD: Record<string, string> = {
   "a condition within a loop": "for a in b; do if ./probe | tail -1; then echo ok; fi; done\n",
   "a shell whose ways are others": "#!/usr/bin/env fish\nmake\nmake check\n",
   "a program whose name begins like a shell's": "#!/usr/bin/shtool\nmake\nmake check\n",
+  "a server in the background": "./server --port 8080 &\nserver=$!\n./run-tests\nkill $server\nwait\nmake docs\n",
+  "one that is waited for by its name": "./one &\nfirst=$!\n./two\nwait $first\n",
+  "a copy of file descriptors at the end": "make\n./run-tests >log 2>&1\n",
+  "one and another": "make &&\n  make check\n",
+  "a #! of what the script writes": "printf '#!/bin/sh\\n' >x\ncat >y <<E\n#!/bin/bash\nE\nmake\n",
+  "a comment that looks like it": "#! the tests of nova\nmake\n# !/bin/sh\n",
   "a quoted hash": "grep -c '#' file\necho \"a # b\" | grep -q '#'\n",
 };
 
@@ -97,6 +103,15 @@ const BAD: [what: string, script: string, line: number, message: RegExp][] = [
   ["a pipe from what only names a harmless command", "make env | tee log\n", 1, /a pipe ends/],
   ["a pipe with more on its line", "make | tee log; echo done\n", 1, /a pipe ends/],
   ["a pipe from what only names a condition", "git grep -c if src | tee log  \n", 1, /a pipe ends/],
+  ["a #! behind a blank line", "\n#!/bin/bash -e\n[[ a ]]\n", 2, /^#! counts as the first two characters .* alone: sh runs it/],
+  ["a #! behind a comment", "# nova\n#!/usr/bin/env python3\nimport sys\n", 2, /^#! counts/],
+  ["a #! behind a blank", "  #! /bin/sh\nmake\n", 1, /^#! counts/],
+  ["a #! behind a byte order mark", "\ufeff#!/bin/bash\nmake\nmake check\n", 1, /^#! counts/],
+  ["no command at all", "#!/bin/sh\n\n# to be written\n", 1, /^there is no command in it/],
+  ["blanks alone", " \n  \n", 1, /^there is no command in it/],
+  ["a last command in the background", "make\n./run-tests &\n\n# done\n", 2, /ends well whatever becomes of what runs in the background/],
+  ["a wait for all", "./one &\n./two &\nwait\n", 3, /runs in the background.*wait "\$pid"$/],
+  ["a wait for all on the same line", "./one & ./two & wait\n", 1, /runs in the background/],
   ["Windows line ends", "make\r\nmake check\r\n", 1, /lines end as on Windows/],
 ];
 

@@ -6,6 +6,10 @@ import { testTaskWarnings } from "../../../../src/core/test-task/warnings.ts";
 const inPod = (...containers: object[]) => ({ template: { spec: { containers } } });
 const NO_COMMAND = "has neither script nor command: the image's own command is the test";
 const FIRST = "is the test because it is the first of several and none is named test; name it test";
+const OVER = [
+  { name: "a", mountPath: "/a" },
+  { name: "b", mountPath: "/workspace" },
+];
 const BASH_ONLY = "[[ -d a ]]\n";
 
 /** `path: message` of each warning, after its line of the script. */
@@ -27,6 +31,32 @@ const ROWS: [what: string, spec: object, warnings: (string | RegExp)[]][] = [
   ["one container with another name", { script: "make\n", ...inPod({ name: "unit", image: "i" }) }, []],
   ["the job that Zuul answers", { image: "i", script: "make\n", jobs: ["noop"] }, [/^spec\.jobs\[0\]: Zuul answers noop by itself/]],
   ["that among others", { image: "i", script: "make\n", jobs: ["a", "noop"] }, [/^spec\.jobs\[1\]: Zuul answers noop by itself/]],
+  [
+    "a volume over what is checked out",
+    {
+      checkout: {},
+      script: "make\n",
+      ...inPod({ name: "web", image: "i", volumeMounts: OVER }, { name: "test", image: "i", volumeMounts: OVER }),
+    },
+    [
+      "spec.template.spec.containers[1].volumeMounts[1]: hides what is checked out there from the test; mount it elsewhere, or say another checkout.path than /workspace",
+    ],
+  ],
+  ["the same without a checkout", { script: "make\n", ...inPod({ name: "test", image: "i", volumeMounts: OVER }) }, []],
+  [
+    "the same with a checkout elsewhere",
+    { checkout: { path: "/src" }, script: "make\n", ...inPod({ name: "test", image: "i", volumeMounts: OVER }) },
+    [],
+  ],
+  [
+    "the workspace itself",
+    {
+      checkout: {},
+      script: "make\n",
+      ...inPod({ name: "test", image: "i", volumeMounts: [{ name: "th-workspace", mountPath: "/workspace" }] }),
+    },
+    [],
+  ],
   ["a line of a script", { image: "i", script: `make\n${BASH_ONLY}` }, [/^2 spec\.script: .*\[\[/]],
   ["a script in an image whose sh can do that", { image: "fedora:42", script: BASH_ONLY }, []],
   ["a script in such a container", { script: BASH_ONLY, ...inPod({ name: "test", image: "fedora:42" }) }, []],

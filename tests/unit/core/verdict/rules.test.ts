@@ -25,6 +25,13 @@ import { DELETED, failed, initFailed, MEMORY, pending, withService } from "../..
 
 const LIMITS = { run: "1h", runMs: 3_600_000 };
 const MINUTES = 60_000;
+const WITHOUT_SANDBOX = {
+  status: {
+    phase: "Pending",
+    conditions: [{ type: "PodReadyToStartContainers", status: "False" as const }],
+    containerStatuses: [{ ...waiting("test", "ContainerCreating"), containerID: "containerd://a" }],
+  },
+};
 const ENDED_BY_US = {
   phase: "Failed",
   reason: "DeadlineExceeded",
@@ -63,6 +70,12 @@ const rejected = (reason: string, message: string) => ({
 });
 const failedCreate = (message: string) => [makeEvent("FailedCreate", `Error creating: ${message}`)];
 
+const AT_ONCE = { startedAt: "2026-01-01T00:00:01Z", finishedAt: "2026-01-01T00:00:01Z" };
+const CANNOT_EXECUTE = {
+  rule: "not-runnable",
+  result: "CONFIG_ERROR - cannot start test - /bin/sh of its image does not run here, as in one for other processors",
+  roles: MARKED,
+} as const;
 const CUT_OFF = { rule: "cut-off", result: null, roles: MARKED } as const;
 
 /** Messages and reasons as Kubernetes 1.36 and containerd 1.6 wrote them. */
@@ -664,6 +677,23 @@ const ROWS: Row[] = [
       ...{ roles: MARKED, pod: failed(exitCode, {}, exitCode === 0 ? { phase: "Succeeded" } : {}) },
     }),
   ),
+  ...[
+    { seen: "an image whose /bin/sh this node cannot execute", times: AT_ONCE },
+    {
+      seen: "an image whose /bin/sh this node cannot execute, within the turn of a second",
+      times: { ...AT_ONCE, finishedAt: "2026-01-01T00:00:02Z" },
+    },
+  ].map(({ seen, times }): Row => ({ seen, ...CANNOT_EXECUTE, pod: failed(1, times) })),
+  ...(
+    [
+      ["a script that fails at once", { message: "ended 1\n" }, "FAILURE"],
+      ["a script whose runner says nothing, after two seconds", { finishedAt: "2026-01-01T00:00:03Z" }, "FAILURE"],
+      ["a script whose runner says nothing, with a time that nobody tells", { startedAt: null }, "FAILURE"],
+      ["a script whose runner says nothing, but that has said something itself", { message: "Failure" }, "Failure"],
+    ] as const
+  ).map(([seen, end, result]): Row => ({ seen, rule: "exit-code", result, roles: MARKED, pod: failed(1, { ...AT_ONCE, ...end }) })),
+  { seen: "another exit code at once", rule: "exit-code", result: "FAILURE", roles: MARKED, pod: failed(2, AT_ONCE) },
+  { seen: "an image's own command that fails at once", rule: "exit-code", result: "FAILURE", pod: failed(1, AT_ONCE) },
   {
     seen: "exit code 255 of a script whose runner says nothing, in a pod that its kubelet then ended",
     ...CUT_OFF,
@@ -972,6 +1002,14 @@ const ROWS: Row[] = [
   { seen: "a checkout that somebody else ended", rule: "checkout-failed", result: null, pod: initFailed("checkout", 143) },
   { seen: "a checkout without memory", rule: "checkout-failed", result: null, pod: initFailed("checkout", 137, { reason: "OOMKilled" }) },
 
+  ...[{ startedAt: "2026-01-01T00:00:01Z" }, { startedAt: null }].map(
+    (times): Row => ({
+      seen: `exit code 0 of what could not be started${times.startedAt ? "" : ", without a time"}`,
+      rule: "start-failed",
+      result: null,
+      pod: failed(0, { reason: "StartError", message: "cannot start a stopped process", ...times }, { phase: "Succeeded" }),
+    }),
+  ),
   {
     seen: "a command that is not there",
     rule: "not-runnable",
@@ -1337,6 +1375,8 @@ const ROWS: Row[] = [
     events: failedCreate('pods "unit-1-abcde" is forbidden: unable to create new content in namespace ci because it is being terminated'),
   },
 
+  { seen: "a pod without a sandbox before its test, for a minute", rule: "sandbox-lost", result: null, ms: MINUTES, pod: WITHOUT_SANDBOX },
+  { seen: "one for less", rule: undefined, ms: MINUTES - 1000, pod: WITHOUT_SANDBOX },
   { seen: "a status that the kubelet lost", rule: "pod-lost", result: null, pod: failed(137, { reason: "ContainerStatusUnknown" }) },
   {
     seen: "a pod that Succeeded without its test's exit code",

@@ -143,6 +143,7 @@ describe("10,000 histories of a pod, whose cluster knows who ended it", () => {
       "pod-lost",
       "cut-off",
       "pull-timeout",
+      "sandbox-lost",
     ]) {
       assert.ok(rules.has(rule), `no history ended as ${rule}`);
     }

@@ -46,6 +46,10 @@ const NODE_RESET: ReportEntry = {
   ...{ type: "fault", atMs: 9, outcome: "reset" },
   fault: { kind: "node-reset", downMs: 1, index: 0, atMs: 1 },
 };
+const KUBELET_KILLED: ReportEntry = {
+  ...{ type: "fault", atMs: 9, outcome: "killed" },
+  fault: { kind: "kubelet-down", how: "killed", forMs: 1, index: 0, atMs: 1 },
+};
 const CLOCK_JUMP: ReportEntry = {
   ...{ type: "fault", atMs: 9, outcome: "jumped" },
   fault: { kind: "clock-jumped", replica: 0, byMs: 7_000_000, forMs: 10_000, index: 0, atMs: 1 },
@@ -183,11 +187,16 @@ describe("the audit of a drill", () => {
       "takes a pod whose start a killed kubelet broke off for a reason of the drill's",
       { builds: 1, pods: 1, beyondAttempts: 1, nulls: 1, faults: 1 },
       [
-        { type: "fault", atMs: 9, fault: { kind: "kubelet-down", how: "killed", forMs: 1, index: 0, atMs: 1 }, outcome: "killed" },
+        KUBELET_KILLED,
         build({ result: "RETRY_LIMIT" }),
         job("n1", { verdict: { ...GIVEN_BACK, rule: "start-failed" } }),
         pod(1, CUT_SHORT),
       ],
+    ],
+    [
+      "even where the test ran then, and ended",
+      { builds: 1, pods: 2, nulls: 1, faults: 1 },
+      [KUBELET_KILLED, build(), job("n1", { verdict: { ...GIVEN_BACK, rule: "start-failed" } }), job("n2"), pod(1), pod(2)],
     ],
     [
       "takes a kubelet that was away when a test ended by itself for a reason of the drill's",

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 /** A socket without a network: the test is the peer. Only what `Connection` uses of a socket. */
 export class MemorySocket extends EventEmitter {
   readonly writableLength = 0;
+  readonly writableCorked: number = 0;
   isDestroyed: boolean = false;
   readonly #onWrite: (chunk: Buffer) => void;
 
