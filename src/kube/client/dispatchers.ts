@@ -1,5 +1,7 @@
 import type { DispatcherOptions } from "@kubernetes/client-node";
 import { Agent, type buildConnector, type Dispatcher, Pool, ProxyAgent } from "undici";
+import type { Clock } from "../../runtime/clock.ts";
+import { within } from "../../runtime/within.ts";
 
 /**
  * Requests, watches and followed logs have connections of their own, so that none can starve another: an API server allows about 100
@@ -13,7 +15,7 @@ interface Dispatchers {
   pick(purpose: Purpose, connect: DispatcherOptions): Dispatcher;
   /** The next request of this purpose opens a new connection; what runs on the old one may end there. For a connection that may be dead. */
   retire(purpose: Purpose): void;
-  /** Breaks whatever still runs. */
+  /** For callers that have aborted their calls: what does not end within a second is broken. */
   close(): Promise<void>;
 }
 
@@ -22,10 +24,12 @@ const KEEP_ALIVE_MS = 55_000;
 const PING_MS = 15_000;
 /** How long a proxy may take to connect. */
 const TUNNEL_MS = 30_000;
+/** What an aborted call needs to let go of its stream takes a turn of the event loop; more only where something hangs. */
+const CLOSE_MS = 1000;
 /** Sockets for plain requests where the server speaks HTTP/1.1 only; more wait in line, each within its deadline. */
 const MAX_REQUEST_CONNECTIONS = 16;
 
-export function makeDispatchers(): Dispatchers {
+export function makeDispatchers(clock: Clock): Dispatchers {
   const current = new Map<Purpose, { connect: DispatcherOptions; dispatcher: Dispatcher }>();
   const retiring = new Set<Dispatcher>();
   let closed = false;
@@ -56,6 +60,8 @@ export function makeDispatchers(): Dispatchers {
       closed = true;
       const all = [...retiring, ...[...current.values()].map((entry) => entry.dispatcher)];
       current.clear();
+      // Destroyed at once, undici lets a stream that is just being released fail without a listener, which ends the process.
+      await within(CLOSE_MS, Promise.all(all.map((dispatcher) => dispatcher.close())).then(() => {}), clock);
       await Promise.all(all.map((dispatcher) => dispatcher.destroy()));
     },
   };

@@ -77,7 +77,7 @@ const METHODS: Record<KubeVerb, Dispatcher.HttpMethod> = {
 };
 
 export function makeKubeTransport({ credentials, clock, deadlineMs, onCall }: KubeTransportOptions): KubeTransport {
-  const dispatchers = makeDispatchers();
+  const dispatchers = makeDispatchers(clock);
   const closing = new AbortController();
   let reloadedAt = Number.NEGATIVE_INFINITY;
   let reloads = 0;
