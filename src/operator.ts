@@ -136,7 +136,7 @@ export function makeOperator(options: OperatorOptions): Operator {
   const settings = { installation, image: config.image, checkout: config.checkout, podUser: config.podUser };
   const tallies = new Tallies({
     onActivity: () => {
-      testTasks.wake();
+      testTasks.noteActivity();
       keptJobs.wake();
     },
     onPending(count) {
