@@ -154,7 +154,7 @@ export function makeOperator(options: OperatorOptions): Operator {
   };
   const tallies = new Tallies({
     onActivity: () => {
-      testTasks.wake();
+      testTasks.noteActivity();
       keptJobs.wake();
     },
     onPending(count) {

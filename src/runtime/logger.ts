@@ -43,10 +43,10 @@ export function makeLogger(level: LogLevel, destination?: DestinationStream): Ro
 const MAX_HELD_LENGTH = 64 * 1024;
 
 /** While lines come one after another, they are written no more often than this. */
-const LEAST_MS = 20;
+const LEAST_MS = 50;
 
 /**
- * One write for all lines of a turn of the event loop, and of all turns within 20 ms of the last write: a write costs more than to make the
+ * One write for all lines of a turn of the event loop, and of all turns within 50 ms of the last write: a write costs more than to make the
  * line, and builds that come by the hundred say seven lines each. Writes on exit as well.
  */
 export function writeTogether(destination: DestinationStream, clock: Clock): DestinationStream {

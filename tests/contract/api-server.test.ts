@@ -87,6 +87,25 @@ function holdContract(open: () => Promise<ContractTarget>): void {
       assert.deepEqual(await client.get(CONFIG_MAPS, namespace, "a"), made);
     });
 
+    it("answers a write with its metadata alone where only that is asked for, and refuses it with the same words", async () => {
+      const namespace = await target.makeNamespace();
+      const answer = "metadata" as const;
+      const body = { ...suspendedJob("a"), metadata: { name: "a", annotations: { "example.org/a": "1" } } };
+      const answers = [
+        await client.create<StoredObject>(JOBS, namespace, body, { answer }),
+        await client.mergePatch<StoredObject>(JOBS, namespace, "a", { metadata: { labels: { a: "b" } } }, { answer }),
+        await client.jsonPatch<StoredObject>(JOBS, namespace, "a", [{ op: "add", path: "/metadata/labels/c", value: "d" }], { answer }),
+      ];
+      for (const each of answers) assert.deepEqual([each.kind, each.spec, each.status], ["PartialObjectMetadata", undefined, undefined]);
+      const { metadata } = await client.get<StoredObject>(JOBS, namespace, "a");
+      assert.deepEqual(answers[2]?.metadata, metadata);
+      const { labels, annotations } = metadata;
+      assert.deepEqual([labels?.a, labels?.c, annotations], ["b", "d", { "example.org/a": "1" }]);
+      await assert.rejects(client.create(JOBS, namespace, body, { answer }), isAlreadyExists);
+      const test = { op: "test", path: "/metadata/labels/c", value: "x" } as const;
+      await assert.rejects(client.jsonPatch(JOBS, namespace, "a", [test], { answer }), isTestFailed);
+    });
+
     it("refuses a second object of the same name as AlreadyExists", async () => {
       const namespace = await target.makeNamespace();
       await create(CONFIG_MAPS, namespace, configMap("a"));

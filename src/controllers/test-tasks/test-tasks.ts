@@ -25,6 +25,8 @@ import { WaitingTasks, type WaitingTasksOptions } from "./waiting-tasks.ts";
 
 /** The status of a new or edited task waits so long for what the API server says of it: it may be written once in five seconds only. */
 const REVIEW_PATIENCE_MS = 2000;
+/** Builds that come by the hundred change what statuses say at each step of each of them: it is looked at no more often than this. */
+const LEAST_WRITING_MS = 100;
 
 export interface TestTasksOptions {
   cluster: {
@@ -84,6 +86,9 @@ export class TestTasks implements Service, Tasks {
   readonly #waiting: WaitingTasks;
   #beginning: Promise<void> | undefined;
   #isRegistering: boolean = false;
+  #writtenAtMs: number = Number.NEGATIVE_INFINITY;
+  /** Builds' steps are to be told of in a moment. */
+  #cancelWriting: (() => void) | undefined;
 
   constructor(options: TestTasksOptions) {
     const { cluster, gearman, events, clock, logger } = options;
@@ -114,12 +119,22 @@ export class TestTasks implements Service, Tasks {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#cancelWriting?.();
     await Promise.all([this.#beginning, this.#registering.stop(), this.#writing.stop()]);
   }
 
-  /** A TestTask, a link, a build of a task or the role of this replica has changed. */
+  /** A TestTask, a link or the role of this replica has changed. */
   wake(): void {
     this.#registering.wake();
+  }
+
+  /** A build of a task has come, ended, or got its verdict: statuses tell of it. */
+  noteActivity(): void {
+    if (this.#cancelWriting || this.#stopping.signal.aborted) return;
+    const { clock } = this.#options;
+    const restMs = this.#writtenAtMs + LEAST_WRITING_MS - clock.monotonicMs();
+    if (restMs <= 0) this.#writing.wake();
+    else this.#cancelWriting = clock.schedule(restMs, () => this.#writing.wake());
   }
 
   /** One more namespace is known: its builds may be taken. */
@@ -229,7 +244,10 @@ export class TestTasks implements Service, Tasks {
   }
 
   async #write(signal: AbortSignal): Promise<number | undefined> {
+    this.#cancelWriting?.();
+    this.#cancelWriting = undefined;
     if (!this.#options.isHolder()) return undefined;
+    this.#writtenAtMs = this.#options.clock.monotonicMs();
     const namesMs = await this.#names.save(signal);
     // Names that were read come to be registered.
     if (namesMs === 0) this.wake();

@@ -23,6 +23,9 @@ const DEFAULT_CONNECTION_TIMES: ConnectionTimes = { connectMs: 10_000, heartbeat
 /** What may wait unsent; above it the peer is taken for dead. One packet may exceed it. */
 const DEFAULT_MAX_UNSENT_BYTES = 16 * 1024 * 1024;
 
+/** What is no answer to the server leaves no more often than this: builds that come by the hundred say a few words each, and a write costs more than they do. */
+const LEAST_WRITE_MS = 20;
+
 /** A handle that no server gives out; asking for its status is the only question that both servers answer at any time. */
 const HEARTBEAT_HANDLE = "H:turbo-hipster:heartbeat";
 
@@ -72,8 +75,11 @@ export class Connection {
   #reason: GearmanError | undefined;
   #isOpen: boolean = false;
   #isPerforming: boolean = false;
-  /** What waits for the end of this turn of the event loop leaves then. */
-  #flush: NodeJS.Immediate | undefined;
+  /** What waits to be written, and its bytes. */
+  #held: Buffer[] = [];
+  #heldBytes: number = 0;
+  #cancelFlush: (() => void) | undefined;
+  #writtenAtMs: number = Number.NEGATIVE_INFINITY;
   #cancelTimer: () => void;
 
   constructor(options: ConnectionOptions) {
@@ -104,23 +110,17 @@ export class Connection {
     return this.#closed.promise;
   }
 
-  /** Sent before the event loop waits again. After the end, or before `onOpen`, it goes nowhere. */
+  /** Sent when the event loop has done what it has to do, or 20 ms after what was sent before. After the end, or before `onOpen`, it goes nowhere. */
   send(packet: Buffer): void {
     if (!this.isOpen) return;
-    if (this.#socket.writableLength > this.#maxUnsentBytes) {
-      const text = `${this.#options.server} has left ${this.#socket.writableLength} bytes unread`;
-      this.destroy(new GearmanError("TH_GEARMAN_BACKLOG", text));
+    const unsentBytes = this.#socket.writableLength + this.#heldBytes;
+    if (unsentBytes > this.#maxUnsentBytes) {
+      this.destroy(new GearmanError("TH_GEARMAN_BACKLOG", `${this.#options.server} has left ${unsentBytes} bytes unread`));
       return;
     }
-    // A write costs more than to make the packet, and one event of a watch that tells of hundreds may come after another.
-    if (!this.#isPerforming && this.#flush === undefined) {
-      this.#socket.cork();
-      this.#flush = setImmediate(() => {
-        this.#flush = undefined;
-        this.#socket.uncork();
-      });
-    }
-    this.#socket.write(packet);
+    this.#held.push(packet);
+    this.#heldBytes += packet.length;
+    if (!this.#isPerforming) this.#cancelFlush ??= this.#flushSoon();
   }
 
   /**
@@ -151,9 +151,8 @@ export class Connection {
     this.#reason = reason;
     this.#decoder.stop();
     this.#cancelTimer();
-    clearImmediate(this.#flush);
     // What was said before goes out.
-    while (this.#socket.writableCorked > 0) this.#socket.uncork();
+    this.#flush();
     this.#socket.destroy();
   }
 
@@ -171,16 +170,34 @@ export class Connection {
 
   /** All that is sent meanwhile leaves in one piece at the end. What is thrown ends the connection. */
   #perform(work: () => void): void {
+    const heldBefore = this.#held.length;
     this.#isPerforming = true;
-    this.#socket.cork();
     try {
       work();
     } catch (error) {
       this.destroy(explainOwnError(this.#options.server, error));
     } finally {
       this.#isPerforming = false;
-      this.#socket.uncork();
+      if (this.#held.length > heldBefore) this.#flush();
     }
+  }
+
+  #flushSoon(): () => void {
+    const { clock } = this.#options;
+    const leftMs = this.#writtenAtMs + LEAST_WRITE_MS - clock.monotonicMs();
+    if (leftMs > 0) return clock.schedule(leftMs, () => this.#flush());
+    const flush = setImmediate(() => this.#flush());
+    return () => clearImmediate(flush);
+  }
+
+  #flush(): void {
+    this.#cancelFlush?.();
+    this.#cancelFlush = undefined;
+    if (this.#held.length === 0) return;
+    this.#socket.write(Buffer.concat(this.#held));
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#writtenAtMs = this.#options.clock.monotonicMs();
   }
 
   #take(type: PacketType, body: Buffer, bodyBytes: number): void {

@@ -61,7 +61,11 @@ export function makeDispatchers(clock: Clock): Dispatchers {
       const all = [...retiring, ...[...current.values()].map((entry) => entry.dispatcher)];
       current.clear();
       // Destroyed at once, undici lets a stream that is just being released fail without a listener, which ends the process.
-      await within(CLOSE_MS, Promise.all(all.map((dispatcher) => dispatcher.close())).then(() => {}), clock);
+      await within(
+        CLOSE_MS,
+        Promise.all(all.map((dispatcher) => dispatcher.close())).then(() => {}),
+        clock,
+      );
       await Promise.all(all.map((dispatcher) => dispatcher.destroy()));
     },
   };

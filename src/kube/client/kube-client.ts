@@ -8,11 +8,20 @@ import { withoutManagedFields } from "./managed-fields.ts";
 import type { KubeList, Resource } from "./resource.ts";
 import { splitLines } from "./watch-lines.ts";
 
+/**
+ * What the answer to a write is to hold; default: the whole object. Only its metadata costs API server and reader less, and may come as the whole
+ * object all the same (https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches).
+ */
+type Answer = "metadata";
+
+const METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json";
+
 interface CreateOptions {
   /** Goes through admission and validation, stores nothing. */
   readonly dryRun?: boolean;
   /** What the server does with unknown fields; its own default is Warn. */
   readonly fieldValidation?: "Ignore" | "Warn" | "Strict";
+  readonly answer?: Answer;
   /** Called with each warning the server gives beside its answer. */
   readonly onWarning?: (text: string) => void;
   readonly signal?: AbortSignal;
@@ -32,6 +41,7 @@ export interface ListOptions {
 interface PatchOptions {
   readonly subresource?: "status";
   readonly dryRun?: boolean;
+  readonly answer?: Answer;
   readonly signal?: AbortSignal;
 }
 
@@ -142,7 +152,8 @@ function makeKubeClient(transport: KubeTransport): KubeClient {
     async create<T>(resource: Resource, namespace: string | undefined, body: object, options: CreateOptions = {}) {
       const query = { dryRun: options.dryRun ? "All" : undefined, fieldValidation: options.fieldValidation };
       const { signal, onWarning } = options;
-      return (await transport.request({ verb: "create", resource, namespace, query, body, signal, onWarning })) as T;
+      const call = { verb: "create" as const, resource, namespace, query, body, signal, onWarning };
+      return (await transport.request({ ...call, ...acceptOf(options.answer) })) as T;
     },
     async get<T>(resource: Resource, namespace: string | undefined, name: string, options: { signal?: AbortSignal } = {}) {
       return (await transport.request({ verb: "get", resource, namespace, name, signal: options.signal })) as T;
@@ -157,7 +168,8 @@ function makeKubeClient(transport: KubeTransport): KubeClient {
     async mergePatch<T>(resource: Resource, namespace: string | undefined, name: string, body: object, options: PatchOptions = {}) {
       const { subresource, signal } = options;
       const query = { dryRun: options.dryRun ? "All" : undefined };
-      return (await transport.request({ verb: "patch", resource, namespace, name, subresource, query, body, signal })) as T;
+      const call = { verb: "patch" as const, resource, namespace, name, subresource, query, body, signal };
+      return (await transport.request({ ...call, ...acceptOf(options.answer) })) as T;
     },
     async jsonPatch<T>(
       resource: Resource,
@@ -169,8 +181,9 @@ function makeKubeClient(transport: KubeTransport): KubeClient {
       const { subresource, signal } = options;
       const query = { dryRun: options.dryRun ? "All" : undefined };
       const contentType = "application/json-patch+json";
+      const call = { verb: "patch" as const, resource, namespace, name, subresource, query, body, contentType, signal };
       try {
-        return (await transport.request({ verb: "patch", resource, namespace, name, subresource, query, body, contentType, signal })) as T;
+        return (await transport.request({ ...call, ...acceptOf(options.answer) })) as T;
       } catch (error) {
         throw body.some(({ op }) => op === "test") ? explainRefusedPatch(error) : error;
       }
@@ -200,6 +213,10 @@ function makeKubeClient(transport: KubeTransport): KubeClient {
     },
     close: () => transport.close(),
   };
+}
+
+function acceptOf(answer: Answer | undefined): { accept?: string } {
+  return answer === undefined ? {} : { accept: METADATA_ONLY };
 }
 
 async function* watchEvents<T>(

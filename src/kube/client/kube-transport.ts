@@ -34,6 +34,7 @@ export interface KubeCall {
   readonly body?: object;
   /** Of the body; JSON by default, a merge patch for the verb patch. */
   readonly contentType?: string;
+  readonly accept?: string;
   readonly signal?: AbortSignal | undefined;
   readonly purpose?: Purpose;
   readonly onWarning?: ((text: string) => void) | undefined;
@@ -91,7 +92,7 @@ export function makeKubeTransport({ credentials, clock, deadlineMs, onCall }: Ku
       path: credentials.pathPrefix + renderTarget(call),
       method: METHODS[call.verb],
       headers: {
-        accept: "application/json",
+        accept: call.accept ?? "application/json",
         "user-agent": "turbo-hipster",
         ...(call.body === undefined ? {} : { "content-type": contentType }),
         ...access.headers,

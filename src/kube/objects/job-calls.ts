@@ -40,7 +40,7 @@ export class JobCalls {
   /** @throws KubeError when it may go better later, or when what is refused is not the Job itself. */
   async createJob(job: Job): Promise<{ kind: "created"; job: Job } | { kind: "exists" } | { kind: "refused" | "full"; message: string }> {
     try {
-      const create = () => this.#client.create<Job>(JOBS, job.metadata.namespace, job, this.#call);
+      const create = () => this.#client.create<Job>(JOBS, job.metadata.namespace, job, { ...this.#call, answer: "metadata" });
       return { kind: "created", job: trimJob(await this.#creates.run(create)) };
     } catch (error) {
       if (isAlreadyExists(error)) return { kind: "exists" };
@@ -97,7 +97,7 @@ export class JobCalls {
       ...Object.entries(spec).map(([key, value]) => ({ op: "add" as const, path: renderPointer("spec", key), value })),
     ];
     try {
-      const patch = () => this.#client.jsonPatch(JOBS, namespace, name, operations, this.#call);
+      const patch = () => this.#client.jsonPatch(JOBS, namespace, name, operations, { ...this.#call, answer: "metadata" });
       await (ttlSecondsAfterFinished === undefined ? patch() : this.#records.run(patch));
     } catch (error) {
       if (isTestFailed(error)) return false;
@@ -131,7 +131,7 @@ export class JobCalls {
   /** Resolves with false when there is one of another uid than the patch has. */
   async #patchIfThere(resource: typeof JOBS, namespace: string, name: string, patch: object): Promise<boolean> {
     try {
-      await this.#client.mergePatch(resource, namespace, name, patch, this.#call);
+      await this.#client.mergePatch(resource, namespace, name, patch, { ...this.#call, answer: "metadata" });
     } catch (error) {
       if (isOtherUid(error)) return false;
       if (!isNotFound(error)) throw error;

@@ -86,7 +86,7 @@ export function makeApiServer(options: ApiServerOptions): RequestListener {
     const dryRun = query.get("dryRun") === "All";
     switch (target.verb) {
       case "create":
-        return { code: 201, body: store.create(rules, namespace, body as StoredObject, dryRun) };
+        return { code: 201, body: asAsked(request, store.create(rules, namespace, body as StoredObject, dryRun)) };
       case "get":
         if (target.subresource !== "log") return { code: 200, body: store.get(rules, namespace, name) };
         logs.serve(store.get(rules, namespace, name), query, response);
@@ -100,7 +100,10 @@ export function makeApiServer(options: ApiServerOptions): RequestListener {
         if (request.headers["content-type"] !== (Array.isArray(body) ? "application/json-patch+json" : "application/merge-patch+json")) {
           throw new StatusError(415, "UnsupportedMediaType", "the fake takes merge patches and JSON patches only");
         }
-        return { code: 200, body: store.patch(rules, namespace, name, body as object, target.subresource as "status" | undefined, dryRun) };
+        return {
+          code: 200,
+          body: asAsked(request, store.patch(rules, namespace, name, body as object, target.subresource as "status" | undefined, dryRun)),
+        };
       case "delete":
         return { code: 200, body: store.delete(rules, namespace, name, (body ?? {}) as DeleteRequest) };
       default:
@@ -139,6 +142,12 @@ export function makeApiServer(options: ApiServerOptions): RequestListener {
       else finish(response, 500, new StatusError(500, "InternalError", String(error)).toStatus(), undefined);
     });
   };
+}
+
+/** The answer to a write in the form that the client accepts. */
+function asAsked(request: IncomingMessage, { metadata, ...rest }: StoredObject): object {
+  if (!request.headers.accept?.includes("as=PartialObjectMetadata")) return { ...rest, metadata };
+  return { kind: "PartialObjectMetadata", apiVersion: "meta.k8s.io/v1", metadata };
 }
 
 /** Returns true when there is nothing more to be done for this call. */

@@ -37,6 +37,8 @@ function setUp(...objects: KubeObject[]) {
     active: new Map<string, number>(),
     defect: undefined as Error | undefined,
     areAllKnown: true,
+    /** How often it was looked at what statuses should say. */
+    looks: 0,
   };
   const statuses: { name: string; status: TestTaskStatus; atMs: number }[] = [];
   const events: string[] = [];
@@ -103,7 +105,9 @@ function setUp(...objects: KubeObject[]) {
       waitOf: (key) => world.waits.get(key),
       activeOf: (key) => world.active.get(key) ?? 0,
       lastOf: () => undefined,
-      keep() {},
+      keep() {
+        world.looks += 1;
+      },
     },
     isHolder: () => world.isHolder,
     clock,
@@ -267,6 +271,26 @@ describe("a TestTask's keeper", () => {
       "ci/unit uid-unit BuildRefused pipeline check",
       "ci/unit uid-unit QuotaFull a build waits for room: exceeded quota: q",
     ]);
+  });
+
+  test("is told at once of the first build in a while, and of hundreds after it no more often than ten times a second", async () => {
+    await using stage = setUp(taskObject("unit"));
+    await stage.start();
+    await stage.pass(MINUTE);
+    const before = stage.world.looks;
+    stage.tasks.noteActivity();
+    await stage.settle();
+    assert.equal(stage.world.looks, before + 1);
+    for (let build = 0; build < 300; build += 1) {
+      stage.tasks.noteActivity();
+      await stage.pass(1);
+    }
+    assert.equal(stage.world.looks, before + 4);
+    await stage.pass(MINUTE);
+    assert.equal(stage.world.looks, before + 4, "what has not changed is not looked at again");
+    stage.tasks.noteActivity();
+    await stage.settle();
+    assert.equal(stage.world.looks, before + 5);
   });
 
   test("is told of a new task once the API server has said what it makes of it, or has not for two seconds", async () => {

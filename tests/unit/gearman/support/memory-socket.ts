@@ -4,7 +4,6 @@ import type { Socket } from "node:net";
 /** A socket without a network: the test is the peer. Only what `Connection` uses of a socket. */
 export class MemorySocket extends EventEmitter {
   readonly writableLength = 0;
-  readonly writableCorked: number = 0;
   isDestroyed: boolean = false;
   readonly #onWrite: (chunk: Buffer) => void;
 
@@ -16,9 +15,6 @@ export class MemorySocket extends EventEmitter {
   get socket(): Socket {
     return this as unknown as Socket;
   }
-
-  cork(): void {}
-  uncork(): void {}
 
   write(chunk: Buffer): void {
     if (!this.isDestroyed) this.#onWrite(chunk);
