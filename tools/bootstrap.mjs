@@ -1,23 +1,29 @@
 // Runs a TypeScript entry of this repository on the pinned Node, whatever Node the system has.
 // On a fresh clone it installs the npm packages first. Plain JavaScript: it must run on any Node since 18.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, lstatSync, readFileSync, readlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const node = join(root, "node_modules", "node", "bin", "node");
+const modules = join(root, "node_modules");
+const node = join(modules, "node", "bin", "node");
 const [entry, ...args] = process.argv.slice(2);
 
 /** True when node_modules holds exactly what package-lock.json asks for. */
 function isInstalled() {
   try {
     const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
-    const present = JSON.parse(readFileSync(join(root, "node_modules", ".package-lock.json"), "utf8")).packages;
+    const present = JSON.parse(readFileSync(join(modules, ".package-lock.json"), "utf8")).packages;
     return Object.entries(wanted).every(([path, entry]) => path === "" || entry.optional || present[path]?.version === entry.version);
   } catch {
     return false;
   }
+}
+
+/** Where node_modules leads, if it is a symbolic link. */
+function linkTarget() {
+  return lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink() ? readlinkSync(modules) : undefined;
 }
 
 if (!entry) {
@@ -25,6 +31,15 @@ if (!entry) {
   process.exit(2);
 }
 if (!isInstalled() || !existsSync(node)) {
+  const target = linkTarget();
+  if (target !== undefined) {
+    // npm ci empties what the link leads to, which is somebody else's.
+    console.error(
+      `${modules} is a symbolic link to ${target}, and what is there is not what package-lock.json of ${root} asks for.\n` +
+        `npm ci would empty ${target}, so it was not run. Remove the link (rm ${modules}) and try again: the packages are installed in its place.`,
+    );
+    process.exit(1);
+  }
   console.error("installing npm packages (npm ci) ...");
   const npm = spawnSync("npm", ["ci", "--no-progress", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, 2] });
   if (npm.error || npm.status !== 0) {
