@@ -1,5 +1,5 @@
-import { setTimeout as sleepTimer } from "node:timers/promises";
-import type { Clock } from "../../src/runtime/clock.ts";
+import { type Clock, systemClock } from "../../src/runtime/clock.ts";
+import { sleepBy } from "./process-clock.ts";
 
 export interface SkippingClock extends Clock {
   /** Timers that have neither fired nor been cancelled. */
@@ -12,22 +12,22 @@ export interface SkippingClock extends Clock {
   onSchedule(listener: (delayMs: number) => void): () => void;
 }
 
-/** The real time, plus what tests have skipped: what waits for minutes is tested in no time, and everything else goes on as always. */
-export function makeSkippingClock(): SkippingClock {
+/** Another clock's time, plus what tests have skipped: what waits for minutes is tested in no time, and everything else goes on as always. */
+export function makeSkippingClock(base: Clock = systemClock): SkippingClock {
   let skippedMs = 0;
   let jumpedMs = 0;
   const pending = new Set<{ dueMs: number; fire(): void; arm(): void }>();
   const listeners = new Set<(delayMs: number) => void>();
-  const monotonicMs = () => performance.now() + skippedMs;
+  const monotonicMs = () => base.monotonicMs() + skippedMs;
 
   const clock: SkippingClock = {
     now: () => new Date(Date.now() + skippedMs + jumpedMs),
     steadyNow: () => new Date(performance.timeOrigin + monotonicMs()),
     monotonicMs,
     schedule(delayMs, callback) {
-      let timer: NodeJS.Timeout;
+      let disarm = () => {};
       const cancel = () => {
-        clearTimeout(timer);
+        disarm();
         pending.delete(entry);
       };
       const entry = {
@@ -37,8 +37,8 @@ export function makeSkippingClock(): SkippingClock {
           callback();
         },
         arm() {
-          clearTimeout(timer);
-          timer = setTimeout(entry.fire, Math.min(Math.max(0, entry.dueMs - monotonicMs()), 2 ** 31 - 1));
+          disarm();
+          disarm = base.schedule(entry.dueMs - monotonicMs(), entry.fire);
         },
       };
       pending.add(entry);
@@ -46,20 +46,7 @@ export function makeSkippingClock(): SkippingClock {
       for (const listener of listeners) listener(delayMs);
       return cancel;
     },
-    sleep(delayMs, signal) {
-      if (signal?.aborted) return sleepTimer(0, undefined, { signal });
-      return new Promise((resolve, reject) => {
-        const onAbort = () => {
-          cancel();
-          reject(signal?.reason);
-        };
-        const cancel = clock.schedule(delayMs, () => {
-          signal?.removeEventListener("abort", onAbort);
-          resolve();
-        });
-        signal?.addEventListener("abort", onAbort, { once: true });
-      });
-    },
+    sleep: (delayMs, signal) => sleepBy(clock.schedule, delayMs, signal),
     onSchedule(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

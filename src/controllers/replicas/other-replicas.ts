@@ -61,7 +61,7 @@ export class OtherReplicas {
 
   /** Until the API server has said that a replica has no Lease that stands, it lives: whoever is not known, too. */
   isAlive(replica: string): boolean {
-    if (replica === "" || replica.length > MAX_NAME_LENGTH) return false;
+    if (replica.length > MAX_NAME_LENGTH) return false;
     const name = replicaLeaseName(this.#options.installation, replica);
     if (!this.#isOthers(name)) return name === this.#options.ownName;
     return !this.#observe(name, true)?.isDead;

@@ -34,7 +34,6 @@ export class Replicas implements Service {
   #unsubscribe = () => {};
   #stopped: Promise<void> | undefined;
   #isStarted = false;
-  #isStopping = false;
 
   constructor(options: ReplicasOptions) {
     const { leases: store, installation, replica, clock, logger: parent } = options;
@@ -76,7 +75,7 @@ export class Replicas implements Service {
   }
 
   async start(): Promise<void> {
-    if (this.#isStarted || this.#isStopping) return;
+    if (this.#isStarted || this.#stopped !== undefined) return;
     this.#isStarted = true;
     this.#unsubscribe = this.#options.leases.onChange((name) => this.#noteChange(name));
     for (const { metadata } of this.#options.leases.cachedAll()) this.#noteChange(metadata.name);
@@ -86,7 +85,6 @@ export class Replicas implements Service {
   }
 
   stop(): Promise<void> {
-    this.#isStopping = true;
     this.#stopped ??= this.#end();
     return this.#stopped;
   }

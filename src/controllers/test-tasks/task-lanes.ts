@@ -1,38 +1,19 @@
 import { type DecidedLane, decideLanes, type LaneFacts } from "../../core/test-task/lanes.ts";
-import type { Slot } from "../../runtime/slot.ts";
+import type { Slot, SlotPool } from "../../runtime/slot.ts";
 
 /** Builds at once that are told that no TestTask serves their job any more. */
 const RETIRED_SLOTS = 10;
 
-/** A bounded number of builds, as `gearman/` counts them: its lanes reserve and wait, the number is set here. */
-export interface Pool {
-  readonly capacity: number;
-  readonly used: number;
-  /** Whether it would hand one out, were it not for its parent. */
-  readonly hasRoom: boolean;
-  tryReserve(): Slot | undefined;
-  /** Counts a build that runs already, whether or not there is room for it. */
-  occupy(): Slot;
-  /** The same in this pool alone, though it has a parent. */
-  occupyHere(): Slot;
-  /** Whether this pool has given out the slot. */
-  holds(slot: Slot): boolean;
-  setCapacity(capacity: number): void;
-  /** A paused pool hands out nothing. */
-  setPaused(isPaused: boolean): void;
-  onFree(listener: () => void): () => void;
-}
-
 export interface TaskPools {
   /** Slots of all tasks without a `maxConcurrent`; the others' pools are its children. */
-  installation: Pool;
-  make(capacity: number, parent?: Pool): Pool;
+  installation: SlotPool;
+  make(capacity: number, parent?: SlotPool): SlotPool;
 }
 
 export interface TaskLane {
   name: string;
   functions: readonly string[];
-  slots: Pool;
+  slots: SlotPool;
 }
 
 /** Of one build. */
@@ -47,8 +28,8 @@ export class TaskLanes {
   readonly #pools: TaskPools;
   readonly #degradedOf: LaneFacts["degradedOf"];
   readonly #heldBackOf: LaneFacts["heldBackOf"];
-  readonly #retired: Pool;
-  readonly #own = new Map<string, Pool>();
+  readonly #retired: SlotPool;
+  readonly #own = new Map<string, SlotPool>();
   /** The builds under way, by task, whatever pool has given their slots out: a limit that comes later counts them too. */
   readonly #places = new Map<string, Set<Place>>();
   #lanes: readonly TaskLane[] = [];
@@ -129,7 +110,7 @@ export class TaskLanes {
     }
   }
 
-  #slotsOf(taskKey: string, pool: DecidedLane["pool"]): Pool {
+  #slotsOf(taskKey: string, pool: DecidedLane["pool"]): SlotPool {
     if (pool === "installation") return this.#pools.installation;
     if (pool === "retired") return this.#retired;
     const capacity = Number.isFinite(pool.capacity) ? pool.capacity : this.#pools.installation.capacity;
@@ -138,7 +119,7 @@ export class TaskLanes {
     return own;
   }
 
-  #ownPool(taskKey: string, capacity: number): Pool {
+  #ownPool(taskKey: string, capacity: number): SlotPool {
     const { installation, make } = this.#pools;
     const known = this.#own.get(taskKey);
     const own = known ?? make(capacity, installation);
@@ -151,7 +132,7 @@ export class TaskLanes {
   }
 
   /** Those that it has given the slot of are counted in it already. */
-  #countIn(own: Pool | undefined, place: Place): void {
+  #countIn(own: SlotPool | undefined, place: Place): void {
     if (!own || own.holds(place.slot)) return;
     place.own?.release();
     place.own = own.occupyHere();

@@ -1,11 +1,10 @@
 import type { AssignedSlot } from "../../core/zuul/assignment.ts";
-import type { Slot } from "../../runtime/slot.ts";
+import type { Slot, SlotPool } from "../../runtime/slot.ts";
 import type { OpenConnection } from "../wire/connection.ts";
 import { protocolViolation } from "../wire/gearman-error.ts";
 import { GRAB, PRE_SLEEP } from "../wire/grab.ts";
 import { EndProofs, type OnProof } from "./end-proofs.ts";
 import { SlotLine } from "./slot-line.ts";
-import type { SlotPool } from "./slot-pool.ts";
 
 export interface GrabbingOptions {
   readonly server: string;

@@ -3,6 +3,7 @@ import type { AssignedSlot, Assignment } from "../../core/zuul/assignment.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import type { SlotPool } from "../../runtime/slot.ts";
 import { encodePacket } from "../wire/codec.ts";
 import type { OpenConnection } from "../wire/connection.ts";
 import { GearmanError, protocolViolation } from "../wire/gearman-error.ts";
@@ -11,7 +12,6 @@ import { type AssignedJob, parseAssignedJob } from "./assignment.ts";
 import type { Role } from "./connector.ts";
 import { Grabbing } from "./grabbing.ts";
 import { LaneBuilds } from "./lane-builds.ts";
-import type { SlotPool } from "./slot-pool.ts";
 
 export interface LaneOptions {
   readonly server: string;

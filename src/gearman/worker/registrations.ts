@@ -1,4 +1,4 @@
-import type { SlotPool } from "./slot-pool.ts";
+import type { SlotPool } from "../../runtime/slot.ts";
 
 /** One connection's worth of functions, on every server; `slots` is shared by its connections to all servers. */
 export interface LaneSpec {

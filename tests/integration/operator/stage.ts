@@ -10,7 +10,6 @@ import { JOBS, PODS, TEST_TASKS } from "../../../src/kube/client/resource.ts";
 import type { LogStore } from "../../../src/logs/stores/log-store.ts";
 import { makeMetrics } from "../../../src/metrics/metrics.ts";
 import { makeOperator, type Operator } from "../../../src/operator.ts";
-import { systemClock } from "../../../src/runtime/clock.ts";
 import type { Logger } from "../../../src/runtime/logger.ts";
 import { sha256Hex } from "../../../src/runtime/sha256.ts";
 import { type FakeKube, startFakeKube } from "../../support/fake-kube/fake-kube.ts";
@@ -18,12 +17,13 @@ import type { FakeCall } from "../../support/fake-kube/fault-plan.ts";
 import { type PlayedNode, type PodScript, playNode } from "../../support/fake-kube/play-node.ts";
 import type { StoredObject } from "../../support/fake-kube/resource-rules.ts";
 import type { GearmanServer } from "../../support/gearman/gearman-server.ts";
+import { processClock } from "../../support/process-clock.ts";
 import { type ProxyControl, startTcpProxy, type TcpProxy } from "../../support/proxies/tcp-proxy.ts";
 import { makeSkippingClock, type SkippingClock } from "../../support/skipping-clock.ts";
 import { connectTestClient, countHandles, Inbox, type SubmittedBuild, submitBuild, within } from "../gearman/worker/link-harness.ts";
 
 export const NAMESPACE = "ci";
-/** A Lease lasts for 15 s, and a write that failed is tried again after half a minute at most, in real time. */
+/** A Lease lasts for 15 s, and a write that failed is tried again after half a minute at most, by the process's clock. */
 const LONGEST_WAIT_MS = 45_000;
 
 export interface LogLine {
@@ -128,7 +128,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
   const link = await startTcpProxy(server);
   const kube = await startFakeKube();
   const node: PlayedNode = playNode(kube, options.script);
-  const clock = makeSkippingClock();
+  const clock = makeSkippingClock(processClock);
   const log = new Inbox<LogLine>();
   const reports: KubeCallReport[] = [];
   let client: Awaited<ReturnType<typeof connectTestClient>> | undefined;
@@ -186,7 +186,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
         client: kubeClient,
         store: options.makeStore?.(),
         clock,
-        leaseClock: systemClock,
+        leaseClock: processClock,
         logger: makeInboxLogger(log, { operator: index }),
         metrics,
       });

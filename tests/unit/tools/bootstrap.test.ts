@@ -17,7 +17,11 @@ async function write(path: string, text: string): Promise<void> {
 
 function runBootstrap() {
   const PATH = join(directory, "bin");
-  const { status, stderr } = spawnSync(process.execPath, ["tools/bootstrap.mjs", "entry.ts"], { cwd: clone, env: { PATH }, encoding: "utf8" });
+  const { status, stderr } = spawnSync(process.execPath, ["tools/bootstrap.mjs", "entry.ts"], {
+    cwd: clone,
+    env: { PATH },
+    encoding: "utf8",
+  });
   return { status, stderr };
 }
 

@@ -7,12 +7,13 @@ import {
   makeGearmanLink,
   type ServerState,
 } from "../../../../src/gearman/worker/gearman-link.ts";
-import type { SlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
 import { systemClock } from "../../../../src/runtime/clock.ts";
+import type { SlotPool } from "../../../../src/runtime/slot.ts";
 import { adminStatus, type FunctionStatus, type GearmanServer } from "../../../support/gearman/gearman-server.ts";
+import { processClock } from "../../../support/process-clock.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 
-/** Longer than anything here takes on a busy machine, so that a test which waits for what never comes says so. */
+/** Longer than anything here takes by the process's clock, so that a test which waits for what never comes says so. */
 const WAIT_MS = 15_000;
 
 /** What arrives by callback, to be awaited in order. */
@@ -45,11 +46,11 @@ export class Inbox<Item> {
 /** Rejects when `promise` takes longer than a test ever waits. */
 export async function within<Value>(promise: Promise<Value>, explain: () => string, waitMs = WAIT_MS): Promise<Value> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`${explain()} (waited ${waitMs} ms)`)), waitMs);
+  const cancelTimer = processClock.schedule(waitMs, () => late.reject(new Error(`${explain()} (waited ${waitMs} ms)`)));
   try {
     return await Promise.race([promise, late.promise]);
   } finally {
-    clearTimeout(timer);
+    cancelTimer();
   }
 }
 
@@ -109,11 +110,18 @@ export async function untilStatus(
   server: GearmanServer,
   isTrue: (status: ReadonlyMap<string, FunctionStatus>) => boolean,
 ): Promise<ReadonlyMap<string, FunctionStatus>> {
-  const deadline = performance.now() + WAIT_MS;
-  for (;;) {
-    const status = await adminStatus(server.address);
-    if (isTrue(status)) return status;
-    assert.ok(performance.now() < deadline, `status is still ${JSON.stringify([...status])}`);
+  let isLate = false;
+  const cancelTimer = processClock.schedule(WAIT_MS, () => {
+    isLate = true;
+  });
+  try {
+    for (;;) {
+      const status = await adminStatus(server.address);
+      if (isTrue(status)) return status;
+      assert.ok(!isLate, `status is still ${JSON.stringify([...status])}`);
+    }
+  } finally {
+    cancelTimer();
   }
 }
 

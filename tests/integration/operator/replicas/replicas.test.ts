@@ -3,6 +3,7 @@ import { describe, test } from "node:test";
 import { EVENTS, TEST_TASKS } from "../../../../src/kube/client/resource.ts";
 import { startGeard } from "../../../support/gearman/geard.ts";
 import { adminStatus } from "../../../support/gearman/gearman-server.ts";
+import { processClock } from "../../../support/process-clock.ts";
 import { untilStatus } from "../../gearman/worker/link-harness.ts";
 import { answerOf, NAMESPACE, numberOf, recordOf, type Stage, type StagedReplica, startStage } from "../stage.ts";
 import { CHANGE, gearmand, handOver, never, requestOf, startTwo } from "./replica-stage.ts";
@@ -134,7 +135,7 @@ describe("a replica that drains", () => {
     const builds = [await stage.submit("unit"), await stage.submit("unit")];
     await arrived;
     const drained = holder.operator.drain(never);
-    setTimeout(late.resolve, 100);
+    void processClock.sleep(100).then(late.resolve);
     for (const build of builds) assert.equal((await answerOf(build)).result, "SUCCESS");
     await drained;
     leave();

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { makeSlotPool, type SlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
-import type { Slot } from "../../../../src/runtime/slot.ts";
+import { makeSlotPool } from "../../../../src/gearman/worker/slot-pool.ts";
+import type { Slot, SlotPool } from "../../../../src/runtime/slot.ts";
 
 /** Someone who wants one more slot every time it is asked, as a lane with waiting builds does. */
 function makeHungryWaiter(name: string, pool: SlotPool, taken: string[]): { slots: Slot[]; leave: () => void } {
