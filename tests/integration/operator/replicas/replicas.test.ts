@@ -34,8 +34,8 @@ describe("of two replicas", () => {
       await using stage = await startStage({ start, tasks: { unit: {}, other: { maxConcurrent: 3 } } });
       const holder = stage.replicas[0] as StagedReplica;
       const standby = await stage.startReplica();
-      const both = await untilStatus(stage.server, (status) => ["unit", "other"].every((job) => status.get(`build:${job}`)?.workers === 3));
-      assert.equal(both.get("stop:turbo-hipster-turbo-hipster")?.workers, 2);
+      const wanted = { "build:unit": 3, "build:other": 3, "stop:turbo-hipster-turbo-hipster": 2 };
+      await untilStatus(stage.server, (status) => Object.entries(wanted).every(([name, workers]) => status.get(name)?.workers === workers));
       const builds = await Promise.all(Array.from({ length: 12 }, (_, index) => stage.submit(index % 2 === 0 ? "unit" : "other")));
       for (const build of builds) assert.equal((await answerOf(build)).result, "SUCCESS");
       assert.deepEqual([holder.count("accepts a build"), standby.count("accepts a build")], [12, 0]);
