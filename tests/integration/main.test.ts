@@ -119,9 +119,15 @@ describe("turbo-hipster operator", () => {
     await operator.logged("cannot reach the gearman server, trying again");
     await using gearmand = await startGearmand({ port });
     await using client = await connectGearmanClient({ server: gearmand.address, clock: systemClock });
-    const end = await submitBuild(client, "build:unit", "unique-1").end();
-    assert.equal(end.kind, "complete");
-    assert.equal(operator.lines.filter(({ msg }) => String(msg).startsWith("cannot reach")).length, 1);
+    const build = submitBuild(client, "build:unit", "unique-1");
+    // What another process does takes its time on a busy machine: by its own words, not by this process's patience.
+    await operator.logged("registered at the gearman server");
+    await operator.logged("accepts a build");
+    await operator.logged("recorded the build", ({ delivered }) => delivered === true);
+    assert.equal((await build.end()).kind, "complete");
+    const words = operator.lines.map(({ msg }) => String(msg));
+    const before = words.slice(0, words.indexOf("registered at the gearman server"));
+    assert.equal(before.filter((word) => word.startsWith("cannot reach")).length, 1);
     assert.equal(await operator.stop(), 0);
   });
 
