@@ -1,6 +1,6 @@
 // `npm test`: sets up what the tests need, runs all suites, and takes everything down again.
 import { type ChildProcess, spawn } from "node:child_process";
-import { globSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
@@ -8,6 +8,8 @@ import { downCluster, loadImage, upCluster } from "../deploy/local/local-cluster
 import { coerceError } from "../src/runtime/errors.ts";
 import { ensureImage } from "../tools/image.ts";
 import { ensureDebianPackages } from "../tools/machine/debian-packages.ts";
+import { FILE_OUTCOMES_REPORTER, parsePassedFiles } from "./support/file-outcomes.ts";
+import { type FileRun, tryTwice } from "./support/second-try.ts";
 import { ensurePythonVenv } from "./support/zuul/python-venv.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -94,22 +96,17 @@ async function runSuites(names: readonly string[], extra: readonly string[]): Pr
       const files = globSync(`tests/${name}/**/*.test.ts`, { cwd: ROOT }).sort();
       if (!suite || files.length === 0) continue;
       log(`${name} tests (${files.length} files)`);
-      const passed = join(state, `${name}.json`);
-      const run = (concurrency: number, more: Record<string, string> = {}) => {
-        const limits = [`--test-concurrency=${concurrency}`, `--test-timeout=${suite.timeoutMs}`, `--test-rerun-failures=${passed}`];
-        return exec(
-          process.execPath,
-          ["--test", "--import", LEAK_CHECK, ...limits, ...extra, ...files],
-          { ...env, ...more },
-          suite.limitMs,
-        );
+      const run = async (wanted: readonly string[], isSecond: boolean): Promise<FileRun> => {
+        const outcomes = join(state, `${name}-${isSecond ? 2 : 1}`);
+        const limits = [`--test-concurrency=${isSecond ? 1 : suite.concurrency}`, `--test-timeout=${suite.timeoutMs}`];
+        const reporters = Object.entries({ spec: "stdout", [FILE_OUTCOMES_REPORTER]: outcomes });
+        const reporting = reporters.flatMap(([reporter, to]) => [`--test-reporter=${reporter}`, `--test-reporter-destination=${to}`]);
+        const args = ["--test", "--import", LEAK_CHECK, ...limits, ...reporting, ...extra, ...wanted];
+        const exitCode = await exec(process.execPath, args, env, suite.limitMs);
+        const passed = existsSync(outcomes) ? parsePassedFiles(readFileSync(outcomes, "utf8")) : new Set<string>();
+        return { exitCode, passed: new Set(wanted.filter((file) => passed.has(join(ROOT, file)))) };
       };
-      let isPassed = (await run(suite.concurrency)) === 0;
-      if (!isPassed && !interrupted) {
-        log(`${name} tests FAILED; those that did are run once more, one after another: a machine with too much to do looks like this too`);
-        isPassed = (await run(1, { TH_TEST_RERUN: "1" })) === 0;
-        if (isPassed) log(`${name} tests passed AT THE SECOND TRY ONLY: look at what failed above`);
-      }
+      const isPassed = await tryTwice(files, run, (line) => !interrupted && log(line));
       if (!isPassed) failed.push(name);
       log(`${name} tests ${isPassed ? "passed" : "FAILED"}`);
     }
