@@ -5,9 +5,13 @@ export function isQuotaExceeded(message: string): boolean {
   return message.includes("exceeded quota");
 }
 
+/** What each build has some of, whatever its task says. */
+const COUNTS = /^(?:pods|count\/.*)$/;
+
 /**
- * True for a refusal by a quota that is merely used up; false for one that no emptying of the namespace would help: more is requested
- * than the quota's limit. The words are those of the API server's ResourceQuota plugin.
+ * True for a refusal by a quota that is merely used up, or whose count of objects is zero: so somebody closes a namespace for a while, and
+ * no task could ask for less. False where more is requested than the quota's limit. The words are those of the API server's ResourceQuota
+ * plugin.
  */
 export function isQuotaFull(message: string): boolean {
   return tooMuch(message)?.resources.length === 0;
@@ -27,7 +31,8 @@ function tooMuch(message: string) {
   const limited = parseAmounts(match[3] ?? "");
   const resources = [...parseAmounts(match[2] ?? "")].flatMap(([resource, amount]) => {
     const limit = limited.get(resource);
-    return limit !== undefined && compareQuantities(amount, limit) > 0 ? [{ resource, amount, limit }] : [];
+    if (limit === undefined || (COUNTS.test(resource) && compareQuantities(limit, "0") === 0)) return [];
+    return compareQuantities(amount, limit) > 0 ? [{ resource, amount, limit }] : [];
   });
   return { quota: match[1] ?? "", resources };
 }

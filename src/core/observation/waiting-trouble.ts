@@ -53,6 +53,13 @@ const FINAL_AFTER_MS: Record<WaitingRule, number> = {
   "out-of-disk": 0,
 };
 
+/**
+ * plugin/pkg/admission/serviceaccount/admission.go of Kubernetes. That of a namespace is made a moment after it, another may be applied after
+ * its task. The Job controller tries again after 1, 3, 7, 15, 31 and 63 s: one that comes half a minute after the Job is in time.
+ */
+const MISSING_ACCOUNT = /error looking up service account /;
+const MISSING_ACCOUNT_MS = 60_000;
+
 /** A Job without a pod for this long is asked about; it comes within milliseconds where nothing is in the way. */
 const NO_POD_MS = 5000;
 /** A pod whose containers say no more than that they are being made is asked about after this long. */
@@ -198,7 +205,8 @@ function observeRefusedPod(events: readonly KubeEvent[]): WaitingTrouble | undef
   if (isPassingRefusal(message)) return undefined;
   if (!isRefusal(message)) return undefined;
   const sentence = message.replace(/^Error creating: /, "");
-  return { ...trouble("pod-refused", "pod-refused", sentence, evidence), result: refusalCause(message) };
+  const refused = { ...trouble("pod-refused", "pod-refused", sentence, evidence), result: refusalCause(message) };
+  return MISSING_ACCOUNT.test(message) ? { ...refused, finalAfterMs: MISSING_ACCOUNT_MS } : refused;
 }
 
 /** What a policy denies stays denied, in whatever words; who could not ask whom it needs for that may let it pass later. */

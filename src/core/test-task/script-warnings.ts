@@ -1,4 +1,5 @@
 import { type CodeLine, readShellCode } from "./shell-code.ts";
+import { findUnnoticedStep } from "./unnoticed-steps.ts";
 
 /** Something in a script that may well not do what its author meant. */
 export interface ScriptWarning {
@@ -45,7 +46,7 @@ export function scriptWarnings(script: string, image: string | undefined): Scrip
   const code = readShellCode(script.replaceAll("\r\n", "\n"));
   if (shell === "sh" && !IMAGES_WITH_MORE.test(image ?? "") && !/\bBASH_VERSION\b/.test(script))
     warnings.push(...bashisms(code, first.startsWith("#!")));
-  if (first.startsWith("#!")) warnings.push(...unnoticed(code, script));
+  warnings.push(...unnoticed(code, script));
   warnings.push(...ends(code));
   const remedy = shell === "sh" || shell === "dash" ? "begin with #!/bin/bash, then set -eo pipefail" : "set -o pipefail";
   return [...warnings, ...pipes(code, remedy)];
@@ -108,15 +109,24 @@ const SHELL_WORDS = new Set(
   ),
 );
 
-/** Under a first line without -e, a script goes on after a command that failed. */
+/** Under a first line without -e, a script goes on after a command that failed; with it, after one that failed before `&&`. */
 function unnoticed(code: readonly CodeLine[], script: string): ScriptWarning[] {
   const lines = code.map(({ line, code: text }) => ({ line, text: text.trim() })).filter(({ text }) => text !== "");
   const [first = ""] = script.split("\n", 1);
-  if (ERREXIT.test(first) || OWN_WAY.test(script) || lines.some(({ text }) => ERREXIT.test(SET.exec(text)?.[1] ?? ""))) return [];
+  if (OWN_WAY.test(script)) return [];
+  if (!first.startsWith("#!") || ERREXIT.test(first) || lines.some(({ text }) => ERREXIT.test(SET.exec(text)?.[1] ?? "")))
+    return /\bset\s+\+[A-Za-z]*[eo]/.test(script) ? [] : unnoticedSteps(code);
   const missed = lines.slice(0, -1).find(({ text }) => isPlainCommand(text));
   if (!missed) return [];
   const message = `after a first line #! without -e the script goes on when a command fails, as on line ${missed.line}, and ends as its last one does; add set -e below`;
   return [{ line: 1, message }];
+}
+
+function unnoticedSteps(code: readonly CodeLine[]): ScriptWarning[] {
+  const found = findUnnoticedStep(code);
+  if (!found) return [];
+  const message = `the script goes on when ${found.step} fails: -e passes over what fails before &&; write each command on a line of its own`;
+  return [{ line: found.line, message }];
 }
 
 /** Neither says itself what its failure means nor belongs to what does. Texts between quotation marks are `_`. */

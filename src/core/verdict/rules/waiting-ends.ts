@@ -70,7 +70,7 @@ export const sandboxLost = {
 export const podRefused = {
   id: "pod-refused",
   class: "configuration",
-  seen: "5 s after the Job there is no pod, and the Job controller's `FailedCreate` Event tells of Pod Security, a LimitRange, an invalid field, or more than the quota's hard limit.",
+  seen: "5 s after the Job there is no pod, and the Job controller's `FailedCreate` Event tells of Pod Security, a LimitRange, an invalid field, or more than the quota's hard limit; of a ServiceAccount that is not there, for 60 s.",
   result: "CONFIG_ERROR - violates PodSecurity restricted-latest - privileged (container test must not set...",
   keeps: "the Event",
   find: whenTroubled("pod-refused"),

@@ -53,7 +53,7 @@ export const unrenderable = {
 export const jobRefused = {
   id: "job-refused",
   class: "configuration",
-  seen: "The API server refused the Job as invalid, or by a policy. A full quota of Jobs waits instead.",
+  seen: "The API server refused the Job as invalid, or by a policy. A quota of Jobs that is full, or zero, waits instead.",
   result: "CONFIG_ERROR - spec.template.spec.containers[0].image - Required value",
   keeps: "nothing, there is no Job",
 } as const satisfies VerdictRule;

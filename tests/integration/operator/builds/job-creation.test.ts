@@ -215,8 +215,8 @@ describe("the creation of a build's Job", () => {
     ],
     [
       "is more than a quota allows at all",
-      forbids("exceeded quota: none, requested: count/jobs.batch=1, used: count/jobs.batch=0, limited: count/jobs.batch=0"),
-      "CONFIG_ERROR - more than quota none allows - count/jobs.batch 1 is requested, the limit is 0",
+      forbids("exceeded quota: small, requested: requests.storage=2Gi, used: requests.storage=0, limited: requests.storage=1Gi"),
+      "CONFIG_ERROR - more than quota small allows - requests.storage 2Gi is requested, the limit is 1Gi",
     ],
     [
       "is too large",

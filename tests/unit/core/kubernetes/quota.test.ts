@@ -20,7 +20,16 @@ describe("a quota", () => {
       isQuotaFull(says("limits.cpu=1,limits.memory=2Gi", "limits.cpu=4,limits.memory=0", "limits.cpu=4,limits.memory=2047Mi")),
       false,
     );
-    assert.equal(isQuotaFull(says("count/jobs.batch=1", "count/jobs.batch=0", "count/jobs.batch=0")), false);
+  });
+
+  test("that counts objects and lets none be made is full, as somebody closes a namespace for a while", () => {
+    for (const count of ["count/jobs.batch", "pods", "count/pods"]) {
+      assert.equal(isQuotaFull(says(`${count}=1`, `${count}=0`, `${count}=0`)), true, count);
+      assert.equal(isQuotaFull(says(`${count}=2`, `${count}=0`, `${count}=1`)), false, count);
+      assert.equal(isQuotaFull(says(`${count}=1,limits.cpu=4`, `${count}=0,limits.cpu=0`, `${count}=0,limits.cpu=2`)), false, count);
+    }
+    assert.equal(isQuotaFull(says("limits.cpu=1", "limits.cpu=0", "limits.cpu=0")), false);
+    assert.equal(isQuotaFull(says("requests.storage.pods=1", "requests.storage.pods=0", "requests.storage.pods=0")), false);
   });
 
   test("says what is more than it would ever allow, and nothing else of what is requested", () => {

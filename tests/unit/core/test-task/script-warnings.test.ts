@@ -61,6 +61,17 @@ const GOOD: Record<string, string> = {
   "one and another": "make &&\n  make check\n",
   "a #! of what the script writes": "printf '#!/bin/sh\\n' >x\ncat >y <<E\n#!/bin/bash\nE\nmake\n",
   "a comment that looks like it": "#! the tests of nova\nmake\n# !/bin/sh\n",
+  "questions before &&": "[ -d docs ] && make docs\ngit diff --quiet && exit 0\ncommand -v tox && tox\ngrep -q x y && make z\nmake check\n",
+  "a step before && in the last line": "make deps\ncd src && make check\n\n# done\n",
+  "a step before && whose end is looked at":
+    "cd src && make || exit 1\nif make && make check; then\n  echo ok\nfi\n(cd src && make)\nmake docs\n",
+  "a step before && that only asks": "make -q all && exit 0\nmake --version && echo found\nmake check && exit\nmake\n",
+  "a step before && in a function, a branch or a loop":
+    "check() {\n  cd src && make\n}\ncheck\nfor a in b; do\n  cd $a && make\ndone\ncase $A in\n  b)\n    cd b && make\n    ;;\nesac\n(\n  cd c && make\n)\nmake check\n",
+  "a step before && where -e is off": "set +e\ncd src && make\nmake check\n",
+  "a step before && whose end is kept": "cd src && make\nend=$?\n./report\nexit $end\n",
+  "a step before && with what then only ends": "cd src && make\nexit\n",
+  "a step before && in the background": "cd src && ./server &\n./run-tests\n",
   "a quoted hash": "grep -c '#' file\necho \"a # b\" | grep -q '#'\n",
 };
 
@@ -112,6 +123,13 @@ const BAD: [what: string, script: string, line: number, message: RegExp][] = [
   ["a last command in the background", "make\n./run-tests &\n\n# done\n", 2, /ends well whatever becomes of what runs in the background/],
   ["a wait for all", "./one &\n./two &\nwait\n", 3, /runs in the background.*wait "\$pid"$/],
   ["a wait for all on the same line", "./one & ./two & wait\n", 1, /runs in the background/],
+  ["a step before &&", "make && echo ok\nmake check\n", 1, /goes on when make fails: -e passes over what fails before &&; write each/],
+  ["cd before &&", "pip install .\ncd tests && ./run\necho done\n", 2, /goes on when cd fails/],
+  ["a step before && over two lines", "pip3 install . &&\n  tox >log 2>&1\nmake docs\n", 1, /when pip3 install fails/],
+  ["a step with a variable of its own before &&", "A=1 make && ./run\nmake docs\n", 1, /when make fails/],
+  ["a step before && after what is over", "if [ -d a ]; then\n  make\nfi\nrun() { make; }\ncd a && run\nmake b\n", 5, /when cd fails/],
+  ["a step before && under bash with -e", "#!/bin/bash -e\npytest -q && ./report\n./end\n", 2, /when pytest fails/],
+  ["a step before && under set -e", "#!/bin/bash\nset -eu\nnpm ci && npm test\n./end\n", 3, /when npm ci fails/],
   ["Windows line ends", "make\r\nmake check\r\n", 1, /lines end as on Windows/],
 ];
 

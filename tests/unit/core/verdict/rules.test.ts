@@ -1349,10 +1349,23 @@ const ROWS: Row[] = [
     events: failedCreate('Internal error occurred: failed calling webhook "tests.example.org": context deadline exceeded'),
   },
   {
+    seen: "a pod whose service account may still come",
+    rule: undefined,
+    ms: 59_000,
+    events: failedCreate('pods "unit-1-abcde" is forbidden: error looking up service account ci/robot: serviceaccount "robot" not found'),
+  },
+  {
     seen: "a pod whose service account is not there",
     rule: "pod-refused",
+    ms: 60_000,
     result: "CONFIG_ERROR - error looking up service account ci/robot - serviceaccount robot not found",
     events: failedCreate('pods "unit-1-abcde" is forbidden: error looking up service account ci/robot: serviceaccount "robot" not found'),
+  },
+  {
+    seen: "a quota that lets no pod be made",
+    rule: undefined,
+    ms: 24 * 60 * MINUTES,
+    events: failedCreate('pods "unit-1-abcde" is forbidden: exceeded quota: closed, requested: pods=1, used: pods=0, limited: pods=0'),
   },
   {
     seen: "a full quota",
