@@ -1,15 +1,21 @@
 /** Text of one look: `style` are names of classes, separated by blanks, none for plain text. */
 export type Piece = readonly [text: string] | readonly [text: string, style: string];
 
-/** https://www.ecma-international.org/publications-and-standards/standards/ecma-48/: control sequences, then control strings, then the rest. */
+/**
+ * https://www.ecma-international.org/publications-and-standards/standards/ecma-48/: control sequences, then control strings, then the rest. A
+ * string holds none of the characters that begin one, or a line of such would be read again from each of them.
+ */
 const ESCAPE =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  /(?:\x1b\[|\x9b)([0-?]*)[ -/]*([@-~])|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]{0,4096}(?:\x07|\x1b\\|\x9c)|\x1b[ -/]{0,8}[0-~]?|\x9b/g;
+  /(?:\x1b\[|\x9b)([0-?]*)[ -/]*([@-~])|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x80-\x9f]{0,4096}(?:\x07|\x1b\\|\x9c)|\x1b[ -/]{0,8}[0-~]?|\x9b/g;
 
 /** What has no look of its own, or changes that of what stands around it: shown by name, so that nothing hides. */
 const UNSEEN =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  /[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
+  /[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]+/g;
+
+/** Of one line; its rest has one look. Each piece costs a hundred times its byte in the log, and a page has 2000 lines. */
+export const MAX_PIECES = 200;
 
 /**
  * What a terminal would show of one line of a log: of what was overwritten after a carriage return the last, colours and weights, no other
@@ -21,11 +27,12 @@ export function readTerminalLine(line: string): Piece[] {
   const look = new Look();
   let end = 0;
   for (const match of text.matchAll(ESCAPE)) {
+    if (pieces.length >= MAX_PIECES) break;
     addPieces(pieces, text.slice(end, match.index), look.classes);
     end = match.index + match[0].length;
     if (match[2] === "m") look.select(match[1] ?? "");
   }
-  addPieces(pieces, text.slice(end), look.classes);
+  addPieces(pieces, text.slice(end).replace(ESCAPE, ""), look.classes);
   return pieces;
 }
 
@@ -46,11 +53,16 @@ function addPieces(pieces: Piece[], text: string, classes: string): void {
     if (part !== "") pieces.push(style === "" ? [part] : [part, style]);
   };
   for (const match of text.matchAll(UNSEEN)) {
+    if (pieces.length >= MAX_PIECES) break;
     add(text.slice(end, match.index), classes);
-    end = match.index + 1;
-    add(nameOf(match[0]), "control");
+    end = match.index + match[0].length;
+    add(namesOf(match[0]), "control");
   }
-  add(text.slice(end), classes);
+  add(text.slice(end).replace(UNSEEN, namesOf), classes);
+}
+
+function namesOf(characters: string): string {
+  return Array.from(characters, nameOf).join("");
 }
 
 function nameOf(character: string): string {
