@@ -44,7 +44,11 @@ export class ArtifactNames {
     if (path === undefined) return { why: "a file and a directory have its name" };
     if (bytes(path) > pathBytes) return { why: `a path of more than ${pathBytes} bytes` };
     const folded = path.split("/").map(fold);
-    for (let length = 1; length < folded.length; length += 1) this.#directories.add(folded.slice(0, length).join("/"));
+    const above = folded.slice(1).map((_, index) => folded.slice(0, index + 1).join("/"));
+    const isOneMore = above.some((directory) => !this.#directories.has(directory));
+    // All are remembered: a deep directory for each file would take thirty times the memory.
+    if (isOneMore && this.#directories.size + above.length > files) return { why: `more than ${files} directories` };
+    for (const directory of above) this.#directories.add(directory);
     this.#files.set(folded.join("/"), 1);
     return { path };
   }

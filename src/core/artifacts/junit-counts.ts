@@ -32,7 +32,7 @@ export class JunitCounts {
 
   addUnread(file: string, why: string): void {
     this.#files += 1;
-    if (this.#record.unread.length < MAX_UNREAD) this.#record.unread.push({ file, why: why.slice(0, MAX_NAME) });
+    if (this.#record.unread.length < MAX_UNREAD) this.#record.unread.push({ file, why: beginning(why, MAX_NAME) });
   }
 }
 
@@ -77,7 +77,7 @@ export class JunitFileCounts {
     const isWorse = current.kind === undefined || current.kind === "skipped" || (current.kind === "failure" && element === "error");
     if (!isWorse) return;
     current.kind = element;
-    current.message = (attributes.message ?? "").slice(0, MAX_MESSAGE);
+    current.message = beginning(attributes.message ?? "", MAX_MESSAGE);
     this.#isInMessage = true;
   }
 
@@ -85,7 +85,7 @@ export class JunitFileCounts {
     const current = this.#case;
     if (!current || !this.#isInMessage || current.message.length >= MAX_MESSAGE) return;
     const joined = current.message === "" ? text.trimStart() : `${current.message}\n${text}`;
-    current.message = joined.slice(0, MAX_MESSAGE);
+    current.message = beginning(joined, MAX_MESSAGE);
   }
 
   close(): void {
@@ -100,7 +100,7 @@ export class JunitFileCounts {
     const seconds = Number.parseFloat(time ?? "");
     if (seconds > 0) this.seconds = Math.min(this.seconds + seconds, MAX_SECONDS);
     const full = [classname, name].filter((part) => part !== undefined && part !== "").join(".");
-    this.#case = { name: full.slice(0, MAX_NAME), depth: this.#depth, kind: undefined, message: "" };
+    this.#case = { name: beginning(full, MAX_NAME), depth: this.#depth, kind: undefined, message: "" };
   }
 
   #closeCase({ name, kind, message }: OpenCase): void {
@@ -114,4 +114,9 @@ export class JunitFileCounts {
     else this.errors += 1;
     if (this.failed.length < MAX_FAILED) this.failed.push({ file: this.file, name, kind, message: message.trimEnd() });
   }
+}
+
+/** A text of its own: what `slice` gives keeps all that it was cut from in memory, here up to a whole file. */
+function beginning(text: string, most: number): string {
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(new TextEncoder().encode(text.slice(0, most)));
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import v8 from "node:v8";
+import vm from "node:vm";
 import { JunitCounts } from "../../../src/core/artifacts/junit-counts.ts";
 import { JunitReader } from "../../../src/uploads/junit-reader.ts";
 
@@ -68,5 +70,33 @@ describe("a junit file", () => {
     assert.equal(record?.failures, 150);
     assert.equal(record?.failed.length, 100);
     assert.deepEqual([record?.failed[0]?.name.length, record?.failed[0]?.message.length], [300, 2000]);
+  });
+});
+
+describe("what is kept of junit files", () => {
+  test("does not hold the texts that it was cut from", () => {
+    v8.setFlagsFromString("--expose-gc");
+    const collect = vm.runInNewContext("gc") as () => void;
+    const usedBytes = () => {
+      collect();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = usedBytes();
+    const counts = new JunitCounts();
+    for (const [begin, end] of [
+      ['<testcase name="n"><failure message="', '"/></testcase>'],
+      ['<testcase name="n"><failure>', "</failure></testcase>"],
+      ['<testcase name="', '"><failure/></testcase>'],
+    ]) {
+      const reader = new JunitReader("r.xml");
+      reader.write(Buffer.from(`<testsuite>${begin}`));
+      for (let written = 0; written < 64; written += 1) reader.write(Buffer.alloc(64 * 1024, "a"));
+      reader.write(Buffer.from(`${end}</testsuite>`));
+      const read = reader.finish();
+      assert.ok("counts" in read);
+      counts.add(read.counts);
+    }
+    const keptBytes = usedBytes() - before;
+    assert.ok(keptBytes < 2 * 2 ** 20, `${keptBytes} bytes for ${counts.record?.failed.length} failures`);
   });
 });

@@ -58,6 +58,16 @@ describe("an artifact's path", () => {
     assert.deepEqual([few.take("a"), few.take("a"), few.take("b")], [{ path: "a" }, { path: "a~2" }, { why: "more than 2 files" }]);
   });
 
+  test("takes no more memory for directories than for files", () => {
+    const few = new ArtifactNames({ ...ARTIFACT_LIMITS, files: 4 });
+    const names = ["a/b/c/1", "a/b/c/2", "x/y/z/3", "a/b/4", "x/5"];
+    const refused = { why: "more than 4 directories" };
+    assert.deepEqual(
+      names.map((name) => few.take(name)),
+      [{ path: "a/b/c/1" }, { path: "a/b/c/2" }, refused, { path: "a/b/4" }, { path: "x/5" }],
+    );
+  });
+
   test("of any names is a store's, and each is another", (context) => {
     const part = fc.oneof(
       fc.constantFrom("a", "A", "..", ".", "", "a~2", "b.txt", "B.txt", "%0A", "\\", "\n", "\u202e", "\ud800", "ﬁ", "fi", "ß", "SS"),
