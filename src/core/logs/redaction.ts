@@ -7,6 +7,9 @@ const SECRET_NAME = /^SWIFT_|TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|
 /** `scheme://user:password@`, wherever it stands in a text. */
 const URL_PASSWORD = /\b([a-z][a-z0-9+.-]{0,20}:\/\/[^\s/?#:@]*:)[^\s/?#@]+@/gi;
 
+/** `https://token@`: on its own it is a login. Users of ssh are not. */
+const URL_TOKEN = /\b(https?:\/\/)[^\s/?#:@]+@/gi;
+
 /** The parameters as they may be shown to anybody: what looks like a secret by its name is `***`, and so are passwords in URLs. */
 export function redactParameters(values: ReadonlyMap<string, JsonMember>): Map<string, Json> {
   return new Map([...values].map(([name, { value }]) => [name, redact(name, value)] as const));
@@ -17,9 +20,9 @@ export function isSecretName(name: string): boolean {
   return SECRET_NAME.test(name);
 }
 
-/** Without the passwords of URLs in it. */
+/** Without the passwords and tokens of URLs in it. */
 export function redactText(text: string): string {
-  return text.replace(URL_PASSWORD, `$1${MASK}@`);
+  return text.replace(URL_PASSWORD, `$1${MASK}@`).replace(URL_TOKEN, `$1${MASK}@`);
 }
 
 function redact(name: string, value: Json): Json {

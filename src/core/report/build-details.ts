@@ -51,9 +51,10 @@ function runAgain(job: Job, template: PodTemplate, test: string, parameters: Par
   const container = template.spec.containers.find(({ name }) => name === test);
   const env = container?.env ?? [];
   const names = new Set(parameters === undefined ? [] : parameterEnvironment(parameters).variables.map(({ name }) => name));
-  const hidden = env.filter(({ name, value }) => value !== undefined && names.has(name) && isSecretName(name)).map(({ name }) => name);
-  const needs = [...env.flatMap(sourceOf), ...hidden.map((name) => `${name}: a parameter that looks like a secret`)];
-  const kubectl = renderKubectl(job, template, test, parameters);
+  const hidden = env.filter(({ name, value }) => value !== undefined && isSecretName(name)).map(({ name }) => name);
+  const looks = (name: string) => `${name}: ${names.has(name) ? "a parameter" : "a variable of the task"} that looks like a secret`;
+  const needs = [...env.flatMap(sourceOf), ...hidden.map(looks)];
+  const kubectl = renderKubectl(job, template, parameters);
   const docker =
     container?.image && parameters ? renderDocker({ image: container.image, env, template, job, parameters, test }) : undefined;
   return { kubectl, docker, needs };
@@ -72,13 +73,15 @@ interface Reference {
 }
 
 /** Nobody's build: without the labels by which an operator knows its own. */
-function renderKubectl(job: Job, template: PodTemplate, test: string, parameters: Parameters | undefined): string {
+function renderKubectl(job: Job, template: PodTemplate, parameters: Parameters | undefined): string {
   const { labels: _, annotations = {} } = template.metadata ?? {};
   const { [PARAMETERS_ANNOTATION]: __, ...others } = annotations;
   const shown = parameters === undefined ? {} : { [PARAMETERS_ANNOTATION]: redactedText(parameters) };
+  const { containers, initContainers } = template.spec;
   const spec = {
     ...template.spec,
-    containers: template.spec.containers.map((each) => (each.name === test ? withoutSecrets(each, parameters) : each)),
+    ...(initContainers === undefined ? {} : { initContainers: initContainers.map(withoutSecrets) }),
+    containers: containers.map(withoutSecrets),
   };
   const ours: readonly string[] = [MANAGED_BY_LABEL, INSTALLATION_LABEL, TASK_LABEL];
   const ownLabels = Object.fromEntries(Object.entries(job.metadata.labels ?? {}).filter(([name]) => !ours.includes(name)));
@@ -97,10 +100,10 @@ function redactedText({ values }: Parameters): string {
   return renderPythonJson(redactParameters(values));
 }
 
-function withoutSecrets<T extends { env?: EnvVar[] }>(container: T, parameters: Parameters | undefined): T {
-  const isOfRequest = (name: string) => parameters?.values.has(name) ?? false;
+/** Who may look at a page may not look at a TestTask: what its author has written into a variable is as secret as what the request has. */
+function withoutSecrets<T extends { env?: EnvVar[] }>(container: T): T {
   const env = container.env?.map((variable) => {
-    if (variable.value === undefined || !isOfRequest(variable.name)) return variable;
+    if (variable.value === undefined) return variable;
     return { ...variable, value: isSecretName(variable.name) ? "***" : redactText(variable.value) };
   });
   return env === undefined ? container : { ...container, env };
@@ -126,7 +129,7 @@ function renderDocker({ image, env, template, parameters, test }: DockerParts): 
     .filter(({ name }) => !POD_VARIABLE.test(name))
     .map(({ name, value }) => {
       // Taken from the environment of whoever runs it.
-      if (value === undefined || (parameters.values.has(name) && isSecretName(name))) return `--env=${shellWord(name)}`;
+      if (value === undefined || isSecretName(name)) return `--env=${shellWord(name)}`;
       return shellWord(`--env=${name}=${redactText(value.replaceAll("$$", "$"))}`);
     });
   const script = template.metadata?.annotations?.[SCRIPT_ANNOTATION];

@@ -49,6 +49,8 @@ describe("parameters that anybody may see", () => {
       },
     );
     assert.deepEqual(redacted({ U: "https://bob:p:w/x@y", A: "a@b:c@d" }), { U: "https://bob:p:w/x@y", A: "a@b:c@d" });
+    const tokens = redacted({ U: "https://ghp_abc@github.com/x.git HTTP://t@h", S: "ssh://git@review:29418/x", P: "https://h/p@2" });
+    assert.deepEqual(tokens, { U: "https://***@github.com/x.git HTTP://***@h", S: "ssh://git@review:29418/x", P: "https://h/p@2" });
   });
 
   test("keep names that are JavaScript's own, and numbers as they were written", () => {
@@ -59,7 +61,7 @@ describe("parameters that anybody may see", () => {
   });
 
   test("take no longer than they are long: 128 KiB that begin a URL again and again", () => {
-    for (const unit of ["a-", "a:", "a://b:", "a://b:c", "://", "a://"]) {
+    for (const unit of ["a-", "a:", "a://b:", "a://b:c", "://", "a://", "http://", "http://a"]) {
       const value = unit.repeat(100_000 / unit.length);
       const startedMs = process.cpuUsage().user;
       assert.deepEqual(redacted({ value }), { value });

@@ -19,9 +19,15 @@ function makeJob(): Job {
     ...Object.entries(PARAMETERS).map(([name, value]) => ({ name, value: value.replaceAll("$", "$$$$") })),
     { name: "DB_PASSWORD", valueFrom: { secretKeyRef: { name: "db", key: "password" } } },
     { name: "TH_BUILD_ID", value: "unit-1" },
+    { name: "PYPI_TOKEN", value: "plain-s3cret" },
+    { name: "INDEX", value: "https://bot:hunter2@pypi.example.org/ https://t0ken@pypi.example.org/" },
   ];
   const annotations = { "turbo-hipster.io/parameters": JSON.stringify(PARAMETERS), "turbo-hipster.io/script": `echo ${HOSTILE}` };
-  const spec = { containers: [{ name: "test", image: "python:3.12", workingDir: "/workspace/org/project", env }] };
+  const service = { name: "db", image: "postgres:17", env: [{ name: "POSTGRES_PASSWORD", value: "s3cret too" }] };
+  const spec = {
+    initContainers: [service],
+    containers: [{ name: "test", image: "python:3.12", workingDir: "/workspace/org/project", env }],
+  };
   return {
     metadata: { name: "unit-1", namespace: "ci", labels: { ...OURS, team: "a" } },
     spec: { template: { metadata: { annotations }, spec } },
@@ -62,8 +68,12 @@ describe("how a test is run again", () => {
   });
 
   test("holds no secret, and names those that are needed", () => {
-    for (const text of [again.kubectl, again.docker, JSON.stringify(parameters)]) assert.doesNotMatch(String(text), /s3cret|hunter2/);
-    assert.deepEqual(again.needs, ["DB_PASSWORD: Secret db, key password", "DEPLOY_TOKEN: a parameter that looks like a secret"]);
-    assert.deepEqual(containers, [{ name: "test", image: "python:3.12", isTest: true }]);
+    for (const text of [again.kubectl, again.docker, JSON.stringify(parameters)]) assert.doesNotMatch(String(text), /s3cret|hunter2|t0ken/);
+    assert.deepEqual(again.needs, [
+      "DB_PASSWORD: Secret db, key password",
+      "DEPLOY_TOKEN: a parameter that looks like a secret",
+      "PYPI_TOKEN: a variable of the task that looks like a secret",
+    ]);
+    assert.deepEqual(containers.slice(1), [{ name: "test", image: "python:3.12", isTest: true }]);
   });
 });
