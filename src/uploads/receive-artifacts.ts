@@ -8,8 +8,8 @@ import { JunitReader } from "./junit-reader.ts";
 
 /** Where the files of one build go; `path` is safe, and no other file's. */
 export interface ArtifactSink {
-  /** Calls `open` once; rejects with what its stream has thrown, and stores nothing then. */
-  put(path: string, open: () => AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<unknown>;
+  /** Calls `open` once; resolves to the bytes stored, fewer than came where a secret was masked. Rejects with what its stream has thrown, and stores nothing then. */
+  put(path: string, open: () => AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number>;
 }
 
 export interface ReceiveOptions {
@@ -56,8 +56,9 @@ export async function receiveArtifacts(body: AsyncIterable<Uint8Array>, options:
     const { path } = taken;
     const reader = patterns.matches(path.split("/")) ? new JunitReader(path) : undefined;
     const file = { bytes: 0, isChanged: false };
+    let storedBytes: number;
     try {
-      await sink.put(path, () => readFile(file, reader), signal);
+      storedBytes = await sink.put(path, () => readFile(file, reader), signal);
     } catch (error) {
       if (!(error instanceof FileProblem)) throw error;
       leaveOut(name, error.message);
@@ -67,7 +68,7 @@ export async function receiveArtifacts(body: AsyncIterable<Uint8Array>, options:
     record.files.push({
       path,
       ...(name === path ? {} : { name: printed(name) }),
-      bytes: file.bytes,
+      bytes: storedBytes,
       ...(file.isChanged ? { isChanged: true as const } : {}),
     });
     const read = reader?.finish();

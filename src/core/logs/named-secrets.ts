@@ -13,8 +13,8 @@ interface Reference {
   items?: { key: string }[];
 }
 
-/** The Secrets whose values containers of this pod can print: variables, files, and files of projected volumes. */
-export function namedSecrets({ containers, initContainers = [], volumes = [] }: PodSpec): NamedSecret[] {
+/** The Secrets whose values containers of these pods can print: variables, files, and files of projected volumes. */
+export function namedSecrets(pods: readonly PodSpec[]): NamedSecret[] {
   const found = new Map<string, Set<string> | undefined>();
   const add = (reference: Reference | undefined, keys: readonly string[] | undefined) => {
     const name = reference?.name ?? reference?.secretName;
@@ -24,14 +24,14 @@ export function namedSecrets({ containers, initContainers = [], volumes = [] }: 
     found.set(name, wantsAll ? undefined : new Set([...(known ?? []), ...keys]));
   };
   const itemsOf = (reference: Reference | undefined) => reference?.items?.map(({ key }) => key);
-  for (const { env = [], envFrom = [] } of [...initContainers, ...containers]) {
+  for (const { env = [], envFrom = [] } of pods.flatMap(({ initContainers = [], containers }) => [...initContainers, ...containers])) {
     for (const { valueFrom } of env) {
       const reference = (valueFrom as { secretKeyRef?: Reference } | undefined)?.secretKeyRef;
       add(reference, reference?.key === undefined ? undefined : [reference.key]);
     }
     for (const source of envFrom) add((source as { secretRef?: Reference }).secretRef, undefined);
   }
-  for (const volume of volumes) {
+  for (const volume of pods.flatMap(({ volumes = [] }) => volumes)) {
     const { secret, projected } = volume as { secret?: Reference; projected?: { sources?: { secret?: Reference }[] } };
     add(secret, itemsOf(secret));
     for (const source of projected?.sources ?? []) add(source.secret, itemsOf(source.secret));

@@ -5,7 +5,7 @@ import type { Job } from "../../core/kubernetes/objects.ts";
 import { ARTIFACTS_FOLDER } from "../../core/logs/build-directory.ts";
 import { ARTIFACTS_FILE } from "../../core/logs/log-files.ts";
 import { maskValues } from "../../core/logs/masked-values.ts";
-import { type Masker, makeMasker } from "../../core/logs/masking.ts";
+import type { Masker, Masking } from "../../core/logs/masking.ts";
 import { storedFileType } from "../../core/logs/stored-file.ts";
 import type { LogStore } from "../stores/log-store.ts";
 import type { StoredBuilds } from "../stores/stored-builds.ts";
@@ -13,7 +13,7 @@ import type { RecordingCluster } from "./recording-cluster.ts";
 import { readMasker } from "./secret-masker.ts";
 
 export interface ArtifactStoreOptions {
-  cluster: Pick<RecordingCluster, "getJob" | "annotateJob" | "secretValues" | "now">;
+  cluster: Pick<RecordingCluster, "getJob" | "readWholePods" | "annotateJob" | "secretValues" | "now">;
   store: LogStore;
   builds: StoredBuilds;
   /** By its build's number; as the cache has it. */
@@ -29,7 +29,7 @@ export class ArtifactStore {
   }
 
   /** For one upload. */
-  sinkOf(number: string): { put(path: string, open: () => AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<unknown> } {
+  sinkOf(number: string): { put(path: string, open: () => AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number> } {
     const { store } = this.#options;
     let place: Promise<{ directory: string; masker: Masker }> | undefined;
     return {
@@ -37,8 +37,11 @@ export class ArtifactStore {
         place ??= this.#placeOf(number, signal);
         const { directory, masker } = await place;
         const target = `${directory}/${ARTIFACTS_FOLDER}/${path}`;
-        const source = isText(target) ? () => masked(open(), masker) : open;
-        return store.put(target, once(source), signal);
+        return store.put(
+          target,
+          once(() => masked(open(), masker, isText(target))),
+          signal,
+        );
       },
     };
   }
@@ -59,12 +62,11 @@ export class ArtifactStore {
     if (!job || !record) throw new Error(`the Job of build ${number} is gone`);
     const { namespace, jobName, request } = record;
     const createdAt = new Date(job.metadata.creationTimestamp ?? 0);
-    const [{ directory }, whole] = await Promise.all([
+    const [{ directory }, masker] = await Promise.all([
       builds.begin({ namespace, jobName, endedAt: createdAt, logPath: request.logPath }, signal),
-      cluster.getJob(namespace, jobName),
+      readMasker(cluster, { namespace, jobName, uid: job.metadata.uid }),
     ]);
-    const spec = whole?.metadata.uid === job.metadata.uid ? whole?.spec?.template.spec : undefined;
-    return { directory, job, masker: spec ? await readMasker(cluster, namespace, spec) : makeMasker([]) };
+    return { directory, job, masker };
   }
 }
 
@@ -73,11 +75,24 @@ function isText(path: string): boolean {
   return contentType.startsWith("text/") || contentType === "application/json";
 }
 
-async function* masked(source: AsyncIterable<Uint8Array>, masker: Masker): AsyncGenerator<Uint8Array> {
-  const masking = masker.begin();
+/** As git does it. */
+const LOOKED_AT_BYTES = 8000;
+
+/**
+ * A name tells little: an `env` without an extension, a report in HTML or a `.properties` hold secrets as a log does. What has a NUL at its
+ * beginning is none of those, and would be broken.
+ */
+async function* masked(source: AsyncIterable<Uint8Array>, masker: Masker, isNamedText: boolean): AsyncGenerator<Uint8Array> {
+  let masking: Masking | undefined;
+  let isFirst = true;
   // A piece is done with when the next one is asked for, and what is masked may be part of it.
-  for await (const chunk of source) yield* masking.write(chunk);
-  yield* masking.end();
+  for await (const chunk of source) {
+    if (isFirst && (isNamedText || !chunk.subarray(0, LOOKED_AT_BYTES).includes(0))) masking = masker.begin();
+    isFirst = false;
+    if (masking) yield* masking.write(chunk);
+    else yield chunk;
+  }
+  if (masking) yield* masking.end();
 }
 
 /** An upload can't be read again: its sender sends all of it once more. */

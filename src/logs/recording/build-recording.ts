@@ -4,7 +4,6 @@ import { STORED_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Job, Pod } from "../../core/kubernetes/objects.ts";
 import { observeContainerRun } from "../../core/logs/container-run.ts";
 import type { Masker } from "../../core/logs/masking.ts";
-import { makeMasker } from "../../core/logs/masking.ts";
 import { haveWorkersEnded, inOrder, recordedContainers, recordedPod } from "../../core/logs/recorded-containers.ts";
 import { renderStoredRecord, type StoredRecord } from "../../core/logs/stored-record.ts";
 import { awaitsArtifacts, observeBuild } from "../../core/observation/build-state.ts";
@@ -130,11 +129,8 @@ export class BuildRecording {
   }
 
   async #readMasker(): Promise<Masker> {
-    const { cluster } = this.#context;
-    const job = await cluster.getJob(this.#namespace, this.#jobName);
-    // What is in the spool is masked already, and nothing else is to be had.
-    if (job?.metadata.uid !== this.#uid || !job.spec) return makeMasker([]);
-    const masker = await readMasker(cluster, this.#namespace, job.spec.template.spec);
+    const build = { namespace: this.#namespace, jobName: this.#jobName, uid: this.#uid };
+    const masker = await readMasker(this.#context.cluster, build);
     if (masker.unmasked.length > 0)
       this.#logger.warn({ unmasked: masker.unmasked }, "does not mask all values of the Secrets that a build names");
     return masker;

@@ -1,8 +1,6 @@
 import { readRoles } from "../../core/job/record.ts";
 import type { Job, Pod } from "../../core/kubernetes/objects.ts";
 import { observeContainerRun } from "../../core/logs/container-run.ts";
-import type { Masker } from "../../core/logs/masking.ts";
-import { makeMasker } from "../../core/logs/masking.ts";
 import { recordedContainers, recordedPod } from "../../core/logs/recorded-containers.ts";
 import { readStoredRecord } from "../../core/logs/stored-record.ts";
 import type { PodReaders } from "./pod-readers.ts";
@@ -11,7 +9,7 @@ import type { RecordingCluster } from "./recording-cluster.ts";
 import { readMasker } from "./secret-masker.ts";
 
 export interface PageLogsOptions {
-  cluster: Pick<RecordingCluster, "cachedJob" | "cachedPods" | "getJob" | "secretValues" | "logSource">;
+  cluster: Pick<RecordingCluster, "cachedJob" | "cachedPods" | "getJob" | "readWholePods" | "secretValues" | "logSource">;
   /** undefined where nothing is stored. */
   recorder: Recorder | undefined;
   readers: PodReaders;
@@ -59,7 +57,7 @@ export class PageLogs {
         return !now || recordedContainers(now, readRoles(job)).some(({ name, hasEnded }) => name === container && hasEnded);
       },
       run: () => observeContainerRun(podNow() ?? pod, container),
-      readMasker: () => this.#readMasker(build, job),
+      readMasker: () => readMasker(cluster, { namespace, jobName, uid: job.metadata.uid }),
     });
   }
 
@@ -71,12 +69,5 @@ export class PageLogs {
     const stored = readStoredRecord(job);
     if (stored && "directory" in stored && !recorder?.of(job.metadata.uid)) return undefined;
     return { job, pod: recordedPod(job, cluster.cachedPods(namespace, jobName)) };
-  }
-
-  async #readMasker({ namespace, jobName }: BuildName, { metadata }: Job): Promise<Masker> {
-    const { cluster } = this.#options;
-    const job = await cluster.getJob(namespace, jobName);
-    if (!job?.spec || job.metadata.uid !== metadata.uid) return makeMasker([]);
-    return readMasker(cluster, namespace, job.spec.template.spec);
   }
 }

@@ -1,17 +1,27 @@
+import { JOB_UID_LABEL } from "../../core/kubernetes/labels.ts";
 import type { PodSpec } from "../../core/kubernetes/objects.ts";
 import { type Masker, makeMasker } from "../../core/logs/masking.ts";
 import { namedSecrets } from "../../core/logs/named-secrets.ts";
 import type { SecretValue } from "../../core/logs/secret-patterns.ts";
 import type { RecordingCluster } from "./recording-cluster.ts";
 
+type SecretCluster = Pick<RecordingCluster, "getJob" | "readWholePods" | "secretValues">;
+
 /**
- * Masks the values of the Secrets that a pod names, as they are now. Rejects where that can't be told now. What may not be read, or is too short
- * to be masked, is told by `unmasked`.
+ * Masks the values of the Secrets that a build's pod names, as they are now. Where its Job is gone its pods may still print, for as long as their
+ * grace, or for ever (`kubectl delete --cascade=orphan`): then they say which Secrets those are. Rejects where that can't be told now. What may not
+ * be read, or is too short to be masked, is told by `unmasked`.
  */
-export async function readMasker(cluster: Pick<RecordingCluster, "secretValues">, namespace: string, spec: PodSpec): Promise<Masker> {
+export async function readMasker(
+  cluster: SecretCluster,
+  { namespace, jobName, uid }: { namespace: string; jobName: string; uid: string | undefined },
+): Promise<Masker> {
+  const job = await cluster.getJob(namespace, jobName);
+  const isIt = job?.spec !== undefined && job.metadata.uid === uid;
+  const specs = isIt ? [job.spec?.template.spec] : await readPodSpecs(cluster, { namespace, jobName, uid });
   const values: SecretValue[] = [];
   const unread: { name: string; why: string }[] = [];
-  for (const { name, keys } of namedSecrets(spec)) {
+  for (const { name, keys } of namedSecrets(specs.filter((spec) => spec !== undefined))) {
     const found = await cluster.secretValues(namespace, name);
     if (found === "refused") unread.push({ name: `Secret ${name}`, why: "the operator may not read it" });
     else
@@ -20,4 +30,12 @@ export async function readMasker(cluster: Pick<RecordingCluster, "secretValues">
   }
   const masker = makeMasker(values);
   return { begin: () => masker.begin(), unmasked: [...unread, ...masker.unmasked] };
+}
+
+async function readPodSpecs(
+  cluster: SecretCluster,
+  { namespace, jobName, uid }: { namespace: string; jobName: string; uid: string | undefined },
+): Promise<(PodSpec | undefined)[]> {
+  const pods = await cluster.readWholePods(namespace, jobName);
+  return pods.filter(({ metadata }) => metadata.labels?.[JOB_UID_LABEL] === uid).map(({ spec }) => spec);
 }

@@ -122,11 +122,26 @@ describe("artifacts that a hostile collector sends", () => {
           // As a store does that writes: what is not needed any more can go.
           await setImmediate();
         }
+        return 0;
       },
     };
     const record = await receiveArtifacts(large(), { sink, junit: [], limits: ARTIFACT_LIMITS, signal });
     assert.equal(record.bytes, 300 * MIB);
     assert.ok(most < 150 * MIB, `${most} bytes`);
+  });
+
+  test("are as long as they are stored: what is served as so long must be so long", async () => {
+    async function* body(): AsyncGenerator<Uint8Array> {
+      for (const frame of [...file("a", "password=hunter2"), END]) yield* encodeFrame(frame);
+    }
+    const sink = {
+      async put(_path: string, open: () => AsyncIterable<Uint8Array>) {
+        for await (const _ of open());
+        return "password=***".length;
+      },
+    };
+    const record = await receiveArtifacts(body(), { sink, junit: [], limits: ARTIFACT_LIMITS, signal });
+    assert.deepEqual(record.files, [{ path: "a", bytes: 12 }]);
   });
 
   test("that are no XML are kept all the same, and that is said", async () => {

@@ -4,27 +4,29 @@ import { namedSecrets } from "../../../../src/core/logs/named-secrets.ts";
 
 test("the Secrets of a pod are those of variables, of whole sources, and of volumes, each with the keys that the pod gets", () => {
   const variable = (name: string, key: string) => ({ name: key, valueFrom: { secretKeyRef: { name, key } } });
-  const found = namedSecrets({
-    initContainers: [{ name: "checkout", env: [variable("git", "token")] }],
-    containers: [
-      {
-        name: "test",
-        env: [variable("db", "user"), variable("db", "password"), variable("whole", "a"), { name: "plain", value: "x" }],
-        envFrom: [{ secretRef: { name: "whole" } }, { configMapRef: { name: "settings" } }],
-      },
-    ],
-    volumes: [
-      { name: "files", secret: { secretName: "files" } },
-      { name: "one", secret: { secretName: "one", items: [{ key: "a", path: "b" }] } },
-      {
-        name: "many",
-        projected: {
-          sources: [{ secret: { name: "many", items: [{ key: "c", path: "d" }] } }, { serviceAccountToken: { path: "token" } }],
+  const found = namedSecrets([
+    {
+      initContainers: [{ name: "checkout", env: [variable("git", "token")] }],
+      containers: [
+        {
+          name: "test",
+          env: [variable("db", "user"), variable("db", "password"), variable("whole", "a"), { name: "plain", value: "x" }],
+          envFrom: [{ secretRef: { name: "whole" } }, { configMapRef: { name: "settings" } }],
         },
-      },
-      { name: "scratch", emptyDir: {} },
-    ],
-  });
+      ],
+      volumes: [
+        { name: "files", secret: { secretName: "files" } },
+        { name: "one", secret: { secretName: "one", items: [{ key: "a", path: "b" }] } },
+        {
+          name: "many",
+          projected: {
+            sources: [{ secret: { name: "many", items: [{ key: "c", path: "d" }] } }, { serviceAccountToken: { path: "token" } }],
+          },
+        },
+        { name: "scratch", emptyDir: {} },
+      ],
+    },
+  ]);
   assert.deepEqual(Object.fromEntries(found.map(({ name, keys }) => [name, keys])), {
     git: new Set(["token"]),
     db: new Set(["user", "password"]),
@@ -48,6 +50,6 @@ test("a Secret that is named whole and then by a key is named whole, in either o
       { name: "two", envFrom: whole },
     ],
   ]) {
-    assert.deepEqual(namedSecrets({ containers }), [{ name: "s", keys: undefined }]);
+    assert.deepEqual(namedSecrets([{ containers }]), [{ name: "s", keys: undefined }]);
   }
 });
