@@ -33,6 +33,7 @@ export type Admission = { build: UploadingBuild } | { refusal: UploadAnswer };
 
 /** At once; the others come again. Each takes the memory of some chunks, and of one junit file. */
 const MAX_UPLOADS = 8;
+const TOO_MANY: UploadAnswer = { status: 503, body: "too many uploads at once, come again\n" };
 
 /**
  * Takes the artifacts of builds from their collectors, and from nobody else. 403 is a collector's last word, after any other status it comes
@@ -55,7 +56,7 @@ export class UploadDesk {
   async admit(number: string, authorization: string | undefined, signal: AbortSignal): Promise<Admission> {
     const token = /^Bearer ([A-Za-z0-9._~+/=-]{1,16384})$/.exec(authorization ?? "")?.[1];
     if (token === undefined) return refuse(401, "the collector's token is missing");
-    if (this.#running.size >= MAX_UPLOADS && !this.#running.has(number)) return refuse(503, "too many uploads at once, come again");
+    if (this.#isFull(number)) return { refusal: TOO_MANY };
     const build = this.#ports.findBuild(number);
     if (!build) return refuse(404, "no such build is known here, come again");
     let pod: { uid: string } | undefined;
@@ -73,6 +74,8 @@ export class UploadDesk {
 
   /** Answers 200 when all is stored. */
   async receive({ number, junit }: UploadingBuild, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<UploadAnswer> {
+    // Many may have been admitted at once: while the API server was asked, none of them ran.
+    if (this.#isFull(number)) return TOO_MANY;
     this.#running.get(number)?.abort(new Error("the collector has come again"));
     const own = new AbortController();
     this.#running.set(number, own);
@@ -94,6 +97,10 @@ export class UploadDesk {
     } finally {
       if (this.#running.get(number) === own) this.#running.delete(number);
     }
+  }
+
+  #isFull(number: string): boolean {
+    return this.#running.size >= MAX_UPLOADS && !this.#running.has(number);
   }
 }
 

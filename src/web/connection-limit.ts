@@ -24,7 +24,7 @@ export function limitConnections(server: Server, most: number): void {
     socket.once("close", () => open.delete(socket));
     if (open.size > most) findDispensable(open, socket)?.destroy();
   });
-  server.on("request", ({ socket }: IncomingMessage, response: ServerResponse) => {
+  const onRequest = ({ socket }: IncomingMessage, response: ServerResponse) => {
     const connection = open.get(socket);
     if (!connection) return;
     connection.asked += 1;
@@ -34,7 +34,10 @@ export function limitConnections(server: Server, most: number): void {
       if (!open.delete(socket)) return;
       open.set(socket, connection);
     });
-  });
+  };
+  server.on("request", onRequest);
+  // Who asks whether to send a body comes by another event: an upload would be taken for idle, and be the first to give way.
+  server.on("checkContinue", onRequest);
 }
 
 /** Never the one that has just come: it has had no time to ask. */

@@ -75,4 +75,27 @@ describe("the upload of artifacts", () => {
     while (!said.includes("HTTP/1.1 503")) await once(stuck, "data");
     stuck.destroy();
   });
+
+  test("does not give way to connections that ask for nothing, however many come from its address", { timeout: 20_000 }, async () => {
+    await using server = await startUploadServer();
+    const uploading = connect(server.port, "127.0.0.1");
+    const ended = once(uploading, "close").then(() => "gone");
+    uploading.write(
+      "PUT /builds/build-1/artifacts HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer uid-1\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n",
+    );
+    await once(uploading, "data");
+    const idle = Array.from({ length: 110 }, () => connect(server.port, "127.0.0.1").on("error", () => {}));
+    // As many as are too many have been let go.
+    const gone = idle.map((socket) => once(socket, "close"));
+    assert.notEqual(await Promise.race([...gone, ended]), "gone");
+    for (const socket of idle) socket.destroy();
+    const pieces = await Array.fromAsync(whole());
+    const bytes = Buffer.concat(pieces);
+    const answered = once(uploading, "data");
+    uploading.write(`${bytes.length.toString(16)}\r\n`);
+    uploading.write(bytes);
+    uploading.write("\r\n0\r\n\r\n");
+    assert.match(String(await answered), /^HTTP\/1.1 200/);
+    uploading.destroy();
+  });
 });

@@ -1,0 +1,41 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { UploadDesk, type UploadingBuild } from "../../../src/uploads/upload-desk.ts";
+import { silentLogger } from "../../support/silent-logger.ts";
+
+const { signal } = new AbortController();
+
+test("no more than eight uploads run at once, also where many were admitted in one moment", { timeout: 20_000 }, async () => {
+  const answered = Promise.withResolvers<void>();
+  const desk = new UploadDesk({
+    async podOf(token) {
+      await answered.promise;
+      return { uid: token };
+    },
+    findBuild: (number) => ({ number, pods: [`uid-of-${number}`], junit: [] }),
+    sinkOf: () => ({ put: async () => 0 }),
+    collected: async () => {},
+    logger: silentLogger,
+  });
+  const admissions = Array.from({ length: 20 }, (_, index) => desk.admit(`b-${index}`, `Bearer uid-of-b-${index}`, signal));
+  answered.resolve();
+  const builds = (await Promise.all(admissions)).flatMap((admission): UploadingBuild[] => ("build" in admission ? [admission.build] : []));
+  assert.equal(builds.length, 20);
+  const over = new AbortController();
+  let reading = 0;
+  const body = async function* (): AsyncGenerator<Uint8Array> {
+    reading += 1;
+    await new Promise((_, reject) => over.signal.addEventListener("abort", () => reject(over.signal.reason)));
+  };
+  const answers = builds.map((build) => desk.receive(build, body(), over.signal));
+  const refused = await Promise.all(answers.slice(8));
+  assert.deepEqual(
+    refused.map(({ status }) => status),
+    Array(12).fill(503),
+  );
+  assert.equal(reading, 8);
+  // Who comes again takes its own place.
+  assert.ok("build" in (await desk.admit("b-0", "Bearer uid-of-b-0", signal)));
+  over.abort(new Error("gone"));
+  await Promise.all(answers);
+});
