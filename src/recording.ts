@@ -115,6 +115,7 @@ function recordingCluster(client: KubeClient, buildObjects: BuildObjects): Recor
     now: () => buildObjects.now(),
     cachedJob: (namespace, name) => buildObjects.cachedJob(namespace, name),
     cachedJobs: () => buildObjects.cachedJobs(),
+    cachedLaunchesOf: (relaunchKey) => buildObjects.cachedLaunchesOf(relaunchKey),
     cachedPods: (namespace, jobName) => buildObjects.cachedPods(namespace, jobName),
     getJob: (namespace, name) => buildObjects.getJob(namespace, name),
     readWholePods: (namespace, jobName) => buildObjects.readWholePods(namespace, jobName),

@@ -12,7 +12,8 @@ import {
   isTestFailed,
   KubeError,
 } from "../../src/kube/client/kube-error.ts";
-import { CONFIG_MAPS, JOBS, PODS, type Resource } from "../../src/kube/client/resource.ts";
+import { CONFIG_MAPS, JOBS, PODS, type Resource, SECRETS } from "../../src/kube/client/resource.ts";
+import { SecretValues } from "../../src/kube/objects/secret-values.ts";
 import type { StoredObject } from "../support/fake-kube/resource-rules.ts";
 import { type ContractTarget, findRealKubeconfig, NO_REAL_SERVER, openFakeTarget, openRealTarget } from "./contract-target.ts";
 
@@ -130,6 +131,18 @@ function holdContract(open: () => Promise<ContractTarget>): void {
         assert.match(error.message, /404 page not found; there is no such resource/);
         return true;
       });
+    });
+
+    it("gives the values of a Secret in base64 and 404 for one that is not there", async () => {
+      const namespace = await target.makeNamespace();
+      const values = { password: Buffer.from([0, 255, 10]), empty: Buffer.alloc(0) };
+      const data = Object.fromEntries(Object.entries(values).map(([key, value]) => [key, value.toString("base64")]));
+      await create(SECRETS, namespace, { apiVersion: "v1", kind: "Secret", metadata: { name: "a" }, data });
+      const secrets = new SecretValues({ client });
+      const read = (await secrets.of(namespace, "a")) ?? assert.fail();
+      assert.ok(read instanceof Map);
+      assert.deepEqual(Object.fromEntries([...read].map(([key, value]) => [key, Buffer.from(value)])), values);
+      assert.equal(await secrets.of(namespace, "none"), undefined);
     });
 
     it("stores nothing on a dry run, but refuses what it would refuse", async () => {

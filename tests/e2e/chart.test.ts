@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parse } from "yaml";
@@ -16,6 +17,7 @@ const ROOT = join(import.meta.dirname, "../..");
 const CHART = join(ROOT, "charts/turbo-hipster");
 const RELEASE = "th";
 const DEPLOYMENT = "th-turbo-hipster";
+const CLAIM = `${DEPLOYMENT}-logs`;
 const LIMIT_MS = 60_000;
 /** What a replica is waited for that was told to stop, should its builds never end: a test that fails must not take an hour. */
 const DRAIN = "2m";
@@ -108,7 +110,20 @@ function testTask(name: string, script: string): object {
   return { apiVersion: "turbo-hipster.io/v1alpha1", kind: "TestTask", metadata: { name }, spec };
 }
 
+/** What a cluster's provisioner would make: the chart's claim gets it. */
+function volume(path: string): object {
+  return {
+    ...{ apiVersion: "v1", kind: "PersistentVolume", metadata: { name: context.namespace } },
+    spec: {
+      ...{ capacity: { storage: "50Gi" }, accessModes: ["ReadWriteOnce"], persistentVolumeReclaimPolicy: "Retain" },
+      ...{ hostPath: { path, type: "Directory" }, claimRef: { namespace: context.namespace, name: CLAIM } },
+    },
+  };
+}
+
 describe("the chart on a cluster", () => {
+  /** Of the claim. */
+  let files: string;
   let gearmand: GearmanServer;
   let geard: GearmanServer;
   let zuul: ZuulLauncher;
@@ -121,10 +136,17 @@ describe("the chart on a cluster", () => {
     geard = await startGeard({ listen });
     // Whatever breaks the restricted standard is refused here, in the operator's pod as in builds'.
     await context.kubectl("label", "namespace", context.namespace, "pod-security.kubernetes.io/enforce=restricted");
-    await context.apply(testTask("hello", 'echo "this is $TH_JOB_NAME"'), testTask("waits", "until [ -e /tmp/go ]; do sleep 0.1; done"));
+    await context.apply(
+      testTask("hello", 'echo "this is $TH_JOB_NAME"'),
+      testTask("waits", "echo begins; until [ -e /tmp/go ]; do sleep 0.1; done; echo ends"),
+    );
+    files = await mkdtemp(join(tmpdir(), "th-chart-"));
+    // A volume of this kind has no group of its own.
+    await chmod(files, 0o777);
+    await context.apply(volume(files));
     const [, repository, tag] = /^(.+):([^:/]+)$/.exec(context.image) ?? [];
     values = [
-      ...["--values", join(ROOT, "deploy/examples/values-local.yaml")],
+      ...["--values", join(ROOT, "deploy/examples/values-local.yaml"), "--set", "config.logs.store=files"],
       ...["--set", `config.gearman.servers={${gearmand.address},${geard.address}}`, "--set", `config.drain=${DRAIN}`],
       ...["--set", `image.repository=${repository}`, "--set", `image.tag=${tag}`],
     ];
@@ -135,7 +157,20 @@ describe("the chart on a cluster", () => {
     await helm("uninstall", RELEASE, "--ignore-not-found", "--wait");
     await gearmand?.stop();
     await geard?.stop();
+    await context.kubectl("delete", "persistentvolume", context.namespace, "--ignore-not-found", "--wait=false");
+    if (files) await rm(files, { recursive: true, force: true });
   });
+
+  /** What the claim has of a build, once all is there. */
+  async function stored(number: unknown, file: string): Promise<string> {
+    let directory: string | undefined;
+    await waitUntil(`all of ${number} on the claim`, LIMIT_MS, async () => {
+      const job = JSON.parse(await kubectl("get", "job", String(number), "--output", "json"));
+      directory = JSON.parse(job.metadata.annotations?.["turbo-hipster.io/stored"] ?? "{}").directory;
+      return directory !== undefined;
+    });
+    return readFile(join(files, String(directory), file), "utf8");
+  }
 
   test("helm installs it, and says what to do next", async () => {
     // The definition is there already, as kubectl applied it.
@@ -178,12 +213,14 @@ describe("the chart on a cluster", () => {
     assert.equal((await fetch(`http://${pages}/readyz`)).status, 404);
   });
 
-  test("the operator may neither read Secrets nor reach into another namespace", async () => {
+  test("the operator may read single Secrets, but list none, nor reach into another namespace", async () => {
     const account = `system:serviceaccount:${context.namespace}:${DEPLOYMENT}`;
     const mayI = (...question: string[]) =>
       context.kubectl("auth", "can-i", ...question, "--as", account).catch((error: Error) => error.message);
     assert.match(await mayI("create", "jobs.batch", "--namespace", context.namespace), /^yes/);
-    assert.match(await mayI("get", "secrets", "--namespace", context.namespace), /^no$/m);
+    assert.match(await mayI("get", "secrets", "--namespace", context.namespace), /^yes/);
+    assert.match(await mayI("list", "secrets", "--namespace", context.namespace), /^no$/m);
+    assert.match(await mayI("get", "secrets", "--namespace", "default"), /^no$/m);
     assert.match(await mayI("list", "testtasks.turbo-hipster.io", "--namespace", "default"), /^no$/m);
     assert.match(await mayI("list", "pods", "--all-namespaces"), /^no$/m);
   });
@@ -193,7 +230,7 @@ describe("the chart on a cluster", () => {
       const completed = await launcher.launch({ job: "hello" }).completed;
       assert.deepEqual([completed.result, completed.attempts], ["SUCCESS", 1]);
       assert.match(completed.url ?? "", /\/builds\/hello-[0-9a-f]{16}$/);
-      assert.equal(await kubectl("logs", `job/${completed.number}`), "this is hello\n");
+      assert.equal(await stored(completed.number, "console.log"), "this is hello\n");
     }
     await waitUntil("the status of the TestTask", LIMIT_MS, async () => / True +True +SUCCESS /.test(await kubectl("get", "tt", "hello")));
   });
@@ -245,6 +282,7 @@ describe("the chart on a cluster", () => {
       const completed = await build.completed;
       assert.deepEqual([completed.result, completed.number], ["SUCCESS", number]);
       assert.equal(await kubectl("get", "pods", "-l", `job-name=${number}`, "-o", "name"), pods[index]);
+      assert.equal(await stored(number, "console.log"), "begins\nends\n");
       attempts.push(completed.attempts);
     }
     return attempts;
@@ -328,17 +366,19 @@ describe("the chart on a cluster", () => {
     // Endpoints go with their Service, a moment later.
     await waitUntil("the release's objects to be gone", LIMIT_MS, async () => {
       const labelled = ["--all-namespaces", "--selector", `app.kubernetes.io/instance=${RELEASE}`];
-      return (await list("--namespaced=true", ...labelled)).length + (await list("--namespaced=false", ...labelled)).length === 0;
+      const own = [...(await list("--namespaced=true", ...labelled)), ...(await list("--namespaced=false", ...labelled))];
+      return own.join() === `persistentvolumeclaim/${CLAIM}`;
     });
     assert.match(await context.kubectl("get", "crd", "testtasks.turbo-hipster.io", "--output=name"), /testtasks/);
     const left = await list("--namespaced=true", "--namespace", context.namespace);
     // Every namespace has these.
     const common = [/^configmap\/kube-root-ca.crt$/, /^serviceaccount\/default$/, /^event/];
     const tasks = /^testtask.turbo-hipster.io\/(hello|waits)$/;
+    const claim = new RegExp(`^persistentvolumeclaim/${CLAIM}$`);
     const builds = [/^(pod|job.batch)\/(hello|waits)-[0-9a-f]{16}/, /^configmap\/th-functions$/, /^lease.coordination.k8s.io\/th$/];
     const others = (names: string[], expected: RegExp[]) => names.filter((name) => !expected.some((pattern) => pattern.test(name)));
-    assert.deepEqual(others(left, [...common, tasks, ...builds]), []);
-    for (const pattern of [tasks, ...builds])
+    assert.deepEqual(others(left, [...common, tasks, claim, ...builds]), []);
+    for (const pattern of [tasks, claim, ...builds])
       assert.ok(
         left.some((name) => pattern.test(name)),
         `${pattern}`,
@@ -349,7 +389,7 @@ describe("the chart on a cluster", () => {
     const kinds = /^`kubectl delete ([a-z,]+) -l turbo-hipster\.io\/installation=/m.exec(readme)?.[1] ?? "";
     await kubectl("delete", kinds, "--selector", `turbo-hipster.io/installation=${RELEASE}`, "--wait");
     await waitUntil("the pods to go with their Jobs", LIMIT_MS, async () => {
-      return others(await list("--namespaced=true", "--namespace", context.namespace), [...common, tasks]).length === 0;
+      return others(await list("--namespaced=true", "--namespace", context.namespace), [...common, tasks, claim]).length === 0;
     });
   });
 });

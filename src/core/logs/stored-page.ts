@@ -1,3 +1,4 @@
+import type { BuildDetails } from "../report/build-details.ts";
 import { CLASSES } from "../verdict/classes.ts";
 import { findRule } from "../verdict/rules.ts";
 import { ARTIFACTS_FOLDER } from "./build-directory.ts";
@@ -8,7 +9,7 @@ import { type Html, html } from "./html-text.ts";
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 const STYLE = `:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:70rem;padding:1rem;overflow-wrap:anywhere}
 h1{font-size:1.4rem;border-inline-start:.4rem solid gray;padding-inline-start:.6rem}h1.success{border-color:#2a7d2a}h1.failure,h1.configuration{border-color:#b3261e}
-h2{font-size:1.1rem}table{border-collapse:collapse}th{text-align:start;font-weight:600;padding-inline-end:1rem;vertical-align:top}
+h2{font-size:1.1rem}h3{font-size:1rem}table{border-collapse:collapse}th{text-align:start;font-weight:600;padding-inline-end:1rem;vertical-align:top}
 pre{background:#8882;padding:.6rem;overflow:auto;white-space:pre-wrap}.quiet{opacity:.8}`;
 
 /** The end of the log that stands in the page; the whole is a file of its own. */
@@ -60,6 +61,7 @@ ${table(
   "Parameters of the request",
   (details?.parameters ?? []).map(({ name, value }) => [name, value ?? "not shown: it looks like a secret"]),
 )}
+${details && renderAgain(details)}
 ${table("Where it ran", [
   ["Build", number],
   ["Function", build.functionName],
@@ -102,6 +104,15 @@ function renderLog({ container, file, bytes, holes, cut }: BuildFile["logs"][num
 
 function renderTail({ text, isCut }: LogTail): Html {
   return html`<section><h2>${isCut ? "The end of the log" : "The log"}</h2><pre tabindex="0">${text}</pre></section>`;
+}
+
+/** The lines that the live page shows as well; secrets are in them by name alone. */
+function renderAgain({ again: { docker, kubectl, needs } }: BuildDetails): Html {
+  const line = (heading: string, text: string) => html`<h3>${heading}</h3><pre tabindex="0">${text}</pre>`;
+  const needed =
+    needs.length > 0 &&
+    html`<p>These are not written out: the Job takes them from where they are, docker from your own environment.</p><ul>${needs.map((need) => html`<li><code>${need}</code></li>`)}</ul>`;
+  return html`<section><h2>Run it again</h2>${needed}${docker !== undefined && line("On your machine", docker)}${line("In the cluster, as a Job of your own", kubectl)}</section>`;
 }
 
 function renderJunit({ artifacts }: BuildFile): Html | undefined {

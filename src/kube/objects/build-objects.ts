@@ -149,6 +149,11 @@ export class BuildObjects implements Service {
     return this.#jobsByRelaunch.of(relaunchKey).filter(({ metadata }) => this.#isKnown(metadata.namespace ?? ""));
   }
 
+  /** The cached ones of all launches of this relaunch key's build, in any order. */
+  cachedLaunchesOf(relaunchKey: string): Job[] {
+    return this.#jobsByRelaunch.launchesOf(relaunchKey).filter(({ metadata }) => this.#isKnown(metadata.namespace ?? ""));
+  }
+
   cachedPods(namespace: string, jobName: string): Pod[] {
     return this.#podsByJob.podsOf(`${namespace}/${jobName}`);
   }

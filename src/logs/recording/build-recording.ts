@@ -1,12 +1,13 @@
 import { isRecorded, readJobRecord } from "../../core/job/record.ts";
 import { parseDurationMs } from "../../core/kubernetes/duration.ts";
-import { STORED_ANNOTATION } from "../../core/kubernetes/labels.ts";
+import { COLLECTED_ANNOTATION, STORED_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Job, Pod } from "../../core/kubernetes/objects.ts";
 import { observeContainerRun } from "../../core/logs/container-run.ts";
 import type { Masker } from "../../core/logs/masking.ts";
 import { haveWorkersEnded, inOrder, recordedContainers, recordedPod } from "../../core/logs/recorded-containers.ts";
 import { renderStoredRecord, type StoredRecord } from "../../core/logs/stored-record.ts";
 import { awaitsArtifacts, observeBuild } from "../../core/observation/build-state.ts";
+import { attemptOf } from "../../core/report/build-attempt.ts";
 import { reportBuild } from "../../core/report/build-report.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import type { Clock } from "../../runtime/clock.ts";
@@ -147,6 +148,7 @@ export class BuildRecording {
       this.#look();
       const containers = this.#pod ? recordedContainers(this.#pod, this.#record?.roles ?? NO_ROLES) : [];
       for (const { name, hasStarted } of containers) if (hasStarted) this.#begin(name, masker, following);
+      await this.#endUnheeding();
       if (this.#isGone || isRecorded(this.#job)) {
         overSinceMs ??= clock.monotonicMs();
         const leftMs = overSinceMs + this.#patienceMs() - clock.monotonicMs();
@@ -246,7 +248,7 @@ export class BuildRecording {
     const pod = whole && recordedPod(whole, pods);
     const stored = await storeBuild(
       store,
-      { directory, report, job: whole, pod, logs: this.logs, test: record.roles.test, masker },
+      { directory, report, attempt: this.#attempt(), job: whole, pod, logs: this.logs, test: record.roles.test, masker },
       signal,
     );
     await builds.finish(this.#place, directory, stored, signal);
@@ -256,9 +258,30 @@ export class BuildRecording {
     return true;
   }
 
+  #attempt(): number | undefined {
+    return attemptOf(this.#job, this.#context.cluster.cachedLaunchesOf(this.#record?.relaunchKey ?? ""));
+  }
+
   async #note(stored: StoredRecord): Promise<void> {
     const annotations = { [STORED_ANNOTATION]: renderStoredRecord(stored) };
     await this.#context.cluster.annotateJob(this.#namespace, this.#jobName, annotations, { uid: this.#uid });
+  }
+
+  /**
+   * A collector sends while the test runs only when the pod was told to end and the test's own grace is over: what is left of the pod's was for
+   * the sending alone. Of a build that Zuul has stopped, whatever its pod tells; of any other a deleted pod would be no evidence, and no result.
+   * Never rejects.
+   */
+  async #endUnheeding(): Promise<void> {
+    const pod = this.#pod;
+    const isCollected = this.#job.metadata.annotations?.[COLLECTED_ANNOTATION] !== undefined;
+    if (!pod || this.#isGone || !isCollected || !this.#record?.isCancelled || this.#state().kind !== "running") return;
+    try {
+      await this.#context.cluster.deletePod(this.#namespace, pod.metadata.name, pod.metadata.uid);
+      this.#logger.info({ pod: pod.metadata.name }, "deletes the pod, whose test takes no notice of its end; its artifacts are stored");
+    } catch (thrown) {
+      this.#logger.warn({ err: coerceError(thrown) }, "could not delete a pod whose test takes no notice of its end, tries again");
+    }
   }
 
   /** All of it is stored: what of its pod takes no notice of its end is not waited for. */

@@ -7,6 +7,8 @@ export interface RecordingCluster {
   now(): Date;
   cachedJob(namespace: string, name: string): Job | undefined;
   cachedJobs(): Iterable<Job>;
+  /** All launches of the build that this relaunch key is of. */
+  cachedLaunchesOf(relaunchKey: string): Job[];
   cachedPods(namespace: string, jobName: string): Pod[];
   getJob(namespace: string, name: string): Promise<Job | undefined>;
   /** With all that they say. */

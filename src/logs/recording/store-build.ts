@@ -22,6 +22,8 @@ export interface BuildParts {
   /** The build's own, in the store. */
   directory: string;
   report: BuildReport;
+  /** Of Zuul's launches of it, those that are known; undefined where none is. */
+  attempt: number | undefined;
   /** As a whole, where they are still there. */
   job: Job | undefined;
   pod: Pod | undefined;
@@ -46,6 +48,7 @@ export async function storeBuild(store: LogStore, parts: BuildParts, signal: Abo
     {
       ...{ version: 1, build, containers: containersOf(pod), commits: commitsOf(pod), logs, problems: problemsOf(parts, logs, mark) },
       ...(job ? { details: detailBuild(job) } : {}),
+      ...(parts.attempt === undefined ? {} : { attempt: parts.attempt }),
       ...(artifacts ? { artifacts } : {}),
     },
     masker,

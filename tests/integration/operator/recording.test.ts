@@ -4,17 +4,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { parseBuildFile } from "../../../src/core/logs/build-file.ts";
-import { SECRETS } from "../../../src/kube/client/resource.ts";
+import { JOBS, PODS, SECRETS } from "../../../src/kube/client/resource.ts";
 import { FilesStore } from "../../../src/logs/stores/files/files-store.ts";
 import type { LogStore } from "../../../src/logs/stores/log-store.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { waitUntil } from "../../../tools/machine/wait-until.ts";
+import { timestamp } from "../../support/fake-kube/fake-store.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { silentLogger } from "../../support/silent-logger.ts";
 import { answerOf, dataOf, NAMESPACE, numberOf, type Stage, type StageOptions, startStage } from "./stage.ts";
 
 const isThere = async (path: string) => (await stat(path).catch(() => undefined)) !== undefined;
 const SECRET = "correct-horse-battery";
+const TOKEN = "glpat-0123456789abcdef";
 
 describe("a build's log", () => {
   let directory: string;
@@ -56,6 +58,7 @@ describe("a build's log", () => {
     const file = parseBuildFile(await read("logs/42/unit/build.json"));
     assert.ok(file);
     assert.deepEqual([file.build.verdict?.class, file.build.verdict?.evidence?.exitCode, file.build.item.project], ["failure", 1, "a/b"]);
+    assert.equal(file.attempt, undefined, "what Zuul launches of it is not known without a ref of a build set");
     assert.deepEqual(
       file.details?.parameters.find(({ name }) => name === "API_TOKEN"),
       { name: "API_TOKEN", value: undefined },
@@ -75,10 +78,17 @@ describe("a build's log", () => {
   test("does not show what a Secret holds that the task names", async () => {
     const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
     await using stage = await start({
-      tasks: { unit: { env: [{ name: "PASSWORD", valueFrom: { secretKeyRef: { name: "db", key: "password" } } }] } },
-      script: () => ({ log: [`user ${SECRET} logs in`, Buffer.from(`x${SECRET}`).toString("base64")], finished }),
+      tasks: {
+        unit: {
+          env: [{ name: "PASSWORD", valueFrom: { secretKeyRef: { name: "db", key: "password" } } }],
+          checkout: { credentials: [{ url: "https://git.example.org", secretName: "git" }] },
+        },
+      },
+      script: () => ({ log: [`user ${SECRET} logs in`, Buffer.from(`x${SECRET}`).toString("base64"), `with ${TOKEN}`], finished }),
+      config: { logs: { store: "files", directory }, checkout: { allowedUrls: ["https://git.example.org/"] } },
       startsOperator: false,
     });
+    stage.kube.create(SECRETS, NAMESPACE, { metadata: { name: "git" }, data: { token: Buffer.from(TOKEN).toString("base64") } });
     stage.kube.create(SECRETS, NAMESPACE, { metadata: { name: "db" }, data: { password: Buffer.from(SECRET).toString("base64") } });
     await stage.startReplica();
     const build = await stage.submit("unit", { parameters: { LOG_PATH: "a" } });
@@ -87,8 +97,24 @@ describe("a build's log", () => {
     finish();
     await stored(stage, number);
     const log = await read("a/console.log");
-    assert.match(log, /^user \*\*\* logs in\n/);
+    assert.match(log, /^user \*\*\* logs in\n.*\nwith \*\*\*\n$/);
     assert.doesNotMatch(log, new RegExp(Buffer.from(SECRET).toString("base64").slice(4, 20)));
+  });
+
+  test("says in build.json which of Zuul's launches it was", async () => {
+    await using stage = await start();
+    const ref = `refs/zuul/master/Z${"0123456789abcdef".repeat(2)}`;
+    const launch = async (change: object) => {
+      const build = await stage.submit("unit", { parameters: { ZUUL_REF: ref, ...change } });
+      const number = await numberOf(build);
+      await answerOf(build);
+      await stored(stage, number);
+      const { directory: folder } = JSON.parse((await stored(stage, number)) ?? "{}");
+      return parseBuildFile(await read(`${folder}/build.json`))?.attempt;
+    };
+    assert.equal(await launch({ A: "1", LOG_PATH: "a" }), 1);
+    await waitUntil("the next second", 5000, async () => !stage.jobs().some(({ metadata }) => metadata.creationTimestamp === timestamp()));
+    assert.equal(await launch({ A: "2", LOG_PATH: "b" }), 2);
   });
 
   test("is on its page while it grows, of another replica as well, which reads it from the pod", async () => {
@@ -174,6 +200,65 @@ describe("a build's log", () => {
     await stage.startReplica();
     await stored(stage, number);
     assert.equal(await read("a/console.log"), "one\n");
+  });
+
+  test("is stored though a service takes no notice of its end, and then that pod goes", async () => {
+    const services = [{ name: "beside", image: "test:1" }];
+    await using stage = await start({ tasks: { unit: { services } }, script: () => ({ log: ["one"], ignoresTerm: "services" }) });
+    const build = await stage.submit("unit", { parameters: { LOG_PATH: "a" } });
+    const number = await numberOf(build);
+    assert.equal((await answerOf(build)).result, "SUCCESS");
+    await stage.recorded(number);
+    assert.equal(stage.kube.calls.filter(({ verb, resource }) => verb === "delete" && resource === "pods").length, 0);
+    await stage.skip(20_000);
+    await stored(stage, number);
+    assert.equal(await read("a/console.log"), "one\n");
+    await stage.until(() => stage.pods().length === 0, "the end of the pod");
+    assert.ok(
+      stage.jobs().some(({ metadata }) => metadata.name === number),
+      "its Job stays",
+    );
+  });
+
+  test("of a test that takes no notice of Zuul's stop: its pod is ended once the artifacts are stored", async () => {
+    await using stage = await start({
+      tasks: { unit: { artifacts: { paths: ["*.xml"] } } },
+      script: () => ({ log: ["one"], ignoresTerm: "test", finished: new Promise(() => {}) }),
+    });
+    const build = await stage.submit("unit", { parameters: { LOG_PATH: "a" } });
+    const number = await numberOf(build);
+    const { name } = (await stage.running(number)).metadata;
+    await stage.until(() => stage.kube.logs.count() > 0, "a follower");
+    await stage.stop(number);
+    await stage.until(() => stage.kube.get(PODS, NAMESPACE, name).spec.activeDeadlineSeconds === 1, "the pod's being told to end");
+    const deleted = () => stage.kube.calls.filter(({ verb, resource }) => verb === "delete" && resource === "pods");
+    assert.equal(deleted().length, 0);
+    // What the operator writes when a collector has brought all.
+    const annotations = { "turbo-hipster.io/collected": new Date().toISOString() };
+    stage.kube.patch(JOBS, NAMESPACE, number, { metadata: { annotations } });
+    assert.equal((await answerOf(build)).result, "ABORTED");
+    await stage.until(() => stage.pods().length === 0, "the end of the pod");
+    assert.deepEqual(new Set(deleted().map((call) => call.name)), new Set([name]));
+    await stored(stage, number);
+    // Whether more was printed nobody can tell any more; then that is told.
+    assert.match(await read("a/console.log"), /^one\n/);
+  });
+
+  test("of a test that ran too long and takes no notice of its end: its pod is left to its grace", async () => {
+    await using stage = await start({
+      tasks: { unit: { artifacts: { paths: ["*.xml"] }, timeouts: { run: "1m" } } },
+      script: () => ({ log: ["one"], ignoresTerm: "test", finished: new Promise(() => {}) }),
+    });
+    const build = await stage.submit("unit", { parameters: { LOG_PATH: "a" } });
+    const number = await numberOf(build);
+    const { name } = (await stage.running(number)).metadata;
+    await stage.until(() => stage.kube.logs.count() > 0, "a follower");
+    await stage.skip(70_000);
+    await stage.until(() => stage.kube.get(PODS, NAMESPACE, name).spec.activeDeadlineSeconds === 1, "the pod's being told to end");
+    stage.kube.patch(JOBS, NAMESPACE, number, { metadata: { annotations: { "turbo-hipster.io/collected": new Date().toISOString() } } });
+    await stage.skip(20_000);
+    assert.equal(stage.kube.calls.filter(({ verb, resource }) => verb === "delete" && resource === "pods").length, 0);
+    assert.equal(dataOf(build).at(-1)?.result, undefined);
   });
 
   test("changes nothing of a build when following and storing fail, whatever they throw", async () => {

@@ -2,7 +2,7 @@ import { JOBS, PODS, type Resource } from "../../../src/kube/client/resource.ts"
 import { coerceError } from "../../../src/runtime/errors.ts";
 import type { FakeKube } from "./fake-kube.ts";
 import type { StoreChange } from "./fake-store.ts";
-import { createPodFor, endPod, holdPod, restartService, startPod } from "./pod-steps.ts";
+import { createPodFor, endPod, endTest, holdPod, restartService, startPod } from "./pod-steps.ts";
 import type { StoredObject } from "./resource-rules.ts";
 
 /** What becomes of one Job's pod. */
@@ -23,6 +23,8 @@ export interface PodScript {
   readonly finished?: Promise<unknown>;
   /** Exit code when it is told to end (TERM); 143 by default. */
   readonly exitCodeOnTerm?: number;
+  /** What takes no notice of TERM, so that the pod ends when it is deleted: the test, or the services once the test has ended. */
+  readonly ignoresTerm?: "test" | "services";
 }
 
 export interface PlayedNode extends Disposable {
@@ -41,7 +43,17 @@ export function playNode(fake: FakeKube, scriptOf: (job: StoredObject) => PodScr
   const toldToEnd = new Map<string, (why: "deadline" | "delete") => void>();
 
   async function runPod(job: StoredObject): Promise<void> {
-    const { scheduled, waiting, finished, log = [], serviceLogs = [], exitCode = 0, exitCodeOnTerm = 143, message } = scriptOf(job);
+    const {
+      scheduled,
+      waiting,
+      finished,
+      log = [],
+      serviceLogs = [],
+      exitCode = 0,
+      exitCodeOnTerm = 143,
+      message,
+      ignoresTerm,
+    } = scriptOf(job);
     const { namespace = "", name } = createPodFor(fake, job).metadata;
     await scheduled;
     if (fake.find(PODS, namespace, name) === undefined) return;
@@ -56,15 +68,27 @@ export function playNode(fake: FakeKube, scriptOf: (job: StoredObject) => PodScr
       if (run > 0) restartService(fake, namespace, name, service);
       fake.logs.append(namespace, name, service, lines);
     }
-    const told = new Promise<"deadline" | "delete">((resolve) => toldToEnd.set(`${namespace}/${name}`, resolve));
-    const why = await Promise.race([told, Promise.resolve(finished).then(() => "finished" as const)]);
+    const deleted = Promise.withResolvers<"delete">();
+    const told = new Promise<"deadline" | "delete">((resolve) => {
+      toldToEnd.set(`${namespace}/${name}`, (how) => {
+        if (how === "delete") deleted.resolve(how);
+        resolve(how);
+      });
+    });
+    let why = await Promise.race([told, Promise.resolve(finished).then(() => "finished" as const)]);
+    const isOverdue = why === "deadline";
+    if (why === "deadline" && ignoresTerm === "test") why = await deleted.promise;
+    if (why === "finished" && ignoresTerm === "services") {
+      endTest(fake, namespace, name, exitCode);
+      why = await deleted.promise;
+    }
     toldToEnd.delete(`${namespace}/${name}`);
     if (fake.find(PODS, namespace, name) === undefined) return;
-    const code = why === "finished" ? exitCode : exitCodeOnTerm;
+    const code = why === "finished" || ignoresTerm === "services" ? exitCode : exitCodeOnTerm;
     const said = hasRunner(job) ? `ended ${code}\n${message ?? ""}` : message;
     endPod(fake, namespace, name, {
       exitCode: code,
-      deadlineExceeded: why === "deadline",
+      deadlineExceeded: isOverdue,
       ...(said === undefined ? {} : { message: said }),
     });
     if (why === "delete") fake.remove(PODS, namespace, name);

@@ -62,6 +62,7 @@ export function startPod(fake: FakeKube, namespace: string, name: string): void 
       : { initContainerStatuses: initContainers.map((each) => status(each, each.restartPolicy === "Always" ? running : completed)) }),
     containerStatuses: (spec.containers as ContainerSpec[]).map((each) => status(each, running)),
   });
+  for (const each of initContainers) if (each.restartPolicy !== "Always") fake.logs.end(namespace, name, each.name);
 }
 
 /** A service has ended with 1, and the kubelet has started it again. */
@@ -88,6 +89,16 @@ export function holdPod(fake: FakeKube, namespace: string, name: string, waiting
   });
 }
 
+/** The test has ended, and the pod has not: its services have not. */
+export function endTest(fake: FakeKube, namespace: string, name: string, exitCode: number): void {
+  const { spec, status: before } = fake.get(PODS, namespace, name);
+  const terminated = { exitCode, reason: exitCode === 0 ? "Completed" : "Error", startedAt: before.startTime, finishedAt: timestamp() };
+  for (const container of spec.containers as ContainerSpec[]) fake.logs.end(namespace, name, container.name);
+  fake.patchStatus(PODS, namespace, name, {
+    containerStatuses: (spec.containers as ContainerSpec[]).map((each) => status(each, { terminated })),
+  });
+}
+
 /** Every container ended with this, the pod is terminal, and so is its Job. */
 export function endPod(fake: FakeKube, namespace: string, name: string, end: PodEnd): void {
   const pod = fake.get(PODS, namespace, name);
@@ -99,7 +110,8 @@ export function endPod(fake: FakeKube, namespace: string, name: string, end: Pod
     finishedAt: timestamp(),
     ...(end.message === undefined ? {} : { message: end.message }),
   };
-  for (const container of pod.spec.containers as ContainerSpec[]) fake.logs.end(namespace, name, container.name);
+  for (const each of [...(pod.spec.initContainers ?? []), ...pod.spec.containers] as ContainerSpec[])
+    fake.logs.end(namespace, name, each.name);
   fake.patchStatus(PODS, namespace, name, {
     phase: isDone ? "Succeeded" : "Failed",
     ...(end.deadlineExceeded

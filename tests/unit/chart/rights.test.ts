@@ -101,6 +101,7 @@ async function collectCalls(): Promise<Set<string>> {
   await call(builds, "cachedJob", NAMESPACE, "a-1");
   await call(builds, "cachedPods", NAMESPACE, "a-1");
   await call(builds, "cachedJobsOf", "0123456789abcdef-request");
+  await call(builds, "cachedLaunchesOf", "0123456789abcdef-request");
   await call(builds, "killOf", { metadata: { name: "a-1-x", uid: "u" } });
   await call(builds, "readEvents", NAMESPACE, "u");
   await call(builds, "createJob", JOB);

@@ -3,7 +3,9 @@ import { rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
 import { after, before, describe, type TestContext, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { StoreError } from "../../../../src/logs/stores/log-store.ts";
 import type { Logger } from "../../../../src/runtime/logger.ts";
 import { startConnectProxy } from "../../../support/proxies/connect-proxy.ts";
@@ -150,6 +152,52 @@ describe("a bucket", () => {
     assert.equal(cuts, 5);
     assert.deepEqual(await store.stat("a/console.log", never), { bytes: 40 * MEBIBYTE });
     assert.deepEqual(await listed(store), ["a/console.log"]);
+  });
+
+  test("that is slow is waited for, and nothing is sent twice", async (context) => {
+    let received = 0;
+    const trickle = (incoming: IncomingMessage, response: ServerResponse) => {
+      if (incoming.method !== "PUT") return false;
+      const { method, url, headers } = incoming;
+      const onward = request({ port: server.port, host: "127.0.0.1", method, path: url, headers, agent: false }, (answer) => {
+        response.writeHead(answer.statusCode ?? 500, answer.headers);
+        answer.pipe(response);
+      });
+      const slow = async function* () {
+        for await (const chunk of incoming) {
+          received += (chunk as Buffer).length;
+          await setTimeout(5);
+          yield chunk;
+        }
+      };
+      void pipeline(slow(), onward).catch((error) => response.destroy(error));
+      return true;
+    };
+    const { logger, said } = listener();
+    const endpoint = await startInterceptor(server, trickle, context);
+    const store = await makeS3Store(server, { endpoint, prefix: "slow", logger });
+    context.after(() => store.close());
+    assert.equal(await store.put("a/console.log", () => blocks(20), never), 20 * MEBIBYTE);
+    assert.deepEqual([said, received], [[], 20 * MEBIBYTE]);
+    assert.deepEqual(await store.stat("a/console.log", never), { bytes: 20 * MEBIBYTE });
+  });
+
+  test("that takes a part and then says nothing gets it once more after half a minute", async (context) => {
+    let silent = 0;
+    const silence = ({ method, url = "" }: IncomingMessage) => {
+      if (method !== "PUT" || !/partNumber=2/.test(url) || silent > 0) return false;
+      silent += 1;
+      return true;
+    };
+    const { clock } = impatient();
+    const { logger, said } = listener();
+    const endpoint = await startInterceptor(server, silence, context);
+    const store = await makeS3Store(server, { endpoint, prefix: "silent", clock, logger });
+    context.after(() => store.close());
+    assert.equal(await store.put("a/console.log", () => blocks(20), never), 20 * MEBIBYTE);
+    assert.deepEqual([silent, said.length], [1, 1]);
+    assert.match(said[0] ?? "", /^could not store part 2 of silent\/a\/console\.log, tries again: /);
+    assert.deepEqual(await store.stat("a/console.log", never), { bytes: 20 * MEBIBYTE });
   });
 
   test("whose answer to the last word is lost has the log, and the second word does no harm", async (context) => {

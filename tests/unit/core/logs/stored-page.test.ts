@@ -62,6 +62,21 @@ describe("the stored page", () => {
     assert.match(page, /3 tests, 2 failed, 1 were skipped/);
     assert.match(page, /2 more were left out/);
   });
+
+  test("tells how to run it again, and what for that is not written out", () => {
+    const again = { kubectl: "kubectl create -f - <<'END'", docker: "docker run --env=A=1&2 image", needs: ["PASSWORD: Secret db, key p"] };
+    const page = renderStoredPage({ ...FILE, details: { parameters: [], containers: [], again } }, undefined);
+    const section = /<section><h2>Run it again<\/h2>(.*?)<\/section>/s.exec(page)?.[1] ?? "";
+    assert.match(section, /<pre tabindex="0">docker run --env=A=1&amp;2 image<\/pre>/);
+    assert.match(section, /<pre tabindex="0">kubectl create -f - &lt;&lt;&#39;END&#39;<\/pre>/);
+    assert.match(section, /<li><code>PASSWORD: Secret db, key p<\/code><\/li>/);
+    const noDocker = renderStoredPage(
+      { ...FILE, details: { parameters: [], containers: [], again: { ...again, docker: undefined } } },
+      undefined,
+    );
+    assert.doesNotMatch(noDocker, /On your machine/);
+    assert.doesNotMatch(renderStoredPage({ ...FILE, details: undefined }, undefined), /Run it again/);
+  });
 });
 
 test("texts in what is kept of a build are masked at any depth, and what is no text stays", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import { isSameRelaunch } from "../../../../src/core/job/relaunch.ts";
+import { isSameRelaunch, launchOf } from "../../../../src/core/job/relaunch.ts";
 import { RELAUNCH_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
 import { JobsByRelaunch } from "../../../../src/kube/objects/jobs-by-relaunch.ts";
@@ -33,6 +33,12 @@ describe("the Jobs of a request", () => {
             return own !== undefined && isSameRelaunch(own, key);
           });
           assert.deepEqual(new Set(index.of(key)), new Set(all));
+          const launch = launchOf(key);
+          const launches = [...jobs.values()].filter((job) => {
+            const own = job.metadata.annotations?.[RELAUNCH_ANNOTATION];
+            return launch !== undefined && own !== undefined && launchOf(own) === launch;
+          });
+          assert.deepEqual(new Set(index.launchesOf(key)), new Set(launches));
         }
       }),
       { numRuns: 1000 },

@@ -1,0 +1,19 @@
+import { launchOf } from "../job/relaunch.ts";
+import { RELAUNCH_ANNOTATION } from "../kubernetes/labels.ts";
+import type { Job } from "../kubernetes/objects.ts";
+
+/** Which of Zuul's launches of its build a Job is, of those in `launches`, itself perhaps among them; undefined where that is not known. */
+export function attemptOf(job: Job, launches: readonly Job[]): number | undefined {
+  const launch = launchOf(job.metadata.annotations?.[RELAUNCH_ANNOTATION] ?? "");
+  if (launch === undefined) return undefined;
+  const earlier = launches.filter(({ metadata }) => {
+    const own = launchOf(metadata.annotations?.[RELAUNCH_ANNOTATION] ?? "");
+    return own === launch && metadata.uid !== job.metadata.uid && isBefore(metadata, job.metadata);
+  });
+  return earlier.length + 1;
+}
+
+/** Zuul launches a build again when it has ended: within a second that can't be. */
+function isBefore({ creationTimestamp = "" }: Job["metadata"], other: Job["metadata"]): boolean {
+  return creationTimestamp < (other.creationTimestamp ?? "");
+}
