@@ -21,7 +21,7 @@ const NODE_LOST = sampleBuild({
 const MISCONFIGURED = sampleBuild({
   number: "nova-unit-00000000000000ee",
   jobName: "nova-unit-00000000000000ee",
-  times: sampleBuild().times.slice(0, 4),
+  times: [...sampleBuild().times.slice(0, 4), { step: "ended", at: "2026-11-28T09:41:02Z" }],
   verdict: {
     ...{ result: "CONFIG_ERROR - the Secret db is not there", class: "configuration", rule: "missing-object" },
     message: "the Secret db is not there; create it in the namespace ci",

@@ -65,14 +65,14 @@ class Log {
     this.status.textContent = text;
   }
 
-  element({ line, pieces, omitted }) {
-    const row = make("div", "line");
+  element({ line, pieces, isError, omitted }) {
+    const row = make("div", isError ? "line is-error" : "line");
     row.id = `L${line}`;
     row.dataset.line = line;
     const number = make("a", "number", line);
     number.href = `${this.path}?line=${line}#L${line}`;
     number.tabIndex = -1;
-    number.setAttribute("aria-label", `Line ${line}`);
+    number.setAttribute("aria-label", `Line ${line}${isError ? ", looks like an error" : ""}`);
     const code = make("code");
     for (const [text, style] of pieces) code.append(style ? make("i", style, text) : text);
     row.append(number, code);

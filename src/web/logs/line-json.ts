@@ -7,6 +7,8 @@ import type { Piece } from "./terminal-text.ts";
 export interface LineJson {
   line: number;
   pieces: readonly Piece[];
+  /** It looks like one of a program that fails. */
+  isError?: true;
   /** Bytes of it that are left out. */
   omitted?: number;
   /** More of it may come: a later one of the same number takes its place. */
@@ -35,6 +37,12 @@ export function linesJson({ lines, notes }: Pick<LogWindow, "lines" | "notes">):
   };
 }
 
-function lineJson({ number, pieces, omitted, isOpen }: ShownLine): LineJson {
-  return { line: number, pieces, ...(omitted > 0 ? { omitted } : {}), ...(isOpen ? { isOpen: true } : {}) };
+function lineJson({ number, pieces, isError, omitted, isOpen }: ShownLine): LineJson {
+  return {
+    line: number,
+    pieces,
+    ...(isError ? { isError } : {}),
+    ...(omitted > 0 ? { omitted } : {}),
+    ...(isOpen ? { isOpen: true } : {}),
+  };
 }

@@ -1,3 +1,4 @@
+import { FAILURE_WORDS } from "./failure-words.ts";
 import { LOG_START, type LogPosition } from "./log-lines.ts";
 import { readRaw } from "./raw-lines.ts";
 import type { ReadableLog } from "./readable-log.ts";
@@ -30,14 +31,10 @@ export function searchLog(log: ReadableLog, query: string, from: LogPosition, si
   return scan(log, from, { find, isMeant, most: MAX_FOUND, signal });
 }
 
-/** What programs say when they fail, at the beginning of a word; and what they say though nothing failed. */
-const FAILURE =
-  /(?<![A-Za-z0-9_./-])(?:errors?:|ERRORS?\b(?! ?[=:]? ?0)|FAIL(?:ED|URE)?\b(?! ?[=:]? ?0)|fatal:|FATAL|panic:|Traceback \(most recent|[A-Za-z]{0,40}(?:Error|Exception):|Segmentation fault|Assertion failed|npm ERR!|not ok \d|make(?:\[\d+\])?: \*\*\*|Killed\b)/g;
-
 /** The first line that looks like a failure's. */
 export async function findFirstError(log: ReadableLog, from: LogPosition, signal: AbortSignal): Promise<SearchResult> {
   const find: Finder = function* (text) {
-    for (const { index } of text.matchAll(FAILURE)) yield index;
+    for (const { index } of text.matchAll(FAILURE_WORDS)) yield index;
   };
   return await scan(log, from, { find, isMeant: () => true, most: 1, signal });
 }

@@ -1,3 +1,4 @@
+import { soundsLikeFailure } from "./failure-words.ts";
 import { type Piece, readTerminalLine } from "./terminal-text.ts";
 
 /** One line of a log, ready to be shown. */
@@ -5,6 +6,8 @@ export interface ShownLine {
   number: number;
   offset: number;
   pieces: readonly Piece[];
+  /** It looks like one of a program that fails. */
+  isError: boolean;
   /** Bytes of it that are not shown. */
   omitted: number;
   /** More of it may come. */
@@ -20,7 +23,9 @@ export function showLine(bytes: Uint8Array, place: { number: number; offset: num
   const written = afterLastReturn(bytes);
   const shown = written.subarray(0, MAX_LINE_BYTES);
   const text = decoder.decode(shown);
-  return { ...place, pieces: readTerminalLine(text), omitted: written.length - shown.length };
+  const pieces = readTerminalLine(text);
+  const isError = soundsLikeFailure(pieces.map(([part]) => part).join(""));
+  return { ...place, pieces, isError, omitted: written.length - shown.length };
 }
 
 export function pieceCount({ pieces }: ShownLine): number {

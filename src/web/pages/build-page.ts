@@ -72,15 +72,17 @@ ${view.log ? renderLog(view.log, { isLive: !view.log.window.isEnded }) : renderN
 }
 
 /** The log is what most come for, and stands below what others come for. */
-function renderContents({ log, artifacts, commits, details }: BuildView): Markup {
+function renderContents({ report, log, artifacts, commits, details }: BuildView): Markup {
+  const hasFailed = report.verdict?.class === "failure" && log?.path !== undefined;
   const links: readonly (readonly [string, string, boolean])[] = [
-    ["log-heading", log?.window.isEnded === false ? "Log, live" : "Log", true],
-    ["junit-heading", "Tests", artifacts?.record.junit !== undefined],
-    ["artifacts", `Artifacts (${artifacts?.record.files.length ?? 0})`, (artifacts?.record.files.length ?? 0) > 0],
-    ["commits", "Checked out", commits.length > 0],
-    ["again", "Run it again", details !== undefined],
+    ["#log-heading", log?.window.isEnded === false ? "Log, live" : "Log", true],
+    [`${log?.path}/first-error`, "First error in the log", hasFailed],
+    ["#junit-heading", "Tests", artifacts?.record.junit !== undefined],
+    ["#artifacts", `Artifacts (${artifacts?.record.files.length ?? 0})`, (artifacts?.record.files.length ?? 0) > 0],
+    ["#commits", "Checked out", commits.length > 0],
+    ["#again", "Run it again", details !== undefined],
   ];
-  const shown = links.filter(([, , isThere]) => isThere).map(([id, word]) => markup`<a href="#${id}">${word}</a>`);
+  const shown = links.filter(([, , isThere]) => isThere).map(([href, word]) => markup`<a href="${href}">${word}</a>`);
   return markup`<nav class="contents" aria-label="On this page">${shown}</nav>`;
 }
 
@@ -104,11 +106,12 @@ ${seenFacts.length > 0 && markup`<dt>Seen</dt><dd>${seenFacts.join(", ")}</dd>`}
 </section>`;
 }
 
-function renderNoLog({ report: { namespace, jobName, standing, pod }, hasJob }: BuildView): Markup {
+function renderNoLog({ report: { namespace, jobName, standing, pod, times }, hasJob }: BuildView): Markup {
   const line = `kubectl --namespace ${shellWord(namespace)} logs ${shellWord(`job/${jobName}`)}${standing === "ended" ? "" : " --follow"}`;
-  const isInPod = hasJob && pod !== undefined;
-  const none = standing === "ended" ? "There is none: no pod of the build has begun." : "There is none yet.";
-  const why = pod === undefined ? none : "Nothing of it was kept.";
+  const hasBegun = pod !== undefined && times.some(({ step }) => step === "running");
+  const isInPod = hasJob && hasBegun;
+  const none = standing === "ended" ? "There is none: the test has not begun." : "There is none yet.";
+  const why = hasBegun ? "Nothing of it was kept." : none;
   return markup`<section aria-labelledby="log-heading"><h2 id="log-heading">Log</h2>
 ${isInPod ? markup`<p>It is in the build's pod, for as long as its Job is kept:</p>${renderCommand(line, "Copy the line", "How to read the log")}` : markup`<p>${why}</p>`}</section>`;
 }

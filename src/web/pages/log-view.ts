@@ -28,10 +28,11 @@ export function renderLogLines({ window, path }: Pick<LogView, "window" | "path"
 }
 
 /** A line's own text stands in one element, whatever it holds; notes are elements of another kind, that no text can make. */
-function renderLine({ number, pieces, omitted }: ShownLine, path: string | undefined): Markup {
+function renderLine({ number, pieces, isError, omitted }: ShownLine, path: string | undefined): Markup {
   const href = path === undefined ? "" : `${path}?line=${number}`;
   const text = pieces.map(([part, style]) => (style === undefined ? part : markup`<i class="${style}">${part}</i>`));
-  return markup`<div class="line" id="L${number}" data-line="${number}"><a class="number" href="${href}#L${number}" tabindex="-1" aria-label="Line ${number}">${number}</a><code>${text}</code>${
+  const label = `Line ${number}${isError ? ", looks like an error" : ""}`;
+  return markup`<div class="line${isError && " is-error"}" id="L${number}" data-line="${number}"><a class="number" href="${href}#L${number}" tabindex="-1" aria-label="${label}">${number}</a><code>${text}</code>${
     omitted > 0 && markup`<span class="omitted">and ${sayBytes(omitted)} more: see the raw log</span>`
   }</div>`;
 }

@@ -58,7 +58,23 @@ describe("renderBuildPage", () => {
     assert.match(render(), /kubectl --namespace ci logs job\/nova-unit-0123456789abcdef<\/pre>/);
     assert.match(render({ report: RUNNING }), /kubectl --namespace ci logs job\/nova-unit-0123456789abcdef --follow<\/pre>/);
     assert.match(render({ hasJob: false }), /Nothing of it was kept\./);
-    assert.match(render({ report: sampleBuild({ pod: undefined }) }), /There is none: no pod of the build has begun\./);
+    const none = /There is none: the test has not begun\./;
+    assert.match(render({ report: sampleBuild({ pod: undefined }) }), none);
+    const times = sampleBuild().times.filter(({ step }) => step !== "running");
+    assert.match(render({ report: sampleBuild({ times }) }), none, "nor is there anything in its pod");
+    const prepared = { times: times.slice(0, 4), verdict: undefined, standing: "waiting", step: "preparing" } as const;
+    assert.match(render({ report: sampleBuild(prepared) }), /There is none yet\./);
+  });
+
+  test("leads from a failure to the first error in its log, and marks lines that look like one", async () => {
+    const log = new GrownLog("fine\n\x1b[31mE  AssertionError: 1 != 2\x1b[0m\n");
+    const view = { container: "test", window: await readWindow(log, 1, 10), path: "l/test", api: "a", raw: "r" };
+    const page = render({ log: view });
+    const [contents = ""] = /<nav class="contents".*<\/nav>/.exec(page) ?? [];
+    assert.match(contents, /<a href="l\/test\/first-error">First error in the log<\/a>/);
+    assert.match(page, /<div class="line" id="L1"/);
+    assert.match(page, /<div class="line is-error" id="L2" data-line="2"><a [^>]*aria-label="Line 2, looks like an error"/);
+    assert.doesNotMatch(render({ report: RUNNING, log: view }), /First error in the log/);
   });
 
   test("says what was seen, in words", () => {
