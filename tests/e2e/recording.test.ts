@@ -11,6 +11,8 @@ import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import { findFreePort } from "../support/free-port.ts";
 import type { GearmanServer } from "../support/gearman/gearman-server.ts";
 import { startGearmand } from "../support/gearman/gearmand.ts";
+import { readLiveLines } from "../support/pages/live-lines.ts";
+import { type ServedFolder, serveFolder } from "../support/pages/serve-folder.ts";
 import { BUCKET, S3_CREDENTIALS, type S3Server, startS3Server } from "../support/s3/s3-server.ts";
 import { startZuulLauncher, type ZuulBuild, type ZuulLauncher } from "../support/zuul/zuul-launcher.ts";
 
@@ -26,6 +28,8 @@ let directory: string;
 let gearman: GearmanServer;
 let zuul: ZuulLauncher;
 let s3: S3Server;
+/** As a web server beside the installation serves the store's directory. */
+let storedPages: ServedFolder;
 const operators = new Map<string, OperatorProcess>();
 const configs = new Map<string, object>();
 
@@ -46,9 +50,11 @@ async function configure(name: string, logs: object): Promise<string> {
   const namespace = `${context.namespace}-${name}`;
   await context.kubectl("create", "namespace", namespace);
   const port = await findFreePort(context.cluster.hostAddress);
+  const pages = `127.0.0.1:${await findFreePort("127.0.0.1")}`;
   configs.set(name, {
     ...{ installation: `recording-${name}`, namespaces: [namespace], image: context.image, gearman: { servers: [gearman.address] }, logs },
-    http: { public: "127.0.0.1:0", internal: `${context.cluster.hostAddress}:${port}` },
+    http: { public: pages, internal: `${context.cluster.hostAddress}:${port}` },
+    publicUrl: `http://${pages}`,
     internalUrl: `http://${context.cluster.hostAddress}:${port}`,
   });
   return namespace;
@@ -83,8 +89,8 @@ describe("builds are recorded on a real node", { concurrency: true }, () => {
     const credentials = join(directory, "credentials");
     for (const path of [files, credentials]) await mkdir(path);
     for (const [name, value] of Object.entries(S3_CREDENTIALS)) await writeFile(join(credentials, name), value);
-    [gearman, s3] = await Promise.all([startGearmand(), startS3Server()]);
-    namespaces.files = await configure("files", { store: "files", directory: files, url: "http://logs.example.org" });
+    [gearman, s3, storedPages] = await Promise.all([startGearmand(), startS3Server(), serveFolder(files)]);
+    namespaces.files = await configure("files", { store: "files", directory: files, url: storedPages.url });
     namespaces.s3 = await configure("s3", { store: "s3", bucket: BUCKET, endpoint: s3.endpoint, credentialsDirectory: credentials });
     await task(namespaces.files, "prints", {
       env: [{ name: "PASSWORD", valueFrom: { secretKeyRef: { name: "db", key: "password" } } }],
@@ -111,6 +117,7 @@ echo '<testsuite><testcase name="t"><failure message="it is &lt;wrong&gt;"/></te
     for (const operator of operators.values()) await operator.stop();
     await gearman?.stop();
     await s3?.[Symbol.asyncDispose]();
+    await storedPages?.[Symbol.asyncDispose]();
     for (const namespace of Object.values(namespaces))
       if (namespace) await context.kubectl("delete", "namespace", namespace, "--wait=false");
     if (directory) await rm(directory, { recursive: true, force: true });
@@ -121,7 +128,12 @@ echo '<testsuite><testcase name="t"><failure message="it is &lt;wrong&gt;"/></te
 
   test("a log is byte for byte what was printed, but for the secret, with the operator killed twice meanwhile", async () => {
     const build = launch("prints");
-    const { number } = await build.started;
+    const { number, url } = await build.started;
+    // What a reviewer sees who opens Zuul's link meanwhile, and lets it stand open.
+    assert.ok(url);
+    const open = async () => (await fetch(url, { headers: { connection: "close" } })).text();
+    await waitUntil("a line on the live page", WAIT_MS, async () => (await open()).includes("line 0 with *** in it"));
+    const live = readLiveLines(`${url.replace("/builds/", "/api/v1/builds/")}/logs/test/stream`, AbortSignal.timeout(2 * WAIT_MS));
     for (let kills = 0; kills < 2; kills += 1) {
       await operators.get("files")?.logged("build reached a new state", ({ build: of, state }) => of === number && state === "running");
       await systemClock.sleep(5000);
@@ -130,10 +142,18 @@ echo '<testsuite><testcase name="t"><failure message="it is &lt;wrong&gt;"/></te
     }
     const completed = await build.completed;
     assert.equal(completed.result, "SUCCESS");
-    assert.equal(completed.url, "http://logs.example.org/logs/prints/index.html");
+    const expectedLines = Array.from({ length: LINES }, (_, index) => lineAt(index, "***").trimEnd());
+    assert.deepEqual(await live, expectedLines, "a reader of the live page misses nothing, and hears nothing twice");
+    // The address that reviewers get, from Zuul's own report.
+    const [reported = ""] = / (http\S+) : SUCCESS/.exec(completed.review ?? "")?.slice(1) ?? [];
+    assert.equal(reported, `${storedPages.url}/logs/prints/index.html`, completed.review ?? "");
     const folder = await storedOf(namespaces.files, number);
+    const stored = await (await fetch(reported, { headers: { connection: "close" } })).text();
+    assert.ok(stored.includes(`line ${LINES - 1} with *** in it`));
+    // And the live page's stays good.
+    assert.match(await open(), /<span class="badge is-success">Passed<\/span>/);
     assert.equal(folder, "logs/prints");
-    const expected = Array.from({ length: LINES }, (_, index) => lineAt(index, "***")).join("");
+    const expected = expectedLines.map((line) => `${line}\n`).join("");
     assert.equal(await read(`${folder}/console.log`), expected);
     assert.equal(await read(`${folder}/beside.log`), "hello\n");
     const { build: report, logs, details, containers } = await readBuild(folder);

@@ -14,7 +14,9 @@ function read(log: GrownLog, position: string) {
       const { value = "" } = await events.next();
       const event = /^event: (.*)$/m.exec(value)?.[1];
       if (event !== "lines") return event ?? value;
-      return JSON.parse(/^data: (.*)$/m.exec(value)?.[1] ?? "").lines.map(({ line }: { line: number }) => line).join(" ");
+      return JSON.parse(/^data: (.*)$/m.exec(value)?.[1] ?? "")
+        .lines.map(({ line }: { line: number }) => line)
+        .join(" ");
     },
     leave: () => leaving.abort(),
   };
