@@ -33,7 +33,7 @@ export async function prepareContextTarget(name: string, choice: ContextChoice, 
     );
   });
   log(`context ${context} is a Kubernetes ${JSON.parse(version).serverVersion.gitVersion}`);
-  const gitHost = choice.hostAddress ?? (await guessHostAddress(kubectl));
+  const host = choice.hostAddress ?? (await guessHostAddress(kubectl));
   choice.onNamespace();
   await kubectl(["create", "namespace", namespace]).catch((error: Error) => {
     throw new InputError(
@@ -46,8 +46,8 @@ export async function prepareContextTarget(name: string, choice: ContextChoice, 
     namespace,
     image,
     operatorArguments: ["--context", context],
-    gitListen: "0.0.0.0",
-    gitHost,
+    listen: "0.0.0.0",
+    host,
     kubectlForPeople: `${command} --context ${context} --namespace ${namespace}`,
     kubectl: (args, input) => kubectl(["--namespace", namespace, ...args], input === undefined ? {} : { input }),
   };

@@ -10,6 +10,8 @@ export interface DemoPaths {
   directory: string;
   record: string;
   repositories: string;
+  /** The log store. */
+  logs: string;
   config: string;
   operatorLog: string;
   serversLog: string;
@@ -40,6 +42,7 @@ export function demoPaths(name: string): DemoPaths {
     directory,
     record: join(directory, "demo.json"),
     repositories: join(directory, "repositories"),
+    logs: join(directory, "logs"),
     config: join(directory, "operator.yaml"),
     operatorLog: join(directory, "operator.log"),
     serversLog: join(directory, "servers.log"),

@@ -12,8 +12,8 @@ export interface DemoTarget {
   /** Choose it for the operator. */
   operatorArguments: string[];
   /** Address of this machine to listen on for pods, and how they write it. */
-  gitListen: string;
-  gitHost: string;
+  listen: string;
+  host: string;
   /** Beginning of a kubectl command line, for people. */
   kubectlForPeople: string;
   /** kubectl in the demo's namespace. */
@@ -31,8 +31,8 @@ export async function prepareLocalTarget(name: string, log: Log): Promise<DemoTa
     namespace: "default",
     image: tag,
     operatorArguments: ["--kubeconfig", cluster.kubeconfig],
-    gitListen: cluster.hostAddress,
-    gitHost: cluster.hostAddress,
+    listen: cluster.hostAddress,
+    host: cluster.hostAddress,
     kubectlForPeople: `npm run -s cluster -- kubectl --name ${name}`,
     kubectl: (args, input) =>
       runCommand(cluster.kubectl, ["--kubeconfig", cluster.kubeconfig, ...args], input === undefined ? {} : { input }),

@@ -58,18 +58,31 @@ divide() {
 `;
 
 const RUN_TESTS = `#!/bin/sh
-# Runs tests/*.sh. With --summary FILE, the outcome in one line goes to that file too.
+# Runs tests/*.sh. With --summary FILE, the outcome in one line goes to that file too; with --junit FILE, every test as junit XML.
 . ./calculator.sh
+summary_file=/dev/null
+junit_file=/dev/null
+while [ $# -gt 0 ]; do
+  case $1 in
+    --summary) summary_file=$2 ;;
+    --junit) junit_file=$2 ;;
+    *) echo "unknown: $1" && exit 2 ;;
+  esac
+  shift 2
+done
 count=0
 failed=0
 first=
+cases=
 # check WHAT EXPECTED FOUND
 check() {
   count=$((count + 1))
   if [ "$2" = "$3" ]; then
     echo "ok $count - $1"
+    cases="$cases<testcase classname='calculator' name='$1'/>"
   else
     echo "not ok $count - $1 (expected $2, got $3)"
+    cases="$cases<testcase classname='calculator' name='$1'><failure message='expected $2, got $3'/></testcase>"
     failed=$((failed + 1))
     first=\${first:-"$1 (expected $2, got $3)"}
   fi
@@ -83,9 +96,8 @@ else
   summary="$failed of $count tests failed - $first"
 fi
 echo "$summary"
-if [ "$1" = --summary ]; then
-  echo "$summary" > "$2"
-fi
+echo "$summary" > "$summary_file"
+echo "<testsuite>$cases</testsuite>" > "$junit_file"
 [ $failed -eq 0 ]
 `;
 

@@ -13,8 +13,9 @@ import { startGitDaemon } from "../../tests/support/git/git-daemon.ts";
  */
 export interface ServersPlan {
   repositories: string;
-  /** Where git is served, for pods. */
-  gitListen: string;
+  /** Where git is served and artifacts are taken, for pods, and how they write it. */
+  listen: string;
+  host: string;
   operatorConfig: string;
   operatorLog: string;
   /** Choose the cluster: `--kubeconfig FILE` or `--context NAME`. */
@@ -45,7 +46,7 @@ async function main(plan: ServersPlan): Promise<void> {
   try {
     const gearmand = await startGearmand();
     started.push(gearmand);
-    const git = await startGitDaemon(plan.repositories, { host: plan.gitListen });
+    const git = await startGitDaemon(plan.repositories, { host: plan.listen });
     started.push(git);
     const { operator, ready } = await startOperator(plan, gearmand.address);
     started.push(operator);
@@ -63,11 +64,13 @@ async function main(plan: ServersPlan): Promise<void> {
 /** `ready` rejects with the end of its log when it ends first, or takes too long. */
 async function startOperator(plan: ServersPlan, gearman: string): Promise<{ operator: Child; ready: Promise<void> }> {
   const page = `127.0.0.1:${await findFreePort("127.0.0.1")}`;
+  const internalPort = await findFreePort(plan.listen);
   const config = {
     ...plan.config,
     gearman: { servers: [gearman] },
-    http: { public: page, internal: "127.0.0.1:0" },
+    http: { public: page, internal: `${plan.listen}:${internalPort}` },
     publicUrl: `http://${page}`,
+    internalUrl: `http://${plan.host}:${internalPort}`,
     // Whoever ends the demo waits for none of its builds.
     drain: "0s",
   };

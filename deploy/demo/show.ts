@@ -50,7 +50,7 @@ export class Show {
     await this.#step(this.#applyTasks(target, options.examples));
 
     screen.heading("3. A project with changes under review, a Gearman server and the operator");
-    mkdirSync(paths.repositories, { recursive: true });
+    for (const directory of [paths.repositories, paths.logs]) mkdirSync(directory, { recursive: true });
     const project = await this.#step(createSampleProject(paths.repositories));
     const scenes = await this.#step(planScenes(project));
     const crowd = await this.#step(planCrowd(project, CROWD_SIZE));
@@ -135,17 +135,21 @@ export class Show {
     const servers = await startServers(
       {
         repositories: paths.repositories,
-        gitListen: target.gitListen,
+        listen: target.listen,
+        host: target.host,
         operatorConfig: paths.config,
         operatorLog: paths.operatorLog,
         operatorArguments: target.operatorArguments,
-        config: { installation: options.name, namespaces: [target.namespace], image: target.image },
+        config: {
+          ...{ installation: options.name, namespaces: [target.namespace], image: target.image },
+          logs: { store: "files", directory: paths.logs },
+        },
       },
       { log: paths.serversLog, onStart: (identity) => remember({ servers: identity }) },
     );
     this.#servers = servers;
     servers.failed.catch((error) => stop.abort(error));
-    const zuulUrl = `git://${target.gitHost}:${servers.gitPort}`;
+    const zuulUrl = `git://${target.host}:${servers.gitPort}`;
     log(`serving ${zuulUrl}/${SAMPLE_PROJECT}, a small calculator with tests, as Zuul's merger does`);
     log(`gearmand listens at ${servers.gearman}, the operator takes builds from it`);
     if (options.context !== undefined) await checkFromPod(target, `${zuulUrl}/${SAMPLE_PROJECT}`, log);

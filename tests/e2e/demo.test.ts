@@ -131,7 +131,14 @@ async function tryNext(output: string): Promise<void> {
   assert.match(await runShell(commands.find((line) => line.includes(" logs job/"))), /testing change \d+,1 of example\/calculator/);
   assert.match(await runShell(commands.find((line) => line.includes(" explain "))), /^(Failed|Passed): .*\n(.*\n)+Rule exit-/);
   const page = await fetch(/^ {2}(http\S+\/builds\/\S+)$/m.exec(output)?.[1] ?? "", { headers: { connection: "close" } });
-  assert.match(await page.text(), /<span class="badge is-(failure|success)">(Failed|Passed)<\/span>/);
+  const shown = await page.text();
+  for (const part of [
+    /<span class="badge is-(failure|success)">(Failed|Passed)<\/span>/,
+    /<code>testing change \d+,1 of example\/calculator<\/code>/,
+    /Tests: (1 of 5 failed|all 5 passed)/,
+    /<a href="[^"]*\/artifacts\/results\/tests\.xml">/,
+  ])
+    assert.match(shown, part);
   const submitted = await runShell(`${commands.find((line) => line.includes(" submit "))} || true`);
   assert.match(submitted, /step 6\/6 done/);
 }
