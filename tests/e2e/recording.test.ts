@@ -133,7 +133,8 @@ echo '<testsuite><testcase name="t"><failure message="it is &lt;wrong&gt;"/></te
     assert.ok(url);
     const open = async () => (await fetch(url, { headers: { connection: "close" } })).text();
     await waitUntil("a line on the live page", WAIT_MS, async () => /line \d+ with \*\*\* in it/.test(await open()));
-    const live = readLiveLines(`${url.replace("/builds/", "/api/v1/builds/")}/logs/test/stream`, AbortSignal.timeout(2 * WAIT_MS));
+    const stream = `${url.replace("/builds/", "/api/v1/builds/")}/logs/test/stream`;
+    const live = readLiveLines(() => stream, { signal: AbortSignal.timeout(2 * WAIT_MS) });
     for (let kills = 0; kills < 2; kills += 1) {
       await operators.get("files")?.logged("build reached a new state", ({ build: of, state }) => of === number && state === "running");
       await systemClock.sleep(5000);

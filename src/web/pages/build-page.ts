@@ -5,6 +5,7 @@ import type { BuildReport } from "../../core/report/build-report.ts";
 import { badgeOf, evidenceWords, explainBuild } from "../../core/report/build-words.ts";
 import { shellWord } from "../../core/report/shell-words.ts";
 import type { Evidence } from "../../core/verdict/sighting.ts";
+import { type BuildQuery, renderQuery } from "../build-query.ts";
 import { sayTime } from "../words.ts";
 import { type ArtifactsView, renderArtifacts, renderJunit } from "./build-files.ts";
 import { renderSteps } from "./build-steps.ts";
@@ -40,7 +41,7 @@ const RELOAD_SECONDS = 15;
 export function renderBuildPage(frame: PageFrame, view: BuildView): Markup {
   const { report, details } = view;
   const isOver = report.standing === "ended" && report.verdict !== undefined;
-  const body = markup`${renderVerdict(view)}
+  const body = markup`${renderVerdict(view, frame.home)}
 ${renderContents(view)}
 ${renderSteps(report.times, view.now)}
 ${view.artifacts?.record.junit && renderJunit(view.artifacts.record.junit)}
@@ -86,7 +87,8 @@ function renderContents({ report, log, artifacts, commits, details }: BuildView)
   return markup`<nav class="contents" aria-label="On this page">${shown}</nav>`;
 }
 
-function renderVerdict({ report, attempt, evidence = {} }: BuildView): Markup {
+/** `home`: where lists of builds are, with others of the same task and change; a stored page has none. */
+function renderVerdict({ report, attempt, evidence = {} }: BuildView, home: string | undefined): Markup {
   const { verdict, number, task, item, standing } = report;
   const subject = [item.project, item.branch, item.change === undefined ? undefined : `change ${item.change},${item.patchset ?? "?"}`];
   const words = subject.filter((word) => word !== undefined).join(", ");
@@ -95,6 +97,7 @@ function renderVerdict({ report, attempt, evidence = {} }: BuildView): Markup {
   return markup`<section class="verdict is-${badgeOf(report).look}" aria-labelledby="verdict-heading" data-build="${number}" data-standing="${standing}">
 <h1 id="verdict-heading">${renderBadge(badgeOf(report))} <span class="sentence" data-sentence>${sentence}</span></h1>
 <p><b>${task}</b>${words !== "" && markup` for ${words}`}${item.pipeline !== undefined && markup`, in ${item.pipeline}`}</p>
+${home !== undefined && renderOthers(report, home)}
 ${
   verdict &&
   markup`<dl><dt>Zuul was told</dt><dd>${verdict.result === null ? "nothing: no result" : markup`<code>${verdict.result}</code>`}</dd>
@@ -104,6 +107,14 @@ ${seenFacts.length > 0 && markup`<dt>Seen</dt><dd>${seenFacts.join(", ")}</dd>`}
 }
 <p class="status" role="status" data-news></p>
 </section>`;
+}
+
+function renderOthers({ namespace, task, item: { project, change } }: BuildReport, home: string): Markup {
+  const list = (query: Omit<BuildQuery, "page">, what: string) =>
+    markup`<a href="${home}builds${renderQuery({ ...query, page: 1 })}">${what}</a>`;
+  return markup`<p class="quiet">Other builds of ${list({ task: `${namespace}/${task}` }, "this task")}${
+    change !== undefined && markup`, ${list({ project, change }, "this change")}`
+  }</p>`;
 }
 
 function renderNoLog({ report: { namespace, jobName, standing, pod, times }, hasJob }: BuildView): Markup {

@@ -77,6 +77,13 @@ describe("renderBuildPage", () => {
     assert.doesNotMatch(render({ report: RUNNING, log: view }), /First error in the log/);
   });
 
+  test("leads to other builds of its task, and of its change where it has one", () => {
+    const page = render();
+    assert.ok(page.includes('<a href="../builds?task=ci%2Fnova-unit">this task</a>'), page);
+    assert.ok(page.includes('<a href="../builds?project=openstack%2Fnova&amp;change=4711">this change</a>'), page);
+    assert.doesNotMatch(render({ report: sampleBuild({ item: { project: "openstack/nova", branch: "master" } }) }), /this change/);
+  });
+
   test("says what was seen, in words", () => {
     assert.match(render({ evidence: { container: "test", exitCode: 1 } }), /<dt>Seen<\/dt><dd>container test, exit code 1<\/dd>/);
   });
