@@ -29,7 +29,7 @@ describe("in a real browser", () => {
   } as const)) {
     test(`no page breaks its own policy, scrolls sideways or shuts anybody out: ${kind}`, async () => {
       const log = new GrownLog(
-        `${lines(50)}\x1b[31mred\x1b[0m \x1b[30;47mon white\x1b[0m \x1b[2;7mdim\x1b[0m ${HOSTILE} ${"x".repeat(5000)}\n`,
+        `${lines(50)}\x1b[31mred\x1b[0m \x1b[30;47mon white\x1b[0m \x1b[2;7mdim\x1b[0m ${HOSTILE} ${"x".repeat(5000)}\nError: one\nError: two\n`,
       );
       log.hole("2026-11-28T09:50:00Z");
       log.end();
@@ -40,7 +40,7 @@ describe("in a real browser", () => {
       await using served = await servePages(makeSampleSources([RUNNING, WAITING, FAILED, ...pastBuilds(60)], logs, { stored }));
       const paths = [
         ...[`/builds/${FAILED.number}`, `/builds/${WAITING.number}`, "/builds", "/tasks", "/nothing"],
-        ...[`/builds/${FAILED.number}/logs/test?line=1`, `/builds/${FAILED.number}/logs/test?q=line`],
+        ...[`/builds/${FAILED.number}/logs/test?line=1#L52`, `/builds/${FAILED.number}/logs/test?q=line`],
       ];
       for (const path of paths) {
         await using opened = await openPage(browser, served.url, options);
