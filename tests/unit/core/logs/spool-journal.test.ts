@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { JournalReader } from "../../../../src/core/logs/journal-reader.ts";
 import { BEFORE_ALL } from "../../../../src/core/logs/log-position.ts";
 import {
   addPoint,
-  journalTerm,
-  parseJournal,
   renderAttempt,
   renderEnd,
   renderHole,
@@ -19,6 +18,14 @@ const point = (offset: number, lines = offset): SpoolPoint => ({
   attempt: 0,
   position: { time: `t${offset}`, count: 1, taken: 5, isWhole: true },
 });
+const readerOf = (text: string) => {
+  const reader = new JournalReader();
+  reader.add(text);
+  return reader;
+};
+const parseJournal = (text: string, size: number) => readerOf(text).state(size);
+const journalTerm = (text: string) => readerOf(text).term;
+
 const hole = { offset: 100_000, after: "a", before: "b" };
 const last = (points: readonly SpoolPoint[]) => points.at(-1)?.offset;
 
@@ -65,6 +72,21 @@ describe("a spool's journal", () => {
     assert.deepEqual(parseJournal(renderJournal(state, 0), 200_000), state);
     const before = parseJournal(text + notes, 200_000);
     assert.deepEqual([before.attempts, before.holes], [[], [hole]], "who goes on in the run before comes to both of them once more");
+  });
+
+  it("is read in any pieces as at once, and of what comes to the disk later says what it would have said", () => {
+    const whole = renderJournal(parseJournal(text, 200_000), 7) + renderPoint(point(210_000)) + renderHole(hole) + renderEnd(220_000);
+    for (const length of [1, 7, 100]) {
+      const reader = new JournalReader();
+      for (let at = 0; at < whole.length; at += length) {
+        reader.add(whole.slice(at, at + length));
+        reader.state(139_999);
+      }
+      assert.equal(last(reader.state(139_999).points), 70_000);
+      assert.equal(reader.isAhead, true);
+      assert.deepEqual(reader.state(220_000), parseJournal(whole, 220_000));
+      assert.deepEqual([reader.term, reader.isAhead], [7, false]);
+    }
   });
 
   it("speaks of no more than there is", () => {
