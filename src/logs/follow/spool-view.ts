@@ -1,17 +1,11 @@
 import type { SpoolState } from "../../core/logs/spool-journal.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import { coerceError } from "../../runtime/errors.ts";
 import { JournalView } from "./journal-view.ts";
 import { isMissing } from "./missing-file.ts";
 import { Segments } from "./segments.ts";
 
 /** No file system that several machines share tells of changes. */
 const LOOK_MS = 200;
-
-interface Waiter {
-  resolve(): void;
-  reject(error: Error): void;
-}
 
 /**
  * A spool that another process writes, perhaps on another machine, as pages read it: as far as its journal says that it was followed, as from
@@ -21,9 +15,11 @@ export class SpoolView {
   readonly #directory: string;
   readonly #clock: Clock;
   readonly #journal: JournalView;
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters = new Set<() => void>();
   #segments: Segments;
   #state: SpoolState;
+  /** It is gone, or can't be read. */
+  #isLeft = false;
   /** Files of it are gone. */
   #isStale = false;
   #looking: Promise<boolean> | undefined;
@@ -53,7 +49,7 @@ export class SpoolView {
   snapshot() {
     const { endedAt, holes, attempts } = this.#state;
     const { size, cut } = this.#segments;
-    return { bytes: size, isEnded: endedAt !== undefined, holes, cut, attempts };
+    return { bytes: size, isEnded: endedAt !== undefined, isLeft: this.#isLeft, holes, cut, attempts };
   }
 
   points() {
@@ -81,21 +77,20 @@ export class SpoolView {
     return this.#looking;
   }
 
-  /** Resolves once there is more than at the last look, or the end is; rejects with the reason of `signal`, or when the spool is gone. */
+  /** Resolves once there is more than at the last look, or no more comes; rejects with the reason of `signal`. */
   async changed(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#state.endedAt !== undefined) return;
+    if (this.#state.endedAt !== undefined || this.#isLeft) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter = { resolve, reject };
     const abort = () => reject(signal.reason);
     signal.addEventListener("abort", abort);
-    this.#waiters.add(waiter);
+    this.#waiters.add(resolve);
     this.#watching ??= this.#watch();
     try {
       await promise;
     } finally {
       signal.removeEventListener("abort", abort);
-      this.#waiters.delete(waiter);
+      this.#waiters.delete(resolve);
       if (this.#waiters.size === 0) this.#pause.abort();
     }
   }
@@ -106,10 +101,12 @@ export class SpoolView {
       await this.#clock.sleep(LOOK_MS, this.#pause.signal).catch(() => {});
       if (this.#waiters.size === 0) break;
       try {
-        if (await this.look()) for (const { resolve } of this.#waiters) resolve();
-      } catch (thrown) {
-        for (const { reject } of this.#waiters) reject(coerceError(thrown));
+        if (!(await this.look())) continue;
+      } catch {
+        // Whoever asks anew is told why, or is shown what is stored by now.
+        this.#isLeft = true;
       }
+      for (const resolve of this.#waiters) resolve();
     }
     this.#watching = undefined;
   }

@@ -58,8 +58,8 @@ export class PageLogs {
     const seen = this.#look(build);
     if (!seen || !(await this.containers(build)).includes(container)) return undefined;
     const { uid = "" } = seen.job.metadata;
-    const recording = recorder?.of(uid);
-    if (recording) return recording.logs.find((log) => log.container === container)?.readable;
+    const own = recorder?.of(uid)?.logs.find((log) => log.container === container)?.readable;
+    if (own && !own.snapshot().isLeft) return own;
     return (await views?.open(uid, container)) ?? (seen.pod && readers.open(this.#podPlace(build, seen.job, seen.pod, container)));
   }
 

@@ -31,9 +31,10 @@ export class SpoolViews {
     for (const each of [...this.#views.keys()].slice(0, -MAX_VIEWS)) this.#views.delete(each);
     try {
       const view = await known;
-      if (view) await view.look();
-      else this.#views.delete(directory);
-      return view;
+      await view?.look();
+      if (view && !view.snapshot().isLeft) return view;
+      this.#views.delete(directory);
+      return undefined;
     } catch {
       // It is gone, or the volume is: there may be the pod's own log.
       this.#views.delete(directory);
