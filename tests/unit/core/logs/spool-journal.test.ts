@@ -107,6 +107,23 @@ describe("a spool's journal", () => {
     assert.deepEqual(parseJournal(renderPoint(point(100_000)) + renderHole(hole) + renderEnd(100_000), 100_000).holes, [hole]);
   });
 
+  it("has holes of one place or one time apart, none behind its end, and each run once", () => {
+    const holes = [hole, { ...hole, after: "z" }, { ...hole, offset: 100_001 }];
+    const behind = { ...hole, offset: 150_001 };
+    const runs = [1, 2].map((attempt) => ({ offset: 140_000, attempt }));
+    const begun: SpoolPoint = { offset: 150_000, lines: 2, attempt: 2, position: BEFORE_ALL };
+    const written = [...holes, ...holes, behind].map(renderHole).join("") + [...runs, ...runs].map(renderAttempt).join("");
+    const state = parseJournal(text + written + renderPoint(begun) + renderEnd(150_000), 150_000);
+    assert.deepEqual([state.holes, state.attempts, state.points.at(-1)], [holes, runs, begun]);
+    const within = { ...begun, position: { time: "t", count: 1, taken: 1, isWhole: true } };
+    assert.deepEqual(
+      parseJournal(renderHole({ ...hole, offset: 150_000 }) + renderPoint(within), 150_000).holes,
+      [],
+      "who goes on within a run finds it anew",
+    );
+    assert.deepEqual(parseJournal(renderHole(hole) + renderPoint({ ...point(100_000), position: BEFORE_ALL }), 150_000).holes, []);
+  });
+
   it("has points that are some way apart, the newest always, and never too many of them", () => {
     const points: SpoolPoint[] = [];
     for (let offset = 0; offset <= 10_000; offset += 100) addPoint(points, point(offset));
@@ -117,6 +134,11 @@ describe("a spool's journal", () => {
     for (let offset = 100_000; offset <= 1_000_000_000; offset += 70_000) addPoint(points, point(offset));
     assert.equal(last(points), 100_000 + 70_000 * Math.floor((1_000_000_000 - 100_000) / 70_000));
     assert.ok(points.length > 1000 && points.length <= 4096, `${points.length}`);
+    const gaps = points.slice(1).map(({ offset }, index) => offset - (points[index] as SpoolPoint).offset);
+    assert.ok(points[0]?.offset === 0 && Math.max(...gaps) <= 40 * 70_000, `${Math.max(...gaps)}`);
+    const count = points.length;
+    for (let offset = 1_000_000_001; offset <= 1_000_000_100; offset += 1) addPoint(points, point(offset));
+    assert.deepEqual([points.length <= count + 1, last(points)], [true, 1_000_000_100]);
     assert.ok(points.every(({ offset }, index) => index === 0 || offset > (points[index - 1] as SpoolPoint).offset));
   });
 });
