@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { rm } from "node:fs/promises";
+import { appendFile, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { LogSpool } from "../../../../src/logs/follow/log-spool.ts";
@@ -124,6 +125,38 @@ describe("a spool that another process writes", () => {
     await told;
     assert.equal(await readView(view), "one\ntwo\n");
     await first.close();
+  });
+
+  it("keeps what it has shown while the next writer, who is killed at first, comes by there again", async () => {
+    await using directory = await makeDirectory();
+    const first = await LogSpool.open(directory.path, { limitBytes: LIMIT });
+    for (const lines of [1, 2]) {
+      first.append([Buffer.from(`line ${lines}\n`)]);
+      first.notePoint(lines, { time: `t${lines}`, count: 1, taken: 1, isWhole: true });
+      await first.flush();
+    }
+    await first.close();
+    const view = await openView(directory.path);
+    const path = (name: string) => join(directory.path, name);
+    const [one] = (await readFile(path("journal-1"), "utf8")).split("\n").filter((text) => text.includes('"lines":1'));
+    assert.ok(one);
+    const beginning = `${one}\n{"term":0}\n`;
+    // As of a writer that had looked a moment before the first one's last word.
+    await writeFile(path("journal-2"), beginning.slice(0, -3));
+    assert.deepEqual([await view.look(), await readView(view)], [false, "line 1\nline 2\n"]);
+    await writeFile(path("journal-2"), beginning);
+    assert.deepEqual([await view.look(), await readView(view)], [false, "line 1\nline 2\n"]);
+    await writeFile(path("0000000000000007-2.log"), "line 2\nline 3\nhalf a");
+    const three = one.replace('"at":7,"lines":1', '"at":21,"lines":3');
+    await appendFile(path("journal-2"), three);
+    assert.equal(await view.look(), false, "that may be half a line");
+    await appendFile(path("journal-2"), "\n");
+    assert.deepEqual([await view.look(), await readView(view)], [true, "line 1\nline 2\nline 3\n"]);
+    await appendFile(path("journal-2"), '{"end":40}\n');
+    assert.deepEqual([await view.look(), view.snapshot().isEnded], [false, false], "its bytes are not seen yet");
+    await appendFile(path("0000000000000007-2.log"), " line, and no more");
+    await view.look();
+    assert.deepEqual([view.snapshot().isEnded, view.snapshot().bytes], [true, 40]);
   });
 
   it("is read on when its middle is thrown away meanwhile", async () => {
