@@ -5,7 +5,6 @@ import { journalName } from "../../core/logs/spool-files.ts";
 import { journalNumbers } from "./journal-file.ts";
 import { ifMissing } from "./missing-file.ts";
 
-const NEWLINE = 0x0a;
 /** A journal is gone once the next one is there: another look finds that. */
 const MAX_LOOKS = 5;
 
@@ -32,7 +31,7 @@ export class JournalView {
         const isSame = number === this.#number;
         const reader = isSame ? this.#reader : new JournalReader();
         const from = isSame ? this.#readTo : 0;
-        const bytes = await readLines(join(this.#directory, journalName(number)), from);
+        const bytes = await readFrom(join(this.#directory, journalName(number)), from);
         reader.add(bytes?.toString() ?? "");
         // Whoever begins a later one has not come so far.
         if (bytes === undefined || reader.term === undefined) continue;
@@ -46,15 +45,15 @@ export class JournalView {
   }
 }
 
-/** Whole lines from this offset on: a writer on a full disk takes a part of one back. Undefined where there is no such file. */
-async function readLines(path: string, from: number): Promise<Buffer | undefined> {
+/** What there is from this offset on. Undefined where there is no such file. */
+async function readFrom(path: string, from: number): Promise<Buffer | undefined> {
   const file = await open(path, "r").catch(ifMissing(undefined));
   if (file === undefined) return undefined;
   try {
-    const { size } = await file.stat();
-    const length = Math.max(0, size - from);
+    // On a full disk a writer takes back what it could write only a part of.
+    const length = Math.max(0, (await file.stat()).size - from);
     const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, from);
-    return buffer.subarray(0, buffer.subarray(0, bytesRead).lastIndexOf(NEWLINE) + 1);
+    return buffer.subarray(0, bytesRead);
   } finally {
     await file.close();
   }

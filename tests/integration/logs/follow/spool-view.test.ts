@@ -144,6 +144,7 @@ describe("a spool that another process writes", () => {
     // As of a writer that had looked a moment before the first one's last word.
     await writeFile(path("journal-2"), beginning.slice(0, -3));
     assert.deepEqual([await view.look(), await readView(view)], [false, "line 1\nline 2\n"]);
+    assert.equal(await readView(await openView(directory.path)), "line 1\nline 2\n");
     await writeFile(path("journal-2"), beginning);
     assert.deepEqual([await view.look(), await readView(view)], [false, "line 1\nline 2\n"]);
     await writeFile(path("0000000000000007-2.log"), "line 2\nline 3\nhalf a");
@@ -179,6 +180,9 @@ describe("a spool that another process writes", () => {
     const { cut } = view.snapshot();
     assert.ok(cut && cut.from === 800 && cut.to > 900, JSON.stringify(cut));
     assert.deepEqual([offset, Buffer.from(bytes).toString()], [cut.to, `${String(cut.to / 10 + 1).padStart(9, "0")}\n`]);
+    // A file goes a moment before the journal has a word of what comes instead.
+    await rm(join(directory.path, `${String(cut.to).padStart(16, "0")}-1.log`));
+    assert.ok((await view.read(cut.to, 10)).offset > cut.to);
   });
 
   it("is read on when its journal is written anew", async () => {
