@@ -220,7 +220,7 @@ export function makeOperator(options: OperatorOptions): Operator {
       commits: (build) => builds.reports.commits(build),
       tasks: (known) => reportTasks(taskObjects.cachedTestTasks(), known),
       log: (build, container) => recording.pageLogs.open(build, container),
-      logsOf: async (build) => recording.pageLogs.containers(build),
+      logsOf: (build) => recording.pageLogs.containers(build),
       stored: recording.stored,
     },
     { clock, logger },

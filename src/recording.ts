@@ -19,6 +19,7 @@ import { PodReaders } from "./logs/recording/pod-readers.ts";
 import { Recorder } from "./logs/recording/recorder.ts";
 import type { RecordingCluster } from "./logs/recording/recording-cluster.ts";
 import { SpoolRoot } from "./logs/recording/spool-root.ts";
+import { SpoolViews } from "./logs/recording/spool-views.ts";
 import type { LogStore } from "./logs/stores/log-store.ts";
 import { Retention } from "./logs/stores/retention.ts";
 import { StoredBuildSource } from "./logs/stores/stored-build-source.ts";
@@ -66,7 +67,7 @@ export function makeRecording(options: RecordingOptions): Recording {
       noteReplicas() {},
       urlOf: () => undefined,
       uploads: undefined,
-      pageLogs: new PageLogs({ cluster, readers, recorder: undefined }),
+      pageLogs: new PageLogs({ cluster, readers, recorder: undefined, views: undefined }),
       stored: undefined,
     };
   }
@@ -98,15 +99,18 @@ export function makeRecording(options: RecordingOptions): Recording {
       return place === undefined ? undefined : store.url(`${place}/${INDEX_FILE}`);
     },
     uploads: makeUploads({ cluster, builds, store }, options),
-    pageLogs: new PageLogs({ cluster, readers, recorder }),
+    pageLogs: new PageLogs({ cluster, readers, recorder, views: sharedDirectory(config.logs) === undefined ? undefined : new SpoolViews(spools, clock) }),
     stored,
   };
 }
 
-/** Beside the store's files, so that another replica finds it; else it is this machine's. */
 function spoolDirectory({ installation, logs }: RecordingOptions["config"]): string {
-  if (logs.store === "files" && logs.directory !== undefined) return join(logs.directory, ".spool", installation);
-  return join(tmpdir(), "turbo-hipster-spool", installation);
+  return join(sharedDirectory(logs) ?? join(tmpdir(), "turbo-hipster-spool"), installation);
+}
+
+/** Beside the store's files, so that other replicas find what is there; undefined: each has its own. */
+function sharedDirectory({ store, directory }: Config["logs"]): string | undefined {
+  return store === "files" && directory !== undefined ? join(directory, ".spool") : undefined;
 }
 
 function recordingCluster(client: KubeClient, buildObjects: BuildObjects): RecordingCluster {

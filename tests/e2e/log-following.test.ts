@@ -5,11 +5,13 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
+import { clusterPaths } from "../../deploy/local/cluster-paths.ts";
 import { LogSpool } from "../../src/logs/follow/log-spool.ts";
 import { type Child, startChild } from "../support/child-process.ts";
 import { waitForCluster } from "../support/cluster/node-program.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import { findTestKubelet } from "../support/cluster/test-kubelet.ts";
+import { filesOnNode, PRINTED_LINE, PrintedLines, printedLine } from "../support/logs/printed-lines.ts";
 import { readAll } from "../support/logs/spools.ts";
 import { startTcpProxy, type TcpProxy } from "../support/proxies/tcp-proxy.ts";
 
@@ -19,10 +21,6 @@ const LINE_BYTES = 100;
 const BURST_LINES = 1_000_000;
 const ROTATED_LINES = 400_000;
 const SLOW_LINES = 60_000;
-
-/** Line `index` of what is printed, as perl prints it. */
-const lineAt = (index: number) => `${String(index).padStart(8, "0")} ${"x".repeat(LINE_BYTES - 10)}\n`;
-const LINE = `sprintf("%08d ", $i) . ("x" x ${LINE_BYTES - 10}) . "\\n"`;
 
 const world = useTestCluster("following");
 
@@ -57,8 +55,9 @@ describe("a log on the real kubelet", () => {
 
   async function rotateOften(): Promise<void> {
     const { name } = world.cluster;
+    // Those that were rotated stay, for `judge`: nobody reads them through the API.
     restore ??= await findTestKubelet(name).reconfigure({
-      ...{ containerLogMaxSize: "256Ki", containerLogMaxFiles: 2, containerLogMonitorInterval: "3s" },
+      ...{ containerLogMaxSize: "256Ki", containerLogMaxFiles: 1000, containerLogMonitorInterval: "3s" },
     });
     await waitForCluster(name);
   }
@@ -97,36 +96,34 @@ describe("a log on the real kubelet", () => {
   }
 
   /**
-   * All that was printed, in order and nothing twice. Only where there is a hole may lines be missing, and the line at either side of it be a
-   * part of one: a hole is found a moment later than the place where it is, so they are counted. Resolves to how much is missing.
+   * All that was printed, in order and nothing twice. Only where there is a hole may lines be missing: a hole is found a moment later than the
+   * place where it is, so they are counted. And, though no hole tells, what the runtime wrote last to a file that was rotated: the kubelet
+   * leaves that out where it has gone on to the next one. Resolves to how much is missing.
    */
   async function judge(pod: string, lines: number): Promise<string> {
     const spool = await LogSpool.open(join(directory, pod), { limitBytes: LIMIT });
     assert.equal(spool.isEnded, true);
     const holes = spool.holes.length;
-    let [next, jumps, parts, text] = [0, 0, 0, ""];
+    const printed = new PrintedLines();
     for (let at = 0; at < spool.size; ) {
       const { bytes } = await spool.read(at, 2 ** 20);
       at += bytes.length;
-      const whole = (text + bytes.toString()).split("\n");
-      text = whole.pop() ?? "";
-      for (const line of whole) {
-        const index = Number(line.slice(0, 8));
-        if (`${line}\n` !== lineAt(index)) {
-          parts += 1;
-          assert.ok(parts <= 2 * holes, `no line that was printed, before byte ${at}, with ${holes} holes: ${line}`);
-          continue;
-        }
-        assert.ok(index >= next, `line ${index} once more, before byte ${at}`);
-        if (index > next) jumps += 1;
-        assert.ok(jumps <= 2 * holes, `line ${index} instead of ${next}, before byte ${at}, with ${holes} holes`);
-        next = index + 1;
-      }
+      printed.take(bytes.toString());
     }
-    if (holes === 0) assert.deepEqual([next, text], [lines, ""]);
-    const missing = lines - spool.size / LINE_BYTES;
+    printed.end(lines);
+    const missing = lines * LINE_BYTES - spool.size;
     await spool.close();
-    return `${missing} lines are missing, with ${holes} holes, ${jumps} jumps, ${parts} parts of lines`;
+    const { gaps } = printed;
+    const files = gaps.length > 0 ? await filesOnNode(await logDirectory(pod)) : [];
+    const unseen = gaps.filter((gap) => gap !== undefined && files.some((file) => file.endsWith(gap)));
+    const told = `${missing} bytes are missing in ${gaps.length} places, ${unseen.length} of them a file's end, with ${holes} holes`;
+    assert.ok(gaps.length - unseen.length <= 2 * holes, `${told}: ${gaps.map((gap) => gap ?? "much").join(" | ")}`);
+    return told;
+  }
+
+  async function logDirectory(pod: string): Promise<string> {
+    const uid = await world.kubectl("get", "pod", pod, "--namespace", world.namespace, "--output", "jsonpath={.metadata.uid}");
+    return join(clusterPaths(world.cluster.name).directory, "pod-logs", `${world.namespace}_${pod}_${uid.trim()}`, "test");
   }
 
   it("of any bytes is those bytes: a long line, none at all, every byte, no newline at the end", async () => {
@@ -153,7 +150,7 @@ describe("a log on the real kubelet", () => {
   });
 
   it("of a service has each of its runs", async (context) => {
-    const container = { name: "judged", image: world.image, imagePullPolicy: "Never", command: ["sleep", "25"] };
+    const container = { name: "judged", image: world.image, imagePullPolicy: "Never", command: ["sleep", "16"] };
     const script = "echo begins; for i in 1 2 3 4 5; do echo line $i; sleep 0.1; done; printf 'no newline'; exit 1";
     const service = { ...container, name: "test", command: ["sh", "-c", script], restartPolicy: "Always" };
     const spec = { restartPolicy: "Never", terminationGracePeriodSeconds: 0, initContainers: [service], containers: [container] };
@@ -163,7 +160,7 @@ describe("a log on the real kubelet", () => {
     const spool = await LogSpool.open(join(directory, "runs"), { limitBytes: LIMIT });
     const text = (await readAll(spool)).toString();
     context.diagnostic(`${spool.attempts.length + 1} runs, ${spool.holes.length} holes`);
-    assert.ok(spool.attempts.length >= 2, `${spool.attempts.length}`);
+    assert.ok(spool.attempts.length >= 1, `${spool.attempts.length}`);
     const begins = [0, ...spool.attempts.map(({ offset }) => offset), text.length];
     const whole = /^begins\nline 1\nline 2\nline 3\nline 4\nline 5\nno newline$/;
     const runs = begins.slice(1).map((end, index) => text.slice(begins[index], end));
@@ -174,7 +171,7 @@ describe("a log on the real kubelet", () => {
   });
 
   it("of 100 MB that come in a burst is byte for byte what was printed, or has a hole", async (context) => {
-    await createPod("burst", `sleep 4; for ($i = 0; $i < ${BURST_LINES}; $i++) { print ${LINE} }`);
+    await createPod("burst", `sleep 4; for ($i = 0; $i < ${BURST_LINES}; $i++) { print ${PRINTED_LINE} }`);
     const { child, said } = await startFollower("burst");
     assert.deepEqual((await child.exited).code, 0, child.log());
     context.diagnostic(await judge("burst", BURST_LINES));
@@ -183,7 +180,7 @@ describe("a log on the real kubelet", () => {
 
   it("of a burst that is rotated again and again while it is read is byte for byte what was printed, or has a hole", async (context) => {
     await rotateOften();
-    await createPod("rotated", `sleep 4; for ($i = 0; $i < ${ROTATED_LINES}; $i++) { print ${LINE} } sleep 10`);
+    await createPod("rotated", `sleep 4; for ($i = 0; $i < ${ROTATED_LINES}; $i++) { print ${PRINTED_LINE} } sleep 10`);
     const { child, said } = await startFollower("rotated");
     assert.deepEqual((await child.exited).code, 0, child.log());
     context.diagnostic(await judge("rotated", ROTATED_LINES));
@@ -195,7 +192,7 @@ describe("a log on the real kubelet", () => {
     assert.deepEqual((await child.exited).code, 0, child.log());
     const spool = await LogSpool.open(join(directory, "late"), { limitBytes: LIMIT });
     assert.deepEqual([spool.holes.length, spool.holes[0]?.offset, spool.holes[0]?.after], [1, 0, ""]);
-    assert.ok((await readAll(spool)).toString().endsWith(lineAt(ROTATED_LINES - 1)));
+    assert.ok((await readAll(spool)).toString().endsWith(printedLine(ROTATED_LINES - 1)));
     await spool.close();
   });
 
@@ -203,7 +200,7 @@ describe("a log on the real kubelet", () => {
     await rotateOften();
     await createPod(
       "slow",
-      `$| = 1; for ($i = 0; $i < ${SLOW_LINES}; $i++) { print ${LINE}; select(undef, undef, undef, 0.02) if $i % 20 == 0 }`,
+      `$| = 1; for ($i = 0; $i < ${SLOW_LINES}; $i++) { print ${PRINTED_LINE}; select(undef, undef, undef, 0.02) if $i % 20 == 0 }`,
     );
     let follower = await startFollower("slow");
     for (let cut = 1; cut <= 10; cut += 1) {

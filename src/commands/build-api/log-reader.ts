@@ -45,6 +45,8 @@ export async function* readLog(api: BuildApi, reading: Reading): AsyncGenerator<
         position = event.id ?? position;
       }
       if (isEnded) break;
+      // It goes on elsewhere: another stream finds it there.
+      await clock.sleep(FIRST_PAUSE_MS, signal);
     } catch (error) {
       if (!isRetryable(error) || (position === undefined && taker.next === 1 && failures === 0)) throw error;
       failures += 1;

@@ -1,5 +1,4 @@
-import { z } from "zod";
-import { BEFORE_ALL, type LogHole, type LogPosition } from "./log-position.ts";
+import type { LogHole, LogPosition } from "./log-position.ts";
 
 /** A place in a spool at which a line begins, and what another stream of the log is held against to go on there. */
 export interface SpoolPoint {
@@ -36,24 +35,6 @@ export interface SpoolState {
 const POINT_SPACING = 64 * 1024;
 const MAX_POINTS = 4096;
 
-const record = z.union([
-  z.object({
-    at: z.int().nonnegative(),
-    lines: z.int().nonnegative(),
-    attempt: z.int().nonnegative(),
-    time: z.string(),
-    count: z.int(),
-    taken: z.int(),
-    whole: z.boolean(),
-  }),
-  z.object({ hole: z.int().nonnegative(), after: z.string(), before: z.string().optional() }),
-  z.object({ begins: z.int().nonnegative(), attempt: z.int().positive() }),
-  z.object({ end: z.int().nonnegative() }),
-  z.object({ term: z.int().nonnegative() }),
-]);
-
-const FIRST: SpoolPoint = { offset: 0, lines: 0, attempt: 0, position: BEFORE_ALL };
-
 export function renderPoint({ offset, lines, attempt, position: { time, count, taken, isWhole } }: SpoolPoint): string {
   return `${JSON.stringify({ at: offset, lines, attempt, time, count, taken, whole: isWhole })}\n`;
 }
@@ -80,55 +61,6 @@ function renderTerm(term: number): string {
   return `${JSON.stringify({ term })}\n`;
 }
 
-/** Of its writer; undefined if the journal has no whole beginning: whoever began it was killed. */
-export function journalTerm(text: string): number | undefined {
-  for (const line of text.split("\n").slice(0, -1)) {
-    const entry = parseRecord(line);
-    if (entry === undefined) return undefined;
-    if ("term" in entry) return entry.term;
-  }
-  return undefined;
-}
-
-/**
- * Reads as much of a journal as is whole: its writer may have been killed at any byte. What it says of more than `size` bytes is left out, as
- * they never came to the disk; the last point is where the spool goes on.
- */
-export function parseJournal(text: string, size: number): SpoolState {
-  const points: SpoolPoint[] = [FIRST];
-  const holes: SpoolHole[] = [];
-  const attempts: SpoolAttempt[] = [];
-  let endedAt: number | undefined;
-  for (const line of text.split("\n").slice(0, -1)) {
-    const entry = parseRecord(line);
-    if (entry === undefined) break;
-    if ("at" in entry) {
-      const { at: offset, lines, attempt, time, count, taken, whole: isWhole } = entry;
-      if (offset <= size) addPoint(points, { offset, lines, attempt, position: { time, count, taken, isWhole } });
-    } else if ("hole" in entry) {
-      const { hole: offset, after, before } = entry;
-      if (!holes.some((each) => each.offset === offset && each.after === after)) holes.push({ offset, after, before });
-    } else if ("begins" in entry) {
-      const { begins: offset, attempt } = entry;
-      if (!attempts.some((each) => each.attempt === attempt)) attempts.push({ offset, attempt });
-    } else if ("end" in entry && entry.end <= size) endedAt = entry.end;
-  }
-  const last = points.at(-1) as SpoolPoint;
-  // A hole at the last point is found anew by who goes on there, as the line behind it comes anew; but for one at the end of another run.
-  const isBehind = endedAt !== undefined || isBeginning(last);
-  const from = endedAt ?? last.offset;
-  return {
-    points,
-    holes: holes.filter(({ offset }) => offset < from || (isBehind && offset === from)),
-    attempts: attempts.filter(({ attempt }) => attempt <= last.attempt),
-    endedAt,
-  };
-}
-
-function isBeginning({ attempt, position }: SpoolPoint): boolean {
-  return attempt > 0 && position.time === "";
-}
-
 /** Adds a point. Of those that are too close together to be of use, and of every two once there are too many, one is left out. */
 export function addPoint(points: SpoolPoint[], point: SpoolPoint): void {
   const previous = points.at(-2);
@@ -138,12 +70,4 @@ export function addPoint(points: SpoolPoint[], point: SpoolPoint): void {
   if (points.length <= MAX_POINTS) return;
   const kept = points.filter((_, index) => index % 2 === 0 || index === points.length - 1);
   points.splice(0, points.length, ...kept);
-}
-
-function parseRecord(line: string): z.infer<typeof record> | undefined {
-  try {
-    return record.safeParse(JSON.parse(line)).data;
-  } catch {
-    return undefined;
-  }
 }

@@ -1,14 +1,16 @@
 import { access, type FileHandle, open, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { JournalReader } from "../../core/logs/journal-reader.ts";
 import { journalName, parseJournalName } from "../../core/logs/spool-files.ts";
-import { journalTerm, parseJournal, renderJournal, type SpoolState } from "../../core/logs/spool-journal.ts";
+import { renderJournal, type SpoolState } from "../../core/logs/spool-journal.ts";
+import { ifMissing } from "./missing-file.ts";
 import { SpoolTakenError } from "./spool-taken-error.ts";
 
 const LONG_BYTES = 2 ** 20;
 
 /** What a spool's directory holds of journals. */
 interface KnownJournal {
-  readonly text: string;
+  readonly reader: JournalReader;
   readonly term: number;
   /** Of all journals that are there, whole or not. */
   readonly numbers: readonly number[];
@@ -40,7 +42,7 @@ export class JournalFile {
   /** What the newest whole journal says, of `size` bytes. */
   static async read(directory: string, size: number): Promise<{ state: SpoolState; known: KnownJournal }> {
     const known = await findJournal(directory);
-    return { state: parseJournal(known.text, size), known };
+    return { state: known.reader.state(size), known };
   }
 
   /** Takes over from whoever wrote before; rejects with a SpoolTakenError if another one does that now, or has done it with a later term. */
@@ -114,24 +116,22 @@ async function begin(directory: string, number: number, text: string): Promise<{
 }
 
 async function findJournal(directory: string): Promise<KnownJournal> {
-  const numbers = (await readdir(directory)).map(parseJournalName).filter((number) => number !== undefined);
-  for (const number of numbers.toSorted((a, b) => b - a)) {
-    const text = await readFile(join(directory, journalName(number)), "utf8").catch((error) => {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
-      throw error;
-    });
-    const term = journalTerm(text);
-    if (term !== undefined) return { text, term, numbers };
+  const numbers = await journalNumbers(directory);
+  for (const number of numbers) {
+    const text = await readFile(join(directory, journalName(number)), "utf8").catch(ifMissing(""));
+    const reader = new JournalReader();
+    reader.add(text);
+    if (reader.term !== undefined) return { reader, term: reader.term, numbers };
   }
-  return { text: "", term: 0, numbers };
+  return { reader: new JournalReader(), term: 0, numbers };
+}
+
+/** Of all that are there, whole or not, the newest first. */
+export async function journalNumbers(directory: string): Promise<number[]> {
+  const numbers = (await readdir(directory)).map(parseJournalName).filter((number) => number !== undefined);
+  return numbers.sort((a, b) => b - a);
 }
 
 async function isThere(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    (error) => {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-      throw error;
-    },
-  );
+  return access(path).then(() => true, ifMissing(false));
 }

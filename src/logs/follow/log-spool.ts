@@ -42,6 +42,7 @@ export class LogSpool {
   readonly #holes: SpoolHole[];
   readonly #attempts: SpoolAttempt[];
   #isEnded: boolean;
+  #isClosed = false;
   #appended: number;
 
   private constructor(segments: Segments, state: SpoolState, journal: JournalFile | undefined, clock: Clock) {
@@ -90,6 +91,11 @@ export class LogSpool {
     return this.#isEnded;
   }
 
+  /** Nothing more comes by this object, though perhaps by another one. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   get holes(): readonly SpoolHole[] {
     return this.#holes;
   }
@@ -113,7 +119,7 @@ export class LogSpool {
     return this.#segments.read(offset, maxBytes);
   }
 
-  /** Calls `listener` whenever there is more to read, the end is, or the disk is full or no longer; returns what ends that. */
+  /** Calls `listener` whenever there is more to read, the end is, it is closed, or the disk is full or no longer; returns what ends that. */
   onGrowth(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -167,8 +173,10 @@ export class LogSpool {
   }
 
   /** What can be written at once is; what waits for room on a full disk is dropped, and can be had again from where the spool ends then. */
-  close(): Promise<void> {
-    return this.#writer.close();
+  async close(): Promise<void> {
+    await this.#writer.close();
+    this.#isClosed = true;
+    this.#tell();
   }
 
   #addPoint(point: SpoolPoint): void {

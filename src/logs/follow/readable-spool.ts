@@ -9,8 +9,8 @@ export class ReadableSpool {
   }
 
   snapshot() {
-    const { size, isEnded, holes, cut, attempts } = this.#spool;
-    return { bytes: size, isEnded, holes, cut, attempts };
+    const { size, isEnded, isClosed, holes, cut, attempts } = this.#spool;
+    return { bytes: size, isEnded, isLeft: isClosed && !isEnded, holes, cut, attempts };
   }
 
   read(offset: number, maxBytes: number): Promise<{ offset: number; bytes: Uint8Array }> {
@@ -21,10 +21,10 @@ export class ReadableSpool {
     return this.#spool.points;
   }
 
-  /** Resolves once there is more than at the time of the call, or the end is; rejects with the reason of `signal`. */
+  /** Resolves once there is more than at the time of the call, or no more comes; rejects with the reason of `signal`. */
   async changed(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (this.#spool.isEnded) return;
+    if (this.#spool.isEnded || this.#spool.isClosed) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const abort = () => reject(signal.reason);
     const stop = this.#spool.onGrowth(resolve);

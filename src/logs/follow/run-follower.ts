@@ -20,8 +20,12 @@ const FIRST_LOOK_MS = 200;
 const LOOK_BYTES = 64 * 1024;
 /** A timestamp and its blank. */
 const HEAD_BYTES = 37;
-/** What was not heard for so long, though it is there, does not come any more. A kubelet that reads a file looks for more every second. */
+/**
+ * What was not heard for so long, though it is there, does not come any more: a kubelet that reads a file looks for more every second. It must
+ * have answered meanwhile, and this process have heard that: on a busy machine both may do nothing at all for seconds.
+ */
 const SILENCE_MS = 3000;
+const SILENT_LOOKS = 3;
 /** A stream that has been silent for so long is opened anew: its connection may be dead. */
 const MAX_SILENCE_MS = 120_000;
 const FIRST_PAUSE_MS = 100;
@@ -71,6 +75,8 @@ export class RunFollower {
   /** Once more when all has come: only then the reader has heard of the last file, or never will. */
   #owesLook = false;
   #heardAtMs: number;
+  /** Looks that were answered since. */
+  #looksSinceHeard = 0;
   #isGone = false;
   #isFirstLook = true;
 
@@ -163,16 +169,16 @@ export class RunFollower {
   }
 
   async #readStream(): Promise<StreamEnd | "gone"> {
-    const { source, clock } = this.#options;
+    const { source } = this.#options;
     const ahead = this.#log.isLost ? this.#ahead.take() : undefined;
     const leaving = ahead?.leaving ?? new AbortController();
     const signal = AbortSignal.any([this.#signal, leaving.signal]);
-    this.#heardAtMs = clock.monotonicMs();
+    this.#noteHeard();
     const watching = this.#watchStream(leaving);
     try {
       const { sinceTime } = this.#log;
       for await (const chunk of ahead?.chunks ?? (await source.open({ sinceTime, ...this.#which(signal) }))) {
-        this.#heardAtMs = clock.monotonicMs();
+        this.#noteHeard();
         await this.#take(chunk);
         if (this.#log.isStreamUsedUp) return "clean";
         // Each line comes by itself. What comes within a turn is then read together, which takes half of the time.
@@ -225,10 +231,17 @@ export class RunFollower {
       await clock.sleep(this.#isFirstLook ? FIRST_LOOK_MS : LOOK_MS, signal).catch(() => {});
       this.#isFirstLook = false;
       if (signal.aborted) return;
-      if (this.#bytesSinceLook >= LOOK_BYTES || this.#owesLook) await this.#look(signal);
-      const isMissing = this.#log.rotation.isWaiting || this.#log.isSearching;
-      if (clock.monotonicMs() - this.#heardAtMs > (isMissing ? SILENCE_MS : MAX_SILENCE_MS)) leaving.abort();
+      const isMissing = () => this.#log.rotation.isWaiting || this.#log.isSearching;
+      if (this.#bytesSinceLook >= LOOK_BYTES || this.#owesLook || isMissing()) await this.#look(signal);
+      const silentMs = clock.monotonicMs() - this.#heardAtMs;
+      const isOver = isMissing() && silentMs > SILENCE_MS && this.#looksSinceHeard >= SILENT_LOOKS;
+      if (isOver || silentMs > MAX_SILENCE_MS) leaving.abort();
     }
+  }
+
+  #noteHeard(): void {
+    this.#heardAtMs = this.#options.clock.monotonicMs();
+    this.#looksSinceHeard = 0;
   }
 
   async #look(signal: AbortSignal): Promise<void> {
@@ -236,6 +249,7 @@ export class RunFollower {
     this.#bytesSinceLook = 0;
     try {
       const head = await this.#options.source.head(HEAD_BYTES, this.#which(signal));
+      this.#looksSinceHeard += 1;
       const length = prefixLength(head, 0);
       if (length <= 0) return;
       const time = head.toString("latin1", 0, length - 1);

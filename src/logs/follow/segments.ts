@@ -2,6 +2,7 @@ import { type FileHandle, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { segmentBytesFor, segmentToDrop } from "../../core/logs/kept-range.ts";
 import { arrangeSegments, parseSegmentName, type SegmentFile, segmentName } from "../../core/logs/spool-files.ts";
+import { ifMissing } from "./missing-file.ts";
 
 interface Segment extends SegmentFile {
   size: number;
@@ -41,9 +42,8 @@ export class Segments {
     for (const name of await readdir(directory)) {
       const parsed = parseSegmentName(name);
       if (parsed === undefined) continue;
-      const file = await open(join(directory, name), "r");
-      files.push({ ...parsed, size: (await file.stat()).size });
-      await file.close();
+      const size = await sizeOf(join(directory, name));
+      if (size !== undefined) files.push({ ...parsed, size });
     }
     return new Segments(directory, limitBytes, arrangeSegments(files));
   }
@@ -126,6 +126,16 @@ export class Segments {
 
   #path(segment: SegmentFile): string {
     return join(this.#directory, segmentName(segment));
+  }
+}
+
+/** Undefined if it is gone: who writes has thrown it away. Opened, as a network's file system then says what the server knows. */
+async function sizeOf(path: string): Promise<number | undefined> {
+  const file = await open(path, "r").catch(ifMissing(undefined));
+  try {
+    return (await file?.stat())?.size;
+  } finally {
+    await file?.close();
   }
 }
 

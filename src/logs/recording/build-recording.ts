@@ -29,6 +29,8 @@ const LOOK_MS = 5000;
 const SIDECARS_MS = 15_000;
 /** And what a pod prints whose node does not say that it has ended. */
 const SILENT_NODE_MS = 10 * 60_000;
+/** Whose a build is, of which another replica has taken a log, is known to both of them after so long. */
+const TAKEN_MS = 5000;
 /** What is stored is still read from the spool for so long. */
 const LINGER_MS = 30_000;
 const FIRST_PAUSE_MS = 1000;
@@ -104,8 +106,7 @@ export class BuildRecording {
       following.abort();
       await Promise.all(this.#follows);
       if (signal.aborted || !(await reserved)) return false;
-      // Whoever writes them has taken the build over.
-      if (this.logs.some(({ isTaken }) => isTaken)) return false;
+      if (this.#isTaken) return false;
       return (await this.#store(masker, signal)) === true;
     } finally {
       following.abort();
@@ -115,6 +116,11 @@ export class BuildRecording {
 
   get #record() {
     return readJobRecord(this.#job);
+  }
+
+  /** Whoever writes its logs has taken the build over. */
+  get #isTaken(): boolean {
+    return this.logs.some(({ isTaken }) => isTaken);
   }
 
   get #uid(): string {
@@ -148,6 +154,8 @@ export class BuildRecording {
       this.#look();
       const containers = this.#pod ? recordedContainers(this.#pod, this.#record?.roles ?? NO_ROLES) : [];
       for (const { name, hasStarted } of containers) if (hasStarted) this.#begin(name, masker, following);
+      // If it is ours all the same, it is recorded anew, from where the other one stands.
+      if (this.#isTaken) return void (await clock.sleep(TAKEN_MS, signal).catch(() => {}));
       await this.#endUnheeding();
       if (this.#isGone || isRecorded(this.#job)) {
         overSinceMs ??= clock.monotonicMs();

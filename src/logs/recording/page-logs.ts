@@ -1,17 +1,20 @@
 import { readRoles } from "../../core/job/record.ts";
 import type { Job, Pod } from "../../core/kubernetes/objects.ts";
 import { observeContainerRun } from "../../core/logs/container-run.ts";
-import { recordedContainers, recordedPod } from "../../core/logs/recorded-containers.ts";
+import { inOrder, recordedContainers, recordedPod } from "../../core/logs/recorded-containers.ts";
 import { readStoredRecord } from "../../core/logs/stored-record.ts";
-import type { PodReaders } from "./pod-readers.ts";
+import type { PodReaders, ReadPlace } from "./pod-readers.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RecordingCluster } from "./recording-cluster.ts";
 import { readMasker } from "./secret-masker.ts";
+import type { SpoolViews } from "./spool-views.ts";
 
 export interface PageLogsOptions {
   cluster: Pick<RecordingCluster, "cachedJob" | "cachedPods" | "getJob" | "readWholePods" | "secretValues" | "logSource">;
   /** undefined where nothing is stored. */
   recorder: Recorder | undefined;
+  /** undefined where other replicas' spools are not seen here. */
+  views: SpoolViews | undefined;
   readers: PodReaders;
 }
 
@@ -20,7 +23,10 @@ interface BuildName {
   jobName: string;
 }
 
-/** The logs of builds that are not in a store yet, or never will be, for pages: from who records them here, else from their pods. */
+/**
+ * The logs of builds that are not in a store yet, or never will be, for pages: from who records them here, else from the spool of the replica
+ * that does, which has what the node has thrown away since; else from their pods.
+ */
 export class PageLogs {
   readonly #options: PageLogsOptions;
 
@@ -29,27 +35,39 @@ export class PageLogs {
   }
 
   /** Names of the containers of which there is a log, the test's first. */
-  containers(build: BuildName): string[] {
-    const { recorder } = this.#options;
+  async containers(build: BuildName): Promise<string[]> {
+    const { recorder, views } = this.#options;
     const seen = this.#look(build);
     if (!seen) return [];
-    const recording = recorder?.of(seen.job.metadata.uid);
+    const { uid = "" } = seen.job.metadata;
+    const recording = recorder?.of(uid);
     if (recording) return recording.logs.filter(({ readable }) => readable).map(({ container }) => container);
-    return seen.pod ? recordedContainers(seen.pod, readRoles(seen.job)).flatMap(({ name, hasStarted }) => (hasStarted ? [name] : [])) : [];
+    const roles = readRoles(seen.job);
+    const ofPod = seen.pod ? recordedContainers(seen.pod, roles).flatMap(({ name, hasStarted }) => (hasStarted ? [name] : [])) : [];
+    const spooled = (await views?.containers(uid).catch(() => [])) ?? [];
+    const names = [...new Set([...ofPod, ...spooled])];
+    return inOrder(
+      names.map((name) => ({ name })),
+      roles.test,
+    ).map(({ name }) => name);
   }
 
   /** The same object for all who ask; undefined where there is none. */
   async open(build: BuildName, container: string) {
-    const { recorder, readers, cluster } = this.#options;
+    const { recorder, views, readers } = this.#options;
     const seen = this.#look(build);
-    if (!seen || !this.containers(build).includes(container)) return undefined;
-    const recording = recorder?.of(seen.job.metadata.uid);
-    if (recording) return recording.logs.find((log) => log.container === container)?.readable;
-    const { job, pod } = seen;
-    if (!pod) return undefined;
+    if (!seen || !(await this.containers(build)).includes(container)) return undefined;
+    const { uid = "" } = seen.job.metadata;
+    const own = recorder?.of(uid)?.logs.find((log) => log.container === container)?.readable;
+    if (own && !own.snapshot().isLeft) return own;
+    return (await views?.open(uid, container)) ?? (seen.pod && readers.open(this.#podPlace(build, seen.job, seen.pod, container)));
+  }
+
+  #podPlace(build: BuildName, job: Job, pod: Pod, container: string): ReadPlace {
+    const { cluster } = this.#options;
     const { namespace, jobName } = build;
     const podNow = () => recordedPod(job, cluster.cachedPods(namespace, jobName));
-    return readers.open({
+    return {
       ...{ uid: pod.metadata.uid ?? "", container },
       source: cluster.logSource({ namespace, pod: pod.metadata.name, container }),
       hasEnded: () => {
@@ -58,7 +76,7 @@ export class PageLogs {
       },
       run: () => observeContainerRun(podNow() ?? pod, container),
       readMasker: () => readMasker(cluster, { namespace, jobName, uid: job.metadata.uid }),
-    });
+    };
   }
 
   /** Nothing of one that is stored: that is shown from there. */

@@ -96,7 +96,12 @@ export class PodReaders implements Service {
   async #read(reader: Reader, place: ReadPlace, directory: string, opened: (log: WatchedLog) => void): Promise<void> {
     const { clock, logger } = this.#options;
     const { signal } = reader.leaving;
-    const onOpen = (log: ReadableSpool) => opened(new WatchedLog(log, reader));
+    const onOpen = (spool: ReadableSpool) => {
+      const log = new WatchedLog(spool, reader);
+      opened(log);
+      // After a failure there is another one.
+      reader.opened = Promise.resolve(log);
+    };
     try {
       const masker = await place.readMasker();
       await new ContainerLog({ ...place, directory, limitBytes: LIMIT_BYTES, masker, onOpen, clock, logger }).run(signal);

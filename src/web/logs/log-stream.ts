@@ -50,8 +50,9 @@ function renderEvent(event: string, data: unknown, id?: string): string {
 
 /**
  * The events of a log from a position on, for as long as somebody reads: made when they are asked for, so that who does not read costs one
- * chunk. `lines` with an id at which another stream can go on; `skipped` where a reader was too far behind; `end`. A reader may come from
- * further on than the log is read here, after a restart or from another replica: it hears no more until that place is passed.
+ * chunk. `lines` with an id at which another stream can go on; `skipped` where a reader was too far behind; `end`. Without `end` it is over
+ * where the log goes on elsewhere: another stream finds it there. A reader may come from further on than the log is read here, after a restart
+ * or from another replica: it hears no more until that place is passed.
  */
 export async function* streamLog(
   log: ReadableLog,
@@ -61,7 +62,7 @@ export async function* streamLog(
   let position = from;
   let readTo = -1;
   for (;;) {
-    const { bytes, isEnded } = log.snapshot();
+    const { bytes, isEnded, isLeft } = log.snapshot();
     if (bytes - position.offset > MAX_BEHIND_BYTES) {
       position = startAt(log, bytes);
       yield renderEvent("skipped", { line: position.line }, renderPosition(position));
@@ -79,6 +80,7 @@ export async function* streamLog(
       yield renderEvent("end", {}, renderPosition(position));
       return;
     }
+    if (isLeft === true && log.snapshot().bytes <= readTo) return;
     if (!(await grown(log, readTo, clock, signal))) {
       if (signal.aborted) return;
       yield ": still here\n\n";

@@ -5,7 +5,7 @@ export interface ReadableLog {
   read(offset: number, maxBytes: number): Promise<{ offset: number; bytes: Uint8Array }>;
   /** Where lines begin, by offset; the first is 0, the last is near the end. Never empty. */
   points(): readonly LogPoint[];
-  /** Resolves once there is more than at the time of the call, or the end is; rejects with the reason of `signal`. */
+  /** Resolves once there is more than at the time of the call, or no more comes; rejects with the reason of `signal`. */
   changed(signal: AbortSignal): Promise<void>;
 }
 
@@ -14,6 +14,8 @@ export interface LogSnapshot {
   bytes: number;
   /** Nothing more comes. */
   isEnded: boolean;
+  /** Nothing more comes by this object, as others go on with the log: whoever asks anew is given another one. */
+  isLeft?: boolean;
   holes: readonly LogHoleAt[];
   cut: LogCutAt | undefined;
   /** Where the container was started again: what comes from there on is another run's. */

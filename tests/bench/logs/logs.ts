@@ -131,6 +131,7 @@ async function measureLatencies(cluster: BenchCluster, pods: number, directory: 
   world.log(`starting ${pods} pods`);
   for (const name of names) await createPod(cluster, name, ["perl", "-e", script]);
   for (const name of names) await awaitPhase(cluster, name, "Running", world);
+  const before = await leastMemory(2000, world);
   const leaving = new AbortController();
   const latencies: number[] = [];
   let isMeasuring = false;
@@ -161,9 +162,27 @@ async function measureLatencies(cluster: BenchCluster, pods: number, directory: 
   world.log(`following ${pods} pods`);
   await systemClock.sleep(10_000, world.signal);
   isMeasuring = true;
-  await systemClock.sleep(LATENCY_MS, world.signal);
+  const memory = await leastMemory(LATENCY_MS, world);
   isMeasuring = false;
+  world.log(
+    `memory in use: ${before} MB before, ${memory} MB with ${pods} followed logs; ${megabytesOf(process.memoryUsage().rss)} MB resident`,
+  );
   leaving.abort();
   await Promise.all(following);
   return latencies;
+}
+
+/** The least that was in use within this time: what the garbage collector leaves, more or less. */
+async function leastMemory(forMs: number, { signal }: BenchWorld): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (const untilMs = performance.now() + forMs; performance.now() < untilMs; ) {
+    const { heapUsed, external } = process.memoryUsage();
+    least = Math.min(least, heapUsed + external);
+    await systemClock.sleep(100, signal);
+  }
+  return megabytesOf(least);
+}
+
+function megabytesOf(bytes: number): number {
+  return Math.round(bytes / 1e6);
 }

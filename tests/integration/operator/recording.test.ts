@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { parseBuildFile } from "../../../src/core/logs/build-file.ts";
 import { JOBS, PODS, SECRETS } from "../../../src/kube/client/resource.ts";
+import { LogSpool } from "../../../src/logs/follow/log-spool.ts";
 import { FilesStore } from "../../../src/logs/stores/files/files-store.ts";
 import type { LogStore } from "../../../src/logs/stores/log-store.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
@@ -117,7 +118,7 @@ describe("a build's log", () => {
     assert.equal(await launch({ A: "2", LOG_PATH: "b" }), 2);
   });
 
-  test("is on its page while it grows, of another replica as well, which reads it from the pod", async () => {
+  test("is on its page while it grows, of another replica as well, which reads what the first has read, and no pod", async () => {
     const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
     await using stage = await start({ script: () => ({ log: ["one"], finished }) });
     const build = await stage.submit("unit");
@@ -129,13 +130,39 @@ describe("a build's log", () => {
     };
     const { operator } = stage;
     await waitUntil("its first line", 20_000, async () => (await readAt(operator)) === "one\n");
+    // The pod's own log has it no more.
+    stage.kube.logs.rotate(NAMESPACE, name, "test");
     const other = await stage.startReplica();
     await waitUntil("its first line, elsewhere", 20_000, async () => (await readAt(other.operator)) === "one\n");
     stage.kube.logs.append(NAMESPACE, name, "test", ["two"]);
     await waitUntil("its second line, elsewhere", 20_000, async () => (await readAt(other.operator)) === "one\ntwo\n");
+    assert.equal(stage.kube.logs.count(), 1, "followers of it");
     finish();
     await stored(stage, number);
     await stage.stopOperator(other.operator);
+  });
+
+  test("is followed on by its replica when another one had it for a while, and its readers are told to come again", async () => {
+    const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+    await using stage = await start({ script: () => ({ log: ["one"], finished }) });
+    const build = await stage.submit("unit", { parameters: { LOG_PATH: "a" } });
+    const number = await numberOf(build);
+    const { metadata } = await stage.running(number);
+    const url = `http://127.0.0.1:${stage.operator.ports.public}/builds/${number}/logs/test`;
+    const readLog = async () => (await fetch(`${url}/raw`, { headers: { connection: "close" } })).text();
+    await waitUntil("its first line", 20_000, async () => (await readLog()) === "one\n");
+    const stream = await fetch(`${url.replace("/builds/", "/api/v1/builds/")}/stream`, { headers: { connection: "close" } });
+    assert.equal(stream.status, 200);
+    const streamed = stream.text();
+    const [uid = ""] = await readdir(join(directory, ".spool", "turbo-hipster"));
+    const taken = await LogSpool.open(join(directory, ".spool", "turbo-hipster", uid, "test"), { limitBytes: 2 ** 30 });
+    await taken.close();
+    stage.kube.logs.append(NAMESPACE, metadata.name, "test", ["two"]);
+    assert.deepEqual((await streamed).match(/(?<=^event: )\w+$/gm), ["lines"], "it is over, and the log has not ended");
+    await waitUntil("its second line", 30_000, async () => (await readLog()) === "one\ntwo\n");
+    finish();
+    await stored(stage, number);
+    assert.equal(await read("a/console.log"), "one\ntwo\n");
   });
 
   test("is read from its pod where nothing is kept", async () => {

@@ -332,6 +332,8 @@ function makeSource(
   };
 }
 
+type Step = PromiseWithResolvers<void>;
+
 describe("a kubelet's rotation", () => {
   const long = "x".repeat(70_000);
   const first = [entry(long, 1), entry("end of the first", 2)];
@@ -363,6 +365,37 @@ describe("a kubelet's rotation", () => {
         },
       ]),
     );
+    assert.ok(got.equals(printedBytes([...first, ...second])));
+    assert.deepEqual(holes, []);
+  });
+
+  it("is none that ends a stream while the kubelet does nothing at all, for as long as that may be", async () => {
+    const files = [first];
+    const [looked, lookedAgain, answered] = [0, 1, 2].map(() => Promise.withResolvers<void>()) as [Step, Step, Step];
+    let looks = 0;
+    const source = makeSource(files, [
+      async (show, left) => {
+        show(first.slice(0, 1));
+        files.push(second);
+        await looked.promise;
+        const isLeft = await Promise.race([left.then(() => true), lookedAgain.promise.then(() => false)]);
+        if (!isLeft) show(first.slice(1));
+        answered.resolve();
+        await left;
+      },
+    ]);
+    const { got, holes } = await run({
+      ...source,
+      async head(bytes, which) {
+        looks += 1;
+        looked.resolve();
+        if (looks === 3) {
+          lookedAgain.resolve();
+          await answered.promise;
+        }
+        return source.head(bytes, which);
+      },
+    });
     assert.ok(got.equals(printedBytes([...first, ...second])));
     assert.deepEqual(holes, []);
   });

@@ -119,6 +119,8 @@ describe("a followed log", () => {
     assert.equal(log.isConfirmedBy(stream([...entries, line("c", 3)].slice(-3))), false);
     assert.equal(log.isConfirmedBy(Buffer.from("failed to open log file\n")), false);
     assert.equal(log.isConfirmedBy(Buffer.alloc(0)), false);
+    assert.equal(log.isConfirmedBy(stream(entries).subarray(0, -1)), false, "a line without an end");
+    assert.equal(log.isConfirmedBy(Buffer.concat([stream(entries), Buffer.from("2026")])), false);
   });
 
   it("has its last bytes only when two streams have ended with them: the kubelet's own words stand there as well", () => {
@@ -295,6 +297,73 @@ describe("a followed log", () => {
     feed(log, taken, stream([line("lf", 3000), line("b", 3001)]), 1000);
     assert.equal(taken.holes.length, 1);
     assert.equal(textOf(taken), "a\nfirst half of another\nlf\nb\n");
+  });
+
+  it("is lost only until something of the next file was taken", () => {
+    const log = new FollowedLog();
+    const taken: Taken = { bytes: [], holes: [] };
+    feed(log, taken, stream([line("a", 1)]), 1000);
+    log.rotation.noteHead(time(3000), log.position);
+    log.end("clean");
+    const rotated = [line("c", 3000)];
+    feed(log, taken, stream(rotated, log.sinceTime), 1000);
+    assert.deepEqual(log.end("clean"), { kind: "open" });
+    assert.deepEqual([log.isLost, log.isSearching], [true, false]);
+    feed(log, taken, stream(rotated, log.sinceTime), 1000);
+    log.end("broken");
+    assert.deepEqual([log.isLost, log.isSearching], [false, true]);
+    feed(log, taken, stream([...rotated, line("d", 3001)], log.sinceTime), 1000);
+    assert.deepEqual([textOf(taken), taken.holes], ["a\nc\nd\n", []]);
+  });
+
+  it("has a hole where another file comes than the next one", () => {
+    const log = new FollowedLog();
+    const taken: Taken = { bytes: [], holes: [] };
+    feed(log, taken, stream([line("a", 1)]), 1000);
+    log.rotation.noteHead(time(3000), log.position);
+    log.end("clean");
+    log.end("clean");
+    const other = [line("e", 6000)];
+    feed(log, taken, stream(other, log.sinceTime), 1000);
+    log.end("clean");
+    feed(log, taken, stream(other, log.sinceTime), 1000);
+    assert.deepEqual(taken.holes, [{ at: 2, hole: { after: time(1), before: time(6000) } }]);
+  });
+
+  it("that was opened late has no hole at its end when it has lines, and but one when all there is has no end", () => {
+    const startedMs = Number(START / 1_000_000n);
+    const late = (entries: readonly LogEntry[]) => {
+      const log = new FollowedLog(undefined, 0, () => ({ startedMs, lateMs: 60_000 }));
+      const taken: Taken = { bytes: [], holes: [] };
+      feed(log, taken, stream(entries), 1000);
+      log.end("clean");
+      feed(log, taken, stream(entries), 1000);
+      const step = log.end("clean");
+      const { hole } = step.kind === "finished" ? step : log.finish(undefined);
+      return [taken.holes.length, hole];
+    };
+    assert.deepEqual(late([line("first", 1)]), [0, undefined]);
+    assert.deepEqual(late([line("half", 1, true)]), [0, undefined]);
+  });
+
+  it("is not over for other last bytes of the same length, nor by silence, nor where its last lines are too many to be looked at", () => {
+    const log = new FollowedLog();
+    const taken: Taken = { bytes: [], holes: [] };
+    feed(log, taken, stream([line("a", 1), line("half", 2, true)]), 1000);
+    log.end("clean");
+    feed(log, taken, stream([line("a", 1), line("hulf", 2, true)], log.sinceTime), 1000);
+    assert.deepEqual(log.end("clean"), { kind: "open" });
+    feed(log, taken, stream([line("a", 1), line("hulf", 2, true)], log.sinceTime), 1000);
+    assert.deepEqual(log.end("silent"), { kind: "open" });
+    for (let round = 0; round < 9; round += 1) assert.equal(log.end("silent").kind, "failed");
+    for (const [count, step] of [
+      [99, { kind: "confirm", tailLines: 100 }],
+      [100, { kind: "open" }],
+    ] as const) {
+      const many = new FollowedLog();
+      feed(many, { bytes: [], holes: [] }, stream(Array.from({ length: count }, () => line("x", 1))), 1000);
+      assert.deepEqual(many.end("clean"), step);
+    }
   });
 
   it("is asked for again when there is nothing where there was something, and then ends with a hole unless it had been read to its end", () => {

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { JournalReader } from "../../../../src/core/logs/journal-reader.ts";
 import { BEFORE_ALL } from "../../../../src/core/logs/log-position.ts";
 import {
   addPoint,
-  journalTerm,
-  parseJournal,
   renderAttempt,
   renderEnd,
   renderHole,
@@ -19,6 +18,14 @@ const point = (offset: number, lines = offset): SpoolPoint => ({
   attempt: 0,
   position: { time: `t${offset}`, count: 1, taken: 5, isWhole: true },
 });
+const readerOf = (text: string) => {
+  const reader = new JournalReader();
+  reader.add(text);
+  return reader;
+};
+const parseJournal = (text: string, size: number) => readerOf(text).state(size);
+const journalTerm = (text: string) => readerOf(text).term;
+
 const hole = { offset: 100_000, after: "a", before: "b" };
 const last = (points: readonly SpoolPoint[]) => points.at(-1)?.offset;
 
@@ -67,6 +74,21 @@ describe("a spool's journal", () => {
     assert.deepEqual([before.attempts, before.holes], [[], [hole]], "who goes on in the run before comes to both of them once more");
   });
 
+  it("is read in any pieces as at once, and of what comes to the disk later says what it would have said", () => {
+    const whole = renderJournal(parseJournal(text, 200_000), 7) + renderPoint(point(210_000)) + renderHole(hole) + renderEnd(220_000);
+    for (const length of [1, 7, 100]) {
+      const reader = new JournalReader();
+      for (let at = 0; at < whole.length; at += length) {
+        reader.add(whole.slice(at, at + length));
+        reader.state(139_999);
+      }
+      assert.equal(last(reader.state(139_999).points), 70_000);
+      assert.equal(reader.isAhead, true);
+      assert.deepEqual(reader.state(220_000), parseJournal(whole, 220_000));
+      assert.deepEqual([reader.term, reader.isAhead], [7, false]);
+    }
+  });
+
   it("speaks of no more than there is", () => {
     const { points, holes, endedAt } = parseJournal(text + renderEnd(150_000), 139_999);
     assert.equal(last(points), 70_000);
@@ -85,6 +107,23 @@ describe("a spool's journal", () => {
     assert.deepEqual(parseJournal(renderPoint(point(100_000)) + renderHole(hole) + renderEnd(100_000), 100_000).holes, [hole]);
   });
 
+  it("has holes of one place or one time apart, none behind its end, and each run once", () => {
+    const holes = [hole, { ...hole, after: "z" }, { ...hole, offset: 100_001 }];
+    const behind = { ...hole, offset: 150_001 };
+    const runs = [1, 2].map((attempt) => ({ offset: 140_000, attempt }));
+    const begun: SpoolPoint = { offset: 150_000, lines: 2, attempt: 2, position: BEFORE_ALL };
+    const written = [...holes, ...holes, behind].map(renderHole).join("") + [...runs, ...runs].map(renderAttempt).join("");
+    const state = parseJournal(text + written + renderPoint(begun) + renderEnd(150_000), 150_000);
+    assert.deepEqual([state.holes, state.attempts, state.points.at(-1)], [holes, runs, begun]);
+    const within = { ...begun, position: { time: "t", count: 1, taken: 1, isWhole: true } };
+    assert.deepEqual(
+      parseJournal(renderHole({ ...hole, offset: 150_000 }) + renderPoint(within), 150_000).holes,
+      [],
+      "who goes on within a run finds it anew",
+    );
+    assert.deepEqual(parseJournal(renderHole(hole) + renderPoint({ ...point(100_000), position: BEFORE_ALL }), 150_000).holes, []);
+  });
+
   it("has points that are some way apart, the newest always, and never too many of them", () => {
     const points: SpoolPoint[] = [];
     for (let offset = 0; offset <= 10_000; offset += 100) addPoint(points, point(offset));
@@ -95,6 +134,11 @@ describe("a spool's journal", () => {
     for (let offset = 100_000; offset <= 1_000_000_000; offset += 70_000) addPoint(points, point(offset));
     assert.equal(last(points), 100_000 + 70_000 * Math.floor((1_000_000_000 - 100_000) / 70_000));
     assert.ok(points.length > 1000 && points.length <= 4096, `${points.length}`);
+    const gaps = points.slice(1).map(({ offset }, index) => offset - (points[index] as SpoolPoint).offset);
+    assert.ok(points[0]?.offset === 0 && Math.max(...gaps) <= 40 * 70_000, `${Math.max(...gaps)}`);
+    const count = points.length;
+    for (let offset = 1_000_000_001; offset <= 1_000_000_100; offset += 1) addPoint(points, point(offset));
+    assert.deepEqual([points.length <= count + 1, last(points)], [true, 1_000_000_100]);
     assert.ok(points.every(({ offset }, index) => index === 0 || offset > (points[index - 1] as SpoolPoint).offset));
   });
 });
