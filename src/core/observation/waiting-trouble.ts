@@ -153,7 +153,7 @@ function observePull(
 
 /** With the cause that only the Event of the failed pull gives. */
 function wholeMessage(waiting: WaitingContainer, events: readonly KubeEvent[]): string {
-  if (waiting.reason !== "ImagePullBackOff" || !isSilent(waiting)) return waiting.message;
+  if (!isSilent(waiting)) return waiting.message;
   const image = imageOf(waiting.message);
   const pulls = events.filter(
     ({ reason, message = "" }) => reason === "Failed" && /^Failed to pull image /.test(message) && imageOf(message) === image,

@@ -582,12 +582,17 @@ describe("start and stop of a replica", () => {
         return () => void listeners.delete(listener);
       },
     };
-    const replicas = new Replicas({ leases, installation: "ci", replica: "a", clock, logger: silentLogger, onChange() {} });
+    const make = () => new Replicas({ leases, installation: "ci", replica: "a", clock, logger: silentLogger, onChange() {} });
+    const replicas = make();
     await replicas.start();
     await replicas.start();
     assert.equal(listeners.size, 1);
     await replicas.stop();
     await replicas.start();
     assert.deepEqual([listeners.size, clock.pending], [0, 0]);
+    const neverStarted = make();
+    await neverStarted.stop();
+    await neverStarted.start();
+    assert.deepEqual([listeners.size, clock.pending], [0, 0], "stopped before it was started");
   });
 });

@@ -134,6 +134,12 @@ const ROWS: [seen: string, state: BuildState, events: KubeEvent[], found: Found 
     [makeEvent("FailedCreatePodSandBox", OOM)],
     { ...say("not-runnable", "cannot start the pod - memory limit 2Mi + 1Mi is too low"), evidence: { event: OOM } },
   ],
+  [
+    "a sandbox with other words that would be a container's own fault",
+    LIMITED,
+    [makeEvent("FailedCreatePodSandBox", 'exec: "/pause": permission denied: unknown')],
+    undefined,
+  ],
   ["such words of another Event", LIMITED, [makeEvent("BackOff", OOM)], undefined],
   ["a sandbox in want of the node's memory", CREATING, [makeEvent("FailedCreatePodSandBox", OOM)], undefined],
 

@@ -692,6 +692,13 @@ const ROWS: Row[] = [
       ["a script whose runner says nothing, but that has said something itself", { message: "Failure" }, "Failure"],
     ] as const
   ).map(([seen, end, result]): Row => ({ seen, rule: "exit-code", result, roles: MARKED, pod: failed(1, { ...AT_ONCE, ...end }) })),
+  {
+    seen: "a script that ran out of memory at once, with exit code 1",
+    rule: "node-out-of-memory",
+    result: null,
+    roles: MARKED,
+    pod: failed(1, { ...AT_ONCE, reason: "OOMKilled" }),
+  },
   { seen: "another exit code at once", rule: "exit-code", result: "FAILURE", roles: MARKED, pod: failed(2, AT_ONCE) },
   { seen: "an image's own command that fails at once", rule: "exit-code", result: "FAILURE", pod: failed(1, AT_ONCE) },
   {
