@@ -33,7 +33,7 @@ interface SecretPatterns {
 
 /**
  * A value is looked for as it is, line by line where it has several, without the blanks around a line; in base64 (whole, at any place of a
- * longer text, in the alphabet of URLs, and as programs break it into lines), URL-encoded, and as part of a JSON text.
+ * longer text, in the alphabet of URLs, and as programs break it into lines), URL-encoded, and as part of a text in JSON, XML or HTML.
  */
 export function secretPatterns(values: readonly SecretValue[]): SecretPatterns {
   const patterns = new Map<string, Uint8Array>();
@@ -70,7 +70,7 @@ function formsOf(value: Uint8Array, trimmed: Uint8Array): Uint8Array[] {
   const lines = splitLines(trimmed).map(trim);
   const plain = lines.length === 1 ? [trimmed] : lines.filter((line) => !PEM_FRAME.test(latin1(line)));
   return [
-    ...plain.flatMap((line) => [line, ...urlForms(line), ...jsonForms(line)]),
+    ...plain.flatMap((line) => [line, ...urlForms(line), ...jsonForms(line), ...markupForms(line)]),
     ...(lines.length === 1 ? [] : [...urlForms(trimmed), ...jsonForms(trimmed)]),
     // `echo "$VALUE" | base64` adds a line feed.
     ...[value, trimmed, bytesOf(`${latin1(trimmed)}\n`)].flatMap(base64Lines),
@@ -120,6 +120,23 @@ function jsonForms(value: Uint8Array): Uint8Array[] {
   const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(value);
   return text.includes("\ufffd") ? [] : [new TextEncoder().encode(JSON.stringify(text).slice(1, -1))];
 }
+
+/** Between the tags and in attributes, as Python, Java, JavaScript and Go write it; junit files are made so. */
+function markupForms(value: Uint8Array): Uint8Array[] {
+  if (value.length > MAX_URL_BYTES) return [];
+  const text = latin1(value);
+  return MARKUP_STYLES.map((style) => bytesOf(text.replace(/[&<>"']/g, (character) => style[character] ?? character)));
+}
+
+const BETWEEN_TAGS = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
+const MARKUP_STYLES: readonly Record<string, string>[] = [
+  BETWEEN_TAGS,
+  { ...BETWEEN_TAGS, '"': "&quot;" },
+  { ...BETWEEN_TAGS, '"': "&quot;", "'": "&apos;" },
+  { ...BETWEEN_TAGS, '"': "&quot;", "'": "&#39;" },
+  { ...BETWEEN_TAGS, '"': "&quot;", "'": "&#x27;" },
+  { ...BETWEEN_TAGS, '"': "&#34;", "'": "&#39;" },
+];
 
 /** The characters that the value alone decides, for each of the three places where it may begin in what was encoded; and to its end. */
 function base64Forms(value: Uint8Array): Uint8Array[] {

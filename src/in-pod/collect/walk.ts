@@ -4,6 +4,8 @@ import type { ArtifactLimits } from "../../core/artifacts/artifact-limits.ts";
 import { printableName } from "../../core/artifacts/artifact-names.ts";
 
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
+/** Of Linux, on all processors that Node.js runs on; no right to read is needed. https://man7.org/linux/man-pages/man2/open.2.html */
+const O_PATH = 0o10000000;
 
 /** A directory whose files are kept, and which of them. */
 export interface CollectedRoot {
@@ -21,7 +23,7 @@ export type Found = { name: string; file: FileHandle } | { name: string; why: st
 export async function* walk({ directory, matches, mayHold }: CollectedRoot, limits: ArtifactLimits): AsyncGenerator<Found> {
   let root: FileHandle;
   try {
-    root = await open(directory, O_RDONLY | O_DIRECTORY);
+    root = await openRoot(directory);
   } catch (error) {
     yield { name: directory, why: whyNot(error) };
     return;
@@ -66,6 +68,27 @@ export async function* walk({ directory, matches, mayHold }: CollectedRoot, limi
       yield { name, why: whyNot(error) };
     }
   }
+}
+
+/**
+ * Links of the collector's own image are followed, such as /var/run; those in a volume are not: a test may have put one where it ran, and it
+ * would lead to what is the collector's alone.
+ */
+async function openRoot(directory: string): Promise<FileHandle> {
+  const names = directory.split("/").filter((name) => name !== "");
+  let at = await open("/", O_PATH | O_DIRECTORY);
+  const image = (await at.stat()).dev;
+  for (const [index, name] of names.entries()) {
+    const above = at;
+    try {
+      const links = (await above.stat()).dev === image ? 0 : O_NOFOLLOW;
+      const access = index === names.length - 1 ? O_RDONLY : O_PATH;
+      at = await open(`/proc/self/fd/${above.fd}/${name}`, access | O_DIRECTORY | links);
+    } finally {
+      await above.close();
+    }
+  }
+  return at;
 }
 
 /** Opening a pipe would wait for its other end: it may have taken the place of a file just now. */

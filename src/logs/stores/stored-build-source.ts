@@ -14,8 +14,9 @@ import { StoredLog } from "./stored-log.ts";
 const MAX_RECENT = 2000;
 /** Read at once, so that a store is not asked for more than it gives. */
 const READS_AT_ONCE = 8;
-/** Builds whose pages are looked at; their files may have a hundred kilobytes. */
+/** Builds whose pages are looked at, and bytes of their files: a hundred kilobytes as a rule, some ten megabytes where a test wants that. */
 const MAX_FOUND = 32;
+const MAX_FOUND_BYTES = 16 * 2 ** 20;
 /** What is stored does not change, but may be removed. */
 const FOUND_MS = 60_000;
 const LIST_MS = 15_000;
@@ -23,6 +24,8 @@ const LIST_MS = 15_000;
 interface Found {
   readonly build: Promise<FoundBuild | undefined>;
   readonly atMs: number;
+  /** Once it is there. */
+  bytes: number;
 }
 
 interface StoredBuildSourceOptions {
@@ -55,17 +58,31 @@ export class StoredBuildSource {
     const now = this.#options.clock.monotonicMs();
     const known = this.#found.get(number);
     this.#found.delete(number);
-    const found = known !== undefined && now - known.atMs < FOUND_MS ? known : { build: this.#read(number), atMs: now };
+    const found = known !== undefined && now - known.atMs < FOUND_MS ? known : { build: this.#read(number), atMs: now, bytes: 0 };
     this.#found.set(number, found);
-    if (this.#found.size > MAX_FOUND) this.#found.delete(this.#found.keys().next().value ?? "");
+    this.#letGo();
     const forget = () => this.#found.get(number) === found && this.#found.delete(number);
     try {
       const build = await found.build;
       if (build === undefined) forget();
+      else {
+        found.bytes = build.bytes;
+        this.#letGo();
+      }
       return build;
     } catch (error) {
       forget();
       throw error;
+    }
+  }
+
+  /** Those that nobody has asked for longest. */
+  #letGo(): void {
+    let bytes = this.#found.values().reduce((sum, found) => sum + found.bytes, 0);
+    for (const [number, found] of this.#found) {
+      if (this.#found.size <= MAX_FOUND && bytes <= MAX_FOUND_BYTES) return;
+      this.#found.delete(number);
+      bytes -= found.bytes;
     }
   }
 
@@ -112,20 +129,23 @@ export class StoredBuildSource {
       const part = await store.read(`${directory}/${BUILD_FILE}`, { start: 0 }, signal);
       const file = part && parseBuildFile(Buffer.concat(await part.body.toArray()).toString());
       const isIt = file !== undefined && file.build.number === number && jobNumber(file.build.jobName) === number;
-      return isIt ? new FoundBuild(store, directory, file, signal) : undefined;
+      return isIt && part ? new FoundBuild(store, directory, { file, bytes: part.bytes }, signal) : undefined;
     });
   }
 }
 
 export class FoundBuild {
   readonly file: BuildFile;
+  /** Of `file`, as it is stored. */
+  readonly bytes: number;
   readonly #store: LogStore;
   readonly #directory: string;
   readonly #logs: ReadonlyMap<string, StoredLog>;
   readonly #signal: AbortSignal;
 
-  constructor(store: LogStore, directory: string, file: BuildFile, signal: AbortSignal) {
+  constructor(store: LogStore, directory: string, { file, bytes }: { file: BuildFile; bytes: number }, signal: AbortSignal) {
     this.file = file;
+    this.bytes = bytes;
     this.#store = store;
     this.#directory = directory;
     this.#logs = new Map(file.logs.map((entry) => [entry.container, new StoredLog(store, directory, entry, signal)]));

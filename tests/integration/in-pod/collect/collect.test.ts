@@ -20,8 +20,8 @@ interface Tree {
   workspace: string;
 }
 
-function makeTree(context: TestContext): Tree {
-  const directory = mkdtempSync(join(tmpdir(), "th-collect-"));
+function makeTree(context: TestContext, parent = tmpdir()): Tree {
+  const directory = mkdtempSync(join(parent, "th-collect-"));
   chmodSync(directory, 0o755);
   context.after(() => rmSync(directory, { recursive: true, force: true }));
   const [artifacts, workspace] = [join(directory, "artifacts"), join(directory, "workspace")];
@@ -122,6 +122,33 @@ describe("turbo-hipster collect", () => {
       failed: [{ file: "top.xml", name: "t", kind: "failure", message: "bad" }],
       unread: [],
     });
+  });
+
+  test("sends nothing from where a link in its volume leads, not even one in place of the directory that the test ran in", async (context) => {
+    await using server = await startUploadServer();
+    // Another file system than that of /, as a volume is.
+    const tree = makeTree(context, "/dev/shm");
+    const own = join(tree.directory, "own");
+    mkdirSync(join(own, "project"), { recursive: true });
+    writeFileSync(join(own, "project", "token"), "s3cret");
+    for (const [link, ran] of [
+      ["org", "org/project"],
+      ["project", "project"],
+    ] as const) {
+      symlinkSync(link === "org" ? own : join(own, "project"), join(tree.workspace, link));
+      const { code, log } = await runCollect({ ...tree, workspace: join(tree.workspace, ran) }, server.url, "--path", "**");
+      assert.equal(code, 0, log);
+      assert.deepEqual([...server.sink.files.keys()], []);
+      assert.equal(server.records.at(-1)?.leftOutCount, 1);
+    }
+    // Those of the image are its own.
+    const other = makeTree(context);
+    mkdirSync(join(other.directory, "volume"));
+    writeFileSync(join(other.directory, "volume", "kept"), "x");
+    symlinkSync(join(other.directory, "volume"), join(other.directory, "link"));
+    const { code, log } = await runCollect({ ...other, workspace: join(other.directory, "link") }, server.url, "--path", "**");
+    assert.equal(code, 0, log);
+    assert.deepEqual([...server.sink.files.keys()], ["kept"]);
   });
 
   test("sends again what an operator that went away has not stored, and nothing is stored twice", async (context) => {

@@ -59,6 +59,19 @@ for (const kind of STORE_KINDS) {
       assert.equal(await stage.source.find("../../etc/passwd"), undefined);
     });
 
+    test("are held while pages look at them, and let go where much is known of others", async () => {
+      await using stage = await start();
+      const problems = ["x".repeat(9 * 2 ** 20)];
+      await storeBuild(stage.store, { report: reportOf(1), text: "" });
+      for (const index of [2, 3]) await storeBuild(stage.store, { report: reportOf(index), text: "", changes: { problems } });
+      const [small, large] = [await stage.source.find(nameOf(1)), await stage.source.find(nameOf(2))];
+      assert.ok(small !== undefined && large !== undefined);
+      assert.equal(await stage.source.find(nameOf(1)), small);
+      assert.equal((await stage.source.find(nameOf(3)))?.file.problems[0]?.length, problems[0]?.length);
+      assert.equal(await stage.source.find(nameOf(1)), small);
+      assert.notEqual(await stage.source.find(nameOf(2)), large);
+    });
+
     test("are none where what is stored says nothing that can be read, or is another's", async () => {
       await using stage = await start();
       for (const [index, text] of ["{", '{"version":2}', undefined].entries()) {
