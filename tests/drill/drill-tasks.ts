@@ -5,19 +5,23 @@ import { type BuildPlan, DRILL_JOBS, DRILL_LIMITS } from "./build-plan.ts";
 /** Where tests write down what they do, in the pod. */
 const TRACES = "/drill";
 
-/** Does what the build's parameters say, and writes down on the node what it does: no API server is needed to know it. */
+/**
+ * Does what the build's parameters say, and writes down on the node what it does, and prints the same: no API server is needed to know what
+ * was done, and what is kept of its log can be compared with that.
+ */
 const SCRIPT = `trace=${TRACES}/$HOSTNAME
-echo "started $${BUILD_PARAMETER} $ZUUL_UUID" >> "$trace"
+say() { echo "$1" >> "$trace"; echo "$1"; }
+say "started $${BUILD_PARAMETER} $ZUUL_UUID"
 case $DRILL_ON_TERM in
-exit-143) trap 'echo term >> "$trace"; exit 143' TERM ;;
-exit-0) trap 'echo term >> "$trace"; exit 0' TERM ;;
-ignore) trap 'echo term >> "$trace"' TERM ;;
+exit-143) trap 'say term; exit 143' TERM ;;
+exit-0) trap 'say term; exit 0' TERM ;;
+ignore) trap 'say term' TERM ;;
 esac
 # SIGTERM comes to all processes.
 (trap "" TERM; exec sleep "$DRILL_SECONDS") &
 while kill -0 $! 2>/dev/null; do wait $! || true; done
 echo "$DRILL_TEXT" > "$TH_RESULT_FILE"
-echo "ended $DRILL_EXIT" >> "$trace"
+say "ended $DRILL_EXIT"
 exit "$DRILL_EXIT"
 `;
 

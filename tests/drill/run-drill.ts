@@ -64,6 +64,8 @@ interface Scene {
   launchers: ReadonlyMap<GearmanServerKind, ZuulLauncher>;
   replicas: readonly Replica[];
   truth: ClusterTruth;
+  /** Directory of the replicas' log store. */
+  store: string;
 }
 
 /** Plays a seed's plan from fault `from` on; what it sees is in the report. Takes away all that it made. */
@@ -102,6 +104,7 @@ export async function runDrill(options: DrillOptions): Promise<void> {
   await settle(scene.truth, flow, report, signal, log);
   await flow.end();
   scene.truth.reportTraces();
+  scene.truth.reportLogs(scene.store);
   for (const replica of scene.replicas) await replica.stop();
   report.add({ type: "over", atMs: nowMs(), troubles: [...maker.troubles, ...scene.replicas.flatMap(({ troubles }) => troubles)] });
 }
@@ -135,13 +138,17 @@ async function setScene(options: DrillOptions, stack: AsyncDisposableStack, nowM
   servers.set("gearmand", stack.use(await startKeptGearmand()));
   servers.set("geard", stack.use(await startGeard({ keepalive: KEEPALIVE })));
   const { certificate, key } = certificatePaths(clusterPaths(clusterName).pki, "api-server");
+  // As on a claim that all replicas mount.
+  const store = join(directory, "store");
+  mkdirSync(store);
+  const logStore = { store: "files", directory: store };
   const replicas: Replica[] = [];
   for (let index = 0; index < plan.replicas; index += 1) {
     const replica = await Replica.make({
       ...{ index, directory, logs, kubeconfig: cluster.kubeconfig, random: makeRandom(plan.seed + index) },
       certificate: { key: readFileSync(key, "utf8"), cert: readFileSync(certificate, "utf8") },
       servers: [...servers.values()].map(({ kind, port }) => ({ kind, port })),
-      config: { installation: INSTALLATION, namespaces: [NAMESPACE], image: image.tag, maxBuilds: MOST_BUILDS, keepJobs: "24h" },
+      config: { installation: INSTALLATION, namespaces: [NAMESPACE], image: image.tag, maxBuilds: MOST_BUILDS, keepJobs: "24h", logs: logStore },
     });
     replicas.push(stack.use(replica));
     await replica.start();
@@ -149,7 +156,7 @@ async function setScene(options: DrillOptions, stack: AsyncDisposableStack, nowM
   await waitForServed(servers, signal);
   const launchers = new Map<GearmanServerKind, ZuulLauncher>();
   for (const [kind, { address }] of servers) launchers.set(kind, stack.use(await startZuulLauncher({ server: address, patient: true })));
-  return { cluster, servers, launchers, replicas, truth };
+  return { cluster, servers, launchers, replicas, truth, store };
 }
 
 function startKeptGearmand(): Promise<GearmanServer> {
@@ -189,4 +196,5 @@ async function settle(
   await waitWhile("pods still active", SETTLE_LIMIT_MS, () => truth.activePods().length);
   // A verdict that nobody has asked for is written down when nobody has asked for two minutes.
   await waitWhile("pods that may have run again", SETTLE_LIMIT_MS, () => auditReport(report.entries).counts.unjudged);
+  await waitWhile("builds whose log is not stored", SETTLE_LIMIT_MS, () => truth.unstoredJobs().length);
 }

@@ -4,6 +4,7 @@ import {
   CANCELLED_ANNOTATION,
   DELIVERED_ANNOTATION,
   PARAMETERS_ANNOTATION,
+  STORED_ANNOTATION,
   VERDICT_ANNOTATION,
 } from "../../../src/core/kubernetes/labels.ts";
 import type { KubeObject } from "../../../src/core/kubernetes/objects.ts";
@@ -47,8 +48,12 @@ export interface ClusterTruth extends AsyncDisposable {
   readonly traces: string;
   /** Those that were made for a build and are neither over nor deleted. */
   activePods(): PodEntry[];
+  /** Those that are judged and have a pod that began, and whose log is not stored yet. */
+  unstoredJobs(): JobEntry[];
   /** Writes all that the tests have written down to the report. */
   reportTraces(): void;
+  /** Writes what a log store in this directory holds of the tests' logs to the report. */
+  reportLogs(directory: string): void;
 }
 
 interface ClusterTruthOptions {
@@ -103,11 +108,24 @@ export async function watchCluster({ kubeconfig, namespace, directory, report, n
     client,
     traces,
     activePods: () => [...pods.values()].filter(({ phase, isDeleted }) => !isDeleted && (phase === "Pending" || phase === "Running")),
+    unstoredJobs() {
+      const begun = new Set([...pods.values()].filter(({ hasStarted, isDeleted }) => hasStarted && !isDeleted).map(({ job }) => job));
+      return [...jobs.values()].filter(
+        ({ name, verdict, stored, isDeleted }) => verdict && stored === undefined && !isDeleted && begun.has(name),
+      );
+    },
     reportTraces() {
       for (const name of readdirSync(traces)) {
         const trace = readTrace(traces, name);
         const known = pods.get(name) ?? strangePod(name, trace, nowMs());
         note(pods, { ...known, trace, hasStarted: true });
+      }
+    },
+    reportLogs(logs) {
+      for (const job of [...jobs.values()]) {
+        if (job.stored === undefined) continue;
+        const log = readLines(join(logs, job.stored, "console.log"));
+        note(jobs, { ...job, ...(log === undefined ? {} : { log }) });
       }
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -147,6 +165,7 @@ function strangePod(name: string, trace: readonly string[], atMs: number): PodEn
 function readJob(job: SeenJob, atMs: number): JobEntry {
   const { name, annotations } = job.metadata;
   const verdict = annotations?.[VERDICT_ANNOTATION];
+  const stored = annotations?.[STORED_ANNOTATION];
   return {
     type: "job",
     atMs,
@@ -156,6 +175,7 @@ function readJob(job: SeenJob, atMs: number): JobEntry {
     isCancelled: annotations?.[CANCELLED_ANNOTATION] !== undefined,
     isDelivered: annotations?.[DELIVERED_ANNOTATION] !== undefined,
     isDeleted: false,
+    ...(stored === undefined ? {} : { stored: JSON.parse(stored).directory }),
   };
 }
 
@@ -168,10 +188,15 @@ function readParameters(annotations: Readonly<Record<string, string>> | undefine
 }
 
 function readTrace(traces: string, pod: string): string[] {
+  return readLines(join(traces, pod)) ?? [];
+}
+
+/** undefined where there is no such file. */
+function readLines(path: string): string[] | undefined {
   try {
-    return readFileSync(join(traces, pod), "utf8").trim().split("\n");
+    return readFileSync(path, "utf8").trim().split("\n");
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
 }

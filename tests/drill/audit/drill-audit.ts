@@ -37,6 +37,10 @@ export interface DrillCounts {
   unjudged: number;
   /** Pods that still run for nobody. */
   orphans: number;
+  /** Builds that are over, whose pod was left alone, and whose log is in no store. */
+  unstored: number;
+  /** Stored logs that are not what their test printed, and do not say so. */
+  maimed: number;
   /** Builds under way when the drill itself was ended from outside; not judged. */
   interrupted: number;
 }
@@ -50,7 +54,7 @@ interface DrillAudit {
 }
 
 /** Columns that must be 0. */
-const MUST_BE_ZERO = ["lost", "wrong", "hanging", "rerun", "unexplainedNulls", "unearned", "orphans"] as const;
+const MUST_BE_ZERO = ["lost", "wrong", "hanging", "rerun", "unexplainedNulls", "unearned", "orphans", "unstored", "maimed"] as const;
 const LINE_COLUMNS = ["faults", "builds", "lost", "wrong", "hanging", "rerun", "refRerun", "beyondAttempts"] as const;
 
 /** How Zuul's launcher ends a build that it could not submit (`zuul/launcher/gearman.py`, `launch`). */
@@ -88,6 +92,8 @@ export function auditReport(entries: readonly ReportEntry[]): DrillAudit {
       unearned: 0,
       unjudged: 0,
       orphans: 0,
+      unstored: 0,
+      maimed: 0,
       interrupted: 0,
     },
   };
@@ -155,7 +161,10 @@ function auditRun(entries: readonly ReportEntry[], audit: DrillAudit): void {
       faultsOfJobs: since.filter(({ atMs }) => atMs < endMs),
     };
     auditBuild(evidence, audit);
-    if (over) auditOrphans(evidence, audit);
+    if (over) {
+      auditOrphans(evidence, audit);
+      auditLogs(evidence, audit);
+    }
   }
   for (const trouble of over?.troubles ?? []) audit.problems.push(trouble);
 }
@@ -224,6 +233,27 @@ function auditOrphans(evidence: BuildEvidence, audit: DrillAudit): void {
   audit.counts.orphans += running.length;
   const names = running.map(({ name }) => name).join(", ");
   audit.problems.push(`orphans: ${names} still runs\n${describeBuild(evidence)}`);
+}
+
+/** How our own words begin in a stored log; see `layLogFile`. */
+const OUR_WORDS = "[turbo-hipster ";
+
+/** What was taken from the node with its pods is nobody's to keep. */
+function auditLogs(evidence: BuildEvidence, audit: DrillAudit): void {
+  const { pods, jobs, deletedByDrill, faultsOfJobs } = evidence;
+  if (faultsOfJobs.some(({ fault }) => fault.kind === "node-reset")) return;
+  const note = (column: "unstored" | "maimed", text: string) => {
+    audit.counts[column] += 1;
+    audit.problems.push(`${column}: ${text}\n${describeBuild(evidence)}`);
+  };
+  for (const job of jobs.values()) {
+    const pod = pods.findLast((each) => each.job === job.name);
+    if (!pod || !job.verdict || job.isDeleted || deletedByDrill.has(pod.name)) continue;
+    const { name, trace } = pod;
+    if (job.stored === undefined) note("unstored", `the log of ${name} is not stored`);
+    else if (!job.log?.some((line) => line.startsWith(OUR_WORDS)) && job.log?.join("\n") !== trace.join("\n"))
+      note("maimed", `the log of ${name} is stored as ${JSON.stringify(job.log ?? null)}`);
+  }
 }
 
 /** Its verdict is null or cancelled; where the verdict is not known, it was to be. */

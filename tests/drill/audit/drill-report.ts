@@ -80,6 +80,10 @@ export interface JobEntry {
   isCancelled: boolean;
   isDelivered: boolean;
   isDeleted: boolean;
+  /** Its directory in the log store, once all is there. */
+  stored?: string | undefined;
+  /** The lines of its test's log there, as they were at the end of the drill. */
+  log?: string[] | undefined;
 }
 
 /** All that was to be done was done, and every build had time to end. */

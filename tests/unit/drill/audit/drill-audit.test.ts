@@ -60,7 +60,14 @@ function podDeletion(name: string): ReportEntry {
 }
 
 function audit(...entries: ReportEntry[]) {
-  return auditReport([RUN, ...entries, OVER]);
+  return auditReport([RUN, ...entries.map((entry) => withLog(entry, entries)), OVER]);
+}
+
+/** Stored as it was printed, unless a test says something else. */
+function withLog(entry: ReportEntry, entries: readonly ReportEntry[]): ReportEntry {
+  if (entry.type !== "job" || "stored" in entry) return entry;
+  const newest = entries.findLast((other): other is PodEntry => other.type === "pod" && other.job === entry.name);
+  return { ...entry, stored: "a", log: newest?.trace };
 }
 
 /** The columns that are not 0. */
@@ -76,6 +83,7 @@ describe("the audit of a drill", () => {
     assert.equal(renderLastLine(passed.counts), "faults=0 builds=1 lost=0 wrong=0 hanging=0 rerun=0 refRerun=0 beyondAttempts=0");
   });
 
+  const storedAs = (log: string[] | undefined) => job("n1", { stored: "a", log });
   const failures: [string, Partial<DrillCounts>, ReportEntry[]][] = [
     ["finds a build that Zuul still waits for", { builds: 1, pods: 1, hanging: 1 }, [build({ result: null }), job("n1"), pod(1)]],
     ["finds another result than the test's", { builds: 1, pods: 1, wrong: 1 }, [build({ result: "FAILURE" }), job("n1"), pod(1)]],
@@ -130,6 +138,9 @@ describe("the audit of a drill", () => {
       { builds: 1, pods: 2, unearned: 1 },
       [build(), job("n1", { verdict: ABORTED }), job("n2"), pod(1, CUT_SHORT), pod(2)],
     ],
+    ["finds a log that is in no store", { builds: 1, pods: 1, unstored: 1 }, [build(), job("n1", { stored: undefined }), pod(1)]],
+    ["finds a stored log without its end", { builds: 1, pods: 1, maimed: 1 }, [build(), storedAs([`started ${plan().id} u1`]), pod(1)]],
+    ["finds a log whose file is not there", { builds: 1, pods: 1, maimed: 1 }, [build(), storedAs(undefined), pod(1)]],
     ["finds a pod that still runs", { builds: 1, pods: 1, orphans: 1 }, [build(), job("n1"), pod(1, { phase: "Running" })]],
   ];
   for (const [name, counts, entries] of failures) {

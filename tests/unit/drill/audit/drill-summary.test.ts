@@ -20,7 +20,7 @@ test("a drill's summary has its runs, its faults by kind, what went wrong, and t
 gone on with from fault 1, 2026-01-02
 faults: link-cut 3
 problem: fault 2 could not be made
-zuulGaveUp=0 cancelled=0 relaunches=0 unexplainedRelaunches=0 pods=0 nulls=0 unexplainedNulls=0 unearned=0 unjudged=0 orphans=0 interrupted=0
+zuulGaveUp=0 cancelled=0 relaunches=0 unexplainedRelaunches=0 pods=0 nulls=0 unexplainedNulls=0 unearned=0 unjudged=0 orphans=0 unstored=0 maimed=0 interrupted=0
 faults=3 builds=0 lost=0 wrong=0 hanging=0 rerun=0 refRerun=0 beyondAttempts=0`,
   );
 });
