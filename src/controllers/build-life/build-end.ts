@@ -34,6 +34,7 @@ export type Written = "written" | "yielded" | "stopped";
 export class BuildEnd {
   readonly #options: BuildEndOptions;
   #ending: Promise<void> | undefined;
+  #keeping: Promise<void> | undefined;
 
   constructor(options: BuildEndOptions) {
     this.#options = options;
@@ -66,6 +67,21 @@ export class BuildEnd {
     const { pod, mustEndPod } = this.#options.life;
     if (!this.#ending && pod && mustEndPod) this.#ending = this.#endPod(pod, verdict, logger, stopping);
     return this.#ending ?? Promise.resolve();
+  }
+
+  /**
+   * Of a build that is not answered yet: writes the verdict down, should this process end, or the pod go, before that; and ends what of the pod
+   * would outlive its test. Resolves when that is done, or nobody is to do it here; never rejects.
+   */
+  keep(verdict: Verdict, logger: Logger, stopping: AbortSignal): Promise<void> {
+    const { record, life, clock } = this.#options;
+    if (this.#ending || life.mustEndPod) return this.endPod(verdict, logger, stopping);
+    this.#keeping ??= retry(
+      () => record.conclude(verdict, undefined),
+      { ...this.#retrying("write the verdict down", 250, 15_000, logger), wakeup: new Wakeup(clock) },
+      stopping,
+    ).then(() => {});
+    return this.#keeping;
   }
 
   async #endPod(pod: PodFacts, verdict: Verdict, logger: Logger, stopping: AbortSignal): Promise<void> {

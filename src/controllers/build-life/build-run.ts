@@ -145,16 +145,16 @@ export class BuildRun {
 
   /** Until its artifacts are stored or are not to be waited for, see `CollectPhase`; what would keep the collector waiting is ended. */
   async #collect(verdict: Verdict, stopping: AbortSignal): Promise<Left | undefined> {
-    const { collecting, end, wakeup, logger } = this.#parts;
+    const { collecting, end, withdrawal, wakeup, logger } = this.#parts;
     while (!stopping.aborted) {
       if (!this.#look()) {
         const left = await this.#standBy(stopping);
         if (left) return left;
         continue;
       }
-      const leftMs = await collecting.look(verdict);
+      const leftMs = await collecting.look(verdict, withdrawal.reason);
       if (leftMs === undefined) return undefined;
-      void end.endPod(verdict, logger(), stopping);
+      void end.keep(verdict, logger(), stopping);
       await wakeup.wait(leftMs, stopping);
     }
     return "left";

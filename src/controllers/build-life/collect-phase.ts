@@ -1,4 +1,5 @@
 import { awaitsArtifacts } from "../../core/observation/build-state.ts";
+import type { Withdrawal } from "../../core/verdict/sighting.ts";
 import type { Verdict } from "../../core/verdict/verdict.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
@@ -17,7 +18,7 @@ export interface CollectPhaseOptions {
 
 /**
  * Between the end of a test and its answer: until the artifacts are stored, their collector has ended, or `timeouts.collect` is over. Decides
- * nothing of the verdict. What Zuul is to run again is not held up.
+ * nothing of the verdict. What Zuul is to run again, or has stopped, is not held up: that place is free for the next build.
  */
 export class CollectPhase {
   readonly #options: CollectPhaseOptions;
@@ -28,9 +29,9 @@ export class CollectPhase {
   }
 
   /** When to look again at the latest; undefined once nothing is waited for any more. */
-  async look(verdict: Verdict): Promise<number | undefined> {
+  async look(verdict: Verdict, withdrawn: Withdrawal | undefined): Promise<number | undefined> {
     const { life, collectMs, clock, logger } = this.#options;
-    if (verdict.result === null || !awaitsArtifacts(life.state)) return undefined;
+    if (verdict.result === null || withdrawn === "stop" || !awaitsArtifacts(life.state)) return undefined;
     this.#untilMs ??= clock.monotonicMs() + collectMs;
     const leftMs = this.#untilMs - clock.monotonicMs();
     if (leftMs <= 0) {

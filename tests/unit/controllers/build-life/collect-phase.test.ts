@@ -59,6 +59,33 @@ describe("a build with artifacts", () => {
     await staged.stop();
   });
 
+  test("is answered at once when Zuul stops it meanwhile, with the verdict that it has: nobody waits for its artifacts, and its place is free", async () => {
+    const staged = stageBuild(ROLES);
+    await staged.show(collecting, 1000);
+    staged.build.requestStop();
+    await staged.show(collecting, 0);
+    assert.deepEqual(staged.answers, ["SUCCESS"]);
+    await staged.stop();
+  });
+
+  test("that Zuul has stopped before its test ended does not wait for them", async () => {
+    const staged = stageBuild(ROLES);
+    await staged.show({ name: "runs", job: job(), pods: [pod([running("test")], service("collector"))] }, 1000);
+    staged.build.requestStop();
+    await staged.show({ ...collecting, pods: [pod([terminated("test", 143)], service("collector"))] }, 0);
+    assert.deepEqual(staged.answers, ["ABORTED"]);
+    await staged.stop();
+  });
+
+  test("has its verdict written down once before it is waited for: the pod that tells it may go meanwhile", async () => {
+    const staged = stageBuild(ROLES);
+    await staged.show(collecting, 30_000);
+    await staged.show(collecting, 30_000);
+    assert.deepEqual(staged.deeds, ["write"]);
+    assert.equal(JSON.parse(staged.writes[0]?.["turbo-hipster.io/verdict"] ?? "{}").result, "SUCCESS");
+    await staged.stop();
+  });
+
   test("has what would keep its collector waiting ended meanwhile, its verdict being written down before", async () => {
     const staged = stageBuild(ROLES);
     await staged.show({ name: "beside", job: job(), pods: [pod([PASSED, running("beside")], service("collector"))] }, 1000);
