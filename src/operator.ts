@@ -42,7 +42,7 @@ import { makeHttpServer, makePageServer } from "./web/server.ts";
 
 /** Of the two seconds in which another replica takes over: for Jobs that are being made, so that they are there to be counted. */
 const CREATION_GRACE_MS = 1000;
-/** How long writes to the API server that are under way may still take when the operator stops. */
+/** How long writes to the API server and to the log store that are under way may still take when the operator stops. */
 const STOP_GRACE_MS = 3000;
 
 export interface OperatorOptions {
@@ -317,9 +317,13 @@ export function makeOperator(options: OperatorOptions): Operator {
       unsubscribe();
       link.stopGrabbing();
       const buildsEnded = builds.stop();
-      const recordingEnded = recording.stop();
-      await within(STOP_GRACE_MS, buildsEnded, clock);
-      await recordingEnded;
+      // A log store's disk may hang, which no signal ends: what is not stored is the next replica's, and that one waits for nothing here.
+      const recordingEnded = recording.stop().catch((thrown) => logger.error({ err: coerceError(thrown) }, "could not stop recording"));
+      await within(
+        STOP_GRACE_MS,
+        Promise.all([buildsEnded, recordingEnded]).then(() => {}),
+        clock,
+      );
       await replicas.stop();
       await Promise.all([taskObjects.stop(), buildObjects.stop(), keptJobs.stop(), leases.stop()]);
       await beginning;

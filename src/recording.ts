@@ -99,7 +99,12 @@ export function makeRecording(options: RecordingOptions): Recording {
       return place === undefined ? undefined : store.url(`${place}/${INDEX_FILE}`);
     },
     uploads: makeUploads({ cluster, builds, store }, options),
-    pageLogs: new PageLogs({ cluster, readers, recorder, views: sharedDirectory(config.logs) === undefined ? undefined : new SpoolViews(spools, clock) }),
+    pageLogs: new PageLogs({
+      cluster,
+      readers,
+      recorder,
+      views: sharedDirectory(config.logs) === undefined ? undefined : new SpoolViews(spools, clock),
+    }),
     stored,
   };
 }

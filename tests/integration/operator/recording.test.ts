@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { parseBuildFile } from "../../../src/core/logs/build-file.ts";
-import { JOBS, PODS, SECRETS } from "../../../src/kube/client/resource.ts";
+import { JOBS, LEASES, PODS, SECRETS } from "../../../src/kube/client/resource.ts";
 import { LogSpool } from "../../../src/logs/follow/log-spool.ts";
 import { FilesStore } from "../../../src/logs/stores/files/files-store.ts";
 import type { LogStore } from "../../../src/logs/stores/log-store.ts";
@@ -18,6 +18,19 @@ import { answerOf, dataOf, NAMESPACE, numberOf, type Stage, type StageOptions, s
 const isThere = async (path: string) => (await stat(path).catch(() => undefined)) !== undefined;
 const SECRET = "correct-horse-battery";
 const TOKEN = "glpat-0123456789abcdef";
+
+type Put = LogStore["put"];
+
+/** A store whose `put` is another. */
+function withPut(store: LogStore, put: (original: Put, ...args: Parameters<Put>) => ReturnType<Put>): LogStore {
+  const own: Put = (...args) => put(store.put.bind(store), ...args);
+  return new Proxy(store, {
+    get(target, name) {
+      const value = name === "put" ? own : Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
 
 describe("a build's log", () => {
   let directory: string;
@@ -202,20 +215,11 @@ describe("a build's log", () => {
 
   test("is stored by the next replica when the one before ended between the answer and that", async () => {
     let isAway = true;
-    const makeStore = () => {
-      const store = filesStore();
-      const put: LogStore["put"] = (path, open, signal) => {
-        if (isAway && path.endsWith("console.log"))
-          return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-        return store.put(path, open, signal);
-      };
-      return new Proxy(store, {
-        get(target, name) {
-          const value = name === "put" ? put : Reflect.get(target, name);
-          return typeof value === "function" ? value.bind(target) : value;
-        },
+    const makeStore = () =>
+      withPut(filesStore(), (put, path, open, signal) => {
+        if (!isAway || !path.endsWith("console.log")) return put(path, open, signal);
+        return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
       });
-    };
     await using stage = await start({ makeStore, script: () => ({ log: ["one"] }) });
     const build = await stage.submit("unit", { parameters: { LOG_PATH: "a" } });
     const number = await numberOf(build);
@@ -286,6 +290,31 @@ describe("a build's log", () => {
     await stage.skip(20_000);
     assert.equal(stage.kube.calls.filter(({ verb, resource }) => verb === "delete" && resource === "pods").length, 0);
     assert.equal(dataOf(build).at(-1)?.result, undefined);
+  });
+
+  test("holds up no replica that stops, whatever the store does: the next one has its builds at once", { timeout: 60_000 }, async () => {
+    const { promise: hangs, resolve: hang } = Promise.withResolvers<void>();
+    let isAway = true;
+    // As a disk on the network does, of which no signal gets a call back.
+    const makeStore = () =>
+      withPut(filesStore(), (put, path, open, signal) => {
+        if (!isAway || !path.endsWith("console.log")) return put(path, open, signal);
+        hang();
+        return new Promise(() => {});
+      });
+    await using stage = await start({ makeStore, script: () => ({ log: ["one"] }) });
+    const build = await stage.submit("unit", { parameters: { LOG_PATH: "a" } });
+    const number = await numberOf(build);
+    assert.equal((await answerOf(build)).result, "SUCCESS");
+    await hangs;
+    const [{ name } = { name: "" }] = stage.replicas;
+    await stage.stopOperator();
+    const leases = stage.kube.list(LEASES, NAMESPACE).map(({ metadata }) => metadata.name);
+    assert.ok(!leases.includes(`turbo-hipster-${name}`), `${leases} has none of ${name}`);
+    isAway = false;
+    await stage.startReplica();
+    await stored(stage, number);
+    assert.equal(await read("a/console.log"), "one\n");
   });
 
   test("changes nothing of a build when following and storing fail, whatever they throw", async () => {
