@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
@@ -15,7 +15,6 @@ import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { silentLogger } from "../../support/silent-logger.ts";
 import { answerOf, dataOf, NAMESPACE, numberOf, type Stage, type StageOptions, startStage } from "./stage.ts";
 
-const isThere = async (path: string) => (await stat(path).catch(() => undefined)) !== undefined;
 const SECRET = "correct-horse-battery";
 const TOKEN = "glpat-0123456789abcdef";
 
@@ -61,10 +60,21 @@ describe("a build's log", () => {
   test("is stored where LOG_PATH says, with what is known of the build and a page for people", async () => {
     const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
     const script = () => ({ log: ["one", "two <b>", "three"], exitCode: 1, message: "it is <broken>", finished });
-    await using stage = await start({ script });
+    const { promise: hasDirectory, resolve: onEntry } = Promise.withResolvers<void>();
+    const makeStore = () => {
+      const store = filesStore();
+      const putText = store.putText.bind(store);
+      store.putText = async (...args) => {
+        await putText(...args);
+        // Whoever has written it knows it by then.
+        setImmediate(onEntry);
+      };
+      return store;
+    };
+    await using stage = await start({ script, makeStore });
     const build = await stage.submit("unit", { parameters: { LOG_PATH: "logs/42/unit", ZUUL_PROJECT: "a/b", API_TOKEN: "hidden-token" } });
     const number = await numberOf(build);
-    await waitUntil("its directory", 10_000, () => isThere(join(directory, "_index")));
+    await hasDirectory;
     finish();
     assert.equal((await answerOf(build)).result, "it is <broken>");
     assert.equal(await stored(stage, number), JSON.stringify({ directory: "logs/42/unit" }));
