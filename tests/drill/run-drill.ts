@@ -148,7 +148,14 @@ async function setScene(options: DrillOptions, stack: AsyncDisposableStack, nowM
       ...{ index, directory, logs, kubeconfig: cluster.kubeconfig, random: makeRandom(plan.seed + index) },
       certificate: { key: readFileSync(key, "utf8"), cert: readFileSync(certificate, "utf8") },
       servers: [...servers.values()].map(({ kind, port }) => ({ kind, port })),
-      config: { installation: INSTALLATION, namespaces: [NAMESPACE], image: image.tag, maxBuilds: MOST_BUILDS, keepJobs: "24h", logs: logStore },
+      config: {
+        installation: INSTALLATION,
+        namespaces: [NAMESPACE],
+        image: image.tag,
+        maxBuilds: MOST_BUILDS,
+        keepJobs: "24h",
+        logs: logStore,
+      },
     });
     replicas.push(stack.use(replica));
     await replica.start();
