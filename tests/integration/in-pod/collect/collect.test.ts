@@ -163,7 +163,8 @@ describe("turbo-hipster collect", () => {
     for (const name of ["a", "b", "c"]) writeFileSync(join(tree.artifacts, name), name.repeat(300_000));
     const { code, log } = await runCollect(tree, server.url);
     assert.equal(code, 0, log);
-    assert.match(log, /not stored: the operator answered 503/);
+    // Its answer may be lost where it closes the connection while more is on its way.
+    assert.match(log, /not stored: (the operator answered 503|no answer from)/);
     assert.deepEqual(
       [...server.sink.files.keys()].toSorted((a, b) => a.localeCompare(b)),
       ["a", "b", "c"],
