@@ -240,18 +240,22 @@ export class BuildRecording {
   async #store(masked: Masked, signal: AbortSignal): Promise<true | undefined> {
     const { storing, clock, spools } = this.#context;
     const untilMs = clock.monotonicMs() + MAX_STORING_MS;
-    const done = await this.#again("store a build", () => storing.run(() => this.#storeOnce(masked, signal)), signal, untilMs);
-    if (!done) {
+    const stored = await this.#again("store a build", () => storing.run(() => this.#storeOnce(masked, signal)), signal, untilMs);
+    if (!stored) {
       if (!signal.aborted) await this.#note({ problem: "the store took nothing for a day" });
       return undefined;
     }
+    // Each by itself: what is stored is not stored again for the sake of these.
+    const { directory, pod } = stored;
+    await this.#again("write down that a build is stored", () => this.#note({ directory }), signal, untilMs);
+    await this.#again("end the pod of a build that is stored", () => this.#endPod(pod), signal, untilMs);
     // Who reads it is at its end by then, and goes on with what is stored.
     await clock.sleep(LINGER_MS, signal).catch(() => {});
     await this.#again("remove a spool", () => spools.remove(this.#uid), signal, untilMs);
     return true;
   }
 
-  async #storeOnce(masked: Masked, signal: AbortSignal): Promise<true> {
+  async #storeOnce(masked: Masked, signal: AbortSignal): Promise<{ directory: string; pod: Pod | undefined }> {
     const { cluster, store, builds } = this.#context;
     signal.throwIfAborted();
     this.#look();
@@ -271,10 +275,8 @@ export class BuildRecording {
       signal,
     );
     await builds.finish(this.#place, directory, stored, signal);
-    await this.#note({ directory });
     this.#logger.info({ directory, store: store.name }, "has stored the build");
-    await this.#endPod(pod);
-    return true;
+    return { directory, pod };
   }
 
   #attempt(): number | undefined {

@@ -361,6 +361,28 @@ describe("a build's log", () => {
     assert.equal(await read("a/console.log"), "one\n");
   });
 
+  test("is stored once, however often the API server refuses to write that down", async () => {
+    const { promise: mayStore, resolve: store } = Promise.withResolvers<void>();
+    let count = 0;
+    const makeStore = () =>
+      withPut(filesStore(), async (put, path, open, signal) => {
+        if (path.endsWith("console.log")) {
+          count += 1;
+          await mayStore;
+        }
+        return put(path, open, signal);
+      });
+    await using stage = await start({ makeStore, script: () => ({ log: ["one"] }) });
+    const build = await stage.submit("unit", { parameters: { LOG_PATH: "a" } });
+    const number = await numberOf(build);
+    await answerOf(build);
+    await stage.recorded(number);
+    const refusal = stage.kube.misbehave({ verb: "patch", resource: "jobs" }, { kind: "status", code: 403, reason: "Forbidden" }, 2);
+    store();
+    await stored(stage, number);
+    assert.deepEqual([refusal.struck, count], [2, 1]);
+  });
+
   test("changes nothing of a build when following and storing fail, whatever they throw", async () => {
     const makeStore = () =>
       new Proxy(filesStore(), {
