@@ -4,11 +4,15 @@ import { ArtifactNames } from "../core/artifacts/artifact-names.ts";
 import { ArtifactPatterns } from "../core/artifacts/artifact-patterns.ts";
 import type { ArtifactsRecord } from "../core/artifacts/artifacts-record.ts";
 import { JunitCounts } from "../core/artifacts/junit-counts.ts";
+import { LeftOutError } from "../core/artifacts/left-out-error.ts";
 import { JunitReader } from "./junit-reader.ts";
 
 /** Where the files of one build go; `path` is safe, and no other file's. */
 export interface ArtifactSink {
-  /** Calls `open` once; resolves to the bytes stored, fewer than came where a secret was masked. Rejects with what its stream has thrown, and stores nothing then. */
+  /**
+   * Calls `open` once; resolves to the bytes stored, fewer than came where a secret was masked. Rejects with what its stream has thrown, or once it
+   * has read all of that with a LeftOutError, and stores nothing then.
+   */
   put(path: string, open: () => AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number>;
 }
 
@@ -22,9 +26,6 @@ export interface ReceiveOptions {
 
 /** Of an archive beside the bytes of its files. */
 const MAX_FRAMES_BYTES = 64 * 2 ** 20;
-
-/** Why one file can't be kept; the upload goes on. */
-class FileProblem extends Error {}
 
 /**
  * Takes an archive as it comes and hands each file on, with memory for some chunks. Whatever the archive says, files stay below the sink's
@@ -60,7 +61,7 @@ export async function receiveArtifacts(body: AsyncIterable<Uint8Array>, options:
     try {
       storedBytes = await sink.put(path, () => readFile(file, reader), signal);
     } catch (error) {
-      if (!(error instanceof FileProblem)) throw error;
+      if (!(error instanceof LeftOutError)) throw error;
       leaveOut(name, error.message);
       return;
     }
@@ -79,7 +80,7 @@ export async function receiveArtifacts(body: AsyncIterable<Uint8Array>, options:
   async function* readFile(file: { bytes: number; isChanged: boolean }, reader: JunitReader | undefined): AsyncGenerator<Uint8Array> {
     for (;;) {
       const frame = await nextFrame(frames);
-      if (frame.kind === "fileBroken") throw new FileProblem(frame.why);
+      if (frame.kind === "fileBroken") throw new LeftOutError(frame.why);
       if (frame.kind === "fileEnd") {
         file.isChanged = frame.isChanged;
         return;
@@ -88,7 +89,7 @@ export async function receiveArtifacts(body: AsyncIterable<Uint8Array>, options:
       file.bytes += frame.bytes.length;
       if (record.bytes + file.bytes > limits.totalBytes) {
         await skipFile(frames);
-        throw new FileProblem(`beyond ${limits.totalBytes} bytes in all`);
+        throw new LeftOutError(`beyond ${limits.totalBytes} bytes in all`);
       }
       reader?.write(frame.bytes);
       yield frame.bytes;

@@ -4,21 +4,26 @@ import type { PodSpec } from "../kubernetes/objects.ts";
 export interface NamedSecret {
   name: string;
   keys: ReadonlySet<string> | undefined;
+  /** Its containers begin without it, too. */
+  isOptional: boolean;
 }
 
 interface Reference {
   name?: string;
   secretName?: string;
   key?: string;
+  optional?: boolean;
   items?: { key: string }[];
 }
 
 /** The Secrets whose values containers of these pods can print: variables, files, and files of projected volumes. */
 export function namedSecrets(pods: readonly PodSpec[]): NamedSecret[] {
   const found = new Map<string, Set<string> | undefined>();
+  const needed = new Set<string>();
   const add = (reference: Reference | undefined, keys: readonly string[] | undefined) => {
     const name = reference?.name ?? reference?.secretName;
     if (name === undefined) return;
+    if (reference?.optional !== true) needed.add(name);
     const known = found.get(name);
     const wantsAll = keys === undefined || (found.has(name) && known === undefined);
     found.set(name, wantsAll ? undefined : new Set([...(known ?? []), ...keys]));
@@ -36,5 +41,5 @@ export function namedSecrets(pods: readonly PodSpec[]): NamedSecret[] {
     add(secret, itemsOf(secret));
     for (const source of projected?.sources ?? []) add(source.secret, itemsOf(source.secret));
   }
-  return [...found].map(([name, keys]) => ({ name, keys }));
+  return [...found].map(([name, keys]) => ({ name, keys, isOptional: !needed.has(name) }));
 }

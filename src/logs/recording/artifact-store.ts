@@ -1,16 +1,17 @@
 import type { ArtifactsRecord } from "../../core/artifacts/artifacts-record.ts";
+import { LeftOutError } from "../../core/artifacts/left-out-error.ts";
 import { readJobRecord } from "../../core/job/record.ts";
 import { COLLECTED_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { ARTIFACTS_FOLDER } from "../../core/logs/build-directory.ts";
 import { ARTIFACTS_FILE } from "../../core/logs/log-files.ts";
 import { maskValues } from "../../core/logs/masked-values.ts";
-import type { Masker, Masking } from "../../core/logs/masking.ts";
+import { type Masker, type Masking, makeMasker } from "../../core/logs/masking.ts";
 import { storedFileType } from "../../core/logs/stored-file.ts";
 import type { LogStore } from "../stores/log-store.ts";
 import type { StoredBuilds } from "../stores/stored-builds.ts";
 import type { RecordingCluster } from "./recording-cluster.ts";
-import { readMasker } from "./secret-masker.ts";
+import { readMasker, UnmaskableError } from "./secret-masker.ts";
 
 export interface ArtifactStoreOptions {
   cluster: Pick<RecordingCluster, "getJob" | "readWholePods" | "annotateJob" | "secretValues" | "now">;
@@ -18,6 +19,14 @@ export interface ArtifactStoreOptions {
   builds: StoredBuilds;
   /** By its build's number; as the cache has it. */
   findJob(number: string): Job | undefined;
+}
+
+interface ArtifactPlace {
+  directory: string;
+  job: Job;
+  masker: Masker;
+  /** Why none of its files is kept, as a clause. */
+  withheld: string | undefined;
 }
 
 /** Where the artifacts of builds go, whichever replica takes them: into the build's directory, masked where they are text. */
@@ -31,12 +40,16 @@ export class ArtifactStore {
   /** For one upload. */
   sinkOf(number: string): { put(path: string, open: () => AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number> } {
     const { store } = this.#options;
-    let place: Promise<{ directory: string; masker: Masker }> | undefined;
+    let place: Promise<ArtifactPlace> | undefined;
     return {
       put: async (path, open, signal) => {
         place ??= this.#placeOf(number, signal);
-        const { directory, masker } = await place;
+        const { directory, masker, withheld } = await place;
         const target = `${directory}/${ARTIFACTS_FOLDER}/${path}`;
+        if (withheld !== undefined) {
+          for await (const _ of open()) signal.throwIfAborted();
+          throw new LeftOutError(withheld);
+        }
         return store.put(
           target,
           once(() => masked(open(), masker, isText(target))),
@@ -55,18 +68,27 @@ export class ArtifactStore {
     await cluster.annotateJob(namespace, name, { [COLLECTED_ANNOTATION]: cluster.now().toISOString() }, { uid });
   }
 
-  async #placeOf(number: string, signal: AbortSignal): Promise<{ directory: string; masker: Masker; job: Job }> {
+  async #placeOf(number: string, signal: AbortSignal): Promise<ArtifactPlace> {
     const { cluster, builds, findJob } = this.#options;
     const job = findJob(number);
     const record = job && readJobRecord(job);
     if (!job || !record) throw new Error(`the Job of build ${number} is gone`);
     const { namespace, jobName, request } = record;
     const createdAt = new Date(job.metadata.creationTimestamp ?? 0);
-    const [{ directory }, masker] = await Promise.all([
+    const [{ directory }, masked] = await Promise.all([
       builds.begin({ namespace, jobName, endedAt: createdAt, logPath: request.logPath }, signal),
-      readMasker(cluster, { namespace, jobName, uid: job.metadata.uid }),
+      readMasked(cluster, { namespace, jobName, uid: job.metadata.uid }),
     ]);
-    return { directory, job, masker };
+    return { directory, job, ...masked };
+  }
+}
+
+async function readMasked(...args: Parameters<typeof readMasker>): Promise<Pick<ArtifactPlace, "masker" | "withheld">> {
+  try {
+    return { masker: await readMasker(...args), withheld: undefined };
+  } catch (thrown) {
+    if (!(thrown instanceof UnmaskableError)) throw thrown;
+    return { masker: makeMasker([]), withheld: thrown.message };
   }
 }
 

@@ -3,7 +3,7 @@ import { parseDurationMs } from "../../core/kubernetes/duration.ts";
 import { COLLECTED_ANNOTATION, STORED_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Job, Pod } from "../../core/kubernetes/objects.ts";
 import { observeContainerRun } from "../../core/logs/container-run.ts";
-import type { Masker } from "../../core/logs/masking.ts";
+import { type Masker, makeMasker } from "../../core/logs/masking.ts";
 import { haveWorkersEnded, inOrder, recordedContainers, recordedPod } from "../../core/logs/recorded-containers.ts";
 import { renderStoredRecord, type StoredRecord } from "../../core/logs/stored-record.ts";
 import { awaitsArtifacts, observeBuild } from "../../core/observation/build-state.ts";
@@ -19,9 +19,10 @@ import type { LogStore } from "../stores/log-store.ts";
 import type { EndedBuild, StoredBuilds } from "../stores/stored-builds.ts";
 import { ContainerLog } from "./container-log.ts";
 import type { RecordingCluster } from "./recording-cluster.ts";
-import { readMasker } from "./secret-masker.ts";
+import { readMasker, UnmaskableError } from "./secret-masker.ts";
 import type { SpoolRoot } from "./spool-root.ts";
 import { storeBuild } from "./store-build.ts";
+import { withheldLog } from "./withheld-log.ts";
 
 /** How often a build is looked at though nothing changes. */
 const LOOK_MS = 5000;
@@ -100,14 +101,14 @@ export class BuildRecording {
     const following = new AbortController();
     const reserved = this.#reserve(signal);
     try {
-      const masker = await this.#again("read what is masked", () => this.#readMasker(), signal);
-      if (!masker) return false;
-      await this.#follow(masker, AbortSignal.any([signal, following.signal]), signal);
+      const masked = await this.#again("read what is masked", () => this.#readMasked(), signal);
+      if (!masked) return false;
+      await this.#follow(masked, AbortSignal.any([signal, following.signal]), signal);
       following.abort();
       await Promise.all(this.#follows);
       if (signal.aborted || !(await reserved)) return false;
       if (this.#isTaken) return false;
-      return (await this.#store(masker, signal)) === true;
+      return (await this.#store(masked, signal)) === true;
     } finally {
       following.abort();
       await Promise.all([reserved, ...this.#follows]);
@@ -135,25 +136,32 @@ export class BuildRecording {
     this.#pod = recordedPod(this.#job, cluster.cachedPods(this.#namespace, this.#jobName)) ?? gone(this.#pod);
   }
 
-  async #readMasker(): Promise<Masker> {
-    const build = { namespace: this.#namespace, jobName: this.#jobName, uid: this.#uid };
-    const masker = await readMasker(this.#context.cluster, build);
-    if (masker.unmasked.length > 0)
-      this.#logger.warn({ unmasked: masker.unmasked }, "does not mask all values of the Secrets that a build names");
-    return masker;
+  /** What can't be masked is not read, but for what is in the spool, which is masked already. Until the build is over it may be readable yet. */
+  async #readMasked(): Promise<Masked> {
+    try {
+      const masker = await readMasker(this.#context.cluster, { namespace: this.#namespace, jobName: this.#jobName, uid: this.#uid });
+      if (masker.unmasked.length > 0)
+        this.#logger.warn({ unmasked: masker.unmasked }, "does not mask all values of the Secrets that a build names");
+      return { masker, withheld: undefined };
+    } catch (thrown) {
+      this.#look();
+      if (!(thrown instanceof UnmaskableError) || !(this.#isGone || isRecorded(this.#job))) throw thrown;
+      this.#logger.warn({ why: thrown.message }, "keeps no more of a build's logs");
+      return { masker: makeMasker([]), withheld: thrown.message };
+    }
   }
 
   /** Until nothing of it is to be waited for. */
-  async #follow(masker: Masker, following: AbortSignal, signal: AbortSignal): Promise<void> {
+  async #follow(masked: Masked, following: AbortSignal, signal: AbortSignal): Promise<void> {
     const { spools, clock } = this.#context;
     this.#look();
     const left = await this.#again("read the spool", () => spools.containers(this.#uid), signal);
-    for (const container of left ?? []) this.#begin(container, masker, following);
+    for (const container of left ?? []) this.#begin(container, masked, following);
     let overSinceMs: number | undefined;
     while (!signal.aborted) {
       this.#look();
-      const containers = this.#pod ? recordedContainers(this.#pod, this.#record?.roles ?? NO_ROLES) : [];
-      for (const { name, hasStarted } of containers) if (hasStarted) this.#begin(name, masker, following);
+      const containers = this.#pod && masked.withheld === undefined ? recordedContainers(this.#pod, this.#record?.roles ?? NO_ROLES) : [];
+      for (const { name, hasStarted } of containers) if (hasStarted) this.#begin(name, masked, following);
       // If it is ours all the same, it is recorded anew, from where the other one stands.
       if (this.#isTaken) return void (await clock.sleep(TAKEN_MS, signal).catch(() => {}));
       await this.#endUnheeding();
@@ -191,7 +199,7 @@ export class BuildRecording {
     return observeBuild(this.#job, this.#pod ? [this.#pod] : [], this.#record?.roles ?? NO_ROLES, () => undefined);
   }
 
-  #begin(container: string, masker: Masker, signal: AbortSignal): void {
+  #begin(container: string, { masker, withheld }: Masked, signal: AbortSignal): void {
     if (this.#logs.has(container)) return;
     const { cluster, spools, limitBytes, clock } = this.#context;
     const directory = spools.directoryOf(this.#uid, container);
@@ -199,7 +207,10 @@ export class BuildRecording {
     const pod = this.#pod?.metadata.name ?? this.#jobName;
     const log = new ContainerLog({
       ...{ container, directory, limitBytes, masker, clock, logger: this.#logger.child({ container }) },
-      source: cluster.logSource({ namespace: this.#namespace, pod, container }),
+      source:
+        withheld === undefined
+          ? cluster.logSource({ namespace: this.#namespace, pod, container })
+          : withheldLog(withheld, () => cluster.now()),
       hasEnded: () => this.#hasContainerEnded(container),
       run: () => this.#pod && observeContainerRun(this.#pod, container),
     });
@@ -226,21 +237,25 @@ export class BuildRecording {
     return { namespace: this.#namespace, jobName: this.#jobName, endedAt: createdAt, logPath: this.#record?.request.logPath ?? null };
   }
 
-  async #store(masker: Masker, signal: AbortSignal): Promise<true | undefined> {
+  async #store(masked: Masked, signal: AbortSignal): Promise<true | undefined> {
     const { storing, clock, spools } = this.#context;
     const untilMs = clock.monotonicMs() + MAX_STORING_MS;
-    const done = await this.#again("store a build", () => storing.run(() => this.#storeOnce(masker, signal)), signal, untilMs);
-    if (!done) {
+    const stored = await this.#again("store a build", () => storing.run(() => this.#storeOnce(masked, signal)), signal, untilMs);
+    if (!stored) {
       if (!signal.aborted) await this.#note({ problem: "the store took nothing for a day" });
       return undefined;
     }
+    // Each by itself: what is stored is not stored again for the sake of these.
+    const { directory, pod } = stored;
+    await this.#again("write down that a build is stored", () => this.#note({ directory }), signal, untilMs);
+    await this.#again("end the pod of a build that is stored", () => this.#endPod(pod), signal, untilMs);
     // Who reads it is at its end by then, and goes on with what is stored.
     await clock.sleep(LINGER_MS, signal).catch(() => {});
     await this.#again("remove a spool", () => spools.remove(this.#uid), signal, untilMs);
     return true;
   }
 
-  async #storeOnce(masker: Masker, signal: AbortSignal): Promise<true> {
+  async #storeOnce(masked: Masked, signal: AbortSignal): Promise<{ directory: string; pod: Pod | undefined }> {
     const { cluster, store, builds } = this.#context;
     signal.throwIfAborted();
     this.#look();
@@ -256,14 +271,12 @@ export class BuildRecording {
     const pod = whole && recordedPod(whole, pods);
     const stored = await storeBuild(
       store,
-      { directory, report, attempt: this.#attempt(), job: whole, pod, logs: this.logs, test: record.roles.test, masker },
+      { directory, report, attempt: this.#attempt(), job: whole, pod, logs: this.logs, test: record.roles.test, ...masked },
       signal,
     );
     await builds.finish(this.#place, directory, stored, signal);
-    await this.#note({ directory });
     this.#logger.info({ directory, store: store.name }, "has stored the build");
-    await this.#endPod(pod);
-    return true;
+    return { directory, pod };
   }
 
   #attempt(): number | undefined {
@@ -317,6 +330,12 @@ export class BuildRecording {
     }
     return undefined;
   }
+}
+
+/** What is masked in all that is kept; `withheld` says in a clause why no more is read of the logs, where that is not known. */
+interface Masked {
+  masker: Masker;
+  withheld: string | undefined;
 }
 
 /** It was deleted: nothing of it runs any more. */

@@ -3,14 +3,23 @@ import type { PodSpec } from "../../core/kubernetes/objects.ts";
 import { type Masker, makeMasker } from "../../core/logs/masking.ts";
 import { namedSecrets } from "../../core/logs/named-secrets.ts";
 import type { SecretValue } from "../../core/logs/secret-patterns.ts";
+import { TurboHipsterError } from "../../runtime/errors.ts";
 import type { RecordingCluster } from "./recording-cluster.ts";
 
 type SecretCluster = Pick<RecordingCluster, "getJob" | "readWholePods" | "secretValues">;
 
+/** It is not known what would have to be masked: nothing of what a pod has printed may be shown. The message is a clause, with the remedy. */
+export class UnmaskableError extends TurboHipsterError {
+  constructor(message: string) {
+    super("TH_UNMASKABLE", message);
+  }
+}
+
 /**
  * Masks the values of the Secrets that a build's pod names, as they are now. Where its Job is gone its pods may still print, for as long as their
- * grace, or for ever (`kubectl delete --cascade=orphan`): then they say which Secrets those are. Rejects where that can't be told now. What may not
- * be read, or is too short to be masked, is told by `unmasked`.
+ * grace, or for ever (`kubectl delete --cascade=orphan`): then they say which Secrets those are. Rejects where that can't be told now, with an
+ * UnmaskableError where one may not be read, or is not there though the pod does not begin without it. What is too short to be masked is told by
+ * `unmasked`.
  */
 export async function readMasker(
   cluster: SecretCluster,
@@ -20,16 +29,18 @@ export async function readMasker(
   const isIt = job?.spec !== undefined && job.metadata.uid === uid;
   const specs = isIt ? [job.spec?.template.spec] : await readPodSpecs(cluster, { namespace, jobName, uid });
   const values: SecretValue[] = [];
-  const unread: { name: string; why: string }[] = [];
-  for (const { name, keys } of namedSecrets(specs.filter((spec) => spec !== undefined))) {
+  for (const { name, keys, isOptional } of namedSecrets(specs.filter((spec) => spec !== undefined))) {
     const found = await cluster.secretValues(namespace, name);
-    if (found === "refused") unread.push({ name: `Secret ${name}`, why: "the operator may not read it" });
-    else
-      for (const [key, value] of found ?? [])
-        if (keys === undefined || keys.has(key)) values.push({ name: `Secret ${name}, key ${key}`, value });
+    if (found === "refused")
+      throw new UnmaskableError(
+        `the operator may not read the Secret ${name}, whose values would have to be masked: let it get Secrets in ${namespace}`,
+      );
+    if (found === undefined && !isOptional)
+      throw new UnmaskableError(`the Secret ${name} is not there, whose values would have to be masked`);
+    for (const [key, value] of found ?? [])
+      if (keys === undefined || keys.has(key)) values.push({ name: `Secret ${name}, key ${key}`, value });
   }
-  const masker = makeMasker(values);
-  return { begin: () => masker.begin(), unmasked: [...unread, ...masker.unmasked] };
+  return makeMasker(values);
 }
 
 async function readPodSpecs(

@@ -32,6 +32,8 @@ export interface BuildParts {
   /** The container whose log is `console.log`. */
   test: string;
   masker: Masker;
+  /** Why no more of the logs was read, as a clause. */
+  withheld: string | undefined;
 }
 
 /** Stores all of a build: its logs, then what is known of it, then its page. In any number of tries; the last one stands. */
@@ -59,9 +61,10 @@ export async function storeBuild(store: LogStore, parts: BuildParts, signal: Abo
   return file.build;
 }
 
-function problemsOf({ logs, masker }: BuildParts, stored: BuildFile["logs"], mark: string): string[] {
+function problemsOf({ logs, masker, withheld }: BuildParts, stored: BuildFile["logs"], mark: string): string[] {
   const isMarked = !stored.every(isWhole);
   return [
+    ...(withheld === undefined ? [] : [`No more of the logs is kept than is here: ${withheld}.`]),
     ...logs.flatMap(({ container, problem, spool }) => {
       if (problem !== undefined) return [`The log of ${container} may not be whole: ${problem}.`];
       return spool?.isEnded === false ? [`The container ${container} still ran when its log was stored.`] : [];

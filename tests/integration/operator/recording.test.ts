@@ -140,6 +140,40 @@ describe("a build's log", () => {
     await waitUntil("the next second", 5000, async () => !stage.jobs().some(({ metadata }) => metadata.creationTimestamp === timestamp()));
     assert.equal(await launch({ A: "2", LOG_PATH: "b" }), 2);
   });
+  for (const [how, hide] of [
+    [
+      "the operator may not read",
+      (kube) =>
+        kube.misbehave({ verb: "get", resource: "secrets" }, { kind: "status", code: 403, reason: "Forbidden" }, Number.POSITIVE_INFINITY),
+    ],
+    ["is there no more", (kube) => kube.delete(SECRETS, NAMESPACE, "db")],
+  ] as [string, (kube: Stage["kube"]) => unknown][]) {
+    test(`is neither kept nor shown where a Secret that the task names ${how}`, async () => {
+      const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+      await using stage = await start({
+        tasks: { unit: { env: [{ name: "PASSWORD", valueFrom: { secretKeyRef: { name: "db", key: "password" } } }] } },
+        script: () => ({ log: [`user ${SECRET} logs in`], finished }),
+        startsOperator: false,
+      });
+      stage.kube.create(SECRETS, NAMESPACE, { metadata: { name: "db" }, data: { password: Buffer.from(SECRET).toString("base64") } });
+      hide(stage.kube);
+      await stage.startReplica();
+      const build = await stage.submit("unit", { parameters: { LOG_PATH: "a" } });
+      const number = await numberOf(build);
+      await stage.running(number);
+      await stage.logged("could not read what is masked, tries again");
+      const url = `http://127.0.0.1:${stage.operator.ports.public}/builds/${number}/logs/test/raw`;
+      assert.equal((await fetch(url, { headers: { connection: "close" } })).status, 404);
+      finish();
+      assert.equal((await answerOf(build)).result, "SUCCESS");
+      await stage.recorded(number);
+      await stored(stage, number);
+      const file = parseBuildFile(await read("a/build.json"));
+      assert.deepEqual([file?.logs, file?.problems.length], [[], 1]);
+      assert.match(file?.problems[0] ?? "", /^No more of the logs is kept than is here: .* Secret db/);
+      for (const name of await readdir(join(directory, "a"))) assert.doesNotMatch(await read(`a/${name}`), new RegExp(SECRET));
+    });
+  }
 
   test("is on its page while it grows, of another replica as well, which reads what the first has read, and no pod", async () => {
     const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
@@ -325,6 +359,28 @@ describe("a build's log", () => {
     await stage.startReplica();
     await stored(stage, number);
     assert.equal(await read("a/console.log"), "one\n");
+  });
+
+  test("is stored once, however often the API server refuses to write that down", async () => {
+    const { promise: mayStore, resolve: store } = Promise.withResolvers<void>();
+    let count = 0;
+    const makeStore = () =>
+      withPut(filesStore(), async (put, path, open, signal) => {
+        if (path.endsWith("console.log")) {
+          count += 1;
+          await mayStore;
+        }
+        return put(path, open, signal);
+      });
+    await using stage = await start({ makeStore, script: () => ({ log: ["one"] }) });
+    const build = await stage.submit("unit", { parameters: { LOG_PATH: "a" } });
+    const number = await numberOf(build);
+    await answerOf(build);
+    await stage.recorded(number);
+    const refusal = stage.kube.misbehave({ verb: "patch", resource: "jobs" }, { kind: "status", code: 403, reason: "Forbidden" }, 2);
+    store();
+    await stored(stage, number);
+    assert.deepEqual([refusal.struck, count], [2, 1]);
   });
 
   test("changes nothing of a build when following and storing fail, whatever they throw", async () => {

@@ -50,6 +50,30 @@ test("a Secret that is named whole and then by a key is named whole, in either o
       { name: "two", envFrom: whole },
     ],
   ]) {
-    assert.deepEqual(namedSecrets([{ containers }]), [{ name: "s", keys: undefined }]);
+    assert.deepEqual(namedSecrets([{ containers }]), [{ name: "s", keys: undefined, isOptional: false }]);
   }
+});
+
+test("a Secret is optional where all that name it say so", () => {
+  const containers = [
+    {
+      name: "test",
+      env: [{ name: "A", valueFrom: { secretKeyRef: { name: "variable", key: "a", optional: true } } }],
+      envFrom: [{ secretRef: { name: "source", optional: true } }, { secretRef: { name: "both", optional: true } }],
+    },
+  ];
+  const volumes = [
+    { name: "files", secret: { secretName: "files", optional: true } },
+    { name: "needed", secret: { secretName: "both" } },
+  ];
+  const found = namedSecrets([{ containers, volumes }]);
+  assert.deepEqual(
+    found.map(({ name, isOptional }) => [name, isOptional]),
+    [
+      ["variable", true],
+      ["source", true],
+      ["both", false],
+      ["files", true],
+    ],
+  );
 });
