@@ -4,7 +4,7 @@ import type { Config } from "./config.ts";
 import { ARTIFACT_LIMITS } from "./core/artifacts/artifact-limits.ts";
 import { collectorAudience } from "./core/artifacts/collector-audience.ts";
 import { readArtifactPaths } from "./core/job/artifact-paths.ts";
-import { findJob } from "./core/job/record.ts";
+import { findJobs } from "./core/job/record.ts";
 import { parseDurationMs } from "./core/kubernetes/duration.ts";
 import { quantityBytes } from "./core/kubernetes/quantity.ts";
 import { INDEX_FILE } from "./core/logs/log-files.ts";
@@ -139,21 +139,19 @@ function makeUploads(
   { cluster, builds, store }: { cluster: RecordingCluster; builds: StoredBuilds; store: LogStore },
   { config, client, logger }: RecordingOptions,
 ): UploadHandler {
-  const find = (number: string) => findJob(cluster.cachedJobs(), number);
-  const artifacts = new ArtifactStore({ cluster, store, builds, findJob: (number) => find(number)?.job });
+  const artifacts = new ArtifactStore({ cluster, store, builds });
   const reviews = new TokenReviews({ client });
   const audience = collectorAudience(config.installation);
   const desk = new UploadDesk({
     podOf: (token, signal) => reviews.podOf(token, audience, signal),
-    findBuild(number) {
-      const found = find(number);
-      if (!found?.record.roles.collector) return undefined;
-      const { namespace, jobName } = found.record;
-      const pods = cluster.cachedPods(namespace, jobName).flatMap(({ metadata: { uid } }) => (uid === undefined ? [] : [uid]));
-      return { number, pods, junit: readArtifactPaths(found.job).junit };
-    },
-    sinkOf: (number) => artifacts.sinkOf(number),
-    collected: (number, record, signal) => artifacts.collected(number, record, signal),
+    findBuilds: (number) =>
+      findJobs(cluster.cachedJobs(), number).flatMap(({ job, record: { namespace, jobName, roles } }) => {
+        if (!roles.collector) return [];
+        const pods = cluster.cachedPods(namespace, jobName).flatMap(({ metadata: { uid } }) => (uid === undefined ? [] : [uid]));
+        return [{ number, namespace, jobName, pods, junit: readArtifactPaths(job).junit }];
+      }),
+    sinkOf: (build) => artifacts.sinkOf(build),
+    collected: (build, record, signal) => artifacts.collected(build, record, signal),
     limits: ARTIFACT_LIMITS,
     logger,
   });

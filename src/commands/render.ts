@@ -56,7 +56,7 @@ function render(file: string, flags: RenderFlags): object {
     request: {
       server,
       unique,
-      number: buildNumber(task.metadata.name, identity, sha256Hex),
+      number: buildNumber(task.metadata, identity, sha256Hex),
       logPath: textParameter(parsed.parameters, "LOG_PATH") ?? null,
       payloadHash: identity.payloadHash,
       handle: null,

@@ -8,6 +8,9 @@ import { type ArtifactSink, receiveArtifacts } from "./receive-artifacts.ts";
 /** A build as the desk needs it. */
 export interface UploadingBuild {
   number: string;
+  namespace: string;
+  /** Of several Jobs of its number each has artifacts of its own. */
+  jobName: string;
   /** Uids of its pods. */
   pods: readonly string[];
   /** Which of its artifacts are junit XML. */
@@ -16,18 +19,19 @@ export interface UploadingBuild {
 
 export interface UploadDeskPorts {
   /** The pod that a token of a collector is bound to; undefined for any other token. Rejects when that can't be told now. */
-  podOf(token: string, signal: AbortSignal): Promise<{ uid: string } | undefined>;
-  /** undefined: none that is known here. */
-  findBuild(number: string): UploadingBuild | undefined;
+  podOf(token: string, signal: AbortSignal): Promise<TokenPod | undefined>;
+  /** One for each Job of this number that is known here. */
+  findBuilds(number: string): readonly UploadingBuild[];
   /** Where its files go. */
-  sinkOf(number: string): ArtifactSink;
+  sinkOf(build: UploadingBuild): ArtifactSink;
   /**
    * All is stored, and this is to be kept: resolves when it is. May be told again, with another record, where the collector did not hear of it:
    * the last one counts.
    */
-  collected(number: string, record: ArtifactsRecord, signal: AbortSignal): Promise<void>;
+  collected(build: UploadingBuild, record: ArtifactsRecord, signal: AbortSignal): Promise<void>;
 }
 
+type TokenPod = { namespace: string; uid: string };
 export type UploadAnswer = { status: number; body: string };
 export type Admission = { build: UploadingBuild } | { refusal: UploadAnswer };
 
@@ -43,7 +47,7 @@ export class UploadDesk {
   readonly #ports: UploadDeskPorts;
   readonly #logger: Logger;
   readonly #limits: ArtifactLimits;
-  /** By number: one that comes again takes the place of what it has left behind. */
+  /** By namespace and Job: one that comes again takes the place of what it has left behind. */
   readonly #running = new Map<string, AbortController>();
 
   constructor(options: UploadDeskPorts & { logger: Logger; limits?: ArtifactLimits }) {
@@ -56,10 +60,10 @@ export class UploadDesk {
   async admit(number: string, authorization: string | undefined, signal: AbortSignal): Promise<Admission> {
     const token = /^Bearer ([A-Za-z0-9._~+/=-]{1,16384})$/.exec(authorization ?? "")?.[1];
     if (token === undefined) return refuse(401, "the collector's token is missing");
-    if (this.#isFull(number)) return { refusal: TOO_MANY };
-    const build = this.#ports.findBuild(number);
-    if (!build) return refuse(404, "no such build is known here, come again");
-    let pod: { uid: string } | undefined;
+    const builds = this.#ports.findBuilds(number);
+    if (builds.length === 0) return refuse(404, "no such build is known here, come again");
+    if (builds.every((build) => this.#isFull(build))) return { refusal: TOO_MANY };
+    let pod: TokenPod | undefined;
     try {
       pod = await this.#ports.podOf(token, signal);
     } catch (thrown) {
@@ -68,22 +72,25 @@ export class UploadDesk {
     }
     if (!pod) return refuse(401, "the API server does not know the token, or it is for something else");
     // A pod that has just been made may not be known here yet, but a collector comes when its test has run.
-    if (!build.pods.includes(pod.uid)) return refuse(403, "the token is another pod's");
-    return { build };
+    const { namespace, uid } = pod;
+    const build = builds.find((each) => each.namespace === namespace && each.pods.includes(uid));
+    return build ? { build } : refuse(403, "the token is another pod's");
   }
 
   /** Answers 200 when all is stored. */
-  async receive({ number, junit }: UploadingBuild, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<UploadAnswer> {
+  async receive(build: UploadingBuild, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<UploadAnswer> {
+    const { number, junit } = build;
+    const key = keyOf(build);
     // Many may have been admitted at once: while the API server was asked, none of them ran.
-    if (this.#isFull(number)) return TOO_MANY;
-    this.#running.get(number)?.abort(new Error("the collector has come again"));
+    if (this.#isFull(build)) return TOO_MANY;
+    this.#running.get(key)?.abort(new Error("the collector has come again"));
     const own = new AbortController();
-    this.#running.set(number, own);
+    this.#running.set(key, own);
     const either = AbortSignal.any([signal, own.signal]);
     try {
-      const record = await receiveArtifacts(body, { sink: this.#ports.sinkOf(number), junit, limits: this.#limits, signal: either });
+      const record = await receiveArtifacts(body, { sink: this.#ports.sinkOf(build), junit, limits: this.#limits, signal: either });
       either.throwIfAborted();
-      await this.#ports.collected(number, record, either);
+      await this.#ports.collected(build, record, either);
       this.#logger.info(
         { build: number, files: record.files.length, bytes: record.bytes, leftOut: record.leftOutCount },
         "has stored artifacts",
@@ -95,13 +102,17 @@ export class UploadDesk {
       if (error instanceof ArchiveError) return { status: 400, body: `${error.message}\n` };
       return { status: 503, body: "the artifacts could not be stored, come again\n" };
     } finally {
-      if (this.#running.get(number) === own) this.#running.delete(number);
+      if (this.#running.get(key) === own) this.#running.delete(key);
     }
   }
 
-  #isFull(number: string): boolean {
-    return this.#running.size >= MAX_UPLOADS && !this.#running.has(number);
+  #isFull(build: UploadingBuild): boolean {
+    return this.#running.size >= MAX_UPLOADS && !this.#running.has(keyOf(build));
   }
+}
+
+function keyOf({ namespace, jobName }: UploadingBuild): string {
+  return `${namespace}/${jobName}`;
 }
 
 function refuse(status: number, why: string): { refusal: UploadAnswer } {

@@ -107,9 +107,12 @@ describe("artifacts of a build on a real node", { concurrency: true }, () => {
     uploads = await startUploadServer({
       listen: `${context.cluster.hostAddress}:0`,
       podOf: (token, signal) => reviews.podOf(token, AUDIENCE, signal),
-      findBuild: (number) => (pods.has(number) ? { number, pods: [pods.get(number) ?? ""], junit: ["*.xml"] } : undefined),
-      sinkOf: (number) => sinks.get(number) ?? assert.fail(),
-      async collected(number, record) {
+      findBuilds: (number) =>
+        pods.has(number)
+          ? [{ number, namespace: context.namespace, jobName: number, pods: [pods.get(number) ?? ""], junit: ["*.xml"] }]
+          : [],
+      sinkOf: ({ number }) => sinks.get(number) ?? assert.fail(),
+      async collected({ number }, record) {
         collected.set(number, { record, pod: (await podOf(number)) ?? assert.fail() });
       },
     });

@@ -48,6 +48,9 @@ const MAX_HANDLE = 128;
 /** Names of parameters in one line of the log. */
 const MAX_TOLD = 20;
 
+/** What has no task becomes no Job. */
+const REFUSED = { namespace: "", name: "refused" };
+
 /** A request, read. */
 interface Asked {
   assignment: Assignment;
@@ -169,7 +172,7 @@ export class Admission {
     const unique = isUsableUnique(assignment.unique) ? assignment.unique : randomUUID();
     const task = tasks.find(functionName);
     const identity = { server, functionName, unique, payloadHash: payloadHash(payload, sha256Hex) };
-    const number = buildNumber(task?.metadata.name ?? "refused", identity, sha256Hex);
+    const number = buildNumber(task?.metadata ?? REFUSED, identity, sha256Hex);
     const parsed = parseParameters(payload, payloadBytes);
     const logPath = (parsed.ok && textParameter(parsed.parameters, "LOG_PATH")) || null;
     const since = context.cluster.now().toISOString();

@@ -14,13 +14,46 @@ export function payloadHash(payload: Uint8Array, sha256Hex: (bytes: Uint8Array) 
   return sha256Hex(payload).slice(0, 16);
 }
 
+/** Of the number's 16 digits the last ones tell its namespace. */
+const CHECK_DIGITS = 4;
+
 /**
- * A build's number, which is its Job's name too (see `jobName`): the TestTask's name and 64 bits of hash over the request's identity. Equal requests get
- * equal numbers, so that the API server refuses to run one twice.
+ * A build's number, which is its Job's name too (see `jobName`): the TestTask's name, 48 bits of hash over the request's identity, and 16 bits
+ * of hash over all before them with the task's namespace, see `isNumberIn`. Equal requests get equal numbers, so that the API server refuses
+ * to run one twice.
  */
-export function buildNumber(taskName: string, request: RequestIdentity, sha256Hex: (text: string) => string): string {
-  const { server, functionName, unique, payloadHash } = request;
-  return `${taskName}-${sha256Hex(JSON.stringify([server, functionName, unique, payloadHash])).slice(0, 16)}`;
+export function buildNumber(
+  task: { namespace: string; name: string },
+  request: RequestIdentity,
+  sha256Hex: (text: string) => string,
+): string {
+  const stem = `${task.name}-${identityDigits(request, sha256Hex).slice(0, -CHECK_DIGITS)}`;
+  return stem + checkDigits(task.namespace, stem, sha256Hex);
+}
+
+/**
+ * Whether a Job of this namespace may have the number that it says it has: a build of another namespace has a number that nobody can give a Job
+ * of theirs here, whatever they write on it. Numbers of before there were check digits are told by all that they were made of.
+ */
+export function isNumberIn(
+  namespace: string,
+  { number, identity }: { number: string; identity: Omit<RequestIdentity, "payloadHash"> & { payloadHash: string | null } },
+  sha256Hex: (text: string) => string,
+): boolean {
+  if (!isBuildNumber(number)) return false;
+  const stem = number.slice(0, -CHECK_DIGITS);
+  return number === stem + checkDigits(namespace, stem, sha256Hex) || number.endsWith(`-${identityDigits(identity, sha256Hex)}`);
+}
+
+function identityDigits(
+  { server, functionName, unique, payloadHash }: { [K in keyof RequestIdentity]: string | null },
+  sha256Hex: (text: string) => string,
+): string {
+  return sha256Hex(JSON.stringify([server, functionName, unique, payloadHash])).slice(0, 16);
+}
+
+function checkDigits(namespace: string, stem: string, sha256Hex: (text: string) => string): string {
+  return sha256Hex(`${namespace}/${stem}`).slice(0, CHECK_DIGITS);
 }
 
 /** Whether it may be one of `buildNumber`, of a task of any name. */

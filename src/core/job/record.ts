@@ -142,13 +142,24 @@ export function makeJobRecord(
   return { namespace, jobName: request.number, task: name, functionName, request, timeouts, roles, relaunchKey, ...nothingYet };
 }
 
+interface FoundJob {
+  job: Job;
+  record: JobRecord;
+}
+
 /** The Job of the build with this number, among Jobs that may be others'; of several, as of a unique that is used again, the newest. */
-export function findJob(jobs: Iterable<Job>, number: string): { job: Job; record: JobRecord } | undefined {
-  let found: { job: Job; record: JobRecord } | undefined;
+export function findJob(jobs: Iterable<Job>, number: string): FoundJob | undefined {
+  let found: FoundJob | undefined;
+  for (const each of findJobs(jobs, number)) if (!found || isLater(each.job, found.job)) found = each;
+  return found;
+}
+
+/** All of this number, in any order. */
+export function findJobs(jobs: Iterable<Job>, number: string): FoundJob[] {
+  const found: FoundJob[] = [];
   for (const job of jobs) {
     const record = job.metadata.name.startsWith(number) ? readJobRecord(job) : undefined;
-    if (record?.request.number !== number) continue;
-    if (!found || isLater(job, found.job)) found = { job, record };
+    if (record?.request.number === number) found.push({ job, record });
   }
   return found;
 }

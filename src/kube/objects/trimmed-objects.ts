@@ -1,6 +1,8 @@
-import { readWrittenRoles } from "../../core/job/record.ts";
-import { JOB_NAME_LABEL, JOB_UID_LABEL } from "../../core/kubernetes/labels.ts";
+import { isNumberIn, jobNumber } from "../../core/job/name.ts";
+import { readRequestRecord, readWrittenRoles } from "../../core/job/record.ts";
+import { FUNCTION_ANNOTATION, JOB_NAME_LABEL, JOB_UID_LABEL, REQUEST_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Condition, Container, ContainerStatus, Job, KubeObject, Pod, PodSpec } from "../../core/kubernetes/objects.ts";
+import { sha256Hex } from "../../runtime/sha256.ts";
 
 const METADATA = ["name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp"] as const;
 const JOB_METADATA = [...METADATA, "labels", "annotations"] as const;
@@ -9,10 +11,11 @@ const CONTAINER_STATUS = ["name", "state", "lastState", "started", "restartCount
 
 /**
  * A Job carries its whole pod template, parameters and script included: far more than anyone looks at here. Jobs and pods of builds that are
- * over stay by the thousand, so that every field counts.
+ * over stay by the thousand, so that every field counts. One that has no number of its namespace says nothing at all: whoever may create Jobs
+ * in one namespace would else have a build of another one's number.
  */
 export function trimJob(object: KubeObject): Job {
-  const job = object as Job;
+  const job = withoutForgery(object as Job);
   const { metadata, spec, status } = job;
   // Where the Job does not say what its containers are there for, their names do.
   const containers = readWrittenRoles(job) ? { containers: [] } : trimContainers(spec?.template.spec);
@@ -21,6 +24,16 @@ export function trimJob(object: KubeObject): Job {
     spec: { template: { spec: containers }, ...(spec ? pick(spec, ["suspend", "ttlSecondsAfterFinished"]) : {}) },
     ...(status ? { status: { ...pick(status, ["startTime", "active", "failed", "succeeded"]), ...trimConditions(status) } } : {}),
   };
+}
+
+function withoutForgery(job: Job): Job {
+  const { name, namespace = "", annotations = {} } = job.metadata;
+  const request = readRequestRecord(annotations[REQUEST_ANNOTATION]);
+  if (!request) return job;
+  const { number } = request;
+  const identity = { ...request, functionName: annotations[FUNCTION_ANNOTATION] ?? "" };
+  if (jobNumber(name) === number && isNumberIn(namespace, { number, identity }, sha256Hex)) return job;
+  return { ...job, metadata: { ...job.metadata, annotations: {} } };
 }
 
 /** What is looked at of a build's pod; of its labels whose pod it is. */

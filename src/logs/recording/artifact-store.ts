@@ -14,11 +14,16 @@ import type { RecordingCluster } from "./recording-cluster.ts";
 import { readMasker, UnmaskableError } from "./secret-masker.ts";
 
 export interface ArtifactStoreOptions {
-  cluster: Pick<RecordingCluster, "getJob" | "readWholePods" | "annotateJob" | "secretValues" | "now">;
+  cluster: Pick<RecordingCluster, "cachedJob" | "getJob" | "readWholePods" | "annotateJob" | "secretValues" | "now">;
   store: LogStore;
   builds: StoredBuilds;
-  /** By its build's number; as the cache has it. */
-  findJob(number: string): Job | undefined;
+}
+
+/** Whose artifacts they are. */
+interface CollectedBuild {
+  number: string;
+  namespace: string;
+  jobName: string;
 }
 
 interface ArtifactPlace {
@@ -38,12 +43,12 @@ export class ArtifactStore {
   }
 
   /** For one upload. */
-  sinkOf(number: string): { put(path: string, open: () => AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number> } {
+  sinkOf(build: CollectedBuild): { put(path: string, open: () => AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number> } {
     const { store } = this.#options;
     let place: Promise<ArtifactPlace> | undefined;
     return {
       put: async (path, open, signal) => {
-        place ??= this.#placeOf(number, signal);
+        place ??= this.#placeOf(build, signal);
         const { directory, masker, withheld } = await place;
         const target = `${directory}/${ARTIFACTS_FOLDER}/${path}`;
         if (withheld !== undefined) {
@@ -60,20 +65,20 @@ export class ArtifactStore {
   }
 
   /** All is stored: keeps the record of it and says so on the Job, for whoever waits for that. */
-  async collected(number: string, record: ArtifactsRecord, signal: AbortSignal): Promise<void> {
+  async collected(build: CollectedBuild, record: ArtifactsRecord, signal: AbortSignal): Promise<void> {
     const { cluster, store } = this.#options;
-    const { directory, masker, job } = await this.#placeOf(number, signal);
+    const { directory, masker, job } = await this.#placeOf(build, signal);
     await store.putText(`${directory}/${ARTIFACTS_FILE}`, JSON.stringify(maskValues(record, masker)), signal);
     const { namespace = "", name, uid } = job.metadata;
     await cluster.annotateJob(namespace, name, { [COLLECTED_ANNOTATION]: cluster.now().toISOString() }, { uid });
   }
 
-  async #placeOf(number: string, signal: AbortSignal): Promise<ArtifactPlace> {
-    const { cluster, builds, findJob } = this.#options;
-    const job = findJob(number);
+  async #placeOf({ number, namespace, jobName }: CollectedBuild, signal: AbortSignal): Promise<ArtifactPlace> {
+    const { cluster, builds } = this.#options;
+    const job = cluster.cachedJob(namespace, jobName);
     const record = job && readJobRecord(job);
     if (!job || !record) throw new Error(`the Job of build ${number} is gone`);
-    const { namespace, jobName, request } = record;
+    const { request } = record;
     const createdAt = new Date(job.metadata.creationTimestamp ?? 0);
     const [{ directory }, masked] = await Promise.all([
       builds.begin({ namespace, jobName, endedAt: createdAt, logPath: request.logPath }, signal),

@@ -303,7 +303,7 @@ export async function startStage(options: StageOptions): Promise<Stage> {
 export function numberFor(stage: Stage, unique: string, parameters: object = {}, task = "unit"): string {
   const hash = createHash("sha256").update(JSON.stringify(parameters)).digest("hex").slice(0, 16);
   const identity = { server: stage.link.address, functionName: `build:${task}`, unique, payloadHash: hash };
-  return buildNumber(task, identity, sha256Hex);
+  return buildNumber({ namespace: NAMESPACE, name: task }, identity, sha256Hex);
 }
 
 /** The build's number, from its first WORK_DATA. */

@@ -27,7 +27,7 @@ describe("the upload of artifacts", () => {
     await using server = await startUploadServer({
       async podOf(token) {
         if (isApiAway) throw new Error("away");
-        return token === "none" ? undefined : { uid: token };
+        return token === "none" ? undefined : { namespace: "ci", uid: token };
       },
     });
     let sent = 0;

@@ -14,8 +14,8 @@ export async function startUploadServer(
   const sink = new MemorySink();
   const records: ArtifactsRecord[] = [];
   const desk = new UploadDesk({
-    podOf: async (token) => ({ uid: token }),
-    findBuild: (number) => (number === "build-1" ? { number, pods: ["uid-1"], junit: ["*.xml"] } : undefined),
+    podOf: async (token) => ({ namespace: "ci", uid: token }),
+    findBuilds: (number) => (number === "build-1" ? [{ number, namespace: "ci", jobName: number, pods: ["uid-1"], junit: ["*.xml"] }] : []),
     sinkOf: () => sink,
     async collected(_number, record) {
       records.push(record);

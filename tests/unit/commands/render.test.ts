@@ -66,7 +66,7 @@ describe("turbo-hipster render", () => {
       unique: "0123456789abcdef0123456789abcdef",
       payloadHash: sha256Hex(PARAMETERS).slice(0, 16),
     };
-    const number = buildNumber("unit", identity, sha256Hex);
+    const number = buildNumber(parsed.task.metadata, identity, sha256Hex);
     const job = renderJob({
       task: parsed.task,
       function: readBuildFunction("build:b:bionic"),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { encodeFrame } from "../../../src/core/artifacts/archive-frames.ts";
 import { UploadDesk, type UploadingBuild } from "../../../src/uploads/upload-desk.ts";
 import { silentLogger } from "../../support/silent-logger.ts";
 
@@ -10,9 +11,9 @@ test("no more than eight uploads run at once, also where many were admitted in o
   const desk = new UploadDesk({
     async podOf(token) {
       await answered.promise;
-      return { uid: token };
+      return { namespace: "ci", uid: token };
     },
-    findBuild: (number) => ({ number, pods: [`uid-of-${number}`], junit: [] }),
+    findBuilds: (number) => [{ number, namespace: "ci", jobName: number, pods: [`uid-of-${number}`], junit: [] }],
     sinkOf: () => ({ put: async () => 0 }),
     collected: async () => {},
     logger: silentLogger,
@@ -38,4 +39,35 @@ test("no more than eight uploads run at once, also where many were admitted in o
   assert.ok("build" in (await desk.admit("b-0", "Bearer uid-of-b-0", signal)));
   over.abort(new Error("gone"));
   await Promise.all(answers);
+});
+
+test("of several Jobs of one number the one whose pod sends has what is sent, by its namespace too", async () => {
+  const build = { number: "b", jobName: "b", pods: ["uid"], junit: [] };
+  const builds: UploadingBuild[] = [
+    { ...build, namespace: "other" },
+    { ...build, namespace: "ci" },
+    { ...build, namespace: "ci", jobName: "b-r1", pods: ["uid-r1"] },
+  ];
+  const collected: string[] = [];
+  const desk = new UploadDesk({
+    async podOf(token) {
+      const [namespace = "", uid = ""] = token.split(".");
+      return { namespace, uid };
+    },
+    findBuilds: () => builds,
+    sinkOf: () => ({ put: async () => 0 }),
+    collected: async ({ namespace, jobName }) => void collected.push(`${namespace}/${jobName}`),
+    logger: silentLogger,
+  });
+  const body = async function* () {
+    yield* encodeFrame({ kind: "end", leftOut: 0 });
+  };
+  for (const token of ["ci.uid", "ci.uid-r1", "other.uid"]) {
+    const admission = await desk.admit("b", `Bearer ${token}`, signal);
+    assert.ok("build" in admission, token);
+    assert.equal((await desk.receive(admission.build, body(), signal)).status, 200);
+  }
+  assert.deepEqual(collected, ["ci/b", "ci/b-r1", "other/b"]);
+  const refused = await desk.admit("b", "Bearer other.uid-r1", signal);
+  assert.equal("refusal" in refused && refused.refusal.status, 403);
 });

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { buildNumber } from "../../../../src/core/job/name.ts";
+import { readJobRecord } from "../../../../src/core/job/record.ts";
 import {
   INSTALLATION_LABEL,
   MANAGED_BY,
@@ -12,6 +14,7 @@ import { loadKubeClient } from "../../../../src/kube/client/kube-client.ts";
 import { JOBS } from "../../../../src/kube/client/resource.ts";
 import { BuildObjects } from "../../../../src/kube/objects/build-objects.ts";
 import { ServedNamespaces } from "../../../../src/kube/watch/served-namespaces.ts";
+import { sha256Hex } from "../../../../src/runtime/sha256.ts";
 import { type FakeKube, startFakeKube } from "../../../support/fake-kube/fake-kube.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock } from "../../../support/skipping-clock.ts";
@@ -76,6 +79,34 @@ test("the Jobs of a namespace whose pods may not be read are not there until the
   await stage.until("two/c there");
   assert.deepEqual(stage.told.slice(-3), ["two/a there", "two/bad there", "two/c there"]);
   assert.deepEqual(new Set(names(stage.objects)), new Set(["a", "bad", "b", "c"]));
+});
+
+test("a Job that names itself after another namespace's build says nothing, and that build's own says all", async () => {
+  const identity = { server: "zuul:4730", functionName: "build:unit", unique: "ab", payloadHash: "00ff" };
+  const number = buildNumber({ namespace: "one", name: "unit" }, identity, sha256Hex);
+  const timeouts = '{"pull":"10m","run":"1h"}';
+  const annotations = {
+    "turbo-hipster.io/request": JSON.stringify({ ...identity, number }),
+    "turbo-hipster.io/function": identity.functionName,
+    "turbo-hipster.io/timeouts": timeouts,
+  };
+  await using stage = await startBuildObjects((kube) => {
+    for (const [namespace, name] of [
+      ["one", number],
+      ["one", `${number}-r1`],
+      // Whoever may create Jobs there has copied all of it.
+      ["two", number],
+      // And elsewhere, a build's number under another name.
+      ["one", "mine"],
+    ] as const) {
+      createJob(kube, namespace, name);
+      kube.patch(JOBS, namespace, name, { metadata: { annotations, labels: { "turbo-hipster.io/task": "unit" } } });
+    }
+  });
+  await stage.objects.synced();
+  const read = (namespace: string, name: string) => readJobRecord(stage.objects.cachedJob(namespace, name) ?? assert.fail())?.jobName;
+  assert.deepEqual([read("one", number), read("one", `${number}-r1`)], [number, `${number}-r1`]);
+  assert.deepEqual([read("two", number), read("one", "mine")], [undefined, undefined]);
 });
 
 test("Jobs and pods that are not known when the operator stops end its waiting", async () => {

@@ -1,14 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { buildNumber } from "../../../../src/core/job/name.ts";
 import { JOBS } from "../../../../src/kube/client/resource.ts";
+import { sha256Hex } from "../../../../src/runtime/sha256.ts";
 import type { FakeKube } from "../../../support/fake-kube/fake-kube.ts";
 import { startGearmand } from "../../../support/gearman/gearmand.ts";
 import { answerOf, NAMESPACE, startStage } from "../stage.ts";
 
 const start = () => startGearmand();
 
-/** Finished Jobs of builds that were delivered; `old-0` is the oldest of them, and ended an hour ago. */
-function createDelivered(kube: FakeKube, count: number): void {
+/** Names of finished Jobs of builds that were delivered, the oldest, which ended an hour ago, first. */
+function createDelivered(kube: FakeKube, count: number): string[] {
+  const names: string[] = [];
   const labels = {
     "app.kubernetes.io/managed-by": "turbo-hipster",
     "turbo-hipster.io/installation": "turbo-hipster",
@@ -17,8 +20,10 @@ function createDelivered(kube: FakeKube, count: number): void {
   };
   const template = { spec: { restartPolicy: "Never", containers: [{ name: "test", image: "test:1" }] } };
   for (let index = 0; index < count; index += 1) {
-    const name = `old-${index}`;
-    const request = { server: "zuul:4730", unique: name, number: name, logPath: null, replica: null, since: "2026-01-01T00:00:00Z" };
+    const identity = { server: "zuul:4730", functionName: "build:unit", unique: `old-${index}`, payloadHash: "00ff" };
+    const name = buildNumber({ namespace: NAMESPACE, name: "old" }, identity, sha256Hex);
+    names.push(name);
+    const request = { ...identity, number: name, logPath: null, replica: null, since: "2026-01-01T00:00:00Z" };
     const annotations = {
       "turbo-hipster.io/function": "build:unit",
       "turbo-hipster.io/request": JSON.stringify(request),
@@ -30,6 +35,7 @@ function createDelivered(kube: FakeKube, count: number): void {
     const lastTransitionTime = new Date(Date.now() - 3_600_000 + index * 1000).toISOString();
     kube.patchStatus(JOBS, NAMESPACE, name, { conditions: [{ type: "Complete", status: "True", lastTransitionTime }] });
   }
+  return names;
 }
 
 describe("an operator that finds many Jobs of builds that are done", () => {
@@ -50,11 +56,10 @@ describe("an operator that finds many Jobs of builds that are done", () => {
 
   test("deletes the oldest of those that are too many", async () => {
     await using stage = await startStage({ start, tasks: { unit: {} }, startsOperator: false, config: { maxKeptJobs: 180 } });
-    createDelivered(stage.kube, 220);
+    const names = createDelivered(stage.kube, 220);
     await stage.startOperator();
     await stage.logged("takes builds");
     await stage.until(() => stage.jobs().length === 180, "the end of all but the newest hundred and eighty");
-    const numbers = stage.jobs().map(({ metadata }) => Number(metadata.name.slice("old-".length)));
-    assert.equal(Math.min(...numbers), 40);
+    assert.deepEqual(new Set(stage.jobs().map(({ metadata }) => metadata.name)), new Set(names.slice(40)));
   });
 });

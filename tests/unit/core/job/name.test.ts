@@ -4,6 +4,7 @@ import { describe, test } from "node:test";
 import {
   buildNumber,
   isBuildNumber,
+  isNumberIn,
   isUsableUnique,
   jobAttempt,
   jobName,
@@ -15,11 +16,12 @@ import { sha256Hex } from "../../../../src/runtime/sha256.ts";
 
 describe("buildNumber", () => {
   const identity = { server: "zuul:4730", functionName: "build:unit", unique: "ab", payloadHash: "44136fa355b3678a" };
-  const number = (changes: Partial<typeof identity> = {}) => buildNumber("unit", { ...identity, ...changes }, sha256Hex);
+  const number = (changes: Partial<typeof identity> = {}, namespace = "ci") =>
+    buildNumber({ namespace, name: "unit" }, { ...identity, ...changes }, sha256Hex);
 
   test("is the task's name and 64 bits, fit for a Job's name and a label", () => {
     assert.match(number(), /^unit-[0-9a-f]{16}$/);
-    assert.ok(buildNumber("a".repeat(40), identity, sha256Hex).length + "-r9999".length <= 63);
+    assert.ok(buildNumber({ namespace: "ci", name: "a".repeat(40) }, identity, sha256Hex).length + "-r9999".length <= 63);
   });
 
   test("is the same for the same request, and another one for any other", () => {
@@ -37,7 +39,24 @@ describe("buildNumber", () => {
   });
 
   test("of a known request never changes: Jobs carry it", () => {
-    assert.equal(number(), `unit-${sha256Hex('["zuul:4730","build:unit","ab","44136fa355b3678a"]').slice(0, 16)}`);
+    assert.equal(number(), "unit-19b7fab46e026ac0");
+  });
+
+  test("is a number of its namespace and of no other, whatever else is said of it", () => {
+    const isIn = (namespace: string, made: string) => isNumberIn(namespace, { number: made, identity }, sha256Hex);
+    assert.deepEqual([isIn("ci", number()), isIn("other", number()), isIn("", number())], [true, false, false]);
+    assert.deepEqual([isIn("ci", number({}, "other")), isIn("other", number({}, "other"))], [false, true]);
+    // Not of another task either, nor where the boundary lies elsewhere.
+    assert.equal(isIn("ci", number().replace("unit-", "other-")), false);
+    const moved = buildNumber({ namespace: "ci", name: "a.unit" }, identity, sha256Hex).replace("a.unit", "unit");
+    assert.equal(isIn("ci/a", moved), false);
+    assert.equal(isIn("ci", "unit"), false);
+  });
+
+  test("of before it told its namespace is known by the request that it was made for", () => {
+    const earlier = `unit-${sha256Hex('["zuul:4730","build:unit","ab","44136fa355b3678a"]').slice(0, 16)}`;
+    const isKnown = (changes: object) => isNumberIn("ci", { number: earlier, identity: { ...identity, ...changes } }, sha256Hex);
+    assert.deepEqual([isKnown({}), isKnown({ unique: "abc" }), isKnown({ payloadHash: null })], [true, false, false]);
   });
 });
 

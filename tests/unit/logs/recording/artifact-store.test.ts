@@ -24,7 +24,13 @@ async function store(path: string, ...chunks: (string | Uint8Array)[]): Promise<
   const stored: Uint8Array[] = [];
   const artifacts = new ArtifactStore({
     cluster: {
-      ...{ getJob: async () => JOB, readWholePods: async () => [], annotateJob: async () => true, now: () => new Date(0) },
+      ...{
+        cachedJob: () => JOB,
+        getJob: async () => JOB,
+        readWholePods: async () => [],
+        annotateJob: async () => true,
+        now: () => new Date(0),
+      },
       secretValues: async () => new Map([["key", Buffer.from(SECRET)]]),
     },
     store: {
@@ -34,12 +40,11 @@ async function store(path: string, ...chunks: (string | Uint8Array)[]): Promise<
       },
     } as unknown as LogStore,
     builds: { begin: async () => ({ directory: "d", why: undefined }) } as unknown as StoredBuilds,
-    findJob: () => JOB,
   });
   const open = async function* () {
     for (const chunk of chunks) yield Buffer.from(chunk as string);
   };
-  await artifacts.sinkOf("unit-1").put(path, open, signal);
+  await artifacts.sinkOf({ number: "unit-1", namespace: "ci", jobName: "unit-1" }).put(path, open, signal);
   return Buffer.concat(stored).toString("latin1");
 }
 
