@@ -58,7 +58,7 @@ export function makeRecording(options: RecordingOptions): Recording {
   const { config, store, client, buildObjects, replicas, clock, logger } = options;
   const directory = spoolDirectory(config);
   const cluster = recordingCluster(client, buildObjects);
-  const readers = new PodReaders({ directory: join(tmpdir(), `turbo-hipster-pages-${replicas.name}`), clock, logger });
+  const readers = new PodReaders({ directory: join(tmpdir(), "turbo-hipster-pages", replicas.name), clock, logger });
   if (!store) {
     return {
       start: () => readers.start(),

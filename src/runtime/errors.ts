@@ -21,6 +21,13 @@ export class InputError extends TurboHipsterError {
   }
 }
 
+/** Too many are at it already; the message is a sentence for whoever asked, without its point. */
+export class BusyError extends TurboHipsterError {
+  constructor(message: string) {
+    super("TH_BUSY", message, { retryable: true });
+  }
+}
+
 /** What was thrown, as an Error; for every `catch`. */
 export function coerceError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(typeof thrown === "string" ? thrown : `thrown: ${JSON.stringify(thrown)}`);

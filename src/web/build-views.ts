@@ -1,4 +1,5 @@
 import type { BuildReport } from "../core/report/build-report.ts";
+import { BusyError } from "../runtime/errors.ts";
 import { type KnownBuild, openLog, readFacts } from "./known-builds.ts";
 import { readTail, readWindow } from "./logs/log-window.ts";
 import type { ReadableLog } from "./logs/readable-log.ts";
@@ -11,15 +12,32 @@ export async function viewBuild(sources: PageSources, build: KnownBuild, home: s
   const { report, stored } = build;
   const { logs, artifacts, ...facts } = await readFacts(sources, build);
   const [container, ...others] = logs;
-  const log = container === undefined ? undefined : await openLog(sources, build, container);
+  const problems = [...facts.problems];
+  const log = container === undefined ? undefined : await openUnlessBusy(sources, build, container, problems);
   return {
-    ...{ report, ...facts, now: sources.now() },
+    ...{ report, ...facts, problems, now: sources.now() },
     evidence: stored?.file.build.verdict?.evidence ?? report.verdict?.evidence,
     hasJob: build.live !== undefined,
     log: container !== undefined && log ? await viewLog(log, report, container, home) : undefined,
     otherLogs: others.map((name) => ({ container: name, href: `${home}${logPath(report, name)}` })),
     artifacts: artifacts && { record: artifacts, folder: `${home}builds/${report.number}/artifacts/` },
   };
+}
+
+/** The page shows what else there is. */
+async function openUnlessBusy(
+  sources: PageSources,
+  build: KnownBuild,
+  container: string,
+  problems: string[],
+): Promise<ReadableLog | undefined> {
+  try {
+    return await openLog(sources, build, container);
+  } catch (error) {
+    if (!(error instanceof BusyError)) throw error;
+    problems.push(`The log is not shown: ${error.message}. Load the page again.`);
+    return undefined;
+  }
 }
 
 /** The lines from `line` on, or the last ones. */

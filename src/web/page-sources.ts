@@ -23,7 +23,8 @@ export interface PageSources {
   tasks(builds: readonly BuildReport[]): readonly TaskReport[];
   /**
    * Of this container, while it is followed and for as long as that can be read here: the same object for all who ask, as those who read
-   * the same place share the work by it. undefined where there is none; then what is stored is shown.
+   * the same place share the work by it. undefined where there is none; then what is stored is shown. Rejects with a BusyError where too many
+   * are read.
    */
   log(build: BuildReport, container: string): Promise<ReadableLog | undefined>;
   /** Names of the containers of which `log` has one, the test's first. */

@@ -3,7 +3,7 @@ import { compress } from "hono/compress";
 import { etag } from "hono/etag";
 import { explainBuild } from "../core/report/build-words.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { coerceError } from "../runtime/errors.ts";
+import { BusyError, coerceError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import { jsonAnswer, pageAnswer, SAFETY } from "./answers.ts";
 import { artifactAnswer } from "./artifact-routes.ts";
@@ -204,6 +204,7 @@ export function makePublicApp(sources: PageSources, { clock, logger }: { clock: 
   app.notFound((context) => answerProblem(context, 404, "There is no such page here."));
   app.onError((error, context) => {
     if (error instanceof Refusal) return answerProblem(context, error.status, error.message);
+    if (error instanceof BusyError) return answerProblem(context, 503, `${error.message}.`);
     logger.error({ err: coerceError(error), url: context.req.path }, "answers 500 after an unexpected error");
     return answerProblem(context, 500, "An unexpected error; the operator's log has it.");
   });

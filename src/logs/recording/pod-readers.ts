@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ContainerRun } from "../../core/logs/container-run.ts";
 import type { Masker } from "../../core/logs/masking.ts";
 import type { Clock } from "../../runtime/clock.ts";
-import { coerceError } from "../../runtime/errors.ts";
+import { BusyError, coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import { Loop } from "../../runtime/loop.ts";
 import type { Service } from "../../runtime/service.ts";
@@ -11,9 +11,9 @@ import type { LogSource } from "../follow/log-source.ts";
 import type { ReadableSpool } from "../follow/readable-spool.ts";
 import { ContainerLog } from "./container-log.ts";
 
-/** Of one log: what is looked at, not what is kept. */
+/** Of one log: what is looked at, not what is kept. The chart's volume for them holds twice all of it. */
 const LIMIT_BYTES = 64 * 2 ** 20;
-const MAX_READERS = 16;
+export const MAX_READERS = 16;
 /** A log that nobody has looked at for so long is let go. */
 const UNUSED_MS = 2 * 60_000;
 const LOOK_MS = 30_000;
@@ -62,10 +62,19 @@ export class PodReaders implements Service {
     await Promise.all(all.map(({ done }) => done));
   }
 
-  /** The same object for all who ask; undefined where it can't be read. */
+  /** The same object for all who ask; undefined where it can't be read. Rejects with a BusyError where somebody waits for more of each log. */
   async open(place: ReadPlace): Promise<WatchedLog | undefined> {
     const key = `${place.uid}.${place.container}`;
-    const reader = this.#readers.get(key) ?? this.#begin(key, place);
+    let reader = this.#readers.get(key);
+    if (!reader) {
+      this.#letGo(MAX_READERS - 1);
+      if (this.#readers.size >= MAX_READERS) {
+        throw new BusyError(
+          `${MAX_READERS} logs that are not stored are read from their pods already; this one can be read when one of them is not any more`,
+        );
+      }
+      reader = this.#begin(key, place);
+    }
     reader.usedAtMs = this.#options.clock.monotonicMs();
     return reader.opened;
   }
@@ -88,7 +97,6 @@ export class PodReaders implements Service {
         if (this.#readers.get(key) === reader) this.#readers.delete(key);
       });
     this.#readers.set(key, reader);
-    this.#letGo();
     this.#loop.wake();
     return reader;
   }
@@ -114,11 +122,12 @@ export class PodReaders implements Service {
     }
   }
 
-  #letGo(): void {
+  /** What nobody has looked at for long, and of what nobody waits for more what is above `most`. */
+  #letGo(most = MAX_READERS): void {
     const nowMs = this.#options.clock.monotonicMs();
     const unused = [...this.#readers].filter(([, { readers }]) => readers === 0).sort(([, a], [, b]) => a.usedAtMs - b.usedAtMs);
     for (const [key, reader] of unused) {
-      const isTooMany = this.#readers.size > MAX_READERS;
+      const isTooMany = this.#readers.size > most;
       if (!isTooMany && nowMs - reader.usedAtMs < UNUSED_MS) continue;
       this.#readers.delete(key);
       reader.leaving.abort();

@@ -7,6 +7,7 @@ import { FilesStore } from "../../../src/logs/stores/files/files-store.ts";
 import { StoredBuildSource } from "../../../src/logs/stores/stored-build-source.ts";
 import { StoredBuilds } from "../../../src/logs/stores/stored-builds.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
+import { BusyError } from "../../../src/runtime/errors.ts";
 import { GrownLog } from "../../support/pages/grown-log.ts";
 import { makeSampleSources, pastBuilds, RUNNING, sampleBuild } from "../../support/pages/sample-pages.ts";
 import { servePages } from "../../support/pages/serve-pages.ts";
@@ -74,6 +75,26 @@ describe("the pages' server", () => {
       assert.deepEqual([answer.status, typeof ((await answer.json()) as { error: unknown }).error], [status, "string"], path);
     }
     assert.equal((await served.get("/builds", {}, "POST")).status, 405);
+  });
+
+  test("says where too many logs are read, on a build's page beside what else there is, and elsewhere in place of the log", async () => {
+    const log = async () => {
+      throw new BusyError("16 logs are read already");
+    };
+    await using served = await servePages(makeSampleSources([RUNNING], new Map([[RUNNING.number, new GrownLog("a\n")]]), { log }));
+    const get = (path: string) => fetch(`${served.url}${path}`, { headers: { connection: "close" } });
+    const page = await get(`/builds/${RUNNING.number}`);
+    assert.equal(page.status, 200);
+    const text = await page.text();
+    assert.match(text, /The log is not shown: 16 logs are read already\. Load the page again\./);
+    assert.ok(text.includes("ZUUL_REF"));
+    for (const path of ["", "/raw"]) {
+      const refusal = await get(`/builds/${RUNNING.number}/logs/test${path}`);
+      assert.deepEqual([refusal.status, refusal.headers.get("retry-after")], [503, "5"]);
+      assert.match(await refusal.text(), /16 logs are read already\./);
+    }
+    const stream = await get(`/api/v1/builds/${RUNNING.number}/logs/test/stream`);
+    assert.deepEqual([stream.status, await stream.json()], [503, { error: "16 logs are read already." }]);
   });
 
   test("lets no page do more than it must, and sends again only what has changed", async () => {

@@ -149,6 +149,13 @@ describe("logs", () => {
     assert.equal(internalUrl, "http://turbo-hipster-internal.ci.svc:8081");
   });
 
+  test("of pods, while they are looked at, fill no node's disk", async () => {
+    const { volumes, mounts } = await withLogs({ store: "none" });
+    const { name } = mounts.find(({ mountPath }: { mountPath: string }) => mountPath === "/tmp/turbo-hipster-pages");
+    const { emptyDir } = volumes.find((volume: { name: string }) => volume.name === name);
+    assert.equal(emptyDir.sizeLimit, "2Gi");
+  });
+
   test("on a claim that many nodes mount, or in a bucket, let the replicas spread", async () => {
     const many = await rendered({ persistence: { accessMode: "ReadWriteMany" } });
     const bucket = await withLogs({ store: "s3", bucket: "logs" });
