@@ -5,6 +5,7 @@ import { ArtifactPatterns } from "../core/artifacts/artifact-patterns.ts";
 import type { ArtifactsRecord } from "../core/artifacts/artifacts-record.ts";
 import { JunitCounts } from "../core/artifacts/junit-counts.ts";
 import { LeftOutError } from "../core/artifacts/left-out-error.ts";
+import { cutText } from "../core/logs/cut-text.ts";
 import { JunitReader } from "./junit-reader.ts";
 
 /** Where the files of one build go; `path` is safe, and no other file's. */
@@ -165,8 +166,5 @@ async function skipFile(frames: AsyncGenerator<Frame, undefined>): Promise<void>
 
 /** One line for pages and records, whatever it holds. */
 function printed(text: string): string {
-  return text
-    .toWellFormed()
-    .replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\u{FFFD}")
-    .slice(0, 500);
+  return cutText(text.toWellFormed().replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\u{FFFD}"), 500);
 }

@@ -1,3 +1,4 @@
+import { cutText } from "../logs/cut-text.ts";
 import type { JunitFailure, JunitRecord } from "./artifacts-record.ts";
 
 /** Of all files of a build together. */
@@ -118,5 +119,5 @@ export class JunitFileCounts {
 
 /** A text of its own: what `slice` gives keeps all that it was cut from in memory, here up to a whole file. */
 function beginning(text: string, most: number): string {
-  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(new TextEncoder().encode(text.slice(0, most)));
+  return new TextDecoder("utf-8", { ignoreBOM: true }).decode(new TextEncoder().encode(cutText(text, most)));
 }

@@ -1,6 +1,10 @@
+import { readCut } from "./cut-text.ts";
 import type { Masker } from "./masking.ts";
 
-/** The same data with every text in it masked; names of members stay. */
+/**
+ * The same data with every text in it masked; names of members stay. A text that was cut may end within a secret, which nothing finds: what
+ * may be the beginning of one is left out there.
+ */
 export function maskValues<T>(value: T, masker: Masker): T {
   return mask(value, masker) as T;
 }
@@ -14,7 +18,8 @@ function mask(value: unknown, masker: Masker): unknown {
 
 function maskText(text: string, masker: Masker): string {
   const masking = masker.begin();
-  const parts = [...masking.write(new TextEncoder().encode(text)), ...masking.end()];
+  const cut = readCut(text);
+  const parts = [...masking.write(new TextEncoder().encode(cut ? cut.kept : text)), ...(cut ? [] : masking.end())];
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  return parts.map((part) => decoder.decode(part, { stream: true })).join("") + decoder.decode();
+  return parts.map((part) => decoder.decode(part, { stream: true })).join("") + decoder.decode() + (cut?.mark ?? "");
 }

@@ -1,5 +1,6 @@
 import type { InitRole } from "../kubernetes/container-roles.ts";
 import type { TerminatedState } from "../kubernetes/objects.ts";
+import { cutText } from "../logs/cut-text.ts";
 import type { BuildState } from "../observation/build-state.ts";
 import type { PodFacts } from "../observation/pod-facts.ts";
 import { ranByNodeMs } from "../observation/run-time.ts";
@@ -205,6 +206,6 @@ const MAX_EVIDENCE_LENGTH = 1024;
 
 export function withEvidence(evidence: Evidence | undefined): { evidence?: Evidence } {
   if (!evidence || Object.keys(evidence).length === 0) return {};
-  const short = (value: string | number) => (typeof value === "string" ? value.slice(0, MAX_EVIDENCE_LENGTH).toWellFormed() : value);
+  const short = (value: string | number) => (typeof value === "string" ? cutText(value, MAX_EVIDENCE_LENGTH) : value);
   return { evidence: Object.fromEntries(Object.entries(evidence).map(([name, value]) => [name, short(value)])) };
 }
