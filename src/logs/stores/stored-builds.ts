@@ -40,7 +40,9 @@ export class StoredBuilds {
    */
   async begin(build: EndedBuild, signal: AbortSignal): Promise<{ directory: string; why: string | undefined }> {
     const { wanted, own, why } = buildDirectories(build.logPath, build);
-    const directory = (await this.#claim(wanted, build, signal)) ? wanted : own;
+    // What it once has it keeps, though the other build may be gone by now.
+    const hasOwn = wanted !== own && (await this.#readText(`${own}/${CLAIM}`, signal)) === claimOf(build);
+    const directory = !hasOwn && (await this.#claim(wanted, build, signal)) ? wanted : own;
     if (directory !== wanted && !(await this.#claim(own, build, signal))) {
       throw new StoreError("TH_STORE_REFUSED", `${own} in the log store ${this.#store.name} holds files of somebody else: remove them`);
     }
@@ -109,12 +111,27 @@ export class StoredBuilds {
     const claim = `${directory}/${CLAIM}`;
     const there = await this.#readText(claim, signal);
     if (there !== undefined) return there === claimOf(build);
+    if (await this.#isBelowAnother(directory, signal)) return false;
+    if ((await this.#store.list(directory, { limit: 1 }, signal)).files.length > 0) return false;
+    if (!(await this.#store.createText(claim, claimOf(build), signal))) return false;
+    // Another one may have come above or below in the same moment: each has created its file first and looks then, so that one of both sees it.
+    if (!(await this.#isBelowAnother(directory, signal)) && !(await this.#isAboveAnother(directory, signal))) return true;
+    await this.#store.remove(claim, signal);
+    return false;
+  }
+
+  async #isBelowAnother(directory: string, signal: AbortSignal): Promise<boolean> {
     const parts = directory.split("/");
     for (let depth = 1; depth < parts.length; depth += 1) {
-      if (await this.#store.stat(`${parts.slice(0, depth).join("/")}/${CLAIM}`, signal)) return false;
+      if (await this.#store.stat(`${parts.slice(0, depth).join("/")}/${CLAIM}`, signal)) return true;
     }
-    if ((await this.#store.list(directory, { limit: 1 }, signal)).files.length > 0) return false;
-    return this.#store.createText(claim, claimOf(build), signal);
+    return false;
+  }
+
+  async #isAboveAnother(directory: string, signal: AbortSignal): Promise<boolean> {
+    for await (const { path } of this.#files(directory, signal))
+      if (path.endsWith(`/${CLAIM}`) && path !== `${directory}/${CLAIM}`) return true;
+    return false;
   }
 
   async *#files(folder: string, signal: AbortSignal): AsyncGenerator<{ path: string; bytes: number }> {

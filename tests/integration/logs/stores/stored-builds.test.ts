@@ -36,6 +36,37 @@ for (const kind of STORE_KINDS) {
       assert.equal(await readStored(store, `${first.logPath}/console.log`), "first");
     });
 
+    test("share none where one's LOG_PATH is above another's and both come in one moment", async () => {
+      const store = await stage.make();
+      const [above, below] = [build(1, "raced"), build(2, "raced/below")];
+      const looked = Promise.withResolvers<void>();
+      let looks = 0;
+      // Each sees that nothing is there before one of them has its directory.
+      const list: typeof store.list = async (...args) => {
+        const found = await store.list(...args);
+        looks += 1;
+        if (looks === 2) looked.resolve();
+        if (looks <= 2) await looked.promise;
+        return found;
+      };
+      const raced = new Proxy(store, {
+        get(target, name) {
+          const value = name === "list" ? list : Reflect.get(target, name);
+          return typeof value === "function" && name !== "list" ? value.bind(target) : value;
+        },
+      });
+      const begun = await Promise.all([above, below].map(async (each) => new StoredBuilds(raced).begin(each, never)));
+      const wanted = begun.filter(({ directory }) => directory.startsWith("raced"));
+      assert.ok(wanted.length < 2, JSON.stringify(begun));
+      assert.ok(begun.every(({ directory, why }) => directory.startsWith("raced") || why !== undefined));
+      // And each has it again, whoever asks.
+      for (const [index, each] of [above, below].entries()) {
+        assert.equal((await new StoredBuilds(store).begin(each, never)).directory, begun[index]?.directory);
+      }
+      const claims = (await listed(store, "raced")).length;
+      assert.equal(claims, wanted.length, "who has given way leaves nothing there");
+    });
+
     test("are listed newest first, page by page, once all their files are there", async () => {
       const store = await stage.make();
       const builds = new StoredBuilds(store);

@@ -256,10 +256,10 @@ describe("what is written down of", () => {
   });
 
   test("words without an end is cut, and never in the middle of a character", () => {
-    const message = `${"x".repeat(1023)}😀${"y".repeat(5000)}`;
+    const message = `${"x".repeat(1022)}😀${"y".repeat(5000)}`;
     const made = makePod(failed(1, {}, { reason: "NodeReclaimed", message }));
     const state = observeBuild(makeJob(), [made], rolesOfTemplate(made.spec), () => undefined);
     const verdict = judge({ state, end: undefined, limits: { run: "1h", runMs: 3_600_000 }, stateMs: 0 });
-    assert.equal(verdict?.evidence?.message, `${"x".repeat(1023)}\ufffd`);
+    assert.equal(verdict?.evidence?.message, `${"x".repeat(1022)}\ufffd…`);
   });
 });
