@@ -225,7 +225,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     },
     { clock, logger },
   );
-  const publicServer = makePageServer({ listen: config.http.public, fetch: (request) => pages.fetch(request), logger });
+  const publicServer = makePageServer({ listen: config.http.public, fetch: (request, bindings) => pages.fetch(request, bindings), logger });
   const internalServer = makeHttpServer({
     listen: config.http.internal,
     handler: makeInternalPages({

@@ -1,3 +1,4 @@
+import type { HttpBindings as Bindings } from "@hono/node-server";
 import { type Context, Hono } from "hono";
 import { compress } from "hono/compress";
 import { etag } from "hono/etag";
@@ -13,10 +14,12 @@ import { viewBuild, viewLog } from "./build-views.ts";
 import { findBuild, type KnownBuild, listBuilds, openLog, readFacts } from "./known-builds.ts";
 import { rawAnswer, streamAnswer } from "./log-routes.ts";
 import { linesJson } from "./logs/line-json.ts";
+import type { LogPosition } from "./logs/log-lines.ts";
 import { findFirstError, MAX_QUERY_LENGTH, searchLog } from "./logs/log-search.ts";
 import { SharedChunks } from "./logs/log-stream.ts";
 import { MAX_LINES, parsePosition, readWindow, renderPosition } from "./logs/log-window.ts";
 import type { ReadableLog } from "./logs/readable-log.ts";
+import { SearchTurns } from "./logs/search-turns.ts";
 import { frameAt } from "./page-frames.ts";
 import type { PageSources } from "./page-sources.ts";
 import { renderBuildPage } from "./pages/build-page.ts";
@@ -28,8 +31,6 @@ import { renderTasksPage } from "./pages/tasks-page.ts";
 
 /** Live readers of logs at once, of one replica; each costs a connection and a chunk. */
 const MAX_READERS = 200;
-/** Logs that are looked through at once: it is work for the one processor. */
-const MAX_SEARCHES = 2;
 const NUMBER = "/:number{[a-z0-9][-a-z0-9.]{0,252}}";
 const LOG = `${NUMBER}/logs/:container{[a-z0-9][-a-z0-9]{0,62}}`;
 
@@ -51,8 +52,8 @@ export function makePublicApp(sources: PageSources, { clock, logger }: { clock: 
   const assets = loadAssets();
   const chunks = new SharedChunks();
   let readers = 0;
-  let searches = 0;
-  const app = new Hono();
+  const turns = new SearchTurns(clock);
+  const app = new Hono<{ Bindings: Partial<Bindings> }>();
 
   const findKnown = async (context: Context): Promise<KnownBuild> => {
     const number = context.req.param("number") ?? "";
@@ -73,15 +74,9 @@ export function makePublicApp(sources: PageSources, { clock, logger }: { clock: 
     if (!log) throw new Refusal(404, `There is no log of a container ${container} of build ${build.report.number}.`);
     return { build, container, log };
   };
-  /** One search for each of who asks, and few for all. */
-  const searching = async <T>(search: () => Promise<T>): Promise<T> => {
-    if (searches >= MAX_SEARCHES) throw new Refusal(503, "Other logs are being searched; ask again in a moment.");
-    searches += 1;
-    try {
-      return await search();
-    } finally {
-      searches -= 1;
-    }
+  const searching = <T>({ env, req }: Context, search: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    const { incoming }: Partial<Bindings> = env ?? {};
+    return turns.run(incoming?.socket.remoteAddress ?? "", req.raw.signal, search);
   };
   const queryOf = (context: Context) => {
     const parsed = parseBuildQuery(new URL(context.req.url).searchParams);
@@ -137,7 +132,7 @@ export function makePublicApp(sources: PageSources, { clock, logger }: { clock: 
     if (text !== undefined) {
       const query = readSearch(text);
       const from = parsePosition(context.req.query("from"));
-      const result = await searching(() => searchLog(log, query, from, context.req.raw.signal));
+      const result = await searching(context, (signal) => searchLog(log, query, from, signal));
       return pageAnswer(context, renderSearchPage(frame, report, { path, query, result, isFromStart: from.offset === 0 }));
     }
     const wanted = context.req.query("line");
@@ -147,7 +142,8 @@ export function makePublicApp(sources: PageSources, { clock, logger }: { clock: 
   });
   app.get(`/builds${LOG}/first-error`, async (context) => {
     const { container, log } = await findLog(context);
-    const line = await firstError(log, context);
+    const { line, next } = await firstError(log, context);
+    if (next) return context.redirect(`first-error?from=${renderPosition(next)}`, 303);
     if (line === undefined) throw new Refusal(404, "No line of this log looks like an error.");
     return context.redirect(`../${container}?line=${line}#L${line}`, 303);
   });
@@ -184,11 +180,12 @@ export function makePublicApp(sources: PageSources, { clock, logger }: { clock: 
   app.get(`/api/v1/builds${LOG}/search`, async (context) => {
     const { log } = await findLog(context);
     const query = readSearch(context.req.query("q") ?? "");
-    const { lines, next } = await searching(() => searchLog(log, query, parsePosition(context.req.query("from")), context.req.raw.signal));
+    const { lines, next } = await searching(context, (signal) => searchLog(log, query, parsePosition(context.req.query("from")), signal));
     return jsonAnswer(context, { ...linesJson({ lines, notes: [] }), next: next && renderPosition(next) });
   });
   app.get(`/api/v1/builds${LOG}/first-error`, async (context) => {
-    return jsonAnswer(context, { line: (await firstError((await findLog(context)).log, context)) ?? null });
+    const { line, next } = await firstError((await findLog(context)).log, context);
+    return jsonAnswer(context, { line: line ?? null, ...(next ? { next: renderPosition(next) } : {}) });
   });
   app.get(`/api/v1/builds${LOG}/stream`, async (context) => {
     const { log } = await findLog(context);
@@ -210,16 +207,15 @@ export function makePublicApp(sources: PageSources, { clock, logger }: { clock: 
   });
   return app;
 
-  /** Goes on for as long as somebody waits for the answer; a few gigabytes are looked through in some ten seconds. */
-  async function firstError(log: ReadableLog, context: Context): Promise<number | undefined> {
-    const { signal } = context.req.raw;
-    return await searching(async () => {
-      let from = parsePosition(undefined);
+  /** A gigabyte or so is looked through in one turn; of a longer log another one goes on at `next`. */
+  function firstError(log: ReadableLog, context: Context): Promise<{ line: number | undefined; next: LogPosition | undefined }> {
+    return searching(context, async (signal) => {
+      let from = parsePosition(context.req.query("from"));
       for (;;) {
         const { lines, next } = await findFirstError(log, from, signal);
         const [first] = lines;
-        if (first) return first.number;
-        if (!next || signal.aborted) return undefined;
+        if (first) return { line: first.number, next: undefined };
+        if (!next || signal.aborted) return { line: undefined, next };
         from = next;
       }
     });

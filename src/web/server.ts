@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { getRequestListener } from "@hono/node-server";
+import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { coerceError, InputError } from "../runtime/errors.ts";
 import type { Logger } from "../runtime/logger.ts";
 import type { Service } from "../runtime/service.ts";
@@ -49,11 +49,11 @@ export function makeHttpServer(options: { listen: string; handler: Handler; uplo
  * streamed is read from `fetch` as fast as its reader takes it, and a reader that takes nothing for 15 s is let go.
  */
 export function makePageServer({ listen, fetch, logger }: { listen: string; fetch: FetchHandler; logger: Logger }): HttpServer {
-  const listener = getRequestListener((request) => fetch(request), { overrideGlobalObjects: false });
+  const listener = getRequestListener((request, bindings) => fetch(request, bindings as HttpBindings), { overrideGlobalObjects: false });
   return serve({ listen, logger, most: MAX_PAGE_CONNECTIONS, listener: (request, response) => void listener(request, response) });
 }
 
-type FetchHandler = (request: Request) => Response | Promise<Response>;
+type FetchHandler = (request: Request, bindings: HttpBindings) => Response | Promise<Response>;
 
 interface Serving {
   listen: string;

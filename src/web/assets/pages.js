@@ -252,7 +252,10 @@ class Log {
   async firstError() {
     this.say("Looking for the first error...");
     try {
-      const { line } = await readJson(`${this.api}/first-error`);
+      let line = null;
+      let from;
+      do ({ line, next: from } = await readJson(`${this.api}/first-error${from ? `?from=${from}` : ""}`));
+      while (line === null && from);
       if (line === null) this.say("No line of this log looks like an error.");
       else {
         this.say(`Line ${line} is the first that looks like an error.`);

@@ -7,7 +7,11 @@ import { silentLogger } from "../silent-logger.ts";
 /** The real server of the pages on a free port. */
 export async function servePages(sources: PageSources) {
   const app = makePublicApp(sources, { clock: systemClock, logger: silentLogger });
-  const server = makePageServer({ listen: "127.0.0.1:0", fetch: (request) => app.fetch(request), logger: silentLogger });
+  const server = makePageServer({
+    listen: "127.0.0.1:0",
+    fetch: (request, bindings) => app.fetch(request, bindings),
+    logger: silentLogger,
+  });
   await server.start();
   return { url: `http://127.0.0.1:${server.port}`, port: server.port, [Symbol.asyncDispose]: () => server.stop() };
 }
