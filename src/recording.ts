@@ -8,6 +8,7 @@ import { findJobs } from "./core/job/record.ts";
 import { parseDurationMs } from "./core/kubernetes/duration.ts";
 import { quantityBytes } from "./core/kubernetes/quantity.ts";
 import { INDEX_FILE } from "./core/logs/log-files.ts";
+import type { Masker } from "./core/logs/masking.ts";
 import type { KubeClient } from "./kube/client/kube-client.ts";
 import type { BuildObjects } from "./kube/objects/build-objects.ts";
 import { PodLogs } from "./kube/objects/pod-logs.ts";
@@ -49,6 +50,8 @@ export interface Recording extends Service {
   noteReplicas(): void;
   /** Where people reach what is kept of a build without this program. */
   urlOf(jobUid: string | undefined): string | undefined;
+  /** Of what a pod says that is recorded here; undefined until the Secrets that it names were read. */
+  maskerOf(jobUid: string | undefined): Masker | undefined;
   readonly uploads: UploadHandler | undefined;
   readonly pageLogs: PageLogs;
   readonly stored: StoredBuildSource | undefined;
@@ -66,6 +69,7 @@ export function makeRecording(options: RecordingOptions): Recording {
       wake() {},
       noteReplicas() {},
       urlOf: () => undefined,
+      maskerOf: () => undefined,
       uploads: undefined,
       pageLogs: new PageLogs({ cluster, readers, recorder: undefined, views: undefined }),
       stored: undefined,
@@ -98,6 +102,7 @@ export function makeRecording(options: RecordingOptions): Recording {
       const place = recorder.of(uid)?.directory;
       return place === undefined ? undefined : store.url(`${place}/${INDEX_FILE}`);
     },
+    maskerOf: (uid) => recorder.of(uid)?.masker,
     uploads: makeUploads({ cluster, builds, store }, options),
     pageLogs: new PageLogs({
       cluster,

@@ -1,5 +1,6 @@
 import type { JobRecord } from "../../core/job/record.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
+import type { Masker } from "../../core/logs/masking.ts";
 import type { BuildLimits } from "../../core/observation/build-limits.ts";
 import type { ResultStyle } from "../../core/verdict/verdict.ts";
 import type { Assignment } from "../../core/zuul/assignment.ts";
@@ -18,8 +19,11 @@ export interface BuildContext {
   replicas: ReplicaRoles;
   /** Told which build finds a quota on the Jobs of its namespace used up. */
   keptJobs: { giveWay(namespace: string, number: string): void };
-  /** Where people find what is kept of the build with the Job of this uid; undefined where that is its page here. */
-  stored: { urlOf(jobUid: string | undefined): string | undefined };
+  /**
+   * Where people find what is kept of the build with the Job of this uid; undefined where that is its page here. And what masks what its pod says;
+   * undefined where that is not known here, or not yet.
+   */
+  stored: { urlOf(jobUid: string | undefined): string | undefined; maskerOf(jobUid: string | undefined): Masker | undefined };
   /** Who counts. */
   counts: { tallies: BuildTallies; observer: BuildObserver; rush: Rush };
   /** Builds whose Jobs are there and that nobody asks for. */

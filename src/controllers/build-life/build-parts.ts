@@ -60,6 +60,7 @@ export function makeBuildParts(plan: BuildPlan, context: BuildContext): BuildPar
   });
   const life = new JobFollower({
     ...{ cluster, job, roles: found.roles, isFound, limits, wakeup, clock, logger },
+    maskerOf: (uid) => context.stored.maskerOf(uid),
     isDelivered: ({ metadata: { uid = "" } }) => context.delivered.has(uid),
     onState: () => counts.rush.noteStep(),
     onQuotaFull: () => context.keptJobs.giveWay(namespace, number),

@@ -1,6 +1,7 @@
 import { readRoles } from "../../core/job/record.ts";
 import type { ContainerRoles } from "../../core/kubernetes/container-roles.ts";
 import type { Job, Pod } from "../../core/kubernetes/objects.ts";
+import type { Masker } from "../../core/logs/masking.ts";
 import type { BuildLimits } from "../../core/observation/build-limits.ts";
 import {
   type BuildState,
@@ -13,7 +14,8 @@ import {
 } from "../../core/observation/build-state.ts";
 import type { PodFacts } from "../../core/observation/pod-facts.ts";
 import { ageMs, surelyRanMs } from "../../core/observation/run-time.ts";
-import { type BuildAction, decideBuild, mustEndPod } from "../../core/verdict/build-decision.ts";
+import { type BuildAction, mustEndPod } from "../../core/verdict/build-decision.ts";
+import { decideMasked } from "../../core/verdict/masked-decision.ts";
 import type { EndRequest, Withdrawal } from "../../core/verdict/sighting.ts";
 import type { Verdict } from "../../core/verdict/verdict.ts";
 import type { Clock } from "../../runtime/clock.ts";
@@ -36,6 +38,8 @@ export interface JobFollowerOptions {
   /** See `JobCreation`. */
   isDelivered(job: Job): boolean;
   limits: BuildLimits;
+  /** Of what the pod of the Job with this uid says; undefined while it is not known, or where nothing is kept. */
+  maskerOf(jobUid: string | undefined): Masker | undefined;
   wakeup: Wakeup;
   clock: Clock;
   logger(): Logger;
@@ -161,7 +165,7 @@ export class JobFollower {
     // A Job that has succeeded had a pod that did: the watch of pods is behind.
     if (state.kind === "lost" && !state.pod && this.cached?.status?.succeeded) return undefined;
     const now = clock.steadyNow();
-    const action = decideBuild({ state, withdrawn, since: now, clusterNow: cluster.now(), limits }, now);
+    const action = decideMasked({ state, withdrawn, since: now, clusterNow: cluster.now(), limits }, now, this.#masker);
     return action.kind === "finish" ? action.verdict : undefined;
   }
 
@@ -198,7 +202,7 @@ export class JobFollower {
     const { limits, clock, cluster } = this.#options;
     const { trouble, waitedFor } = this.#waiting;
     const seen = { state: this.#state, since: this.#stateSince, trouble, waitedFor, ending: this.#ending, endingSince: this.#endingSince };
-    return decideBuild({ ...seen, withdrawn, limits, clusterNow: cluster.now() }, clock.steadyNow());
+    return decideMasked({ ...seen, withdrawn, limits, clusterNow: cluster.now() }, clock.steadyNow(), this.#masker);
   }
 
   /** Does what was decided; may throw. Returns when to look again though nothing changes; undefined: not before something does. */
@@ -227,6 +231,10 @@ export class JobFollower {
   #observe(job: Job | undefined, pods: readonly Pod[]): BuildState {
     const { cluster } = this.#options;
     return observeBuild(job, pods, this.#roles, cluster.killOf.bind(cluster));
+  }
+
+  get #masker(): Masker | undefined {
+    return this.#options.maskerOf((this.cached ?? this.#made)?.metadata.uid);
   }
 
   #isNamesake({ metadata: { uid } }: Job): boolean {

@@ -16,7 +16,8 @@ function mask(value: unknown, masker: Masker): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, mask(member, masker)]));
 }
 
-function maskText(text: string, masker: Masker): string {
+/** See `maskValues`. */
+export function maskText(text: string, masker: Masker): string {
   const masking = masker.begin();
   const cut = readCut(text);
   const parts = [...masking.write(new TextEncoder().encode(cut ? cut.kept : text)), ...(cut ? [] : masking.end())];

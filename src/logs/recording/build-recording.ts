@@ -63,6 +63,7 @@ export class BuildRecording {
   #pod: Pod | undefined;
   #isGone = false;
   #directory: string | undefined;
+  #masker: Masker | undefined;
   readonly #logs = new Map<string, ContainerLog>();
   readonly #follows = new Set<Promise<void>>();
   readonly #wakeup: Wakeup;
@@ -90,6 +91,11 @@ export class BuildRecording {
     return this.#directory;
   }
 
+  /** undefined until the Secrets were read. */
+  get masker(): Masker | undefined {
+    return this.#masker;
+  }
+
   /** The test's first. */
   get logs(): ContainerLog[] {
     const logs = [...this.#logs.values()].map((log) => ({ name: log.container, log }));
@@ -103,6 +109,7 @@ export class BuildRecording {
     try {
       const masked = await this.#again("read what is masked", () => this.#readMasked(), signal);
       if (!masked) return false;
+      if (masked.withheld === undefined) this.#masker = masked.masker;
       await this.#follow(masked, AbortSignal.any([signal, following.signal]), signal);
       following.abort();
       await Promise.all(this.#follows);

@@ -108,7 +108,12 @@ describe("a build's log", () => {
           checkout: { credentials: [{ url: "https://git.example.org", secretName: "git" }] },
         },
       },
-      script: () => ({ log: [`user ${SECRET} logs in`, Buffer.from(`x${SECRET}`).toString("base64"), `with ${TOKEN}`], finished }),
+      script: () => ({
+        log: [`user ${SECRET} logs in`, Buffer.from(`x${SECRET}`).toString("base64"), `with ${TOKEN}`],
+        exitCode: 1,
+        message: `no login as ${SECRET}`,
+        finished,
+      }),
       config: { logs: { store: "files", directory }, checkout: { allowedUrls: ["https://git.example.org/"] } },
       startsOperator: false,
     });
@@ -118,7 +123,10 @@ describe("a build's log", () => {
     const build = await stage.submit("unit", { parameters: { LOG_PATH: "a" } });
     const number = await numberOf(build);
     await stage.running(number);
+    await stage.until(() => stage.kube.logs.count() > 0, "a follower");
     finish();
+    // Zuul shows it to everybody.
+    assert.equal((await answerOf(build)).result, "no login as ***");
     await stored(stage, number);
     const log = await read("a/console.log");
     assert.match(log, /^user \*\*\* logs in\n.*\nwith \*\*\*\n$/);

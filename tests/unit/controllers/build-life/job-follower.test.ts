@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
+import { makeMasker } from "../../../../src/core/logs/masking.ts";
 import { makeEvent, makePod, running, terminated } from "../../../support/objects/build-objects.ts";
 import { makeTask } from "../../../support/objects/test-tasks.ts";
 import { type StagedBuilds, stageBuilds } from "../builds/staged-builds.ts";
@@ -57,6 +58,19 @@ describe("the life of a Job, where the two watches do not run in step", () => {
     await stage.change(first.number, { status: COMPLETE });
     assert.deepEqual([second.number, second.answers], [first.number, ["SUCCESS"]]);
   });
+});
+
+test("what a test says of its end is told masked, as far as it is known by then what is to be masked", async () => {
+  await using stage = await startStage();
+  const said = makePod({
+    status: { phase: "Failed", containerStatuses: [terminated("test", 1, { message: "no login with correct-horse" })] },
+  });
+  const before = await stage.request("a");
+  await stage.play(before.number, said);
+  stage.world.masker = makeMasker([{ name: "s", value: Buffer.from("correct-horse") }]);
+  const after = await stage.request("b");
+  await stage.play(after.number, said);
+  assert.deepEqual([before.answers, after.answers], [["no login with correct-horse"], ["no login with ***"]]);
 });
 
 describe("the life of a Job that is suspended", () => {

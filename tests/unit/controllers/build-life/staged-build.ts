@@ -162,7 +162,7 @@ export function stageBuild(roles?: ContainerRoles, found?: Shown): StagedBuild {
     ...{ cluster, clock, logger },
     servers: { chance: () => "open", reclaim() {}, handsOutAgain: () => true },
     keptJobs: { giveWay() {} },
-    stored: { urlOf: () => undefined },
+    stored: { urlOf: () => undefined, maskerOf: () => undefined },
     tasks: { mayBegin: () => true, count: (_taskKey, slot) => slot, noteWaiting() {}, noteVerdict() {} },
     replicas: { name: "one", isHolder: true, isAlive: () => false },
     counts: {

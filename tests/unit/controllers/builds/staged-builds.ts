@@ -8,6 +8,7 @@ import { readJobRecord } from "../../../../src/core/job/record.ts";
 import { isSameRelaunch } from "../../../../src/core/job/relaunch.ts";
 import { RELAUNCH_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
 import type { Job, KubeEvent, Pod } from "../../../../src/core/kubernetes/objects.ts";
+import type { Masker } from "../../../../src/core/logs/masking.ts";
 import type { TestTask } from "../../../../src/core/test-task/test-task.ts";
 import type { Assignment } from "../../../../src/core/zuul/assignment.ts";
 import { TurboHipsterError } from "../../../../src/runtime/errors.ts";
@@ -80,6 +81,8 @@ export function stageBuilds() {
     alive: new Set(["other"]),
     chance: "open" as Chance,
     handsOutAgain: true,
+    /** Of what pods say, once it is known. */
+    masker: undefined as Masker | undefined,
     tasks: new Map<string, TestTask>([["build:unit", makeTask({}, { uid: "uid-unit" })]]),
     /** Of functions whose stored TestTask breaks newer rules. */
     refusals: new Map<string, RefusedFunction>(),
@@ -214,7 +217,7 @@ export function stageBuilds() {
       },
     },
     servers: { chance: () => world.chance, reclaim() {}, handsOutAgain: () => world.handsOutAgain },
-    stored: { urlOf: () => undefined },
+    stored: { urlOf: () => undefined, maskerOf: () => world.masker },
     keptJobs: { giveWay: (namespace, number) => void told.push(`${namespace} gives way to ${number}`) },
     replicas: {
       name: "me",
