@@ -78,7 +78,7 @@ export class Admission {
     const { index, context } = this.#options;
     const asked = this.#read(assignment);
     const { task, parsed, identity, request } = asked;
-    const known = index.ofRequest(identity);
+    const known = index.ofRequest(identity, task?.metadata.namespace);
     if (known?.wasAnsweredBefore(request)) known.noteAnswered();
     if (known && !known.isDelivered) {
       context.logger.info({ build: known.number, server: identity.server }, "attaches a request to the build that is under way");
@@ -90,7 +90,7 @@ export class Admission {
     const refusal = refuseBuild(task, parsed.parameters);
     if (refusal) return this.#refuseFor(testTaskKey(task), asked, refusal);
     const key = relaunchKey(task, identity.functionName, parsed.parameters, sha256Hex);
-    const earlier = key === undefined ? undefined : this.#findEarlier(key, identity);
+    const earlier = key === undefined ? undefined : this.#findEarlier(key, identity, task.metadata.namespace);
     if (earlier) {
       const { server, unique } = identity;
       context.logger.info({ build: earlier.number, server, unique }, "attaches Zuul's relaunch to the build that it is of");
@@ -220,21 +220,28 @@ export class Admission {
   /**
    * The build that a relaunch by Zuul with this key can be answered by. One whose answer the server has read is among them: Zuul does not
    * launch again what it has a result of, so the answer was lost between the server and Zuul. But a launch has a unique of its own: one that
-   * uses the unique of a delivered build is none.
+   * uses the unique of a delivered build is none. A key is text on a Job: those of other namespaces than the task's are not heard.
    */
-  #findEarlier(key: string, identity: RequestIdentity): Build | undefined {
+  #findEarlier(key: string, identity: RequestIdentity, namespace: string): Build | undefined {
     const { index, endedLately, adopt } = this.#options;
-    const delivered = index.ofRequest(identity);
+    const delivered = index.ofRequest(identity, namespace);
     // Of several the newest: its Job was only made because all before it were in vain.
     const running = index
       .ofRelaunchKey(key)
-      .filter((build) => build !== delivered)
+      .filter((build) => build !== delivered && build.namespace === namespace)
       .sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
     const adoptable = running.find((build) => build.isAdoptable);
     if (adoptable) return adoptable;
     for (const job of this.#jobsOf(key)) {
       const record = readJobRecord(job);
-      if (!record || record.isCancelled || record.request.unique === identity.unique || index.ofNumber(record.request.number)) continue;
+      if (
+        !record ||
+        record.namespace !== namespace ||
+        record.isCancelled ||
+        record.request.unique === identity.unique ||
+        index.ofNumber(record.request.number)
+      )
+        continue;
       // The watch may not have shown yet what was written down last. One without a verdict was left when this replica's role went, or is
       // another's: it may run still, or have an answer.
       if (!(record.verdict ? isAnswer(record.verdict) : (endedLately.hadAnswer(job.metadata.uid) ?? true))) continue;

@@ -16,7 +16,7 @@ export type IndexedRequest = Omit<RequestIdentity, "payloadHash"> & { readonly p
 export class BuildIndex<B extends IndexedBuild> {
   readonly #byNumber = new Map<string, B>();
   /** Whatever became of its TestTask, a request that comes again finds its build. */
-  readonly #byRequest = new Map<string, B>();
+  readonly #byRequest = new Map<string, B[]>();
   readonly #byJob = new Map<string, B>();
   /** By what all launches of one build by Zuul share. */
   readonly #byLaunch = new Map<string, Set<B>>();
@@ -31,8 +31,16 @@ export class BuildIndex<B extends IndexedBuild> {
     return this.#byNumber.get(number);
   }
 
-  ofRequest(request: RequestIdentity): B | undefined {
-    return this.#byRequest.get(requestKey(request)) ?? this.#byRequest.get(requestKey({ ...request, payloadHash: null }));
+  /**
+   * Of the namespace where the function's task is, undefined where there is none: what a Job elsewhere says of its request was perhaps copied by who
+   * may make Jobs there.
+   */
+  ofRequest(request: RequestIdentity, namespace: string | undefined): B | undefined {
+    return this.#find(requestKey(request), namespace) ?? this.#find(requestKey({ ...request, payloadHash: null }), namespace);
+  }
+
+  #find(key: string, namespace: string | undefined): B | undefined {
+    return this.#byRequest.get(key)?.findLast((build) => namespace === undefined || build.namespace === namespace);
   }
 
   ofJob(namespace: string, jobName: string): B | undefined {
@@ -67,7 +75,7 @@ export class BuildIndex<B extends IndexedBuild> {
   addRequest(build: B, request: IndexedRequest): void {
     const key = requestKey(request);
     this.#entries.get(build)?.requests.add(key);
-    this.#byRequest.set(key, build);
+    this.#byRequest.set(key, [...without(this.#byRequest.get(key), build), build]);
   }
 
   /** Its Job may have got another name than it was to have. */
@@ -82,7 +90,11 @@ export class BuildIndex<B extends IndexedBuild> {
     if (!entry) return;
     this.#entries.delete(build);
     remove(this.#byNumber, [build.number], build);
-    remove(this.#byRequest, entry.requests, build);
+    for (const key of entry.requests) {
+      const left = (this.#byRequest.get(key) ?? []).filter((each) => each !== build);
+      if (left.length > 0) this.#byRequest.set(key, left);
+      else this.#byRequest.delete(key);
+    }
     remove(this.#byJob, entry.jobs, build);
     if (entry.relaunchKey === undefined) return;
     const key = launchKey(entry.relaunchKey);
@@ -95,6 +107,11 @@ export class BuildIndex<B extends IndexedBuild> {
 /** Only what is still its own: another build may have taken its place. */
 function remove<B>(map: Map<string, B>, keys: Iterable<string>, build: B): void {
   for (const key of keys) if (map.get(key) === build) map.delete(key);
+}
+
+/** Of a namespace the build that came last is the one that answers. */
+function without<B extends IndexedBuild>(builds: readonly B[] = [], { namespace }: B): B[] {
+  return builds.filter((each) => each.namespace !== namespace);
 }
 
 function requestKey({ server, functionName, unique, payloadHash }: IndexedRequest): string {

@@ -24,8 +24,8 @@ describe("the index of builds", () => {
     index.addRequest(build, request("b"));
     const found = () => [
       index.ofNumber("unit-1"),
-      index.ofRequest(request("a")),
-      index.ofRequest(request("b")),
+      index.ofRequest(request("a"), "ci"),
+      index.ofRequest(request("b"), "ci"),
       index.ofJob("ci", "unit-1"),
       ...index.ofRelaunchKey("key"),
       ...index.values(),
@@ -45,8 +45,8 @@ describe("the index of builds", () => {
     const index = new BuildIndex<Indexed>();
     index.add(make("unit-1"), request("a"), undefined);
     assert.equal(index.ofJob("other", "unit-1"), undefined);
-    assert.equal(index.ofRequest({ ...request("a"), server: "zuul:4731" }), undefined);
-    assert.equal(index.ofRequest({ ...request("a"), functionName: "build:other" }), undefined);
+    assert.equal(index.ofRequest({ ...request("a"), server: "zuul:4731" }, "ci"), undefined);
+    assert.equal(index.ofRequest({ ...request("a"), functionName: "build:other" }, "ci"), undefined);
   });
 
   test("finds by the key of a launch what may answer it, and by the launch all of the same build", () => {
@@ -65,13 +65,24 @@ describe("the index of builds", () => {
     assert.deepEqual([index.ofLaunch(key), index.ofRelaunchKey(key)], [[other], []]);
   });
 
+  test("has for a request the build of each namespace, and that of the task's answers", () => {
+    const index = new BuildIndex<Indexed>();
+    const [own, copied] = [make("unit-1"), { ...make("unit-2"), namespace: "other" }];
+    index.add(own, request("a"), undefined);
+    index.add(copied, request("a"), undefined);
+    const found = () => ["ci", "other", "third", undefined].map((namespace) => index.ofRequest(request("a"), namespace));
+    assert.deepEqual(found(), [own, copied, undefined, copied]);
+    index.delete(copied);
+    assert.deepEqual(found(), [own, undefined, undefined, own]);
+  });
+
   test("finds by any payload a build whose Job does not tell its own", () => {
     const index = new BuildIndex<Indexed>();
     const [old, exact] = [make("unit-1"), make("unit-2")];
     index.add(old, { ...request("a"), payloadHash: null }, undefined);
     index.add(exact, { ...request("a"), payloadHash: "11" }, undefined);
-    assert.deepEqual([index.ofRequest(request("a")), index.ofRequest({ ...request("a"), payloadHash: "11" })], [old, exact]);
-    assert.equal(index.ofRequest({ ...request("b"), payloadHash: "11" }), undefined);
+    assert.deepEqual([index.ofRequest(request("a"), "ci"), index.ofRequest({ ...request("a"), payloadHash: "11" }, "ci")], [old, exact]);
+    assert.equal(index.ofRequest({ ...request("b"), payloadHash: "11" }, "ci"), undefined);
   });
 
   test("finds a build whose Job got another name by both, and whoever holds the first name as well once that is known", () => {
@@ -92,8 +103,8 @@ describe("the index of builds", () => {
     index.add(second, request("a"), "key");
     assert.deepEqual([...index.ofRelaunchKey("key")], [first, second]);
     index.delete(first);
-    assert.deepEqual([index.ofRequest(request("a")), ...index.ofRelaunchKey("key")], [second, second]);
+    assert.deepEqual([index.ofRequest(request("a"), "ci"), ...index.ofRelaunchKey("key")], [second, second]);
     index.delete(second);
-    assert.equal(index.ofRequest(request("a")), undefined);
+    assert.equal(index.ofRequest(request("a"), "ci"), undefined);
   });
 });

@@ -50,6 +50,32 @@ describe("Zuul's relaunch of a build", () => {
     }
   }
 
+  test("is answered by no Job of another namespace than its task's, which may say what it likes", async () => {
+    const elsewhere = makeTask({}, { uid: "uid-unit", namespace: "other" });
+    // What such a Job would have to say is learnt from one that was made for the task itself.
+    await using model = await startBuilds();
+    model.world.tasks.set("build:unit", elsewhere);
+    const { number } = await model.request("a");
+    const key = model.jobs.get(number)?.metadata.annotations?.["turbo-hipster.io/relaunch"] ?? assert.fail();
+
+    await using origin = await startBuilds();
+    const copied = await origin.request("a");
+    const { metadata, ...job } = origin.jobs.get(copied.number) ?? assert.fail();
+    const annotations = { ...metadata.annotations, "turbo-hipster.io/relaunch": key };
+    for (const launch of [1, 2]) {
+      await using stage = stageBuilds();
+      stage.world.tasks.set("build:unit", elsewhere);
+      stage.jobs.set(copied.number, { ...job, metadata: { ...metadata, annotations } });
+      await stage.builds.start();
+      await stage.play(copied.number, "running");
+      const asked = await stage.request("a", { launch });
+      assert.notEqual(asked.number, copied.number);
+      if (launch === 1) assert.equal(asked.number, number);
+      await stage.play(copied.number, "passed");
+      assert.deepEqual(asked.answers, []);
+    }
+  });
+
   test("has the answer of a build whose end is not written down yet, which a request with the same unique has not", async () => {
     await using stage = await startBuilds();
     const first = await stage.request("a");
