@@ -1,5 +1,5 @@
 import { connect, type Socket, type TcpNetConnectOpts } from "node:net";
-import type { Clock } from "../../runtime/clock.ts";
+import { type Clock, systemClock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import { encodePacket, PacketDecoder, type PacketLimits, splitFields } from "./codec.ts";
 import { GearmanError } from "./gearman-error.ts";
@@ -36,6 +36,8 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   readonly times?: Partial<ConnectionTimes>;
   readonly maxUnsentBytes?: number;
+  /** By which writes are paced. Default: the machine's own, by which a peer waits for them. */
+  readonly paceClock?: Clock;
   /** Default: TCP. */
   readonly connect?: (to: TcpNetConnectOpts) => Socket;
   /** TCP is established. What it sends leaves in one piece. */
@@ -67,6 +69,7 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #times: ConnectionTimes;
   readonly #maxUnsentBytes: number;
+  readonly #paceClock: Clock;
   readonly #socket: Socket;
   readonly #decoder: PacketDecoder;
   /** By handle, oldest first. The same handle may be asked for more than once. */
@@ -86,6 +89,7 @@ export class Connection {
     this.#options = options;
     this.#times = { ...DEFAULT_CONNECTION_TIMES, ...options.times };
     this.#maxUnsentBytes = options.maxUnsentBytes ?? DEFAULT_MAX_UNSENT_BYTES;
+    this.#paceClock = options.paceClock ?? systemClock;
     this.#decoder = new PacketDecoder(options.limits, (type, body, bodyBytes) => this.#take(type, body, bodyBytes));
     this.#cancelTimer = options.clock.schedule(this.#times.connectMs, () => {
       this.destroy(new GearmanError("TH_GEARMAN_CONNECT", `no connection to ${options.server} within ${this.#times.connectMs} ms`));
@@ -183,9 +187,8 @@ export class Connection {
   }
 
   #flushSoon(): () => void {
-    const { clock } = this.#options;
-    const leftMs = this.#writtenAtMs + LEAST_WRITE_MS - clock.monotonicMs();
-    if (leftMs > 0) return clock.schedule(leftMs, () => this.#flush());
+    const leftMs = this.#writtenAtMs + LEAST_WRITE_MS - this.#paceClock.monotonicMs();
+    if (leftMs > 0) return this.#paceClock.schedule(leftMs, () => this.#flush());
     const flush = setImmediate(() => this.#flush());
     return () => clearImmediate(flush);
   }
@@ -197,7 +200,7 @@ export class Connection {
     this.#socket.write(Buffer.concat(this.#held));
     this.#held = [];
     this.#heldBytes = 0;
-    this.#writtenAtMs = this.#options.clock.monotonicMs();
+    this.#writtenAtMs = this.#paceClock.monotonicMs();
   }
 
   #take(type: PacketType, body: Buffer, bodyBytes: number): void {

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Dispatcher } from "undici";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError, TurboHipsterError } from "../../runtime/errors.ts";
@@ -196,6 +197,8 @@ export function makeKubeTransport({ credentials, clock, deadlineMs, onCall }: Ku
     },
     async close() {
       closing.abort(new KubeError("TH_KUBE_CLOSED", "the Kubernetes client is closed"));
+      // For streams that were let go of to end by themselves.
+      await setImmediate();
       await dispatchers.close();
     },
   };

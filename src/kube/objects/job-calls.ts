@@ -41,7 +41,7 @@ export class JobCalls {
   async createJob(job: Job): Promise<{ kind: "created"; job: Job } | { kind: "exists" } | { kind: "refused" | "full"; message: string }> {
     try {
       const create = () => this.#client.create<Job>(JOBS, job.metadata.namespace, job, { ...this.#call, answer: "metadata" });
-      return { kind: "created", job: trimJob(await this.#creates.run(create)) };
+      return { kind: "created", job: trimJob({ ...(await this.#creates.run(create)), spec: job.spec } as Job) };
     } catch (error) {
       if (isAlreadyExists(error)) return { kind: "exists" };
       if (!isObjectRefused(error)) throw error;
