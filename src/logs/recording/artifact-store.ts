@@ -6,12 +6,12 @@ import type { Job } from "../../core/kubernetes/objects.ts";
 import { ARTIFACTS_FOLDER } from "../../core/logs/build-directory.ts";
 import { ARTIFACTS_FILE } from "../../core/logs/log-files.ts";
 import { maskValues } from "../../core/logs/masked-values.ts";
-import { type Masker, type Masking, makeMasker } from "../../core/logs/masking.ts";
+import type { Masker, Masking } from "../../core/logs/masking.ts";
 import { storedFileType } from "../../core/logs/stored-file.ts";
 import type { LogStore } from "../stores/log-store.ts";
 import type { StoredBuilds } from "../stores/stored-builds.ts";
 import type { RecordingCluster } from "./recording-cluster.ts";
-import { readMasker, UnmaskableError } from "./secret-masker.ts";
+import { type Masked, readMasker, UnmaskableError, withhold } from "./secret-masker.ts";
 
 export interface ArtifactStoreOptions {
   cluster: Pick<RecordingCluster, "getJob" | "readWholePods" | "annotateJob" | "secretValues" | "now">;
@@ -21,12 +21,9 @@ export interface ArtifactStoreOptions {
   findJob(number: string): Job | undefined;
 }
 
-interface ArtifactPlace {
+interface ArtifactPlace extends Masked {
   directory: string;
   job: Job;
-  masker: Masker;
-  /** Why none of its files is kept, as a clause. */
-  withheld: string | undefined;
 }
 
 /** Where the artifacts of builds go, whichever replica takes them: into the build's directory, masked where they are text. */
@@ -83,12 +80,12 @@ export class ArtifactStore {
   }
 }
 
-async function readMasked(...args: Parameters<typeof readMasker>): Promise<Pick<ArtifactPlace, "masker" | "withheld">> {
+async function readMasked(...args: Parameters<typeof readMasker>): Promise<Masked> {
   try {
     return { masker: await readMasker(...args), withheld: undefined };
   } catch (thrown) {
     if (!(thrown instanceof UnmaskableError)) throw thrown;
-    return { masker: makeMasker([]), withheld: thrown.message };
+    return withhold(thrown);
   }
 }
 
