@@ -10,6 +10,7 @@ import type { Masker, Masking } from "../../core/logs/masking.ts";
 import { storedFileType } from "../../core/logs/stored-file.ts";
 import type { LogStore } from "../stores/log-store.ts";
 import type { StoredBuilds } from "../stores/stored-builds.ts";
+import { endedBuildOf } from "./ended-build.ts";
 import type { RecordingCluster } from "./recording-cluster.ts";
 import { type Masked, readMasker, UnmaskableError, withhold } from "./secret-masker.ts";
 
@@ -70,10 +71,9 @@ export class ArtifactStore {
     const job = findJob(number);
     const record = job && readJobRecord(job);
     if (!job || !record) throw new Error(`the Job of build ${number} is gone`);
-    const { namespace, jobName, request } = record;
-    const createdAt = new Date(job.metadata.creationTimestamp ?? 0);
+    const { namespace, jobName } = record;
     const [{ directory }, masked] = await Promise.all([
-      builds.begin({ namespace, jobName, endedAt: createdAt, logPath: request.logPath }, signal),
+      builds.begin(endedBuildOf(job, record), signal),
       readMasked(cluster, { namespace, jobName, uid: job.metadata.uid }),
     ]);
     return { directory, job, ...masked };

@@ -3,6 +3,7 @@ import type { Job, Pod } from "../../core/kubernetes/objects.ts";
 import { recordedContainers, recordedPod } from "../../core/logs/recorded-containers.ts";
 import { type BuildState, observeBuild } from "../../core/observation/build-state.ts";
 import type { EndedBuild } from "../stores/stored-builds.ts";
+import { endedBuildOf } from "./ended-build.ts";
 import type { RecordingCluster } from "./recording-cluster.ts";
 
 /** A build's Job and pod as they were seen last: both may be deleted before all is stored. */
@@ -73,8 +74,7 @@ export class BuildSight {
 
   /** For the log store. */
   get place(): EndedBuild {
-    const createdAt = new Date(this.#job.metadata.creationTimestamp ?? 0);
-    return { namespace: this.namespace, jobName: this.jobName, endedAt: createdAt, logPath: this.#record?.request.logPath ?? null };
+    return endedBuildOf(this.#job, this.#record);
   }
 }
 
