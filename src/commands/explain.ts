@@ -1,9 +1,9 @@
 import { Command } from "commander";
-import { InputError } from "../runtime/errors.ts";
-import { ApiError, BuildApi } from "./build-api/build-api.ts";
+import { REACH_HELP, renderApiFailure } from "./build-api/api-help.ts";
+import { BuildApi } from "./build-api/build-api.ts";
 import { DEFAULT_URL, parseBuildPlace } from "./build-api/build-place.ts";
 import { renderExplanation } from "./build-api/explanation.ts";
-import { REMEDY } from "./logs.ts";
+import { runInterruptible } from "./interruptible.ts";
 
 interface Flags {
   url: string;
@@ -24,26 +24,20 @@ export function explainCommand(): Command {
     .option("--url <url>", "the operator's public port", DEFAULT_URL)
     .addHelpText("after", HELP)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
-    .action(async (build: string, flags: Flags) => {
-      const interrupt = new AbortController();
-      const onSignal = () => interrupt.abort(new InputError("interrupted"));
-      process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-      try {
-        process.exitCode = await performExplain(build, flags, {
+    .action((build: string, flags: Flags) =>
+      runInterruptible((signal) =>
+        performExplain(build, flags, {
           now: () => new Date(),
-          signal: interrupt.signal,
+          signal,
           print: (line) => console.log(line),
           printError: (line) => console.error(line),
-        });
-      } finally {
-        process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
-      }
-    });
+        }),
+      ),
+    );
 }
 
 const HELP = `
-The operator is asked at its public port. Without an address of your own for that:
-  kubectl --namespace NAMESPACE port-forward service/turbo-hipster 8080:http
+${REACH_HELP}
 
 Programs ask /api/v1/builds/NUMBER there.
 
@@ -57,8 +51,7 @@ export async function performExplain(build: string, flags: Flags, { now, signal,
     for (const line of renderExplanation(found, `${place.base}/builds/${place.number}`, now())) print(line);
     return 0;
   } catch (error) {
-    if (!(error instanceof ApiError || error instanceof InputError)) throw error;
-    printError(`turbo-hipster explain: ${error.message}${error.code === "TH_API_AWAY" ? REMEDY : ""}`);
+    printError(renderApiFailure("explain", error));
     return 2;
   }
 }

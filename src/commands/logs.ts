@@ -2,10 +2,12 @@ import { once } from "node:events";
 import { Command } from "commander";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { InputError } from "../runtime/errors.ts";
-import { ApiError, BuildApi } from "./build-api/build-api.ts";
+import { REACH_HELP, renderApiFailure } from "./build-api/api-help.ts";
+import { BuildApi } from "./build-api/build-api.ts";
 import { DEFAULT_URL, parseBuildPlace } from "./build-api/build-place.ts";
 import { readLog } from "./build-api/log-reader.ts";
 import { renderTerminalLine, renderTerminalNote } from "./build-api/terminal-line.ts";
+import { runInterruptible } from "./interruptible.ts";
 
 interface Flags {
   url: string;
@@ -34,35 +36,28 @@ export function logsCommand(): Command {
     .option("-f, --follow", "go on while it grows", false)
     .addHelpText("after", HELP)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
-    .action(async (build: string, flags: Flags) => {
-      const interrupt = new AbortController();
-      const onSignal = () => interrupt.abort(new InputError("interrupted"));
-      const onError = (error: NodeJS.ErrnoException) => {
+    .action((build: string, flags: Flags) => {
+      process.stdout.on("error", (error: NodeJS.ErrnoException) => {
         // Whoever reads it has gone (logs | head): that is no failure.
         if (error.code !== "EPIPE") throw error;
         process.exit(0);
-      };
-      process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-      process.stdout.on("error", onError);
-      try {
-        process.exitCode = await performLogs(build, flags, {
+      });
+      return runInterruptible((signal) =>
+        performLogs(build, flags, {
           clock: systemClock,
-          signal: interrupt.signal,
+          signal,
           isTerminal: { out: process.stdout.isTTY === true, error: process.stderr.isTTY === true },
           async write(chunk) {
             if (!process.stdout.write(chunk)) await once(process.stdout, "drain");
           },
           printError: (line) => console.error(line),
-        });
-      } finally {
-        process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
-      }
+        }),
+      );
     });
 }
 
 const HELP = `
-The operator is asked at its public port. Without an address of your own for that:
-  kubectl --namespace NAMESPACE port-forward service/turbo-hipster 8080:http
+${REACH_HELP}
 
 In a terminal a log has its colours, and nothing in it moves the cursor. To a file or a pipe it goes byte for byte, without
 --follow; with --follow lines come as text, the long ones up to 8 KiB. What is said about the log, as that something of it is
@@ -95,14 +90,11 @@ export async function performLogs(build: string, flags: Flags, world: LogsWorld)
     }
     return 0;
   } catch (error) {
-    if (!(error instanceof ApiError || error instanceof InputError)) throw error;
-    printError(`turbo-hipster logs: ${error.message}${error.code === "TH_API_AWAY" ? REMEDY : ""}`);
+    printError(renderApiFailure("logs", error));
     return 2;
   }
 }
 
-/** For what did not answer. */
-export const REMEDY = ". Name the operator's public port with --url; --help says how to reach it";
 const LOOK_MS = 1000;
 
 /** The log to print; with `--follow` it is waited for until the container has begun. */

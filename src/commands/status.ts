@@ -6,6 +6,7 @@ import { ANSWER_TIMEOUT_MS, fetchFunctions, fetchWorkers } from "../gearman/clie
 import { GearmanError } from "../gearman/wire/gearman-error.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { coerceError, InputError } from "../runtime/errors.ts";
+import { runInterruptible } from "./interruptible.ts";
 import { collect, parseTimeout } from "./option-parsers.ts";
 import { isAmiss, makeServerReport, renderServerReport, type TestTasksSeen } from "./status/server-report.ts";
 
@@ -45,21 +46,16 @@ export function statusCommand(): Command {
     .option("--json", "print one JSON object instead of text", false)
     .addHelpText("after", HELP)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
-    .action(async (flags: StatusFlags) => {
-      const interrupt = new AbortController();
-      const onSignal = () => interrupt.abort(new InputError("interrupted"));
-      process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
-      try {
-        process.exitCode = await performStatus(flags, {
+    .action((flags: StatusFlags) =>
+      runInterruptible((signal) =>
+        performStatus(flags, {
           clock: systemClock,
-          signal: interrupt.signal,
+          signal,
           print: (line) => console.log(line),
           printError: (line) => console.error(line),
-        });
-      } finally {
-        process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
-      }
-    });
+        }),
+      ),
+    );
 }
 
 const HELP = `

@@ -1,5 +1,6 @@
 import { type DestinationStream, pino } from "pino";
 import { type Clock, systemClock } from "./clock.ts";
+import { Throttle } from "./throttle.ts";
 
 /** The part of pino that the program uses. Messages start with a lower-case verb and put data in fields. */
 export interface Logger {
@@ -51,26 +52,18 @@ const LEAST_MS = 50;
  */
 export function writeTogether(destination: DestinationStream, clock: Clock): DestinationStream {
   let held = "";
-  let isWaiting = false;
-  let writtenAtMs = Number.NEGATIVE_INFINITY;
   const flush = () => {
-    isWaiting = false;
     const lines = held;
     held = "";
-    if (lines === "") return;
-    writtenAtMs = clock.monotonicMs();
-    destination.write(lines);
+    if (lines !== "") destination.write(lines);
   };
+  const writing = new Throttle({ leastMs: LEAST_MS, clock, work: flush });
   process.on("exit", flush);
   return {
     write(line) {
       held += line;
-      if (held.length > MAX_HELD_LENGTH) flush();
-      if (isWaiting || held === "") return;
-      isWaiting = true;
-      const leftMs = writtenAtMs + LEAST_MS - clock.monotonicMs();
-      if (leftMs > 0) clock.schedule(leftMs, flush);
-      else setImmediate(flush);
+      if (held.length > MAX_HELD_LENGTH) writing.run();
+      else writing.ask();
     },
   };
 }

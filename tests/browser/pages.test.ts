@@ -98,7 +98,7 @@ describe("in a real browser", () => {
     await page.locator("#L2000002").waitFor();
     assert.ok(log.reads <= 4, `${log.reads} reads of 256 KiB`);
     assert.ok((await page.locator(".line").count()) <= 200);
-    await page.getByRole("link", { name: "First error" }).click();
+    await page.getByRole("link", { name: "First error", exact: true }).click();
     await page.locator("#L1000001.is-marked").waitFor();
     await page.getByLabel("Search the log").fill("NEEDLE");
     await page.keyboard.press("Enter");

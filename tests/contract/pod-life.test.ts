@@ -185,7 +185,8 @@ function holdContract(open: () => Promise<ContractTarget>): void {
     const pod = await awaitPod("service", isTerminal);
     const container = "service";
     assert.equal(await readLog(pod, { container }), "second\n");
-    assert.equal(await readLog(pod, { container, previous: true }), "first\n");
+    // A node clears up after a pod that has ended, and says with 200 that it has no more: for whoever follows it, words that no container printed.
+    assert.match(await readLog(pod, { container, previous: true }), /^(first\n|unable to retrieve container logs for \w+:\/\/\w+)$/);
     const seen = observeContainerRun(pod as Pod, container);
     assert.deepEqual([seen?.attempt, seen?.mayBeRepeated], [1, true]);
     await assert.rejects(readLog(pod, { previous: true }), (error) => {

@@ -163,10 +163,12 @@ describe("a log on the real kubelet", () => {
     assert.ok(spool.attempts.length >= 1, `${spool.attempts.length}`);
     const begins = [0, ...spool.attempts.map(({ offset }) => offset), text.length];
     const whole = /^begins\nline 1\nline 2\nline 3\nline 4\nline 5\nno newline$/;
-    const runs = begins.slice(1).map((end, index) => text.slice(begins[index], end));
-    // The last is ended with its pod, wherever it is.
-    for (const each of runs.slice(0, -1)) assert.match(each, whole);
-    assert.deepEqual(spool.holes, []);
+    const runs = begins.slice(1).map((end, index) => ({ begin: begins[index] ?? 0, end, printed: text.slice(begins[index], end) }));
+    // The last is ended with its pod, wherever it is. Of one before it a node may have removed what was not read yet: then that is told.
+    for (const { begin, end, printed } of runs.slice(0, -1)) {
+      const hasHole = spool.holes.some(({ offset }) => offset >= begin && offset <= end);
+      assert.ok(whole.test(printed) || hasHole, `${printed} ${JSON.stringify(spool.holes)}`);
+    }
     await spool.close();
   });
 

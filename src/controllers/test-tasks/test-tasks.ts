@@ -13,6 +13,7 @@ import type { Logger } from "../../runtime/logger.ts";
 import { Loop } from "../../runtime/loop.ts";
 import type { Service } from "../../runtime/service.ts";
 import type { Slot } from "../../runtime/slot.ts";
+import { Throttle } from "../../runtime/throttle.ts";
 import { earliest } from "../../runtime/wakeup.ts";
 import type { EventTarget, RefusedFunction, Tasks } from "../ports.ts";
 import { DegradedTasks } from "./degraded-tasks.ts";
@@ -75,6 +76,8 @@ export class TestTasks implements Service, Tasks {
   readonly #registering: Loop;
   /** What the holder writes down: the names of functions, and statuses. */
   readonly #writing: Loop;
+  /** For what builds change of it. */
+  readonly #telling: Throttle;
   readonly #stopping = new AbortController();
   /** As read last, though others may have come meanwhile. */
   readonly #known = new KnownTasks();
@@ -86,15 +89,13 @@ export class TestTasks implements Service, Tasks {
   readonly #waiting: WaitingTasks;
   #beginning: Promise<void> | undefined;
   #isRegistering: boolean = false;
-  #writtenAtMs: number = Number.NEGATIVE_INFINITY;
-  /** Builds' steps are to be told of in a moment. */
-  #cancelWriting: (() => void) | undefined;
 
   constructor(options: TestTasksOptions) {
     const { cluster, gearman, events, clock, logger } = options;
     this.#options = options;
     this.#registering = new Loop(clock, () => this.#tried(() => this.#register()));
     this.#writing = new Loop(clock, (signal) => this.#tried(() => this.#write(signal)));
+    this.#telling = new Throttle({ leastMs: LEAST_WRITING_MS, clock, work: () => this.#writing.wake() });
     this.#names = new KeptNames({ store: cluster.names, clock, logger });
     this.#degraded = new DegradedTasks({ clock, logger });
     this.#heldBack = new HeldBackTasks(clock);
@@ -119,7 +120,7 @@ export class TestTasks implements Service, Tasks {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#cancelWriting?.();
+    this.#telling.cancel();
     await Promise.all([this.#beginning, this.#registering.stop(), this.#writing.stop()]);
   }
 
@@ -130,11 +131,7 @@ export class TestTasks implements Service, Tasks {
 
   /** A build of a task has come, ended, or got its verdict: statuses tell of it. */
   noteActivity(): void {
-    if (this.#cancelWriting || this.#stopping.signal.aborted) return;
-    const { clock } = this.#options;
-    const restMs = this.#writtenAtMs + LEAST_WRITING_MS - clock.monotonicMs();
-    if (restMs <= 0) this.#writing.wake();
-    else this.#cancelWriting = clock.schedule(restMs, () => this.#writing.wake());
+    if (!this.#stopping.signal.aborted) this.#telling.ask();
   }
 
   /** One more namespace is known: its builds may be taken. */
@@ -244,10 +241,8 @@ export class TestTasks implements Service, Tasks {
   }
 
   async #write(signal: AbortSignal): Promise<number | undefined> {
-    this.#cancelWriting?.();
-    this.#cancelWriting = undefined;
+    this.#telling.noteRun();
     if (!this.#options.isHolder()) return undefined;
-    this.#writtenAtMs = this.#options.clock.monotonicMs();
     const namesMs = await this.#names.save(signal);
     // Names that were read come to be registered.
     if (namesMs === 0) this.wake();

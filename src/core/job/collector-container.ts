@@ -31,12 +31,12 @@ const GRACE_SECONDS = 30;
  * https://github.com/kubernetes/enhancements/tree/master/keps/sig-node/753-sidecar-containers (pre-stop hooks, and in which order TERM comes)
  */
 const WAIT_SCRIPT = `state=
-trap 'state=ended; kill $! 2>/dev/null' TERM
-trap 'state=\${state:-ending}; kill $! 2>/dev/null' USR1
+trap 'state=ended; kill -9 $! 2>/dev/null' TERM
+trap 'state=\${state:-ending}; kill -9 $! 2>/dev/null' USR1
 while [ -z "$state" ]; do sleep 3600 & [ -n "$state" ] || wait $!; done
 left=$1
 while [ "$state" != ended ] && [ "$left" -gt 0 ]; do sleep 1 & [ "$state" = ended ] || wait $!; left=$((left - 1)); done
-kill $! 2>/dev/null
+kill -9 $! 2>/dev/null
 shift
 trap '' TERM USR1
 exec turbo-hipster collect "$@"

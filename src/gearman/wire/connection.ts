@@ -1,6 +1,7 @@
 import { connect, type Socket, type TcpNetConnectOpts } from "node:net";
-import type { Clock } from "../../runtime/clock.ts";
+import { type Clock, systemClock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
+import { Throttle } from "../../runtime/throttle.ts";
 import { encodePacket, PacketDecoder, type PacketLimits, splitFields } from "./codec.ts";
 import { GearmanError } from "./gearman-error.ts";
 import { PACKET, type PacketType } from "./packet.ts";
@@ -36,6 +37,8 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   readonly times?: Partial<ConnectionTimes>;
   readonly maxUnsentBytes?: number;
+  /** By which writes are paced. Default: the machine's own, by which a peer waits for them. */
+  readonly paceClock?: Clock;
   /** Default: TCP. */
   readonly connect?: (to: TcpNetConnectOpts) => Socket;
   /** TCP is established. What it sends leaves in one piece. */
@@ -67,6 +70,7 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #times: ConnectionTimes;
   readonly #maxUnsentBytes: number;
+  readonly #writing: Throttle;
   readonly #socket: Socket;
   readonly #decoder: PacketDecoder;
   /** By handle, oldest first. The same handle may be asked for more than once. */
@@ -78,14 +82,13 @@ export class Connection {
   /** What waits to be written, and its bytes. */
   #held: Buffer[] = [];
   #heldBytes: number = 0;
-  #cancelFlush: (() => void) | undefined;
-  #writtenAtMs: number = Number.NEGATIVE_INFINITY;
   #cancelTimer: () => void;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
     this.#times = { ...DEFAULT_CONNECTION_TIMES, ...options.times };
     this.#maxUnsentBytes = options.maxUnsentBytes ?? DEFAULT_MAX_UNSENT_BYTES;
+    this.#writing = new Throttle({ leastMs: LEAST_WRITE_MS, clock: options.paceClock ?? systemClock, work: () => this.#write() });
     this.#decoder = new PacketDecoder(options.limits, (type, body, bodyBytes) => this.#take(type, body, bodyBytes));
     this.#cancelTimer = options.clock.schedule(this.#times.connectMs, () => {
       this.destroy(new GearmanError("TH_GEARMAN_CONNECT", `no connection to ${options.server} within ${this.#times.connectMs} ms`));
@@ -120,7 +123,7 @@ export class Connection {
     }
     this.#held.push(packet);
     this.#heldBytes += packet.length;
-    if (!this.#isPerforming) this.#cancelFlush ??= this.#flushSoon();
+    if (!this.#isPerforming) this.#writing.ask();
   }
 
   /**
@@ -152,7 +155,7 @@ export class Connection {
     this.#decoder.stop();
     this.#cancelTimer();
     // What was said before goes out.
-    this.#flush();
+    if (this.#held.length > 0) this.#writing.run();
     this.#socket.destroy();
   }
 
@@ -178,26 +181,14 @@ export class Connection {
       this.destroy(explainOwnError(this.#options.server, error));
     } finally {
       this.#isPerforming = false;
-      if (this.#held.length > heldBefore) this.#flush();
+      if (this.#held.length > heldBefore) this.#writing.run();
     }
   }
 
-  #flushSoon(): () => void {
-    const { clock } = this.#options;
-    const leftMs = this.#writtenAtMs + LEAST_WRITE_MS - clock.monotonicMs();
-    if (leftMs > 0) return clock.schedule(leftMs, () => this.#flush());
-    const flush = setImmediate(() => this.#flush());
-    return () => clearImmediate(flush);
-  }
-
-  #flush(): void {
-    this.#cancelFlush?.();
-    this.#cancelFlush = undefined;
-    if (this.#held.length === 0) return;
+  #write(): void {
     this.#socket.write(Buffer.concat(this.#held));
     this.#held = [];
     this.#heldBytes = 0;
-    this.#writtenAtMs = this.#options.clock.monotonicMs();
   }
 
   #take(type: PacketType, body: Buffer, bodyBytes: number): void {

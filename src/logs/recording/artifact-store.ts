@@ -6,12 +6,13 @@ import type { Job } from "../../core/kubernetes/objects.ts";
 import { ARTIFACTS_FOLDER } from "../../core/logs/build-directory.ts";
 import { ARTIFACTS_FILE } from "../../core/logs/log-files.ts";
 import { maskValues } from "../../core/logs/masked-values.ts";
-import { type Masker, type Masking, makeMasker } from "../../core/logs/masking.ts";
+import type { Masker, Masking } from "../../core/logs/masking.ts";
 import { storedFileType } from "../../core/logs/stored-file.ts";
 import type { LogStore } from "../stores/log-store.ts";
 import type { StoredBuilds } from "../stores/stored-builds.ts";
+import { endedBuildOf } from "./ended-build.ts";
 import type { RecordingCluster } from "./recording-cluster.ts";
-import { readMasker, UnmaskableError } from "./secret-masker.ts";
+import { type Masked, readMasker, UnmaskableError, withhold } from "./secret-masker.ts";
 
 export interface ArtifactStoreOptions {
   cluster: Pick<RecordingCluster, "cachedJob" | "getJob" | "readWholePods" | "annotateJob" | "secretValues" | "now">;
@@ -26,12 +27,9 @@ interface CollectedBuild {
   jobName: string;
 }
 
-interface ArtifactPlace {
+interface ArtifactPlace extends Masked {
   directory: string;
   job: Job;
-  masker: Masker;
-  /** Why none of its files is kept, as a clause. */
-  withheld: string | undefined;
 }
 
 /** Where the artifacts of builds go, whichever replica takes them: into the build's directory, masked where they are text. */
@@ -78,22 +76,20 @@ export class ArtifactStore {
     const job = cluster.cachedJob(namespace, jobName);
     const record = job && readJobRecord(job);
     if (!job || !record) throw new Error(`the Job of build ${number} is gone`);
-    const { request } = record;
-    const createdAt = new Date(job.metadata.creationTimestamp ?? 0);
     const [{ directory }, masked] = await Promise.all([
-      builds.begin({ namespace, jobName, endedAt: createdAt, logPath: request.logPath }, signal),
+      builds.begin(endedBuildOf(job, record), signal),
       readMasked(cluster, { namespace, jobName, uid: job.metadata.uid }),
     ]);
     return { directory, job, ...masked };
   }
 }
 
-async function readMasked(...args: Parameters<typeof readMasker>): Promise<Pick<ArtifactPlace, "masker" | "withheld">> {
+async function readMasked(...args: Parameters<typeof readMasker>): Promise<Masked> {
   try {
     return { masker: await readMasker(...args), withheld: undefined };
   } catch (thrown) {
     if (!(thrown instanceof UnmaskableError)) throw thrown;
-    return { masker: makeMasker([]), withheld: thrown.message };
+    return withhold(thrown);
   }
 }
 

@@ -23,6 +23,11 @@ interface BuildName {
   jobName: string;
 }
 
+interface SeenBuild {
+  job: Job;
+  pod: Pod | undefined;
+}
+
 /**
  * The logs of builds that are not in a store yet, or never will be, for pages: from who records them here, else from the spool of the replica
  * that does, which has what the node has thrown away since; else from their pods.
@@ -36,14 +41,17 @@ export class PageLogs {
 
   /** Names of the containers of which there is a log, the test's first. */
   async containers(build: BuildName): Promise<string[]> {
-    const { recorder, views } = this.#options;
     const seen = this.#look(build);
-    if (!seen) return [];
-    const { uid = "" } = seen.job.metadata;
+    return seen ? this.#containersOf(seen) : [];
+  }
+
+  async #containersOf({ job, pod }: SeenBuild): Promise<string[]> {
+    const { recorder, views } = this.#options;
+    const { uid = "" } = job.metadata;
     const recording = recorder?.of(uid);
     if (recording) return recording.logs.filter(({ readable }) => readable).map(({ container }) => container);
-    const roles = readRoles(seen.job);
-    const ofPod = seen.pod ? recordedContainers(seen.pod, roles).flatMap(({ name, hasStarted }) => (hasStarted ? [name] : [])) : [];
+    const roles = readRoles(job);
+    const ofPod = pod ? recordedContainers(pod, roles).flatMap(({ name, hasStarted }) => (hasStarted ? [name] : [])) : [];
     const spooled = (await views?.containers(uid).catch(() => [])) ?? [];
     const names = [...new Set([...ofPod, ...spooled])];
     return inOrder(
@@ -56,7 +64,7 @@ export class PageLogs {
   async open(build: BuildName, container: string) {
     const { recorder, views, readers } = this.#options;
     const seen = this.#look(build);
-    if (!seen || !(await this.containers(build)).includes(container)) return undefined;
+    if (!seen || !(await this.#containersOf(seen)).includes(container)) return undefined;
     const { uid = "" } = seen.job.metadata;
     const own = recorder?.of(uid)?.logs.find((log) => log.container === container)?.readable;
     if (own && !own.snapshot().isLeft) return own;
@@ -80,7 +88,7 @@ export class PageLogs {
   }
 
   /** Nothing of one that is stored: that is shown from there. */
-  #look({ namespace, jobName }: BuildName): { job: Job; pod: Pod | undefined } | undefined {
+  #look({ namespace, jobName }: BuildName): SeenBuild | undefined {
     const { cluster, recorder } = this.#options;
     const job = cluster.cachedJob(namespace, jobName);
     if (!job) return undefined;

@@ -15,6 +15,16 @@ export class UnmaskableError extends TurboHipsterError {
   }
 }
 
+/** What is masked in all that is kept of a build; `withheld` says in a clause why nothing more of it is kept, where that is not known. */
+export interface Masked {
+  masker: Masker;
+  withheld: string | undefined;
+}
+
+export function withhold({ message }: UnmaskableError): Masked {
+  return { masker: makeMasker([]), withheld: message };
+}
+
 /**
  * Masks the values of the Secrets that a build's pod names, as they are now. Where its Job is gone its pods may still print, for as long as their
  * grace, or for ever (`kubectl delete --cascade=orphan`): then they say which Secrets those are. Rejects where that can't be told now, with an

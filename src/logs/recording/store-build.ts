@@ -11,10 +11,12 @@ import { detailBuild } from "../../core/report/build-details.ts";
 import type { BuildReport } from "../../core/report/build-report.ts";
 import type { LogSpool } from "../follow/log-spool.ts";
 import type { LogStore } from "../stores/log-store.ts";
+import { readStoredText } from "../stores/stored-text.ts";
 import type { ContainerLog } from "./container-log.ts";
-import { readStoredText } from "./stored-text.ts";
 
 const READ_BYTES = 256 * 1024;
+/** A record of 20,000 artifacts has some megabytes. */
+const MAX_ARTIFACTS_BYTES = 32 * 2 ** 20;
 /** Of the log in the page that is stored with it. */
 const TAIL_BYTES = 32 * 1024;
 
@@ -118,6 +120,6 @@ async function readTail(spool: LogSpool): Promise<LogTail> {
 const TERMINAL_CODE = /\u001b(?:\[[0-?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[@-Z\\-_])/g;
 
 async function readArtifacts(store: LogStore, path: string, signal: AbortSignal): Promise<ArtifactsRecord | undefined> {
-  const text = await readStoredText(store, path, signal);
+  const text = await readStoredText(store, path, MAX_ARTIFACTS_BYTES, signal);
   return text === undefined ? undefined : artifactsRecordSchema.parse(JSON.parse(text));
 }

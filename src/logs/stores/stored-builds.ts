@@ -4,11 +4,14 @@ import { type IndexEntry, parseIndexPath, renderIndexPath } from "../../core/log
 import type { BuildReport } from "../../core/report/build-report.ts";
 import { buildReportSchema } from "../../core/report/report-schemas.ts";
 import { type LogStore, StoreError } from "./log-store.ts";
+import { readStoredText } from "./stored-text.ts";
 
 /** In a build's directory: which build's it is. */
 const CLAIM = ".build";
 /** Below it a file for each number that says where the build is. */
 const NUMBERS_FOLDER = "_numbers";
+/** Of an entry, a claim or a number's file. */
+const MAX_TEXT_BYTES = 64 * 1024;
 const PAGE = 1000;
 const MAX_DAYS = 4000;
 
@@ -144,9 +147,8 @@ export class StoredBuilds {
     }
   }
 
-  async #readText(path: string, signal: AbortSignal): Promise<string | undefined> {
-    const part = await this.#store.read(path, { start: 0, end: 64 * 1024 }, signal);
-    return part && Buffer.concat(await part.body.toArray()).toString();
+  #readText(path: string, signal: AbortSignal): Promise<string | undefined> {
+    return readStoredText(this.#store, path, MAX_TEXT_BYTES, signal);
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { JOBS } from "../../../src/kube/client/resource.ts";
+import { waitUntil } from "../../../tools/machine/wait-until.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { answerOf, numberOf, type Stage, startStage } from "./stage.ts";
 
@@ -55,6 +56,8 @@ describe("the operator's metrics", () => {
     const builds = await Promise.all(["unit", "few"].map((job) => stage.submit(job)));
     for (const build of builds) await stage.running(await numberOf(build));
     await stage.reached("running", 2);
+    const registered = `turbo_hipster_gearman_registered_links{server="${stage.link.address}"}`;
+    await waitUntil("the proof of the registrations", 10_000, async () => (await stage.scrape())[registered] === 1);
     const running = await stage.scrape();
     const samples: Record<string, number> = {
       'turbo_hipster_active_builds{task="ci/unit"}': 1,
@@ -65,7 +68,6 @@ describe("the operator's metrics", () => {
       'turbo_hipster_pool_capacity_slots{pool="ci/few"}': 3,
       'turbo_hipster_pool_used_slots{pool="ci/few"}': 1,
       [`turbo_hipster_gearman_connected_links{server="${stage.link.address}"}`]: 1,
-      [`turbo_hipster_gearman_registered_links{server="${stage.link.address}"}`]: 1,
     };
     for (const [name, value] of Object.entries(samples)) assert.equal(running[name], value, name);
     assert.ok((running['turbo_hipster_pool_used_slots{pool="installation"}'] ?? 0) >= 2);

@@ -18,7 +18,7 @@ function open(answer = "") {
   const pieces: string[] = [];
   const socket = new MemorySocket((chunk) => void pieces.push(chunk.toString()));
   connection = new Connection({
-    ...{ server: "127.0.0.1:4730", limits: makeWorkerLimits(), clock },
+    ...{ server: "127.0.0.1:4730", limits: makeWorkerLimits(), clock, paceClock: clock },
     connect: () => socket.socket,
     onPacket() {
       for (const word of answer) connection.send(Buffer.from(word));

@@ -1,0 +1,120 @@
+import { STORED_ANNOTATION } from "../../core/kubernetes/labels.ts";
+import type { Pod } from "../../core/kubernetes/objects.ts";
+import { haveWorkersEnded, recordedPod } from "../../core/logs/recorded-containers.ts";
+import { renderStoredRecord, type StoredRecord } from "../../core/logs/stored-record.ts";
+import { attemptOf } from "../../core/report/build-attempt.ts";
+import { reportBuild } from "../../core/report/build-report.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { Logger } from "../../runtime/logger.ts";
+import type { LogStore } from "../stores/log-store.ts";
+import type { StoredBuilds } from "../stores/stored-builds.ts";
+import type { BuildSight } from "./build-sight.ts";
+import type { ContainerLog } from "./container-log.ts";
+import type { KeepTrying } from "./keep-trying.ts";
+import type { RecordingCluster } from "./recording-cluster.ts";
+import type { Masked } from "./secret-masker.ts";
+import type { SpoolRoot } from "./spool-root.ts";
+import { storeBuild } from "./store-build.ts";
+
+/** What is stored is still read from the spool for so long. */
+const LINGER_MS = 30_000;
+/** A store that takes nothing for so long is given up: the log stays in the pod for as long as that is kept. */
+const MAX_STORING_MS = 24 * 3_600_000;
+
+export interface BuildStoringOptions {
+  cluster: RecordingCluster;
+  store: LogStore;
+  builds: StoredBuilds;
+  spools: SpoolRoot;
+  /** At most so many are stored at once. */
+  storing: { run<T>(work: () => Promise<T>): Promise<T> };
+  sight: BuildSight;
+  again: KeepTrying;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** Puts one build into the store: its place from the beginning on, all of it when it is over. */
+export class BuildStoring {
+  readonly #options: BuildStoringOptions;
+  #directory: string | undefined;
+
+  constructor(options: BuildStoringOptions) {
+    this.#options = options;
+  }
+
+  /** Where it goes in the store; undefined until that is known. */
+  get directory(): string | undefined {
+    return this.#directory;
+  }
+
+  /** Resolves with false soon after `signal` aborts. */
+  async reserve(signal: AbortSignal): Promise<boolean> {
+    const { builds, sight, again, logger } = this.#options;
+    const begun = await again("reserve a build's directory in the log store", () => builds.begin(sight.place, signal), signal);
+    this.#directory = begun?.directory;
+    if (begun?.why) logger.info({ directory: begun.directory, why: begun.why }, "stores the build elsewhere than LOG_PATH says");
+    return begun !== undefined;
+  }
+
+  /** Stores it, says so on its Job, ends what is left of its pod, and removes its spool. Resolves with true when all that is done. */
+  async store(logs: readonly ContainerLog[], masked: Masked, signal: AbortSignal): Promise<true | undefined> {
+    const { storing, sight, spools, again, clock } = this.#options;
+    const untilMs = clock.monotonicMs() + MAX_STORING_MS;
+    const stored = await again("store a build", () => storing.run(() => this.#storeOnce(logs, masked, signal)), signal, untilMs);
+    if (!stored) {
+      if (!signal.aborted) await this.#note({ problem: "the store took nothing for a day" });
+      return undefined;
+    }
+    // Each by itself: what is stored is not stored again for the sake of these.
+    const { directory, pod } = stored;
+    await again("write down that a build is stored", () => this.#note({ directory }), signal, untilMs);
+    await again("end the pod of a build that is stored", () => this.#endPod(pod), signal, untilMs);
+    // Who reads it is at its end by then, and goes on with what is stored.
+    await clock.sleep(LINGER_MS, signal).catch(() => {});
+    await again("remove a spool", () => spools.remove(sight.uid), signal, untilMs);
+    return true;
+  }
+
+  async #storeOnce(
+    logs: readonly ContainerLog[],
+    masked: Masked,
+    signal: AbortSignal,
+  ): Promise<{ directory: string; pod: Pod | undefined }> {
+    const { cluster, store, builds, sight, logger } = this.#options;
+    signal.throwIfAborted();
+    sight.look();
+    const { namespace, jobName, uid, record } = sight;
+    const directory = this.#directory;
+    if (!record || directory === undefined) throw new Error("the Job does not say whose it is");
+    const [job, pods] = await Promise.all([cluster.getJob(namespace, jobName), cluster.readWholePods(namespace, jobName)]);
+    const report = reportBuild(sight.job, record, sight.state);
+    const attempt = attemptOf(sight.job, cluster.cachedLaunchesOf(record.relaunchKey ?? ""));
+    const whole = job?.metadata.uid === uid ? job : undefined;
+    const pod = whole && recordedPod(whole, pods);
+    const stored = await storeBuild(
+      store,
+      { directory, report, attempt, job: whole, pod, logs, test: record.roles.test, ...masked },
+      signal,
+    );
+    await builds.finish(sight.place, directory, stored, signal);
+    logger.info({ directory, store: store.name }, "has stored the build");
+    return { directory, pod };
+  }
+
+  async #note(stored: StoredRecord): Promise<void> {
+    const { cluster, sight } = this.#options;
+    const annotations = { [STORED_ANNOTATION]: renderStoredRecord(stored) };
+    await cluster.annotateJob(sight.namespace, sight.jobName, annotations, { uid: sight.uid });
+  }
+
+  /** All of it is stored: what of its pod takes no notice of its end is not waited for. */
+  async #endPod(pod: Pod | undefined): Promise<void> {
+    const { cluster, sight, logger } = this.#options;
+    const { metadata, status } = pod ?? {};
+    const isLeft = metadata && metadata.deletionTimestamp === undefined && status?.phase === "Running";
+    if (!pod || !isLeft || !sight.record || !haveWorkersEnded(pod, sight.record.roles)) return;
+    await cluster.deletePod(sight.namespace, metadata.name, metadata.uid);
+    logger.info({ pod: metadata.name }, "deletes the pod, whose log is stored and whose sidecars have not ended");
+  }
+}
