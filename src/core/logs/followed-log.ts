@@ -85,6 +85,11 @@ export class FollowedLog {
     return this.#taker.state === "searching";
   }
 
+  /** The line up to which the log was taken has not come, or is not there. */
+  get lacksLine(): boolean {
+    return this.#taker.state === "searching" || this.#taker.state === "absent";
+  }
+
   /** Nothing more of this stream is of use. */
   get isStreamUsedUp(): boolean {
     return this.#taker.isUsedUp;

@@ -34,8 +34,8 @@ const MAX_PAUSE_MS = 5000;
 const MAX_TRIES = 60;
 /** Of a run of which the kubelet has only what it kept: while it is asked for, the next run's log comes. */
 const MAX_PREVIOUS_TRIES = 5;
-/** A stream may end a moment before the pod says that its container has ended. */
-const SETTLE_MS = 1500;
+/** A stream ends before the pod says that its container has ended: a kubelet looks each second, and on a busy node it takes a while to say so. */
+const SETTLE_MS = 10_000;
 const SETTLE_STEP_MS = 100;
 
 /** Masks one log. */
@@ -137,7 +137,7 @@ export class RunFollower {
 
   async #follow(): Promise<void> {
     while (!this.#signal.aborted) {
-      const how = this.#newer > 1 ? "gone" : await this.#readStream();
+      const how = this.#newer > 1 ? "gone" : await this.#readRun(this.#newer);
       if (this.#signal.aborted) return;
       this.#isGone = how === "gone" && this.#newer === 0;
       if (how === "gone") return this.#giveUp();
@@ -149,17 +149,26 @@ export class RunFollower {
         return this.#finish(this.#log.finish(undefined));
       }
       if (step.kind === "finished" || step.kind === "failed" || how === "broken") await this.#pause();
-      else await this.#settle();
       if (this.#lateFailures > (this.#newer > 0 ? MAX_PREVIOUS_TRIES : MAX_TRIES)) return this.#giveUp();
     }
   }
 
-  /** A container that is started again has another log then, which is not to be taken for this one. */
-  async #settle(): Promise<void> {
-    const { run, clock } = this.#options;
-    if (run()?.mayBeRepeated !== true) return;
-    for (let waitedMs = 0; waitedMs < SETTLE_MS && !this.#hasEnded() && !this.#signal.aborted; waitedMs += SETTLE_STEP_MS) {
-      await clock.sleep(SETTLE_STEP_MS, this.#signal).catch(() => {});
+  /**
+   * A container that is started again has another log then, which is not to be taken for this one: a kubelet gives it before its pod tells of it.
+   * A stream without the line up to which this one was taken says nothing of it if there is a newer run than when it was opened.
+   */
+  async #readRun(newer: number): Promise<StreamEnd | "gone"> {
+    const how = await this.#readStream();
+    if (how === "gone" || how === "broken" || this.#options.run()?.mayBeRepeated !== true) return how;
+    await this.#settle(() => this.#hasEnded());
+    if (!this.#log.lacksLine) return how;
+    await this.#settle(() => this.#newer > newer || this.#options.hasEnded());
+    return this.#newer > newer ? "broken" : how;
+  }
+
+  async #settle(isSettled: () => boolean): Promise<void> {
+    for (let waitedMs = 0; waitedMs < SETTLE_MS && !isSettled() && !this.#signal.aborted; waitedMs += SETTLE_STEP_MS) {
+      await this.#options.clock.sleep(SETTLE_STEP_MS, this.#signal).catch(() => {});
     }
   }
 

@@ -213,6 +213,34 @@ describe("a follower", () => {
     await spool.close();
   });
 
+  it("takes no newer run of a service for the one it follows, though the kubelet gives that one's log before the pod tells of it", async () => {
+    await using bench = await makeBench();
+    const { fake } = bench;
+    const initContainers = [{ name: "db", image: "x", restartPolicy: "Always" }];
+    fake.create(PODS, "ci", { metadata: { name: "q" }, spec: { initContainers, containers: [{ name: "test", image: "x" }] } });
+    startPod(fake, "ci", "q");
+    const spool = await bench.openSpool();
+    let told = observeContainerRun(fake.get(PODS, "ci", "q") as Pod, "db");
+    let hasEnded = false;
+    fake.logs.write("ci", "q", "db", [entry("one", 1), entry("half", 2, true)]);
+    const options = { ...bench.optionsFor("q", "db"), spool, run: () => told, hasEnded: () => hasEnded };
+    const done = followLog(options, new AbortController().signal);
+    await grown(spool, 4);
+    // What the pod tells: the first has ended.
+    if (told) told = { ...told, hasEnded: true };
+    restartService(fake, "ci", "q", "db");
+    fake.logs.write("ci", "q", "db", [entry("of the second run", 10_000)]);
+    await fake.nextCall({ verb: "get", resource: "pods/log" }, "arrived");
+    told = observeContainerRun(fake.get(PODS, "ci", "q") as Pod, "db");
+    await grown(spool, 26);
+    fake.logs.end("ci", "q", "db");
+    hasEnded = true;
+    await done;
+    assert.equal((await readAll(spool)).toString(), "one\nhalfof the second run\n");
+    assert.deepEqual([spool.attempts, spool.holes], [[{ offset: 8, attempt: 1 }], []]);
+    await spool.close();
+  });
+
   it("goes on when a full disk has room again, with a hole where the kubelet has rotated meanwhile", async () => {
     await using bench = await makeBench();
     await using disk = await mountDisk(bench.directory, "1m");
