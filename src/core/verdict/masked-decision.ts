@@ -3,6 +3,7 @@ import type { Masker } from "../logs/masking.ts";
 import type { BuildState } from "../observation/build-state.ts";
 import { failureText } from "../zuul/clean-result-text.ts";
 import { type BuildAction, type BuildFacts, decideBuild } from "./build-decision.ts";
+import { findRule } from "./rules.ts";
 import type { Verdict } from "./verdict.ts";
 
 /**
@@ -14,7 +15,7 @@ export function decideMasked(facts: BuildFacts, now: Date, masker: Masker | unde
   if (!masker || action.kind !== "finish") return action;
   const shown = decideBuild({ ...facts, state: maskState(facts.state, masker) }, now);
   const isSame = shown.kind === "finish" && isAlike(shown.verdict, action.verdict);
-  return { ...action, verdict: isSame ? shown.verdict : maskWords(action.verdict, masker) };
+  return { ...action, verdict: isSame ? shown.verdict : maskVerdict(action.verdict, masker) };
 }
 
 function maskState(state: BuildState, masker: Masker): BuildState {
@@ -27,8 +28,10 @@ function isAlike(one: Verdict, other: Verdict): boolean {
   return one.rule === other.rule && one.class === other.class && (one.result === null) === (other.result === null);
 }
 
-function maskWords({ message, result, evidence, ...verdict }: Verdict, masker: Masker): Verdict {
-  const hasWords = result !== null && (verdict.class === "failure" || verdict.class === "configuration");
+/** The words in it that come from outside; those of the table of rules stay. */
+export function maskVerdict({ message, result, evidence, ...verdict }: Verdict, masker: Masker): Verdict {
+  const isOwn = verdict.class === "success" || verdict.class === "cancelled" || findRule(verdict.rule)?.token === result;
+  const hasWords = result !== null && !isOwn;
   const short = (value: string | number) => (typeof value === "string" ? maskText(value, masker) : value);
   return {
     ...verdict,

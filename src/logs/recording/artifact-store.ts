@@ -5,7 +5,7 @@ import { COLLECTED_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { ARTIFACTS_FOLDER } from "../../core/logs/build-directory.ts";
 import { ARTIFACTS_FILE } from "../../core/logs/log-files.ts";
-import { maskValues } from "../../core/logs/masked-values.ts";
+import { maskArtifacts } from "../../core/logs/masked-build.ts";
 import type { Masker, Masking } from "../../core/logs/masking.ts";
 import { storedFileType } from "../../core/logs/stored-file.ts";
 import type { LogStore } from "../stores/log-store.ts";
@@ -66,7 +66,7 @@ export class ArtifactStore {
   async collected(build: CollectedBuild, record: ArtifactsRecord, signal: AbortSignal): Promise<void> {
     const { cluster, store } = this.#options;
     const { directory, masker, job } = await this.#placeOf(build, signal);
-    await store.putText(`${directory}/${ARTIFACTS_FILE}`, JSON.stringify(maskValues(record, masker)), signal);
+    await store.putText(`${directory}/${ARTIFACTS_FILE}`, JSON.stringify(maskArtifacts(record, masker)), signal);
     const { namespace = "", name, uid } = job.metadata;
     await cluster.annotateJob(namespace, name, { [COLLECTED_ANNOTATION]: cluster.now().toISOString() }, { uid });
   }

@@ -4,7 +4,7 @@ import type { Job, Pod } from "../../core/kubernetes/objects.ts";
 import { commitsOf, containersOf, evidenceOf } from "../../core/logs/build-facts.ts";
 import { BUILD_FILE, type BuildFile, renderBuildFile, storedPoints } from "../../core/logs/build-file.ts";
 import { ARTIFACTS_FILE, type FilePart, INDEX_FILE, isWhole, layLogFile, logFile } from "../../core/logs/log-files.ts";
-import { maskValues } from "../../core/logs/masked-values.ts";
+import { maskBuildFile } from "../../core/logs/masked-build.ts";
 import type { Masker } from "../../core/logs/masking.ts";
 import { type LogTail, renderStoredPage } from "../../core/logs/stored-page.ts";
 import { detailBuild } from "../../core/report/build-details.ts";
@@ -48,7 +48,7 @@ export async function storeBuild(store: LogStore, parts: BuildParts, signal: Abo
   const evidence = job && evidenceOf(job);
   const { verdict } = parts.report;
   const build = { ...parts.report, ...(verdict ? { verdict: { ...verdict, ...(evidence ? { evidence } : {}) } } : {}) };
-  const file: BuildFile = maskValues(
+  const file: BuildFile = maskBuildFile(
     {
       ...{ version: 1, build, containers: containersOf(pod), commits: commitsOf(pod), logs, problems: problemsOf(parts, logs, mark) },
       ...(job ? { details: detailBuild(job) } : {}),
