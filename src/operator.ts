@@ -10,7 +10,6 @@ import { TaskEvents } from "./controllers/test-tasks/task-events.ts";
 import { TemplateReviews } from "./controllers/test-tasks/template-reviews.ts";
 import { TestTasks } from "./controllers/test-tasks/test-tasks.ts";
 import { parseDurationMs } from "./core/kubernetes/duration.ts";
-import { reportTasks } from "./core/report/task-report.ts";
 import { readReadiness } from "./core/task-status/conditions.ts";
 import { MAX_PARAMETERS_BYTES } from "./core/zuul/parameters.ts";
 import { managerName } from "./core/zuul/stop-request.ts";
@@ -27,6 +26,7 @@ import { TestTaskObjects } from "./kube/objects/test-task-objects.ts";
 import { ServedNamespaces } from "./kube/watch/served-namespaces.ts";
 import type { LogStore } from "./logs/stores/log-store.ts";
 import { type Metrics, makeMetrics } from "./metrics/metrics.ts";
+import { makePages } from "./pages.ts";
 import { makeRecording } from "./recording.ts";
 import type { Clock } from "./runtime/clock.ts";
 import { coerceError } from "./runtime/errors.ts";
@@ -35,10 +35,7 @@ import type { Logger } from "./runtime/logger.ts";
 import type { Service } from "./runtime/service.ts";
 import { within } from "./runtime/within.ts";
 import { VERSION } from "./version.ts";
-import { makeInternalPages } from "./web/pages/internal-pages.ts";
 import { renderReadiness } from "./web/pages/readiness.ts";
-import { makePublicApp } from "./web/public-app.ts";
-import { makeHttpServer, makePageServer } from "./web/server.ts";
 
 /** Of the two seconds in which another replica takes over: for Jobs that are being made, so that they are there to be counted. */
 const CREATION_GRACE_MS = 1000;
@@ -144,12 +141,15 @@ export function makeOperator(options: OperatorOptions): Operator {
     },
     logger,
   });
-  const recording = makeRecording({ ...{ config, store, client, buildObjects, clock, logger }, replicas: term });
+  // Asked once it listens: the configured port may be any free one.
+  const buildUrl = (number: string) =>
+    `${config.publicUrl?.replace(/\/+$/, "") ?? `http://${host}:${pages.ports.public}`}/builds/${number}`;
+  const recording = makeRecording({ ...{ config, store, client, buildObjects, clock, logger }, replicas: term, buildUrl });
   const settings = {
     ...{ installation, image: config.image, checkout: config.checkout, podUser: config.podUser, keepsArtifacts: store !== undefined },
-    // Once it listens: the configured port may be any free one.
+    // As above.
     get internalUrl() {
-      return config.internalUrl?.replace(/\/+$/, "") ?? `http://${host}:${internalServer.port}`;
+      return config.internalUrl?.replace(/\/+$/, "") ?? `http://${host}:${pages.ports.internal}`;
     },
   };
   const tallies = new Tallies({
@@ -203,41 +203,22 @@ export function makeOperator(options: OperatorOptions): Operator {
     settings: {
       manifest: settings,
       worker,
-      buildUrl: (number) => `${publicUrl()}/builds/${number}`,
+      buildUrl,
       resultStyle: config.results,
-      keepJobSeconds: Math.ceil(parseDurationMs(config.keepJobs) / 1000),
+      keepJobSeconds: recording.keepUnstoredSeconds,
     },
     clock,
     logger,
   });
 
-  const pages = makePublicApp(
-    {
-      now: () => buildObjects.now(),
-      build: (number) => builds.reports.of(number),
-      details: (build) => builds.reports.details(build),
-      builds: () => builds.reports.all(),
-      commits: (build) => builds.reports.commits(build),
-      tasks: (known) => reportTasks(taskObjects.cachedTestTasks(), known),
-      log: (build, container) => recording.pageLogs.open(build, container),
-      logsOf: (build) => recording.pageLogs.containers(build),
-      stored: recording.stored,
-    },
-    { clock, logger },
-  );
-  const publicServer = makePageServer({ listen: config.http.public, fetch: (request, bindings) => pages.fetch(request, bindings), logger });
-  const internalServer = makeHttpServer({
-    listen: config.http.internal,
-    handler: makeInternalPages({
+  const pages = makePages({
+    ...{ config, reports: builds.reports, buildObjects, taskObjects, recording, clock, logger },
+    internal: {
       failure: () => failure,
       readiness: () => renderReadiness({ isReady, isHolder: replicas.isHolder, servers: link.servers, unserved: served.report() }),
       metrics,
-      clock,
-    }),
-    ...(recording.uploads ? { uploads: recording.uploads } : {}),
-    logger,
+    },
   });
-  const publicUrl = () => config.publicUrl?.replace(/\/+$/, "") ?? `http://${host}:${publicServer.port}`;
 
   metrics.connect({
     isHolder: () => replicas.isHolder,
@@ -282,12 +263,11 @@ export function makeOperator(options: OperatorOptions): Operator {
   });
   return {
     get ports() {
-      return { public: publicServer.port, internal: internalServer.port };
+      return pages.ports;
     },
     ready: () => ready.promise,
     async start() {
-      await internalServer.start();
-      await publicServer.start();
+      await pages.start();
       await Promise.all([taskObjects.start(), buildObjects.start(), leases.start()]);
       beginning = begin().catch((error) => {
         ready.reject(error);
@@ -330,7 +310,7 @@ export function makeOperator(options: OperatorOptions): Operator {
       await testTasks.stop();
       await Promise.all([events.stop(), reviews.stop()]);
       await Promise.all([buildsEnded, builds.stop(), link.stop()]);
-      await Promise.all([publicServer.stop(), internalServer.stop()]);
+      await pages.stop();
     },
   };
 }

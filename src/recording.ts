@@ -6,15 +6,18 @@ import { collectorAudience } from "./core/artifacts/collector-audience.ts";
 import { readArtifactPaths } from "./core/job/artifact-paths.ts";
 import { findJobs } from "./core/job/record.ts";
 import { parseDurationMs } from "./core/kubernetes/duration.ts";
+import type { Job } from "./core/kubernetes/objects.ts";
 import { quantityBytes } from "./core/kubernetes/quantity.ts";
 import { INDEX_FILE } from "./core/logs/log-files.ts";
 import type { Masker } from "./core/logs/masking.ts";
+import { readStoredRecord } from "./core/logs/stored-record.ts";
 import type { KubeClient } from "./kube/client/kube-client.ts";
 import type { BuildObjects } from "./kube/objects/build-objects.ts";
 import { PodLogs } from "./kube/objects/pod-logs.ts";
 import { SecretValues } from "./kube/objects/secret-values.ts";
 import { TokenReviews } from "./kube/objects/token-reviews.ts";
 import { ArtifactStore } from "./logs/recording/artifact-store.ts";
+import { MAX_STORING_MS } from "./logs/recording/build-storing.ts";
 import { PageLogs } from "./logs/recording/page-logs.ts";
 import { PodReaders } from "./logs/recording/pod-readers.ts";
 import { Recorder } from "./logs/recording/recorder.ts";
@@ -32,12 +35,14 @@ import { UploadDesk } from "./uploads/upload-desk.ts";
 import { makeUploadHandler, type UploadHandler } from "./web/upload-requests.ts";
 
 export interface RecordingOptions {
-  config: Pick<Config, "installation" | "logs">;
+  config: Pick<Config, "installation" | "logs" | "keepJobs">;
   /** undefined: nothing is stored, and pages read the logs of pods. */
   store: LogStore | undefined;
   client: KubeClient;
   buildObjects: BuildObjects;
   replicas: { readonly name: string; readonly isHolder: boolean; isAlive(replica: string): boolean };
+  /** A build's page here. */
+  buildUrl(number: string): string;
   clock: Clock;
   logger: Logger;
 }
@@ -48,18 +53,21 @@ export interface Recording extends Service {
   wake(namespace: string, jobName: string): void;
   /** Who is the holder, or which replicas live, has changed. */
   noteReplicas(): void;
-  /** Where people reach what is kept of a build without this program. */
-  urlOf(jobUid: string | undefined): string | undefined;
+  /** Where people reach what is kept of a build, or is to be, without this program. */
+  urlOf(job: Job | undefined): string | undefined;
   /** Of what a pod says that is recorded here; undefined until the Secrets that it names were read. */
   maskerOf(jobUid: string | undefined): Masker | undefined;
+  /** How long a Job is kept whose build is not stored. */
+  readonly keepUnstoredSeconds: number;
   readonly uploads: UploadHandler | undefined;
   readonly pageLogs: PageLogs;
   readonly stored: StoredBuildSource | undefined;
 }
 
 export function makeRecording(options: RecordingOptions): Recording {
-  const { config, store, client, buildObjects, replicas, clock, logger } = options;
+  const { config, store, client, buildObjects, replicas, buildUrl, clock, logger } = options;
   const directory = spoolDirectory(config);
+  const keepJobSeconds = Math.ceil(parseDurationMs(config.keepJobs) / 1000);
   const cluster = recordingCluster(client, buildObjects);
   const readers = new PodReaders({ directory: join(tmpdir(), "turbo-hipster-pages", replicas.name), clock, logger });
   if (!store) {
@@ -69,6 +77,7 @@ export function makeRecording(options: RecordingOptions): Recording {
       wake() {},
       noteReplicas() {},
       urlOf: () => undefined,
+      keepUnstoredSeconds: keepJobSeconds,
       maskerOf: () => undefined,
       uploads: undefined,
       pageLogs: new PageLogs({ cluster, readers, recorder: undefined, views: undefined }),
@@ -78,7 +87,7 @@ export function makeRecording(options: RecordingOptions): Recording {
   const builds = new StoredBuilds(store);
   const limitBytes = quantityBytes(config.logs.limit);
   const spools = new SpoolRoot(directory);
-  const recorder = new Recorder({ cluster, store, builds, spools, limitBytes, replicas, clock, logger });
+  const recorder = new Recorder({ cluster, store, builds, spools, limitBytes, replicas, keepJobSeconds, buildUrl, clock, logger });
   const { age, size } = config.logs.retention;
   const limits = { ageMs: parseDurationMs(age), bytes: size === undefined ? undefined : quantityBytes(size) };
   const now = () => cluster.now();
@@ -98,10 +107,12 @@ export function makeRecording(options: RecordingOptions): Recording {
       recorder.noteReplicas();
       retention.wake();
     },
-    urlOf(uid) {
-      const place = recorder.of(uid)?.directory;
+    urlOf(job) {
+      const place = recorder.of(job?.metadata.uid)?.directory ?? (job && storedDirectory(job));
       return place === undefined ? undefined : store.url(`${place}/${INDEX_FILE}`);
     },
+    // An operator that is started again knows by its Job that it is to be stored.
+    keepUnstoredSeconds: keepJobSeconds + MAX_STORING_MS / 1000,
     maskerOf: (uid) => recorder.of(uid)?.masker,
     uploads: makeUploads({ cluster, builds, store }, options),
     pageLogs: new PageLogs({
@@ -112,6 +123,12 @@ export function makeRecording(options: RecordingOptions): Recording {
     }),
     stored,
   };
+}
+
+/** Of a build that was stored before: Zuul may ask for it again. */
+function storedDirectory(job: Job): string | undefined {
+  const stored = readStoredRecord(job);
+  return stored && "directory" in stored ? stored.directory : undefined;
 }
 
 function spoolDirectory({ installation, logs }: RecordingOptions["config"]): string {
@@ -133,7 +150,7 @@ function recordingCluster(client: KubeClient, buildObjects: BuildObjects): Recor
     cachedPods: (namespace, jobName) => buildObjects.cachedPods(namespace, jobName),
     getJob: (namespace, name) => buildObjects.getJob(namespace, name),
     readWholePods: (namespace, jobName) => buildObjects.readWholePods(namespace, jobName),
-    annotateJob: (namespace, name, annotations, { uid }) => buildObjects.annotateJob(namespace, name, annotations, { uid }),
+    annotateJob: (namespace, name, annotations, options) => buildObjects.annotateJob(namespace, name, annotations, options),
     deletePod: (namespace, name, uid) => buildObjects.deletePod(namespace, name, uid),
     secretValues: (namespace, name) => secrets.of(namespace, name),
     logSource: (place) => new PodLogs(client, place),

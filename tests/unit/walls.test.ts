@@ -60,7 +60,7 @@ const ROOMS: Record<string, { rooms: readonly string[]; allowed: readonly string
 const FOLDERS: Record<string, readonly string[]> = { logs: ["follow", "stores", "recording"] };
 /** It puts the others together: it may import all of src/. */
 const OPEN_ROOMS = ["commands"];
-const TOP_FILES = ["main.ts", "operator.ts", "recording.ts", "config.ts", "version.ts"];
+const TOP_FILES = ["main.ts", "operator.ts", "recording.ts", "pages.ts", "config.ts", "version.ts"];
 const OUTSIDE = ["tests", "deploy", "tools"];
 
 interface Probe {

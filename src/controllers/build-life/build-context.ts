@@ -20,10 +20,10 @@ export interface BuildContext {
   /** Told which build finds a quota on the Jobs of its namespace used up. */
   keptJobs: { giveWay(namespace: string, number: string): void };
   /**
-   * Where people find what is kept of the build with the Job of this uid; undefined where that is its page here. And what masks what its pod says;
-   * undefined where that is not known here, or not yet.
+   * Where people find what is kept of the build with this Job; undefined where that is its page here. And what masks what its pod says; undefined
+   * where that is not known here, or not yet.
    */
-  stored: { urlOf(jobUid: string | undefined): string | undefined; maskerOf(jobUid: string | undefined): Masker | undefined };
+  stored: { urlOf(job: Job | undefined): string | undefined; maskerOf(jobUid: string | undefined): Masker | undefined };
   /** Who counts. */
   counts: { tallies: BuildTallies; observer: BuildObserver; rush: Rush };
   /** Builds whose Jobs are there and that nobody asks for. */

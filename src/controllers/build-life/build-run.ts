@@ -187,7 +187,7 @@ export class BuildRun {
   async #deliver(verdict: Verdict, stopping: AbortSignal): Promise<"delivered" | "unclaimed" | Left> {
     const { conversation, life, claim, phases, ownership, wakeup } = this.#parts;
     while (!stopping.aborted) {
-      const url = this.#context.stored.urlOf(life.made?.metadata.uid);
+      const url = this.#context.stored.urlOf(life.made);
       if (await conversation.answer(verdict, { node: life.pod?.node, url })) {
         claim.noteDelivery();
         phases.delivered();

@@ -6,7 +6,7 @@ import { BUILD_FILE, type BuildFile } from "./build-file.ts";
 import { type Html, html } from "./html-text.ts";
 
 /** Nothing is loaded and nothing runs, whoever serves the file. */
-const POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+export const STORED_PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 const STYLE = `:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:70rem;padding:1rem;overflow-wrap:anywhere}
 h1{font-size:1.4rem;border-inline-start:.4rem solid gray;padding-inline-start:.6rem}h1.success{border-color:#2a7d2a}h1.failure,h1.configuration{border-color:#b3261e}
 h2{font-size:1.1rem}h3{font-size:1rem}table{border-collapse:collapse}th{text-align:start;font-weight:600;padding-inline-end:1rem;vertical-align:top}
@@ -31,7 +31,7 @@ export function renderStoredPage(file: BuildFile, tail: LogTail | undefined): st
   ];
   return html`<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}"><meta name="referrer" content="no-referrer">
+<meta http-equiv="Content-Security-Policy" content="${STORED_PAGE_POLICY}"><meta name="referrer" content="no-referrer">
 <title>${verdict ? `${verdict.result ?? "No result"}: ${number}` : `Build ${number}`}</title><style>${STYLE_TEXT}</style></head><body><main>
 ${renderVerdict(build)}
 <p><b>${task}</b> ${subject.filter((word) => word).join(", ")}</p>

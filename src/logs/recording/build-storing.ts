@@ -1,7 +1,9 @@
 import { STORED_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Pod } from "../../core/kubernetes/objects.ts";
+import { INDEX_FILE } from "../../core/logs/log-files.ts";
 import { haveWorkersEnded, recordedPod } from "../../core/logs/recorded-containers.ts";
 import { renderStoredRecord, type StoredRecord } from "../../core/logs/stored-record.ts";
+import { renderUnstoredPage } from "../../core/logs/unstored-page.ts";
 import { attemptOf } from "../../core/report/build-attempt.ts";
 import { reportBuild } from "../../core/report/build-report.ts";
 import type { Clock } from "../../runtime/clock.ts";
@@ -19,13 +21,17 @@ import { storeBuild } from "./store-build.ts";
 /** What is stored is still read from the spool for so long. */
 const LINGER_MS = 30_000;
 /** A store that takes nothing for so long is given up: the log stays in the pod for as long as that is kept. */
-const MAX_STORING_MS = 24 * 3_600_000;
+export const MAX_STORING_MS = 24 * 3_600_000;
 
 export interface BuildStoringOptions {
   cluster: RecordingCluster;
   store: LogStore;
   builds: StoredBuilds;
   spools: SpoolRoot;
+  /** How long a Job is kept once its build is stored. */
+  keepJobSeconds: number;
+  /** A build's page here. */
+  buildUrl(number: string): string;
   /** At most so many are stored at once. */
   storing: { run<T>(work: () => Promise<T>): Promise<T> };
   sight: BuildSight;
@@ -50,11 +56,22 @@ export class BuildStoring {
 
   /** Resolves with false soon after `signal` aborts. */
   async reserve(signal: AbortSignal): Promise<boolean> {
-    const { builds, sight, again, logger } = this.#options;
-    const begun = await again("reserve a build's directory in the log store", () => builds.begin(sight.place, signal), signal);
+    const { again, logger } = this.#options;
+    const begun = await again("reserve a build's directory in the log store", () => this.#begin(signal), signal);
     this.#directory = begun?.directory;
     if (begun?.why) logger.info({ directory: begun.directory, why: begun.why }, "stores the build elsewhere than LOG_PATH says");
     return begun !== undefined;
+  }
+
+  /** The answer names the page in the store, which is opened before all is there. */
+  async #begin(signal: AbortSignal): Promise<{ directory: string; why: string | undefined }> {
+    const { store, builds, sight, buildUrl } = this.#options;
+    const begun = await builds.begin(sight.place, signal);
+    const number = sight.record?.request.number;
+    const page = `${begun.directory}/${INDEX_FILE}`;
+    if (number !== undefined && store.url(page) !== undefined)
+      await store.createText(page, renderUnstoredPage(number, buildUrl(number)), signal);
+    return begun;
   }
 
   /** Stores it, says so on its Job, ends what is left of its pod, and removes its spool. Resolves with true when all that is done. */
@@ -103,9 +120,10 @@ export class BuildStoring {
   }
 
   async #note(stored: StoredRecord): Promise<void> {
-    const { cluster, sight } = this.#options;
+    const { cluster, sight, keepJobSeconds } = this.#options;
     const annotations = { [STORED_ANNOTATION]: renderStoredRecord(stored) };
-    await cluster.annotateJob(sight.namespace, sight.jobName, annotations, { uid: sight.uid });
+    const options = { uid: sight.uid, ttlSecondsAfterFinished: keepJobSeconds };
+    await cluster.annotateJob(sight.namespace, sight.jobName, annotations, options);
   }
 
   /** All of it is stored: what of its pod takes no notice of its end is not waited for. */

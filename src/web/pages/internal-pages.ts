@@ -2,7 +2,7 @@ import type { Clock } from "../../runtime/clock.ts";
 import { paced } from "../../runtime/paced.ts";
 import type { Answer } from "../server.ts";
 
-interface InternalPagesOptions {
+export interface InternalPagesOptions {
   /** What has ended this replica's work for good, if anything has: a sentence. */
   failure(): string | undefined;
   readiness(): Answer;

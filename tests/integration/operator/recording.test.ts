@@ -11,6 +11,7 @@ import type { LogStore } from "../../../src/logs/stores/log-store.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { waitUntil } from "../../../tools/machine/wait-until.ts";
 import { timestamp } from "../../support/fake-kube/fake-store.ts";
+import { startGeard } from "../../support/gearman/geard.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { silentLogger } from "../../support/silent-logger.ts";
 import { answerOf, dataOf, NAMESPACE, numberOf, type Stage, type StageOptions, startStage } from "./stage.ts";
@@ -60,21 +61,22 @@ describe("a build's log", () => {
   test("is stored where LOG_PATH says, with what is known of the build and a page for people", async () => {
     const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
     const script = () => ({ log: ["one", "two <b>", "three"], exitCode: 1, message: "it is <broken>", finished });
-    const { promise: hasDirectory, resolve: onEntry } = Promise.withResolvers<void>();
+    const { promise: hasPage, resolve: onPage } = Promise.withResolvers<void>();
     const makeStore = () => {
       const store = filesStore();
-      const putText = store.putText.bind(store);
-      store.putText = async (...args) => {
-        await putText(...args);
+      const createText = store.createText.bind(store);
+      store.createText = async (path, ...args) => {
+        const isCreated = await createText(path, ...args);
         // Whoever has written it knows it by then.
-        setImmediate(onEntry);
+        if (path.endsWith("index.html")) setImmediate(onPage);
+        return isCreated;
       };
       return store;
     };
     await using stage = await start({ script, makeStore });
     const build = await stage.submit("unit", { parameters: { LOG_PATH: "logs/42/unit", ZUUL_PROJECT: "a/b", API_TOKEN: "hidden-token" } });
     const number = await numberOf(build);
-    await hasDirectory;
+    await hasPage;
     finish();
     assert.equal((await answerOf(build)).result, "it is <broken>");
     assert.equal(await stored(stage, number), JSON.stringify({ directory: "logs/42/unit" }));
@@ -97,6 +99,56 @@ describe("a build's log", () => {
     assert.doesNotMatch(page, /hidden-token|<script/);
     // What Zuul reports is what is stored.
     assert.equal(dataOf(build).at(-1)?.url, "http://logs.example.org/logs/42/unit/index.html");
+  });
+
+  test("has a page where Zuul's report says before it is stored, which names the one that shows it until then", async () => {
+    const { promise: open, resolve: release } = Promise.withResolvers<void>();
+    const makeStore = () =>
+      withPut(filesStore(), async (put, ...args) => {
+        await open;
+        return put(...args);
+      });
+    const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+    await using stage = await start({ makeStore, script: () => ({ log: ["one"], finished }) });
+    const build = await stage.submit("unit", { parameters: { LOG_PATH: "a" } });
+    const number = await numberOf(build);
+    const page = () => read("a/index.html").catch(() => "");
+    await waitUntil("the page", 60_000, async () => (await page()) !== "");
+    finish();
+    const { data } = await answerOf(build);
+    assert.equal(data.url, "http://logs.example.org/a/index.html");
+    assert.match(await page(), /is not stored yet/);
+    assert.ok((await page()).includes(`href="${dataOf(build)[0]?.url}"`));
+    release();
+    await stored(stage, number);
+    assert.match(await page(), /<h1 class="success">/);
+  });
+
+  test("has its stored page in the answer to a request that comes when all is stored", async () => {
+    const parameters = (attempt: number) => ({
+      LOG_PATH: `a/${attempt}`,
+      ZUUL_UUID: `uuid-${attempt}`,
+      ZUUL_REF: `refs/zuul/master/Z${"ab".repeat(16)}`,
+    });
+    const { promise: finished, resolve: finish } = Promise.withResolvers<void>();
+    await using stage = await start({ start: () => startGeard(), script: () => ({ log: ["one"], finished }) });
+    const build = await stage.submit("unit", { parameters: parameters(1) });
+    const number = await numberOf(build);
+    await stage.running(number);
+    await stage.logged("registered at the gearman server");
+    stage.link.cut();
+    assert.equal((await answerOf(build)).result, null);
+    finish();
+    await stage.logged("judged the build");
+    await stage.logged("registered at the gearman server", 1);
+    await stage.skip(180_000);
+    await stored(stage, number);
+    await stage.until(() => stage.kube.logs.count() === 0, "the end of following");
+    await stage.skip(60_000);
+    const again = await stage.submit("unit", { parameters: parameters(2) });
+    assert.equal(await numberOf(again), number);
+    const { result, data } = await answerOf(again);
+    assert.deepEqual([result, data.url], ["SUCCESS", "http://logs.example.org/a/1/index.html"]);
   });
 
   test("does not show what a Secret holds that the task names", async () => {
@@ -384,11 +436,13 @@ describe("a build's log", () => {
     const build = await stage.submit("unit", { parameters: { LOG_PATH: "a" } });
     const number = await numberOf(build);
     await answerOf(build);
-    await stage.recorded(number);
+    // It may be stored for a day yet, by an operator that is started again as well: the Job tells it.
+    assert.equal((await stage.recorded(number)).spec.ttlSecondsAfterFinished, 48 * 3600);
     const refusal = stage.kube.misbehave({ verb: "patch", resource: "jobs" }, { kind: "status", code: 403, reason: "Forbidden" }, 2);
     store();
     await stored(stage, number);
     assert.deepEqual([refusal.struck, count], [2, 1]);
+    assert.equal((await stage.recorded(number)).spec.ttlSecondsAfterFinished, 24 * 3600);
   });
 
   test("changes nothing of a build when following and storing fail, whatever they throw", async () => {
