@@ -8,6 +8,8 @@ import { findMissedLimits, parseApiCalls, renderScale, type ScaleFacts, type Sca
 
 /** Builds at once in the stream: enough that the cluster never waits for us. */
 const STREAM_AT_ONCE = 200;
+/** The operator's places for each build submitted: one task's builds that wait for a node get half of all at most (decision 13). */
+const PLACES_FOR_ONE = 3;
 /** Until memory is looked at that nothing uses just then, and for how long it is looked at while all builds are live. */
 const SETTLE_MS = 10_000;
 const WARM_UP = 50;
@@ -44,7 +46,7 @@ function parseCount(text: string): number {
 async function runScale(flags: ScaleFlags, world: BenchWorld): Promise<BenchReport> {
   const { atOnce } = flags;
   const { signal, log } = world;
-  await using rig = await openScaleRig({ ...flags, maxBuilds: atOnce + 100 }, world);
+  await using rig = await openScaleRig({ ...flags, maxBuilds: PLACES_FOR_ONE * atOnce }, world);
   log(`the operator is ready; its memory is looked at in ${SETTLE_MS / 1000} s`);
   await systemClock.sleep(SETTLE_MS, signal);
   const idle = await rig.operator.rssMb();
