@@ -17,7 +17,7 @@ const ROOT = join(import.meta.dirname, "..");
 const LEAK_CHECK = join(ROOT, "tests/support/leak-check.ts");
 
 interface Suite {
-  /** Runs on a real cluster. */
+  /** Each of its files has a real cluster to itself, of as many as files run at a time. */
   cluster: boolean;
   /** Files at a time. */
   concurrency: number;
@@ -33,7 +33,7 @@ const SUITES: Record<string, Suite> = {
   integration: { cluster: false, concurrency: 2, timeoutMs: 180_000, limitMs: 1_200_000 },
   browser: { cluster: false, concurrency: 1, timeoutMs: 120_000, limitMs: 600_000 },
   contract: { cluster: true, concurrency: 1, timeoutMs: 300_000, limitMs: 600_000 },
-  e2e: { cluster: true, concurrency: 1, timeoutMs: 600_000, limitMs: 3_000_000 },
+  e2e: { cluster: true, concurrency: 2, timeoutMs: 600_000, limitMs: 3_000_000 },
 };
 
 /** For a suite that is over its limit to say what it was at. */
@@ -68,7 +68,8 @@ function exec(command: string, args: readonly string[], env: Record<string, stri
 
 /** Runs the suites and returns those that failed. */
 async function runSuites(names: readonly string[], extra: readonly string[]): Promise<string[]> {
-  const isCluster = names.some((name) => SUITES[name]?.cluster);
+  const count = Math.max(0, ...names.map((name) => (SUITES[name]?.cluster ? SUITES[name].concurrency : 0)));
+  const clusters = Array.from({ length: count }, (_, index) => `test-${process.pid}-${index + 1}`);
   const failed: string[] = [];
   if (names.includes("unit") && extra.length === 0) {
     log("types and lint");
@@ -80,16 +81,18 @@ async function runSuites(names: readonly string[], extra: readonly string[]): Pr
     await ensureDebianPackages(["gearman-job-server", "gearman-tools", "git", "openssl", "stunnel4", "util-linux"], log);
     await ensurePythonVenv();
   }
-  const cluster = `test-${process.pid}`;
   const state = mkdtempSync(join(tmpdir(), "th-tests-"));
   const env: Record<string, string> = {};
   try {
-    if (isCluster) {
+    if (clusters.length > 0) {
       log("preparing the image of this program");
       const { archive, tag } = await ensureImage({ log });
-      const { kubeconfig } = await upCluster({ name: cluster, log });
-      await loadImage(cluster, archive);
-      Object.assign(env, { TH_TEST_CLUSTER: cluster, TH_TEST_IMAGE: tag, TH_TEST_KUBECONFIG: kubeconfig });
+      for (const name of clusters) {
+        const { kubeconfig } = await upCluster({ name, log });
+        await loadImage(name, archive);
+        env.TH_TEST_KUBECONFIG ??= kubeconfig;
+      }
+      Object.assign(env, { TH_TEST_CLUSTERS: clusters.join(","), TH_TEST_IMAGE: tag });
     }
     for (const name of names) {
       const suite = SUITES[name];
@@ -112,7 +115,7 @@ async function runSuites(names: readonly string[], extra: readonly string[]): Pr
     }
   } finally {
     rmSync(state, { recursive: true, force: true });
-    if (isCluster) await downCluster({ name: cluster, log });
+    for (const name of clusters) await downCluster({ name, log });
   }
   return failed;
 }

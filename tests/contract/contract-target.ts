@@ -56,12 +56,12 @@ function checkWidget({ spec }: StoredObject) {
 }
 
 /**
- * The kubeconfig of a real API server: `TH_TEST_KUBECONFIG`, the cluster that `npm test` keeps up, or the default local one if it is up;
- * undefined if there is none of these.
+ * The kubeconfig of a real API server: `TH_TEST_KUBECONFIG` (`npm test` sets it to that of a cluster it keeps up), or that of the default local
+ * cluster if it is up; undefined if there is none of these.
  */
 export async function findRealKubeconfig(): Promise<string | undefined> {
   if (process.env.TH_TEST_KUBECONFIG) return process.env.TH_TEST_KUBECONFIG;
-  const cluster = await findCluster(process.env.TH_TEST_CLUSTER ?? DEFAULT_CLUSTER, () => {});
+  const cluster = await findCluster(DEFAULT_CLUSTER, () => {});
   return cluster?.kubeconfig;
 }
 

@@ -6,8 +6,8 @@ import { downCluster, type LocalCluster, loadImage, upCluster } from "../../../d
 import { applyTestTaskDefinition } from "../../../deploy/local/test-task-definition.ts";
 import { runCommand } from "../../../tools/machine/run-command.ts";
 
-/** Set by `npm test`, which keeps one cluster up for all suites and has loaded the image. */
-const SHARED = { cluster: process.env.TH_TEST_CLUSTER, image: process.env.TH_TEST_IMAGE };
+/** Set by `npm test`, which keeps a cluster up for each file that runs at a time and has loaded the image. */
+const SHARED = { cluster: clusterOfWorker(process.env), image: process.env.TH_TEST_IMAGE };
 /** Used, and taken down again, by a test file that is run by itself. */
 const OWN_NAME = "test";
 
@@ -56,6 +56,14 @@ export function useTestCluster(prefix: string): TestCluster {
     else await downCluster({ name: OWN_NAME, log });
   });
   return context;
+}
+
+/** Node's test runner numbers its workers from 1 (https://nodejs.org/api/test.html, NODE_TEST_WORKER_ID): no two files that run have one. */
+function clusterOfWorker({ TH_TEST_CLUSTERS, NODE_TEST_WORKER_ID }: NodeJS.ProcessEnv): string | undefined {
+  if (TH_TEST_CLUSTERS === undefined) return undefined;
+  const cluster = TH_TEST_CLUSTERS.split(",")[Number(NODE_TEST_WORKER_ID) - 1];
+  if (cluster === undefined) throw new Error(`no cluster for the worker ${NODE_TEST_WORKER_ID} among ${TH_TEST_CLUSTERS}`);
+  return cluster;
 }
 
 async function loadOwnImage(cluster: string, log: (line: string) => void): Promise<string> {
