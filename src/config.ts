@@ -86,7 +86,7 @@ const configSchema = z.strictObject({
     .string()
     .refine(isDuration, "must be a duration like 90s, 30m or 24h")
     .default("24h")
-    .describe("how long a finished build's Job, and with it its log, is kept after its result was delivered"),
+    .describe("how long a finished build's Job is kept after its result was delivered, and where no store is, its log"),
   maxKeptJobs: z
     .int()
     .min(1)
