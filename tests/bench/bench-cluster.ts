@@ -31,6 +31,8 @@ export interface BenchCluster extends AsyncDisposable {
   readonly operatorArgs: readonly string[];
   readonly client: KubeClient;
   readonly namespace: string;
+  /** Where pods reach this machine; known of a local cluster alone. */
+  readonly hostAddress: string | undefined;
   /** Has `true` and `sh`, and is on the node. */
   readonly image: string;
   applyTestTask(name: string, spec: object): Promise<void>;
@@ -76,6 +78,7 @@ export async function openBenchCluster(flags: ClusterFlags, world: BenchWorld): 
     client,
     namespace,
     image: choice.image,
+    hostAddress: choice.hostAddress,
     async applyTestTask(name, spec) {
       const task = { apiVersion: TEST_TASK_API_VERSION, kind: TEST_TASK_KIND, metadata: { name }, spec };
       await retryWhile(isNotServed, () => client.create(TEST_TASKS, namespace, task), signal);
@@ -100,6 +103,7 @@ interface ClusterChoice {
   kubeconfig: string;
   context?: string;
   image: string;
+  hostAddress?: string;
 }
 
 async function openLocal(
@@ -113,14 +117,14 @@ async function openLocal(
   signal.throwIfAborted();
   if (present !== null) log(`measures on cluster ${name}, which stays up`);
   else stack.defer(() => downCluster({ name, log }));
-  const { kubectl, kubeconfig } = present ?? (await upCluster({ name, log }));
+  const { kubectl, kubeconfig, hostAddress } = present ?? (await upCluster({ name, log }));
   signal.throwIfAborted();
-  if (image !== undefined) return { kubectl, kubeconfig, image };
+  if (image !== undefined) return { kubectl, kubeconfig, hostAddress, image };
   log(`loading this program's image into cluster ${name}`);
   const own = await ensureImage({ log });
   signal.throwIfAborted();
   await loadImage(name, own.archive);
-  return { kubectl, kubeconfig, image: own.tag };
+  return { kubectl, kubeconfig, hostAddress, image: own.tag };
 }
 
 function openForeign({ kubeconfig = "", context, image }: ClusterFlags): ClusterChoice {

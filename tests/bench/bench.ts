@@ -7,10 +7,11 @@ import { gearmanBench } from "./gearman/gearman.ts";
 import { idleBench } from "./idle.ts";
 import { logsBench } from "./logs/logs.ts";
 import { overheadBench } from "./overhead/overhead.ts";
+import { recordingBench } from "./recording/recording.ts";
 import { scaleBench } from "./scale/scale.ts";
 import { stopBench } from "./stop/stop.ts";
 
-const BENCHES: readonly Bench[] = [overheadBench, idleBench, gearmanBench, scaleBench, stopBench, logsBench, checkoutBench];
+const BENCHES: readonly Bench[] = [overheadBench, idleBench, gearmanBench, scaleBench, stopBench, logsBench, recordingBench, checkoutBench];
 
 const interruption = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {

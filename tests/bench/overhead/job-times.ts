@@ -1,3 +1,4 @@
+import { CHECKOUT_CONTAINER } from "../../../src/core/kubernetes/container-roles.ts";
 import { JOB_NAME_LABEL } from "../../../src/core/kubernetes/labels.ts";
 import type { Job, KubeObject, Pod } from "../../../src/core/kubernetes/objects.ts";
 import { isJobOver } from "../../../src/core/observation/build-state.ts";
@@ -11,8 +12,14 @@ import { type Moments, makeMoments } from "../moments.ts";
 type JobMoment =
   /** The Job's ADDED event. */
   | "added"
+  /** The first event that shows the init container `checkout` of its pod terminated. */
+  | "checkedOut"
+  /** The first event that shows a container of its pod running, or terminated already. */
+  | "begun"
   /** The first event that shows a container of its pod terminated. */
   | "terminated"
+  /** The first event that shows all of them terminated, sidecars too. */
+  | "allTerminated"
   /** The first event that shows the Job Complete or Failed. */
   | "finished";
 
@@ -36,9 +43,13 @@ export async function watchJobTimes(client: KubeClient, namespace: string): Prom
       note(job.metadata.name, "added");
       if (isJobOver(job)) note(job.metadata.name, "finished");
     }),
-    follow<Pod>(PODS, ({ metadata, status }) => {
+    follow<Pod>(PODS, ({ metadata, status: { initContainerStatuses: inits = [], containerStatuses: own = [] } = {} }) => {
       const jobName = metadata.labels?.[JOB_NAME_LABEL];
-      if (jobName && status?.containerStatuses?.some(({ state }) => state?.terminated)) note(jobName, "terminated");
+      if (!jobName) return;
+      if (inits.some(({ name, state }) => name === CHECKOUT_CONTAINER && state?.terminated)) note(jobName, "checkedOut");
+      if (own.some(({ state }) => state?.running ?? state?.terminated)) note(jobName, "begun");
+      if (own.some(({ state }) => state?.terminated)) note(jobName, "terminated");
+      if (own.length > 0 && [...inits, ...own].every(({ state }) => state?.terminated)) note(jobName, "allTerminated");
     }),
   ];
   const stop = async () => void (await Promise.all(watches.map((watch) => watch.stop())));

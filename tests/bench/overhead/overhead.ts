@@ -1,7 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { InvalidArgumentError } from "commander";
-import { renderZuulParameters } from "../../../src/core/zuul/launch-parameters.ts";
-import { renderPythonJson } from "../../../src/core/zuul/python-json.ts";
 import { connectGearmanClient, type GearmanClient } from "../../../src/gearman/client/gearman-client.ts";
 import { JOBS } from "../../../src/kube/client/resource.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
@@ -9,10 +7,11 @@ import { TurboHipsterError } from "../../../src/runtime/errors.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { type BenchCluster, type ClusterFlags, configureCluster, openBenchCluster } from "../bench-cluster.ts";
 import type { Bench, BenchReport, BenchWorld } from "../bench-world.ts";
-import { rejectOnAbort } from "../moments.ts";
 import { stagePublishedProgram, startBenchOperator } from "../published-operator.ts";
 import { type JobTimes, watchJobTimes } from "./job-times.ts";
-import { type BareRun, type BuildRun, renderOverhead, summarizeOverhead } from "./overhead-summary.ts";
+import { type BareRun, type BuildRun, isFastEnough, renderOverhead, summarizeOverhead } from "./overhead-summary.ts";
+import { runSteps, type StepsFlags } from "./steps.ts";
+import { runTimedBuild } from "./timed-build.ts";
 
 const DEFAULT_PAIRS = 30;
 const WARM_UP_PAIRS = 3;
@@ -26,9 +25,15 @@ export const overheadBench: Bench = {
   description: "what the operator adds to the time of a bare Job, on a real kubelet with a real gearmand",
   configure(command) {
     configureCluster(command);
-    command.option("--pairs <n>", "pairs of a bare Job and a build to measure", parsePairs, DEFAULT_PAIRS);
+    command
+      .option("--pairs <n>", "pairs of a bare Job and a build to measure", parsePairs, DEFAULT_PAIRS)
+      .option("--checkout", "builds check a change out, and bare Jobs do so by hand; needs a local cluster", false)
+      .option("--collect", "builds leave artifacts, and bare Jobs send them by hand; needs a local cluster", false);
   },
-  run: (flags, world) => runOverhead(flags as unknown as ClusterFlags & { pairs: number }, world),
+  run: (flags, world) => {
+    const { checkout, collect, ...others } = flags as unknown as StepsFlags;
+    return checkout || collect ? runSteps({ checkout, collect, ...others }, world, runAfterDelay) : runOverhead(others, world);
+  },
 };
 
 function parsePairs(text: string): number {
@@ -71,7 +76,7 @@ async function runOverhead(flags: ClusterFlags & { pairs: number }, world: Bench
     if (pair > 0 && pair % 10 === 0) log(`${pair} of ${flags.pairs} pairs`);
   }
   const report = summarizeOverhead(bares, builds);
-  return { json: report, text: renderOverhead(report, bares, builds) };
+  return { json: report, text: renderOverhead(report, bares, builds), isFailed: !isFastEnough(report) };
 }
 
 async function runAfterDelay<T>(run: (limit: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -98,28 +103,7 @@ async function runBare({ cluster, times }: Rig, limit: AbortSignal): Promise<Bar
 }
 
 async function runBuild({ gearman, times }: Rig, limit: AbortSignal): Promise<BuildRun> {
-  const unique = randomBytes(16).toString("hex");
-  const payload = renderZuulRequest(unique);
-  let dataMs: number | undefined;
-  let completedMs = 0;
-  let lastData = "";
-  const submittedMs = performance.now();
-  const submission = gearman.submit({
-    functionName: "build:bench",
-    unique,
-    payload,
-    onEvent(event) {
-      if (event.kind === "complete") completedMs = performance.now();
-      if (event.kind !== "data") return;
-      dataMs ??= performance.now();
-      lastData = event.payload.toString();
-    },
-  });
-  const end = await Promise.race([submission.ended, rejectOnAbort(limit)]);
-  const { number, result } = JSON.parse(lastData || "{}") as { number?: string; result?: string };
-  if (end.kind !== "complete" || number === undefined || dataMs === undefined || result !== "SUCCESS") {
-    throw new Error(`a build of \`true\` ended with ${end.kind} and the data ${lastData || "(none)"}`);
-  }
+  const { number, submittedMs, dataMs, completedMs } = await runTimedBuild(gearman, { jobName: "bench" }, limit);
   const addedMs = await times.seen(number, "added", limit);
   const terminatedMs = await times.seen(number, "terminated", limit);
   await times.seen(number, "finished", limit);
@@ -129,22 +113,6 @@ async function runBuild({ gearman, times }: Rig, limit: AbortSignal): Promise<Bu
     addedToTerminated: terminatedMs - addedMs,
     terminatedToComplete: completedMs - terminatedMs,
   };
-}
-
-/** The build of a change, as Zuul asks for it; each is of a change of its own. */
-function renderZuulRequest(uuid: string): string {
-  const ref = `refs/zuul/master/Z${randomBytes(16).toString("hex")}`;
-  return renderPythonJson(
-    renderZuulParameters({
-      jobName: "bench",
-      uuid,
-      project: "example/project",
-      pipeline: "check",
-      zuulUrl: null,
-      isVoting: true,
-      item: { kind: "change", branch: "master", number: "1", patchset: "1", ref, commit: null },
-    }),
-  );
 }
 
 function testContainer(image: string): object {

@@ -2,8 +2,6 @@ import { randomBytes } from "node:crypto";
 import { RECORDED_LABEL } from "../../../src/core/kubernetes/labels.ts";
 import type { Job, Pod, PodTemplate } from "../../../src/core/kubernetes/objects.ts";
 import { STEPS } from "../../../src/core/observation/steps.ts";
-import { renderZuulParameters } from "../../../src/core/zuul/launch-parameters.ts";
-import { renderPythonJson } from "../../../src/core/zuul/python-json.ts";
 import type { GearmanClient } from "../../../src/gearman/client/gearman-client.ts";
 import type { KubeClient } from "../../../src/kube/client/kube-client.ts";
 import { isNotFound } from "../../../src/kube/client/kube-error.ts";
@@ -13,6 +11,7 @@ import { makeListWatch } from "../../../src/kube/watch/list-watch.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { makeLogger } from "../../../src/runtime/logger.ts";
 import { rejectOnAbort } from "../moments.ts";
+import { renderZuulRequest } from "../zuul-request.ts";
 import { HELD_LABEL } from "./scale-nodes.ts";
 
 /** Requests of the bench's own to the API server at once. */
@@ -123,7 +122,7 @@ async function runBuild({ gearmen }: LoadRig, index: number, jobName: string, on
   const submission = gearman.submit({
     functionName: `build:${jobName}`,
     unique,
-    payload: renderRequest(jobName, unique),
+    payload: renderZuulRequest(unique, jobName),
     onEvent(event) {
       if (event.kind === "data") lastData = event.payload.toString();
       if (event.kind === "status") onStep(event.numerator);
@@ -133,15 +132,6 @@ async function runBuild({ gearmen }: LoadRig, index: number, jobName: string, on
   const { result } = JSON.parse(lastData || "{}") as { result?: string };
   if (end.kind !== "complete" || result !== "SUCCESS")
     throw new Error(`a build that succeeds ended with ${end.kind} and the data ${lastData || "(none)"}`);
-}
-
-/** The build of a change, as Zuul asks for it; each is of a change of its own. */
-export function renderRequest(jobName: string, uuid: string): string {
-  const ref = `refs/zuul/master/Z${randomBytes(16).toString("hex")}`;
-  const item = { kind: "change", branch: "master", number: "1", patchset: "1", ref, commit: null } as const;
-  return renderPythonJson(
-    renderZuulParameters({ jobName, uuid, project: "example/project", pipeline: "check", zuulUrl: null, isVoting: true, item }),
-  );
 }
 
 /** Deletes every Job of the namespace and resolves when the last pod is gone, so that no run feels the one before it. */

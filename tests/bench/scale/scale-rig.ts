@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { clusterPaths } from "../../../deploy/local/cluster-paths.ts";
 import { renderJob } from "../../../src/core/job/manifest.ts";
 import type { PodTemplate } from "../../../src/core/kubernetes/objects.ts";
@@ -11,8 +9,9 @@ import { systemClock } from "../../../src/runtime/clock.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { openBenchCluster } from "../bench-cluster.ts";
 import type { BenchWorld } from "../bench-world.ts";
-import { stagePublishedProgram, startPublishedOperator } from "../published-operator.ts";
-import { clearJobs, type LoadRig, renderRequest } from "./scale-load.ts";
+import { containerNodeArgs, stagePublishedProgram, startPublishedOperator } from "../published-operator.ts";
+import { renderZuulRequest } from "../zuul-request.ts";
+import { clearJobs, type LoadRig } from "./scale-load.ts";
 import { HELD_LABEL, PLAYED_NODE_SELECTOR, startPlayedNodes } from "./scale-nodes.ts";
 import { WATCHED_NODE_ARGS, type WatchedOperator, watchOperator } from "./scale-operator.ts";
 import { type ProcessorTimes, readProcessorTimes } from "./scale-processes.ts";
@@ -64,8 +63,7 @@ export async function openScaleRig({ cluster: name, maxBuilds, cpuProfile }: Sca
       config: { installation: INSTALLATION, namespaces: [namespace], gearman: { servers: [server.address] }, maxBuilds },
       clusterArgs: operatorArgs,
       nodeArgs: [
-        ...imageNodeOptions(),
-        ...CONTAINER_NODE_ARGS,
+        ...containerNodeArgs(),
         ...WATCHED_NODE_ARGS,
         ...(cpuProfile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${cpuProfile}`]),
       ],
@@ -88,18 +86,6 @@ export async function openScaleRig({ cluster: name, maxBuilds, cpuProfile }: Sca
   };
 }
 
-/**
- * What node gives its heap by itself in the chart's container of 1 GiB (587 MB with the young generation, seen in a cgroup of that size): here it
- * would see the memory of the whole machine, and collect garbage the later.
- */
-const CONTAINER_NODE_ARGS = ["--max-old-space-size=512"];
-
-/** The options that node has in the operator's image. */
-function imageNodeOptions(): string[] {
-  const dockerfile = readFileSync(join(import.meta.dirname, "../../../deploy/Dockerfile"), "utf8");
-  return /^ENV NODE_OPTIONS=(.+)$/m.exec(dockerfile)?.[1]?.split(" ") ?? [];
-}
-
 function taskSpec(labels: Record<string, string> = {}): TestTaskSpecAsWritten {
   const test = { name: "test", image: IMAGE, command: ["true"] };
   return { template: { metadata: { labels }, spec: { nodeSelector: PLAYED_NODE_SELECTOR, containers: [test] } } };
@@ -109,7 +95,7 @@ function renderTemplate(namespace: string): PodTemplate {
   const metadata = { name: "bench", namespace };
   const parsed = parseTestTask({ apiVersion: TEST_TASK_API_VERSION, kind: TEST_TASK_KIND, metadata, spec: taskSpec() });
   const unique = "0".repeat(32);
-  const read = parseParameters(Buffer.from(renderRequest("bench", unique)));
+  const read = parseParameters(Buffer.from(renderZuulRequest(unique, "bench")));
   if (!parsed.ok || !read.ok) throw new Error("the bench's own TestTask or request is not valid");
   const request = {
     server: "",

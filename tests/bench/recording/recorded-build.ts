@@ -1,0 +1,94 @@
+import { randomBytes } from "node:crypto";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { parseBuildFile } from "../../../src/core/logs/build-file.ts";
+import type { GearmanClient } from "../../../src/gearman/client/gearman-client.ts";
+import { systemClock } from "../../../src/runtime/clock.ts";
+import { TurboHipsterError } from "../../../src/runtime/errors.ts";
+import type { BenchCluster } from "../bench-cluster.ts";
+import { rejectOnAbort } from "../moments.ts";
+import { readProcessUsage } from "../process-usage.ts";
+import { storedDirectory } from "../stored-directory.ts";
+import { renderZuulRequest } from "../zuul-request.ts";
+import type { Recorded } from "./recording-summary.ts";
+
+export interface BuildParts {
+  cluster: BenchCluster;
+  gearman: GearmanClient;
+  /** Where what the operator stores are files. */
+  directory: string;
+  /** The operator's. */
+  pid: number;
+}
+
+/** The TestTask of each, and where what it leaves lies in the build's directory. */
+const LEFT = {
+  log: { task: "prints", file: "console.log" },
+  artifacts: { task: "leaves", file: "artifacts/random" },
+} as const;
+
+const OPERATOR_LOOK_MS = 200;
+/** Each look is a process of kubectl. */
+const COLLECTOR_LOOK_MS = 1000;
+
+/** Runs a build until all of it is stored, and looks at what operator and collector have resident meanwhile. */
+export async function recordBuild(
+  { cluster, gearman, directory, pid }: BuildParts,
+  what: Recorded["what"],
+  limit: AbortSignal,
+): Promise<Omit<Recorded, "store" | "what">> {
+  const { task, file } = LEFT[what];
+  const unique = randomBytes(16).toString("hex");
+  const operatorMb = { before: await residentMb(pid), peak: 0 };
+  let collectorMb = 0;
+  let said: { number?: string; result?: string } = {};
+  const startedMs = performance.now();
+  const submission = gearman.submit({
+    ...{ functionName: `build:${task}`, unique, payload: renderZuulRequest(unique, task) },
+    onEvent: (event) => {
+      if (event.kind === "data") said = JSON.parse(event.payload.toString());
+    },
+  });
+  const over = new AbortController();
+  const looks = [
+    repeat(OPERATOR_LOOK_MS, over.signal, async () => {
+      operatorMb.peak = Math.max(operatorMb.peak, await residentMb(pid));
+    }),
+    repeat(COLLECTOR_LOOK_MS, over.signal, async () => {
+      if (what === "artifacts") collectorMb = Math.max(collectorMb, await collectorPeakMb(cluster, said.number));
+    }),
+  ];
+  try {
+    await Promise.race([submission.ended, rejectOnAbort(limit)]);
+    const answered = (performance.now() - startedMs) / 1000;
+    if (said.result !== "SUCCESS" || said.number === undefined) throw new TurboHipsterError("TH_BENCH", JSON.stringify(said));
+    const stored = join(directory, await storedDirectory(cluster, said.number, limit));
+    const seconds = { answered, stored: (performance.now() - startedMs) / 1000 };
+    const build = parseBuildFile(await readFile(join(stored, "build.json"), "utf8"));
+    const holes = build?.logs.reduce((sum, log) => sum + log.holes.length, 0) ?? 0;
+    const { size: bytes } = await stat(join(stored, file));
+    return { bytes, holes, seconds, operatorMb, ...(what === "artifacts" ? { collectorMb } : {}) };
+  } finally {
+    over.abort();
+    await Promise.all(looks);
+  }
+}
+
+/** Until `signal` aborts. */
+async function repeat(pauseMs: number, signal: AbortSignal, look: () => Promise<void>): Promise<void> {
+  while (!signal.aborted) {
+    await look();
+    await systemClock.sleep(pauseMs, signal).catch(() => {});
+  }
+}
+
+async function residentMb(pid: number): Promise<number> {
+  return Math.round((await readProcessUsage(pid)).rssMb);
+}
+
+/** At most so far, as the kernel has counted for its first process; 0 where that can't be asked, as there is none yet or no more. */
+async function collectorPeakMb({ kubectl }: BenchCluster, number: string | undefined): Promise<number> {
+  if (number === undefined) return 0;
+  const status = await kubectl("exec", `job/${number}`, "--container", "collector", "--", "cat", "/proc/1/status").catch(() => "");
+  return Math.round((Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024) / 1e6);
+}
