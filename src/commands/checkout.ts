@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { type CheckoutPlan, planCheckout } from "../core/checkout/plan.ts";
 import { CHECKOUT_EXIT_CODES, CheckoutError, type CheckoutProblem } from "../core/checkout/problem.ts";
-import { renderCheckoutRecord, renderHead } from "../core/checkout/record.ts";
+import { renderCheckoutRecord, renderHead } from "../core/checkout/render-record.ts";
 import { parseDurationMs } from "../core/kubernetes/duration.ts";
 import { plainLine } from "../core/zuul/clean-result-text.ts";
 import { type Parameters, parseParameters } from "../core/zuul/parameters.ts";

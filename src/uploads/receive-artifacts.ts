@@ -1,8 +1,9 @@
-import { ArchiveError, type Frame, FrameReader } from "../core/artifacts/archive-frames.ts";
+import { ArchiveError, type Frame } from "../core/artifacts/archive-frames.ts";
 import { type ArtifactLimits, MAX_LEFT_OUT_NAMED } from "../core/artifacts/artifact-limits.ts";
 import { ArtifactNames } from "../core/artifacts/artifact-names.ts";
 import { ArtifactPatterns } from "../core/artifacts/artifact-patterns.ts";
 import type { ArtifactsRecord } from "../core/artifacts/artifacts-record.ts";
+import { FrameReader } from "../core/artifacts/frame-reader.ts";
 import { JunitCounts } from "../core/artifacts/junit-counts.ts";
 import { LeftOutError } from "../core/artifacts/left-out-error.ts";
 import { cutText } from "../core/logs/cut-text.ts";

@@ -1,14 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
-import {
-  ArchiveError,
-  encodeFrame,
-  type Frame,
-  FrameReader,
-  MAX_DATA_BYTES,
-  MAX_JSON_BYTES,
-} from "../../../../src/core/artifacts/archive-frames.ts";
+import { ArchiveError, encodeFrame, type Frame, MAX_DATA_BYTES, MAX_JSON_BYTES } from "../../../../src/core/artifacts/archive-frames.ts";
+import { FrameReader } from "../../../../src/core/artifacts/frame-reader.ts";
 import { fuzzParameters } from "../../../support/fuzz.ts";
 
 /** A frame by hand: kind as its letter, length, payload. */
