@@ -48,21 +48,31 @@ export async function checkOutProject(plan: ProjectPlan, options: ProjectOptions
   const fetched = await fetchOfAnyHash(plan, git, options);
   const { source } = fetched.candidate;
   const there = git.of(source);
-  const commit = await resolveCommit(plan, there, fetched, options);
+  const { id: commit, subject } = await resolveCommit(plan, there, fetched, options);
   const checkout = ["checkout", "--quiet", "--progress", "--detach", "--force", commit];
-  await (fetched.isPartial ? there.reach(...checkout) : git.run(...checkout));
+  // Each process of git takes as long to start as what it does here, and a build waits for all of them.
+  await allOf([fetched.isPartial ? there.reach(...checkout) : git.run(...checkout), leaveOrigin(git, source.publicUrl)]);
   await checkOutSubmodules(there, options, listBases(source, options.submodules));
-  await git.run("config", "remote.origin.url", source.publicUrl);
-  await git.run("config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*");
-  await git.run("update-ref", "-d", FETCHED);
-  const subject = await git.run("log", "-1", "--format=%s", commit);
   return {
     ...{ project, directory, ref: fetched.ref, url: source.publicUrl, commit },
-    subject: subject.stdout.trim().slice(0, MAX_SUBJECT),
+    subject: subject.slice(0, MAX_SUBJECT),
     async keep() {
       if (options.cacheDirectory !== undefined) await storeInCache(there, fetched.cached, options.cacheDirectory, options);
     },
   };
+}
+
+/** What the finished repository knows of where it comes from, in place of what the fetch has left. */
+async function leaveOrigin(git: Git, url: string): Promise<void> {
+  await git.run("config", "remote.origin.url", url);
+  await git.run("config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*");
+  await git.run("update-ref", "-d", FETCHED);
+}
+
+/** Resolves when all have; where some reject, when all have ended, with the first one's reason. */
+async function allOf(works: readonly Promise<unknown>[]): Promise<void> {
+  await Promise.allSettled(works);
+  await Promise.all(works);
 }
 
 async function initialize(git: Git, hash: "sha1" | "sha256"): Promise<void> {
@@ -80,28 +90,43 @@ async function fetchOfAnyHash(plan: ProjectPlan, git: Git, options: ProjectOptio
   }
 }
 
+interface FoundCommit {
+  id: string;
+  /** First line of its message. */
+  subject: string;
+}
+
 /**
  * The commit to check out: what the ref names, or the commit that Zuul does if it is in the ref's history. Something may be in the repository that
  * is not: from a branch, or from the cache.
  */
-async function resolveCommit({ commit, project }: ProjectPlan, git: Git, fetched: Fetched, options: ProjectOptions): Promise<string> {
+async function resolveCommit({ commit, project }: ProjectPlan, git: Git, fetched: Fetched, options: ProjectOptions): Promise<FoundCommit> {
   const { ref } = fetched;
-  const resolve = async (name: string) => {
-    const resolved = await git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", `${name}^{commit}`);
-    return resolved.code === 0 ? resolved.stdout.trim() : undefined;
-  };
-  const tip = await resolve(FETCHED);
+  const tip = await read(git, FETCHED);
   if (tip === undefined) throw new CheckoutError("ref", `${ref} of ${project} holds no commit`);
-  if (commit?.ref !== ref) return tip;
-  const wanted = await resolve(commit.id);
-  if (wanted === tip) return tip;
+  if (commit?.ref !== ref || commit.id === tip.id) return tip;
+  if ((await resolve(git, commit.id)) === tip.id) return tip;
   // Where the last commits alone were fetched, Zuul's may be an older one.
   if (options.history.depth !== undefined && (await git.run("rev-parse", "--is-shallow-repository")).stdout.trim() === "true") {
     options.print(`${commit.id} is none of the last commits; fetching the rest`);
     await fetchRest(git, fetched, options);
   }
-  const id = await resolve(commit.id);
+  const id = await resolve(git, commit.id);
   const isInRef = id !== undefined && (await git.ask("merge-base", "--is-ancestor", id, FETCHED)).code === 0;
-  if (!isInRef) throw CheckoutError.of(commit.foreign);
-  return id;
+  const wanted = isInRef ? await read(git, id) : undefined;
+  if (wanted === undefined) throw CheckoutError.of(commit.foreign);
+  return wanted;
+}
+
+/** The commit that is so named; undefined, without a word, where there is none. */
+async function resolve(git: Git, name: string): Promise<string | undefined> {
+  const resolved = await git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", `${name}^{commit}`);
+  return resolved.code === 0 ? resolved.stdout.trim() : undefined;
+}
+
+/** The same for what is there, with its subject. */
+async function read(git: Git, name: string): Promise<FoundCommit | undefined> {
+  const { code, stdout } = await git.ask("log", "-1", "--format=%H%n%s", "--end-of-options", `${name}^{commit}`, "--");
+  const [id = "", subject = ""] = stdout.split("\n");
+  return code === 0 && id !== "" ? { id, subject: subject.trim() } : undefined;
 }
