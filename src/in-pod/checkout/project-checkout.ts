@@ -50,8 +50,13 @@ export async function checkOutProject(plan: ProjectPlan, options: ProjectOptions
   const there = git.of(source);
   const { id: commit, subject } = await resolveCommit(plan, there, fetched, options);
   const checkout = ["checkout", "--quiet", "--progress", "--detach", "--force", commit];
-  // Each process of git takes as long to start as what it does here, and a build waits for all of them.
-  await allOf([fetched.isPartial ? there.reach(...checkout) : git.run(...checkout), leaveOrigin(git, source.publicUrl)]);
+  const leave = () => leaveOrigin(git, source.publicUrl);
+  // A partial clone fetches what it checks out from the origin that it knows. Else: each process of git takes as long to start as what it does
+  // here, and a build waits for all of them.
+  if (fetched.isPartial) {
+    await there.reach(...checkout);
+    await leave();
+  } else await allOf([git.run(...checkout), leave()]);
   await checkOutSubmodules(there, options, listBases(source, options.submodules));
   return {
     ...{ project, directory, ref: fetched.ref, url: source.publicUrl, commit },
