@@ -21,25 +21,21 @@ export interface BuildParts {
   pid: number;
 }
 
-/** The TestTask of each, and where what it leaves lies in the build's directory. */
-const LEFT = {
-  log: { task: "prints", file: "console.log" },
-  artifacts: { task: "leaves", file: "artifacts/random" },
-} as const;
+/** Where it lies in the build's directory. */
+const FILES = { log: "console.log", artifacts: "artifacts/random" } as const;
 
 const OPERATOR_LOOK_MS = 200;
 /** Each look is a process of kubectl. */
 const COLLECTOR_LOOK_MS = 1000;
 
-/** Runs a build until all of it is stored, and looks at what operator and collector have resident meanwhile. */
+/** Runs a build of a TestTask until all of it is stored, and looks at what operator and collector have resident meanwhile, in MB. */
 export async function recordBuild(
   { cluster, gearman, directory, pid }: BuildParts,
-  what: Recorded["what"],
+  { task, what }: { task: string; what: Recorded["what"] },
   limit: AbortSignal,
-): Promise<Omit<Recorded, "store" | "what">> {
-  const { task, file } = LEFT[what];
+): Promise<Omit<Recorded, "store" | "what" | "operatorMb"> & { operatorPeakMb: number }> {
   const unique = randomBytes(16).toString("hex");
-  const operatorMb = { before: await residentMb(pid), peak: 0 };
+  let operatorPeakMb = 0;
   let collectorMb = 0;
   let said: { number?: string; result?: string } = {};
   const startedMs = performance.now();
@@ -52,7 +48,7 @@ export async function recordBuild(
   const over = new AbortController();
   const looks = [
     repeat(OPERATOR_LOOK_MS, over.signal, async () => {
-      operatorMb.peak = Math.max(operatorMb.peak, await residentMb(pid));
+      operatorPeakMb = Math.max(operatorPeakMb, await residentMb(pid));
     }),
     repeat(COLLECTOR_LOOK_MS, over.signal, async () => {
       if (what === "artifacts") collectorMb = Math.max(collectorMb, await collectorPeakMb(cluster, said.number));
@@ -66,8 +62,8 @@ export async function recordBuild(
     const seconds = { answered, stored: (performance.now() - startedMs) / 1000 };
     const build = parseBuildFile(await readFile(join(stored, "build.json"), "utf8"));
     const holes = build?.logs.reduce((sum, log) => sum + log.holes.length, 0) ?? 0;
-    const { size: bytes } = await stat(join(stored, file));
-    return { bytes, holes, seconds, operatorMb, ...(what === "artifacts" ? { collectorMb } : {}) };
+    const { size: bytes } = await stat(join(stored, FILES[what]));
+    return { bytes, holes, seconds, operatorPeakMb, ...(what === "artifacts" ? { collectorMb } : {}) };
   } finally {
     over.abort();
     await Promise.all(looks);

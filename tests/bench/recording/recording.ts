@@ -21,6 +21,10 @@ interface Flags extends ClusterFlags {
 
 /** For one build. */
 const LIMIT_MS = 900_000;
+const SIZES = [
+  ["small", 0.05],
+  ["large", 1],
+] as const;
 
 export const recordingBench: Bench = {
   name: "recording",
@@ -54,15 +58,17 @@ async function runRecording(flags: Flags, world: BenchWorld): Promise<BenchRepor
   return { json: { recorded }, text: recorded.map(renderRecorded).join("\n"), isFailed: !recorded.every(isFlat) };
 }
 
-async function applyTasks({ image, applyTestTask }: BenchCluster, { megabytes, artifacts }: Flags): Promise<void> {
-  const line = `("x" x 90) . "\\n"`;
-  const prints = `perl -e '$line = ${line}; for ($i = 0; $i < ${megabytes * 10_000}; $i++) { print sprintf("%08d ", $i), $line }'`;
-  await applyTestTask("prints", { image, script: prints });
-  await applyTestTask("leaves", {
-    image,
-    script: `head -c ${artifacts}000000 /dev/urandom > "$TH_ARTIFACTS_DIR/random"`,
-    artifacts: { paths: ["reports/"] },
-  });
+/** One that prints and one that leaves artifacts, and both with a twentieth of that. */
+async function applyTasks({ image, applyTestTask }: BenchCluster, flags: Flags): Promise<void> {
+  for (const [size, part] of SIZES) {
+    const lines = Math.ceil(flags.megabytes * 10_000 * part);
+    const bytes = Math.ceil(flags.artifacts * 1_000_000 * part);
+    const line = `("x" x 90) . "\\n"`;
+    const prints = `perl -e '$line = ${line}; for ($i = 0; $i < ${lines}; $i++) { print sprintf("%08d ", $i), $line }'`;
+    const leaves = `head -c ${bytes} /dev/urandom > "$TH_ARTIFACTS_DIR/random"`;
+    await applyTestTask(`log-${size}`, { image, script: prints });
+    await applyTestTask(`artifacts-${size}`, { image, script: leaves, artifacts: { paths: ["reports/"] } });
+  }
 }
 
 interface StoreParts {
@@ -75,7 +81,7 @@ interface StoreParts {
   directory: string;
 }
 
-/** Both builds, by an operator of their own. */
+/** All builds, by an operator of their own. */
 async function measureStore({ cluster, program, world: { signal, log }, logs, directory }: StoreParts): Promise<Recorded[]> {
   const { hostAddress, namespace, image } = cluster;
   if (hostAddress === undefined) throw new InputError("recording needs a local cluster: its pods reach this machine");
@@ -91,9 +97,13 @@ async function measureStore({ cluster, program, world: { signal, log }, logs, di
   await using gearman = await connectGearmanClient({ server: server.address, clock: systemClock });
   const recorded: Recorded[] = [];
   for (const what of ["log", "artifacts"] as const) {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
-    const build = await recordBuild({ cluster, gearman, directory, pid: operator.child.pid }, what, limit);
-    const one: Recorded = { store: logs.store, what, ...build };
+    const record = (size: (typeof SIZES)[number][0]) => {
+      const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
+      return recordBuild({ cluster, gearman, directory, pid: operator.child.pid }, { task: `${what}-${size}`, what }, limit);
+    };
+    const small = await record("small");
+    const { operatorPeakMb, ...large } = await record("large");
+    const one: Recorded = { store: logs.store, what, ...large, operatorMb: { small: small.operatorPeakMb, large: operatorPeakMb } };
     recorded.push(one);
     log(renderRecorded(one));
   }
