@@ -142,14 +142,14 @@ export function makeOperator(options: OperatorOptions): Operator {
     logger,
   });
   // Asked once it listens: the configured port may be any free one.
-  const buildUrl = (number: string) =>
-    `${config.publicUrl?.replace(/\/+$/, "") ?? `http://${host}:${pages.ports.public}`}/builds/${number}`;
+  const addressOf = (port: "public" | "internal", configured: string | undefined) =>
+    configured?.replace(/\/+$/, "") ?? `http://${host}:${pages.ports[port]}`;
+  const buildUrl = (number: string) => `${addressOf("public", config.publicUrl)}/builds/${number}`;
   const recording = makeRecording({ ...{ config, store, client, buildObjects, clock, logger }, replicas: term, buildUrl });
   const settings = {
     ...{ installation, image: config.image, checkout: config.checkout, podUser: config.podUser, keepsArtifacts: store !== undefined },
-    // As above.
     get internalUrl() {
-      return config.internalUrl?.replace(/\/+$/, "") ?? `http://${host}:${pages.ports.internal}`;
+      return addressOf("internal", config.internalUrl);
     },
   };
   const tallies = new Tallies({

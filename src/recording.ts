@@ -10,7 +10,7 @@ import type { Job } from "./core/kubernetes/objects.ts";
 import { quantityBytes } from "./core/kubernetes/quantity.ts";
 import { INDEX_FILE } from "./core/logs/log-files.ts";
 import type { Masker } from "./core/logs/masking.ts";
-import { readStoredRecord } from "./core/logs/stored-record.ts";
+import { storedDirectory } from "./core/logs/stored-record.ts";
 import type { KubeClient } from "./kube/client/kube-client.ts";
 import type { BuildObjects } from "./kube/objects/build-objects.ts";
 import { PodLogs } from "./kube/objects/pod-logs.ts";
@@ -108,6 +108,7 @@ export function makeRecording(options: RecordingOptions): Recording {
       retention.wake();
     },
     urlOf(job) {
+      // Zuul may ask again for one that was stored before.
       const place = recorder.of(job?.metadata.uid)?.directory ?? (job && storedDirectory(job));
       return place === undefined ? undefined : store.url(`${place}/${INDEX_FILE}`);
     },
@@ -123,12 +124,6 @@ export function makeRecording(options: RecordingOptions): Recording {
     }),
     stored,
   };
-}
-
-/** Of a build that was stored before: Zuul may ask for it again. */
-function storedDirectory(job: Job): string | undefined {
-  const stored = readStoredRecord(job);
-  return stored && "directory" in stored ? stored.directory : undefined;
 }
 
 function spoolDirectory({ installation, logs }: RecordingOptions["config"]): string {

@@ -87,6 +87,18 @@ export async function openBenchCluster(flags: ClusterFlags, world: BenchWorld): 
   };
 }
 
+/** One whose pods reach servers of this machine, at `hostAddress`. */
+export async function openLocalBenchCluster(flags: ClusterFlags, world: BenchWorld): Promise<BenchCluster & { hostAddress: string }> {
+  if (flags.kubeconfig !== undefined)
+    throw new InputError("a local cluster is needed, whose pods reach this machine: leave --kubeconfig out");
+  await using stack = new AsyncDisposableStack();
+  const cluster = stack.use(await openBenchCluster(flags, world));
+  const { hostAddress } = cluster;
+  if (hostAddress === undefined) throw new InputError("the local cluster does not say where its pods reach this machine");
+  const owned = stack.move();
+  return { ...cluster, hostAddress, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
 /** The second line of what a shell's `times` says: user and system time of its children, `0m1.234s 0m0.567s`. */
 function parseChildTimes(text: string): number {
   const times =

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { stageProgram } from "../../tools/stage-package.ts";
 import { type Child, startChild, untilReady } from "../support/child-process.ts";
+import { findFreePort } from "../support/free-port.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const READY_MS = 60_000;
@@ -45,6 +46,12 @@ export function containerNodeArgs(): string[] {
   const dockerfile = readFileSync(join(ROOT, "deploy/Dockerfile"), "utf8");
   const ofImage = /^ENV NODE_OPTIONS=(.+)$/m.exec(dockerfile)?.[1]?.split(" ") ?? [];
   return [...ofImage, "--max-old-space-size=512"];
+}
+
+/** For pods of a local cluster to reach its internal port, at this address of the machine. */
+export async function reachableConfig(hostAddress: string): Promise<object> {
+  const internal = `${hostAddress}:${await findFreePort(hostAddress)}`;
+  return { http: { public: "127.0.0.1:0", internal }, internalUrl: `http://${internal}` };
 }
 
 interface OperatorLaunch {

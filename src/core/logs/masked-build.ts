@@ -9,27 +9,27 @@ import type { Masker } from "./masking.ts";
  * program have made: a Secret may hold the word `success`, or a task's name, and the file is to be read all the same.
  */
 export function maskBuildFile(file: BuildFile, masker: Masker): BuildFile {
-  const masked = maskValues(file, masker);
-  const { item, waitingFor } = masked.build;
-  const { verdict } = file.build;
+  const { build, containers, logs, artifacts, ...others } = file;
+  const { item, waitingFor, verdict } = build;
   return {
-    ...masked,
+    ...maskValues(others, masker),
     build: {
-      ...file.build,
-      item,
-      ...(waitingFor === undefined ? {} : { waitingFor }),
+      ...build,
+      item: maskValues(item, masker),
+      ...(waitingFor === undefined ? {} : { waitingFor: maskValues(waitingFor, masker) }),
       ...(verdict === undefined ? {} : { verdict: maskVerdict(verdict, masker) }),
     },
-    containers: masked.containers.map((container, index) => ({ ...container, name: file.containers[index]?.name ?? container.name })),
-    logs: file.logs,
-    ...(file.artifacts ? { artifacts: maskArtifacts(file.artifacts, masker) } : {}),
+    containers: containers.map((container) => ({ ...maskValues(container, masker), name: container.name })),
+    logs,
+    ...(artifacts ? { artifacts: maskArtifacts(artifacts, masker) } : {}),
   };
 }
 
 /** See `maskBuildFile`. */
-export function maskArtifacts(record: ArtifactsRecord, masker: Masker): ArtifactsRecord {
-  const masked = maskValues(record, masker);
-  if (!masked.junit) return masked;
-  const failed = masked.junit.failed.map((failure, index) => ({ ...failure, kind: record.junit?.failed[index]?.kind ?? failure.kind }));
-  return { ...masked, junit: { ...masked.junit, failed } };
+export function maskArtifacts({ junit, ...others }: ArtifactsRecord, masker: Masker): ArtifactsRecord {
+  const masked = maskValues(others, masker);
+  if (!junit) return masked;
+  const { failed, ...counts } = junit;
+  const maskedFailed = failed.map((failure) => ({ ...maskValues(failure, masker), kind: failure.kind }));
+  return { ...masked, junit: { ...maskValues(counts, masker), failed: maskedFailed } };
 }

@@ -18,6 +18,12 @@ export function readStoredRecord({ metadata }: Job): StoredRecord | undefined {
   }
 }
 
+/** Of a build that is stored, where it is; undefined also where nothing of it could be. */
+export function storedDirectory(job: Job): string | undefined {
+  const stored = readStoredRecord(job);
+  return stored && "directory" in stored ? stored.directory : undefined;
+}
+
 export function renderStoredRecord(record: StoredRecord): string {
   return JSON.stringify(record);
 }

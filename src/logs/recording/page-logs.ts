@@ -2,7 +2,7 @@ import { readRoles } from "../../core/job/record.ts";
 import type { Job, Pod } from "../../core/kubernetes/objects.ts";
 import { observeContainerRun } from "../../core/logs/container-run.ts";
 import { inOrder, recordedContainers, recordedPod } from "../../core/logs/recorded-containers.ts";
-import { readStoredRecord } from "../../core/logs/stored-record.ts";
+import { storedDirectory } from "../../core/logs/stored-record.ts";
 import type { PodReaders, ReadPlace } from "./pod-readers.ts";
 import type { Recorder } from "./recorder.ts";
 import type { RecordingCluster } from "./recording-cluster.ts";
@@ -92,8 +92,7 @@ export class PageLogs {
     const { cluster, recorder } = this.#options;
     const job = cluster.cachedJob(namespace, jobName);
     if (!job) return undefined;
-    const stored = readStoredRecord(job);
-    if (stored && "directory" in stored && !recorder?.of(job.metadata.uid)) return undefined;
+    if (storedDirectory(job) !== undefined && !recorder?.of(job.metadata.uid)) return undefined;
     return { job, pod: recordedPod(job, cluster.cachedPods(namespace, jobName)) };
   }
 }

@@ -3,22 +3,18 @@ import { InvalidArgumentError } from "commander";
 import { connectGearmanClient, type GearmanClient } from "../../../src/gearman/client/gearman-client.ts";
 import { JOBS } from "../../../src/kube/client/resource.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
-import { TurboHipsterError } from "../../../src/runtime/errors.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { type BenchCluster, type ClusterFlags, configureCluster, openBenchCluster } from "../bench-cluster.ts";
 import type { Bench, BenchReport, BenchWorld } from "../bench-world.ts";
 import { stagePublishedProgram, startBenchOperator } from "../published-operator.ts";
+import { runTimedBuild } from "../timed-build.ts";
+import { type Measure, measureInTurn } from "./in-turn.ts";
 import { type JobTimes, watchJobTimes } from "./job-times.ts";
 import { type BareRun, type BuildRun, isFastEnough, renderOverhead, summarizeOverhead } from "./overhead-summary.ts";
 import { runSteps, type StepsFlags } from "./steps.ts";
-import { runTimedBuild } from "./timed-build.ts";
 
 const DEFAULT_PAIRS = 30;
 const WARM_UP_PAIRS = 3;
-/** The kubelet looks every second: a loop in step with it would measure nonsense. */
-const MAX_DELAY_MS = 1000;
-/** Longer than any single Job or build takes on a machine that works. */
-const RUN_LIMIT_MS = 120_000;
 
 export const overheadBench: Bench = {
   name: "overhead",
@@ -32,7 +28,7 @@ export const overheadBench: Bench = {
   },
   run: (flags, world) => {
     const { checkout, collect, ...others } = flags as unknown as StepsFlags;
-    return checkout || collect ? runSteps({ checkout, collect, ...others }, world, runAfterDelay) : runOverhead(others, world);
+    return checkout || collect ? runSteps({ checkout, collect, ...others }, world) : runOverhead(others, world);
   },
 };
 
@@ -48,7 +44,7 @@ interface Rig {
 }
 
 async function runOverhead(flags: ClusterFlags & { pairs: number }, world: BenchWorld): Promise<BenchReport> {
-  const { signal, log } = world;
+  const { signal } = world;
   await using program = await stagePublishedProgram();
   await using cluster = await openBenchCluster(flags, world);
   await cluster.applyTestTask("bench", { template: { spec: { containers: [testContainer(cluster.image)] } } });
@@ -63,31 +59,18 @@ async function runOverhead(flags: ClusterFlags & { pairs: number }, world: Bench
   await using times = await watchJobTimes(cluster.client, cluster.namespace);
   const rig: Rig = { cluster, gearman, times };
 
-  signal.throwIfAborted();
-  log(`warming up with ${WARM_UP_PAIRS} pairs, then measuring ${flags.pairs}`);
   const bares: BareRun[] = [];
   const builds: BuildRun[] = [];
-  for (let pair = -WARM_UP_PAIRS; pair < flags.pairs; pair++) {
-    const measureBare = async () => void bares.push(await runAfterDelay((limit) => runBare(rig, limit), signal));
-    const measureBuild = async () => void builds.push(await runAfterDelay((limit) => runBuild(rig, limit), signal));
-    // Whatever the first of a pair does to the second, it does to both kinds.
-    for (const measure of pair % 2 === 0 ? [measureBare, measureBuild] : [measureBuild, measureBare]) await measure();
-    if (pair === -1) bares.length = builds.length = 0;
-    if (pair > 0 && pair % 10 === 0) log(`${pair} of ${flags.pairs} pairs`);
-  }
+  const kinds: Measure[] = [
+    async (limit) => void bares.push(await runBare(rig, limit)),
+    async (limit) => void builds.push(await runBuild(rig, limit)),
+  ];
+  const forget = () => {
+    bares.length = builds.length = 0;
+  };
+  await measureInTurn(kinds, { pairs: flags.pairs, warmUp: WARM_UP_PAIRS, forget }, world);
   const report = summarizeOverhead(bares, builds);
   return { json: report, text: renderOverhead(report, bares, builds), isFailed: !isFastEnough(report) };
-}
-
-async function runAfterDelay<T>(run: (limit: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
-  await systemClock.sleep(Math.random() * MAX_DELAY_MS, signal);
-  const limit = AbortSignal.timeout(RUN_LIMIT_MS);
-  try {
-    return await run(AbortSignal.any([signal, limit]));
-  } catch (error) {
-    if (error !== limit.reason) throw error;
-    throw new TurboHipsterError("TH_BENCH", `no end of a Job of \`true\` within ${RUN_LIMIT_MS / 1000} s; do the nodes have the image?`);
-  }
 }
 
 async function runBare({ cluster, times }: Rig, limit: AbortSignal): Promise<BareRun> {

@@ -5,21 +5,21 @@ import { join } from "node:path";
 import { connectGearmanClient, type GearmanClient } from "../../../src/gearman/client/gearman-client.ts";
 import { JOBS } from "../../../src/kube/client/resource.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
-import { InputError, TurboHipsterError } from "../../../src/runtime/errors.ts";
-import { findFreePort } from "../../support/free-port.ts";
+import { TurboHipsterError } from "../../../src/runtime/errors.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { startGitDaemon } from "../../support/git/git-daemon.ts";
-import { type BenchCluster, type ClusterFlags, openBenchCluster } from "../bench-cluster.ts";
+import { awaitStored } from "../await-stored.ts";
+import { type BenchCluster, type ClusterFlags, openLocalBenchCluster } from "../bench-cluster.ts";
 import type { BenchReport, BenchWorld } from "../bench-world.ts";
 import { makeLargeRepository } from "../checkout/large-repository.ts";
-import { containerNodeArgs, stagePublishedProgram, startPublishedOperator } from "../published-operator.ts";
-import { storedDirectory } from "../stored-directory.ts";
+import { containerNodeArgs, reachableConfig, stagePublishedProgram, startPublishedOperator } from "../published-operator.ts";
+import { runTimedBuild } from "../timed-build.ts";
 import type { MergedChange } from "../zuul-request.ts";
 import { type HandSteps, renderHandJob } from "./by-hand-job.ts";
 import { startHandReceiver } from "./hand-receiver.ts";
+import { type Measure, measureInTurn } from "./in-turn.ts";
 import { type JobTimes, watchJobTimes } from "./job-times.ts";
 import { isFastEnough, renderSteps, type StepRuns, type StepTimes, summarizeSteps } from "./steps-summary.ts";
-import { runTimedBuild } from "./timed-build.ts";
 
 export interface StepsFlags extends ClusterFlags {
   pairs: number;
@@ -46,45 +46,31 @@ interface Rig {
   stored: string;
 }
 
-/** Builds with a checkout, artifacts or both beside bare Jobs that do the same, one at a time; `runOne` limits one of them. */
-export async function runSteps(
-  flags: StepsFlags,
-  world: BenchWorld,
-  runOne: <T>(run: (limit: AbortSignal) => Promise<T>, signal: AbortSignal) => Promise<T>,
-): Promise<BenchReport> {
-  const { signal, log } = world;
+/** Builds with a checkout, artifacts or both beside bare Jobs that do the same, one at a time. */
+export async function runSteps(flags: StepsFlags, world: BenchWorld): Promise<BenchReport> {
   await using stack = new AsyncDisposableStack();
   const rig = await openRig(flags, world, stack);
-  type Kind = [keyof StepRuns, (limit: AbortSignal) => Promise<StepTimes>];
-  const kinds: Kind[] = [
-    ["bare", (limit) => runBare(rig, flags.collect ? "sidecar" : undefined, limit)],
-    ["build", (limit) => runBuild(rig, flags, limit)],
-  ];
-  if (flags.collect) kinds.push(["bareInTest", (limit) => runBare(rig, "test", limit)]);
-  log(`warming up with ${WARM_UP_PAIRS} pairs, then measuring ${flags.pairs}`);
   const runs: StepRuns = { build: [], bare: [], bareInTest: [] };
-  for (let pair = -WARM_UP_PAIRS; pair < flags.pairs; pair++) {
-    // Whatever one does to the next, it does to all kinds.
-    for (let turn = 0; turn < kinds.length; turn++) {
-      const [kind, run] = kinds[(turn + pair + kinds.length * WARM_UP_PAIRS) % kinds.length] ?? [];
-      if (kind && run) runs[kind].push(await runOne(run, signal));
-    }
-    if (pair === -1) for (const of of Object.values(runs)) of.length = 0;
-    if (pair > 0 && pair % 10 === 0) log(`${pair} of ${flags.pairs} pairs`);
-  }
+  const kinds: Measure[] = [
+    async (limit) => void runs.bare.push(await runBare(rig, flags.collect ? "sidecar" : undefined, limit)),
+    async (limit) => void runs.build.push(await runBuild(rig, flags, limit)),
+  ];
+  if (flags.collect) kinds.push(async (limit) => void runs.bareInTest.push(await runBare(rig, "test", limit)));
+  const forget = () => {
+    for (const times of Object.values(runs)) times.length = 0;
+  };
+  await measureInTurn(kinds, { pairs: flags.pairs, warmUp: WARM_UP_PAIRS, forget }, world);
   const report = summarizeSteps(runs);
   return { json: report, text: renderSteps(report, runs), isFailed: !isFastEnough(report) };
 }
 
 async function openRig(flags: StepsFlags, world: BenchWorld, stack: AsyncDisposableStack): Promise<Rig> {
   const { signal, log } = world;
-  if (flags.kubeconfig !== undefined) throw new InputError("--checkout and --collect need a local cluster: its pods reach this machine");
   const root = await mkdtemp(join(tmpdir(), "th-bench-steps-"));
   stack.defer(() => rm(root, { recursive: true, force: true }));
   const program = stack.use(await stagePublishedProgram());
-  const cluster = stack.use(await openBenchCluster(flags, world));
+  const cluster = stack.use(await openLocalBenchCluster(flags, world));
   const { hostAddress, namespace, image } = cluster;
-  if (hostAddress === undefined) throw new InputError("the local cluster does not say where its pods reach this machine");
   const nextChange = flags.checkout ? await serveChanges(join(root, "git"), hostAddress, world, stack) : undefined;
   const [handDirectory, stored] = [join(root, "by-hand"), join(root, "stored")];
   for (const directory of [handDirectory, stored]) await mkdir(directory);
@@ -96,13 +82,12 @@ async function openRig(flags: StepsFlags, world: BenchWorld, stack: AsyncDisposa
   });
   const server = stack.use(await startGearmand());
   signal.throwIfAborted();
-  const internal = `${hostAddress}:${await findFreePort(hostAddress)}`;
   stack.use(
     await startPublishedOperator({
       ...{ program, clusterArgs: cluster.operatorArgs, nodeArgs: containerNodeArgs(), signal },
       config: {
         ...{ installation: "bench", namespaces: [namespace], image, gearman: { servers: [server.address] } },
-        ...{ http: { public: "127.0.0.1:0", internal }, internalUrl: `http://${internal}` },
+        ...(await reachableConfig(hostAddress)),
         ...(flags.collect ? { logs: { store: "files", directory: stored } } : {}),
       },
     }),
@@ -150,7 +135,7 @@ async function runBuild({ cluster, gearman, times, nextChange, stored }: Rig, { 
   const change = await nextChange?.();
   const { number, submittedMs, completedMs } = await runTimedBuild(gearman, { jobName: TASK, change }, limit);
   await times.seen(number, "finished", limit);
-  if (collect) await requireArtifact(join(stored, await storedDirectory(cluster, number, limit), "artifacts/random"));
+  if (collect) await requireArtifact(join(stored, await awaitStored(cluster, number, limit), "artifacts/random"));
   return readTimes({ times, name: number, sentMs: submittedMs, endedMs: completedMs, hasCheckout: change !== undefined }, limit);
 }
 

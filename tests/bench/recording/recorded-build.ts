@@ -1,15 +1,12 @@
-import { randomBytes } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { parseBuildFile } from "../../../src/core/logs/build-file.ts";
 import type { GearmanClient } from "../../../src/gearman/client/gearman-client.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
-import { TurboHipsterError } from "../../../src/runtime/errors.ts";
+import { awaitStored } from "../await-stored.ts";
 import type { BenchCluster } from "../bench-cluster.ts";
-import { rejectOnAbort } from "../moments.ts";
 import { readProcessUsage } from "../process-usage.ts";
-import { storedDirectory } from "../stored-directory.ts";
-import { renderZuulRequest } from "../zuul-request.ts";
+import { runTimedBuild } from "../timed-build.ts";
 import type { Recorded } from "./recording-summary.ts";
 
 export interface BuildParts {
@@ -34,32 +31,25 @@ export async function recordBuild(
   { task, what }: { task: string; what: Recorded["what"] },
   limit: AbortSignal,
 ): Promise<Omit<Recorded, "store" | "what" | "operatorMb"> & { operatorPeakMb: number }> {
-  const unique = randomBytes(16).toString("hex");
   let operatorPeakMb = 0;
   let collectorMb = 0;
-  let said: { number?: string; result?: string } = {};
-  const startedMs = performance.now();
-  const submission = gearman.submit({
-    ...{ functionName: `build:${task}`, unique, payload: renderZuulRequest(unique, task) },
-    onEvent: (event) => {
-      if (event.kind === "data") said = JSON.parse(event.payload.toString());
-    },
-  });
+  let running: string | undefined;
+  const onNumber = (number: string) => {
+    running = number;
+  };
   const over = new AbortController();
   const looks = [
     repeat(OPERATOR_LOOK_MS, over.signal, async () => {
       operatorPeakMb = Math.max(operatorPeakMb, await residentMb(pid));
     }),
     repeat(COLLECTOR_LOOK_MS, over.signal, async () => {
-      if (what === "artifacts") collectorMb = Math.max(collectorMb, await collectorPeakMb(cluster, said.number));
+      if (what === "artifacts") collectorMb = Math.max(collectorMb, await collectorPeakMb(cluster, running));
     }),
   ];
   try {
-    await Promise.race([submission.ended, rejectOnAbort(limit)]);
-    const answered = (performance.now() - startedMs) / 1000;
-    if (said.result !== "SUCCESS" || said.number === undefined) throw new TurboHipsterError("TH_BENCH", JSON.stringify(said));
-    const stored = join(directory, await storedDirectory(cluster, said.number, limit));
-    const seconds = { answered, stored: (performance.now() - startedMs) / 1000 };
+    const { number, submittedMs, completedMs } = await runTimedBuild(gearman, { jobName: task, onNumber }, limit);
+    const stored = join(directory, await awaitStored(cluster, number, limit));
+    const seconds = { answered: (completedMs - submittedMs) / 1000, stored: (performance.now() - submittedMs) / 1000 };
     const build = parseBuildFile(await readFile(join(stored, "build.json"), "utf8"));
     const holes = build?.logs.reduce((sum, log) => sum + log.holes.length, 0) ?? 0;
     const { size: bytes } = await stat(join(stored, FILES[what]));

@@ -3,14 +3,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectGearmanClient } from "../../../src/gearman/client/gearman-client.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
-import { InputError } from "../../../src/runtime/errors.ts";
-import { findFreePort } from "../../support/free-port.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { BUCKET, S3_CREDENTIALS, startS3Server } from "../../support/s3/s3-server.ts";
 import { wholeNumber } from "../../support/whole-number.ts";
-import { type BenchCluster, type ClusterFlags, configureCluster, openBenchCluster } from "../bench-cluster.ts";
+import { type BenchCluster, type ClusterFlags, configureCluster, openLocalBenchCluster } from "../bench-cluster.ts";
 import type { Bench, BenchReport, BenchWorld } from "../bench-world.ts";
-import { containerNodeArgs, type PublishedProgram, stagePublishedProgram, startPublishedOperator } from "../published-operator.ts";
+import {
+  containerNodeArgs,
+  type PublishedProgram,
+  reachableConfig,
+  stagePublishedProgram,
+  startPublishedOperator,
+} from "../published-operator.ts";
 import { recordBuild } from "./recorded-build.ts";
 import { isFlat, type Recorded, renderRecorded } from "./recording-summary.ts";
 
@@ -43,7 +47,7 @@ async function runRecording(flags: Flags, world: BenchWorld): Promise<BenchRepor
   await using stack = new AsyncDisposableStack();
   stack.defer(() => rm(root, { recursive: true, force: true }));
   const program = stack.use(await stagePublishedProgram());
-  const cluster = stack.use(await openBenchCluster(flags, world));
+  const cluster = stack.use(await openLocalBenchCluster(flags, world));
   await applyTasks(cluster, flags);
   const [files, credentials] = [join(root, "files"), join(root, "credentials")];
   for (const path of [files, credentials]) await mkdir(path);
@@ -72,7 +76,7 @@ async function applyTasks({ image, applyTestTask }: BenchCluster, flags: Flags):
 }
 
 interface StoreParts {
-  cluster: BenchCluster;
+  cluster: BenchCluster & { hostAddress: string };
   program: PublishedProgram;
   world: BenchWorld;
   /** Of the configuration. */
@@ -84,14 +88,12 @@ interface StoreParts {
 /** All builds, by an operator of their own. */
 async function measureStore({ cluster, program, world: { signal, log }, logs, directory }: StoreParts): Promise<Recorded[]> {
   const { hostAddress, namespace, image } = cluster;
-  if (hostAddress === undefined) throw new InputError("recording needs a local cluster: its pods reach this machine");
   await using server = await startGearmand();
-  const internal = `${hostAddress}:${await findFreePort(hostAddress)}`;
   await using operator = await startPublishedOperator({
     ...{ program, clusterArgs: cluster.operatorArgs, nodeArgs: containerNodeArgs(), signal },
     config: {
       ...{ installation: `bench-${logs.store}`, namespaces: [namespace], image, gearman: { servers: [server.address] }, logs },
-      ...{ http: { public: "127.0.0.1:0", internal }, internalUrl: `http://${internal}` },
+      ...(await reachableConfig(hostAddress)),
     },
   });
   await using gearman = await connectGearmanClient({ server: server.address, clock: systemClock });
