@@ -1,20 +1,17 @@
 import type { BuildState } from "../../core/observation/build-state.ts";
 import { stepsDone } from "../../core/observation/steps.ts";
 import { endedBeforeStart, infrastructure, type Verdict } from "../../core/verdict/verdict.ts";
-import { backoffMs } from "../../runtime/backoff.ts";
 import { coerceError } from "../../runtime/errors.ts";
-import { earliest } from "../../runtime/wakeup.ts";
 import type { BuildContext, BuildPlan } from "./build-context.ts";
 import type { BuildParts } from "./build-parts.ts";
+import { JobRun, type Left } from "./job-run.ts";
 
-/** "left": another replica carries it out, or is to. "over": another one has, or its Job is gone; nothing is left to do for it anywhere. */
-export type Left = "left" | "over";
-
-/** Goes through the phases of one build in order: create, follow, judge, collect, deliver, record; as long as the build is this replica's. */
+/** Goes through the phases of one build in order: its Job's (`JobRun`), then deliver and record; as long as the build is this replica's. */
 export class BuildRun {
   readonly #plan: BuildPlan;
   readonly #context: BuildContext;
   readonly #parts: BuildParts;
+  readonly #job: JobRun;
   readonly #created = Promise.withResolvers<void>();
   #verdict: Verdict | undefined;
 
@@ -22,6 +19,14 @@ export class BuildRun {
     this.#plan = plan;
     this.#context = context;
     this.#parts = parts;
+    this.#job = new JobRun({
+      ...parts,
+      isFound: plan.origin.kind === "found",
+      onJob: () => parts.noteJobName(),
+      onState: (state) => this.#noteProgress(state),
+      look: () => this.#look(),
+      standBy: (stopping) => this.#standBy(stopping),
+    });
   }
 
   /** Resolves once its Job is there, or there is to be none. */
@@ -40,11 +45,11 @@ export class BuildRun {
   async run(stopping: AbortSignal): Promise<"ended" | Left> {
     const { end, logger, conversation, claim, placement, slot } = this.#parts;
     try {
-      const unmade = (await this.#awaitTurn(stopping)) ?? (await this.#create(stopping));
+      const unmade = (await this.#awaitTurn(stopping)) ?? (await this.#job.create(stopping));
       this.#created.resolve();
-      const verdict = unmade ?? (await this.#follow(stopping));
+      const verdict = unmade ?? (await this.#job.follow(stopping));
       if (verdict === "left" || verdict === "over") return verdict;
-      const left = unmade ? undefined : await this.#collect(verdict, stopping);
+      const left = unmade ? undefined : await this.#job.collect(verdict, stopping);
       if (left || stopping.aborted) return left ?? "left";
       this.#conclude(verdict);
       do {
@@ -83,89 +88,6 @@ export class BuildRun {
       await wakeup.wait(undefined, stopping);
     }
     return undefined;
-  }
-
-  /** Creates the Job, or adopts the one that is there. Returns a verdict when there can be none. */
-  async #create(stopping: AbortSignal): Promise<Verdict | "left" | undefined> {
-    const { life, record, noteJobName, conversation } = this.#parts;
-    if (this.#plan.origin.kind === "found") return undefined;
-    const outcome = await life.create(() => this.#mayCreate(), stopping);
-    switch (outcome.kind) {
-      case "created":
-      case "found":
-        record.setJob(outcome.job);
-        noteJobName();
-        if (outcome.kind === "found") record.found(outcome.job, conversation.isClaimed);
-        return undefined;
-      case "impossible":
-        return outcome.verdict;
-      case "given-up":
-      case "stopped":
-        return "left";
-    }
-  }
-
-  #mayCreate(): Verdict | undefined | false {
-    const { ownership, withdrawal } = this.#parts;
-    if (!ownership.isOurs) return false;
-    withdrawal.checkClaim();
-    return withdrawal.reason && endedBeforeStart(withdrawal.reason);
-  }
-
-  /** Follows the Job until there is a verdict; "left" when `stopping` or another replica came first. */
-  async #follow(stopping: AbortSignal): Promise<Verdict | Left> {
-    const { life, record, withdrawal, ownership, wakeup, logger } = this.#parts;
-    for (let failures = 0; !stopping.aborted; ) {
-      try {
-        if (!this.#look()) {
-          const left = await this.#standBy(stopping);
-          if (left) return left;
-          continue;
-        }
-        await life.observe();
-        this.#noteProgress(life.state);
-        const recorded = record.verdict;
-        if (recorded) return life.hasStarted ? recorded : await this.#discard(recorded, stopping);
-        const unclaimedInMs = withdrawal.checkClaim();
-        await life.observeTrouble();
-        const action = life.decide(withdrawal.reason);
-        if (action.kind === "finish") return action.deleteJob ? await this.#discard(action.verdict, stopping) : action.verdict;
-        const nextLookMs = await life.act(action);
-        if (!(await record.write())) ownership.yield();
-        if (await life.isGone()) return infrastructure("job-gone", "the Job was deleted");
-        failures = 0;
-        await wakeup.wait(earliest(nextLookMs, action.kind === "wait" ? unclaimedInMs : undefined), stopping);
-      } catch (error) {
-        logger().warn({ err: coerceError(error) }, "retries what the API server did not do");
-        await wakeup.wait(backoffMs(failures++, 250, 15_000), stopping);
-      }
-    }
-    return "left";
-  }
-
-  /** Until its artifacts are stored or are not to be waited for, see `CollectPhase`; what would keep the collector waiting is ended. */
-  async #collect(verdict: Verdict, stopping: AbortSignal): Promise<Left | undefined> {
-    const { collecting, end, withdrawal, wakeup, logger } = this.#parts;
-    while (!stopping.aborted) {
-      if (!this.#look()) {
-        const left = await this.#standBy(stopping);
-        if (left) return left;
-        continue;
-      }
-      const leftMs = await collecting.look(verdict, withdrawal.reason);
-      if (leftMs === undefined) return undefined;
-      void end.keep(verdict, logger(), stopping);
-      await wakeup.wait(leftMs, stopping);
-    }
-    return "left";
-  }
-
-  /** Ends a build whose pod has not started, see `BuildEnd`. */
-  async #discard(verdict: Verdict, stopping: AbortSignal): Promise<Verdict | "left"> {
-    const { end, logger, ownership } = this.#parts;
-    const written = await end.discard(verdict, logger(), stopping);
-    if (written === "yielded") ownership.yield();
-    return written === "stopped" ? "left" : verdict;
   }
 
   #conclude(verdict: Verdict): void {

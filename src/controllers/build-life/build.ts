@@ -9,7 +9,8 @@ import type { Verdict } from "../../core/verdict/verdict.ts";
 import type { Assignment } from "../../core/zuul/assignment.ts";
 import type { BuildContext, BuildPlan } from "./build-context.ts";
 import { type BuildParts, makeBuildParts } from "./build-parts.ts";
-import { BuildRun, type Left } from "./build-run.ts";
+import { BuildRun } from "./build-run.ts";
+import type { Left } from "./job-run.ts";
 
 /**
  * One build, from the request to the delivered answer: what others ask of it and tell it. `BuildRun` carries it out, `makeBuildParts` says what
