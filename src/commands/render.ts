@@ -3,7 +3,9 @@ import { Command } from "commander";
 import { stringify } from "yaml";
 import { loadConfig } from "../config.ts";
 import { buildNumber, payloadHash } from "../core/job/name.ts";
+import { refuseBuild } from "../core/job/refusal.ts";
 import { tryRenderJob } from "../core/job/rendering.ts";
+import { datasetQuery, matchingDatasets } from "../core/test-task/datasets.ts";
 import { namedFunctions } from "../core/test-task/served-functions.ts";
 import { type TestTask, testTaskKey } from "../core/test-task/test-task.ts";
 import { parseFunctionName } from "../core/zuul/function-name.ts";
@@ -49,7 +51,11 @@ function render(file: string, flags: RenderFlags): object {
   const unique = textParameter(parsed.parameters, "ZUUL_UUID") ?? "0".repeat(32);
   const server = config?.gearman.servers[0] ?? "gearman:4730";
   const identity = { server, functionName, unique, payloadHash: payloadHash(payload, sha256Hex) };
+  const refusal = refuseBuild(task, parsed.parameters);
+  if (refusal) throw new InputError(`${file}: no Job - ${refusal.why}`);
+  const [dataset] = matchingDatasets(task.spec, datasetQuery(parsed.parameters));
   const rendered = tryRenderJob({
+    dataset,
     task,
     function: asked,
     parameters: parsed.parameters,

@@ -187,7 +187,12 @@ describe("the TestTask CRD on a real API server", () => {
       projectBranches: Object.fromEntries(projects.map((name) => [name, "b".repeat(255)])),
     };
     const envFrom = list(50, (index) => ({ prefix: "P".repeat(100), secretRef: { name: `${"n".repeat(250)}${index}` } }));
-    const datasets = list(20, (index) => ({ name: `d${index}`, projects, image: "i".repeat(1000) }));
+    const datasets = list(20, (index) => ({
+      name: `d${index}`,
+      projects,
+      branches: list(100, (each) => `${"b".repeat(250)}${each}`),
+      image: { reference: "i".repeat(1000) },
+    }));
     const checks = list(50, (index) => ({
       name: `c${index}`,
       steps: {

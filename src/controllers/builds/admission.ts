@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { carriedOut, type ManifestSettings } from "../../core/job/manifest.ts";
+import { carriedOut, type ManifestInput, type ManifestSettings } from "../../core/job/manifest.ts";
 import { buildNumber, isUsableUnique, payloadHash, type RequestIdentity } from "../../core/job/name.ts";
 import { type JobRecord, makeJobRecord, type RequestRecord, readJobRecord } from "../../core/job/record.ts";
 import { refuseBuild } from "../../core/job/refusal.ts";
@@ -9,6 +9,7 @@ import { PARAMETERS_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { buildLimits } from "../../core/observation/build-limits.ts";
 import { STEPS } from "../../core/observation/steps.ts";
+import { datasetQuery, matchingDatasets } from "../../core/test-task/datasets.ts";
 import { type TestTask, testTaskKey } from "../../core/test-task/test-task.ts";
 import type { RuleId } from "../../core/verdict/rules.ts";
 import { configuration, renderResult, type Verdict } from "../../core/verdict/verdict.ts";
@@ -62,6 +63,9 @@ interface Asked {
   request: RequestRecord;
 }
 
+/** What of its Job is not in the request as it came. */
+type Chosen = Pick<ManifestInput, "dataset"> & { relaunchKey: string | undefined };
+
 /**
  * Decides what becomes of a request: it belongs to a build that is under way, by its own identity or as Zuul's relaunch of it; it is refused; or
  * a new build begins. Says at once who has it and under which number, before anything that may be slow.
@@ -98,10 +102,11 @@ export class Admission {
       earlier.attach(assignment, { ...request, number: earlier.number });
       return Promise.resolve();
     }
-    const rendered = this.#render(asked, task, parsed.parameters, key);
+    const [dataset] = matchingDatasets(task.spec, datasetQuery(parsed.parameters));
+    const rendered = this.#render(asked, task, parsed.parameters, { relaunchKey: key, dataset });
     if (!rendered.ok) return this.#refuseFor(testTaskKey(task), asked, { rule: "unrenderable", why: rendered.problem });
     const ended = key === undefined ? [] : index.ofLaunch(key).filter((build) => build.supersede());
-    this.#options.begin(this.#plan(asked, task, rendered.job, key));
+    this.#options.begin(this.#plan(asked, task, rendered.job, { relaunchKey: key, dataset }));
     return Promise.all(ended.map((build) => this.#tellWhySuperseded(build, request.number, parsed.parameters)));
   }
 
@@ -139,17 +144,17 @@ export class Admission {
     return { taskKey, job, record, ...common, origin: { kind: "found", slot: this.#options.tasks.occupy(taskKey), isAnswered } };
   }
 
-  #render(asked: Asked, task: TestTask, parameters: Parameters, key: string | undefined): Rendering {
+  #render(asked: Asked, task: TestTask, parameters: Parameters, more: Chosen): Rendering {
     const { request } = asked;
     const settings = this.#options.settings.manifest;
-    return tryRenderJob({ task, function: asked.function, parameters, request, relaunchKey: key, settings });
+    return tryRenderJob({ task, function: asked.function, parameters, request, ...more, settings });
   }
 
-  #plan(asked: Asked, task: TestTask, job: Job, key: string | undefined): BuildPlan {
+  #plan(asked: Asked, task: TestTask, job: Job, more: Chosen): BuildPlan {
     const { assignment, identity, request } = asked;
     const { functionName, server, unique } = identity;
     const { context } = this.#options;
-    const record = makeJobRecord(carriedOut(task, this.#options.settings.manifest), { functionName, request, relaunchKey: key });
+    const record = makeJobRecord(carriedOut(task, this.#options.settings.manifest), { functionName, request, ...more });
     const taskKey = testTaskKey(task);
     context.logger.info({ build: request.number, function: functionName, server, unique, task: taskKey }, "accepts a build");
     const origin = { kind: "request", assignment } as const;

@@ -3,6 +3,8 @@ import { judgedContainer, TEST_CONTAINER } from "../kubernetes/container-roles.t
 import {
   ARTIFACTS_ANNOTATION,
   CONTAINERS_ANNOTATION,
+  DATASET_ANNOTATION,
+  DATASET_LABEL,
   FUNCTION_ANNOTATION,
   INSTALLATION_LABEL,
   ITEM_ANNOTATION,
@@ -18,11 +20,14 @@ import {
 import type { Container, EnvVar, Job, PodSpec, PodTemplate } from "../kubernetes/objects.ts";
 import { buildLimits } from "../observation/build-limits.ts";
 import { itemOf } from "../report/build-item.ts";
+import type { TestTaskDataset } from "../test-task/schema/dataset.ts";
 import type { TestTask, TestTaskNodeLabel, TestTaskSpec } from "../test-task/test-task.ts";
 import type { BuildFunction } from "../zuul/function-name.ts";
 import { escapeExpansion, type Parameters, parameterEnvironment } from "../zuul/parameters.ts";
 import { type CheckoutSettings, type Resources, renderCheckout, renderCheckoutVolumes } from "./checkout-container.ts";
 import { type CollectorSettings, graceSeconds, renderCollector, renderCollectorVolume } from "./collector-container.ts";
+import { renderDatasetRecord } from "./dataset-record.ts";
+import { datasetMounts, renderDatasetCopy, renderDatasetVolume, testDatasetMounts } from "./dataset-volume.ts";
 import { layEnvironment } from "./environment.ts";
 import { type PodUser, renderPodSecurity, withContainerSecurity } from "./pod-security.ts";
 import {
@@ -54,6 +59,8 @@ export interface ManifestInput {
   function: BuildFunction;
   parameters: Parameters;
   request: RequestRecord;
+  /** Which of the task's datasets its test runs on. */
+  dataset?: TestTaskDataset | undefined;
   /** See `relaunchKey`. */
   relaunchKey?: string | undefined;
   settings: ManifestSettings;
@@ -70,12 +77,13 @@ const BACKSTOP_MS = 10 * 60_000;
 export function renderJob({ task: whole, ...rest }: ManifestInput): Job {
   const task = carriedOut(whole, rest.settings);
   const input = { ...rest, task };
-  const { request, settings } = input;
+  const { request, settings, dataset } = input;
   const labels = {
     ...task.spec.labels,
     [MANAGED_BY_LABEL]: MANAGED_BY,
     [INSTALLATION_LABEL]: settings.installation,
     [TASK_LABEL]: task.metadata.name,
+    ...(dataset === undefined ? {} : { [DATASET_LABEL]: dataset.name }),
   };
   return {
     apiVersion: "batch/v1",
@@ -89,8 +97,9 @@ export function renderJob({ task: whole, ...rest }: ManifestInput): Job {
         [FUNCTION_ANNOTATION]: input.function.name,
         [REQUEST_ANNOTATION]: JSON.stringify(request),
         [TIMEOUTS_ANNOTATION]: JSON.stringify(task.spec.timeouts),
-        [CONTAINERS_ANNOTATION]: JSON.stringify(renderRoles(task)),
+        [CONTAINERS_ANNOTATION]: JSON.stringify(renderRoles(task, dataset)),
         [ITEM_ANNOTATION]: JSON.stringify(itemOf(input.parameters)),
+        ...(dataset === undefined ? {} : { [DATASET_ANNOTATION]: JSON.stringify(renderDatasetRecord(dataset)) }),
         ...(task.spec.artifacts === undefined ? {} : { [ARTIFACTS_ANNOTATION]: JSON.stringify(task.spec.artifacts) }),
         ...(input.relaunchKey === undefined ? {} : { [RELAUNCH_ANNOTATION]: input.relaunchKey }),
       },
@@ -115,6 +124,7 @@ function renderPodTemplate(input: ManifestInput, labels: Record<string, string>)
   const {
     task,
     parameters,
+    dataset,
     request: { number },
   } = input;
   const { spec } = task;
@@ -125,6 +135,8 @@ function renderPodTemplate(input: ManifestInput, labels: Record<string, string>)
   const limits = buildLimits(spec.timeouts);
   const collectMs = spec.artifacts === undefined ? 0 : limits.collectMs;
   const renderedTest = renderTest(test, input, base.spec, nodeLabel);
+
+  const mountsOf = (service: string) => ({ workspace: workspaceMount(spec), dataset: datasetMounts(dataset, service) });
 
   const podSpec: PodSpec = {
     ...base.spec,
@@ -139,7 +151,8 @@ function renderPodTemplate(input: ManifestInput, labels: Record<string, string>)
     // The template's init containers may need the services, the services what was checked out before a second passes in vain.
     initContainers: [
       ...(spec.checkout.enabled ? [renderCheckout(input.settings, spec, renderedTest.resources)] : []),
-      ...(spec.services ?? []).map((service) => renderService(service, spec.securityContext, workspaceMount(spec))),
+      ...(dataset === undefined ? [] : renderDatasetCopy(dataset, spec.securityContext)),
+      ...(spec.services ?? []).map((service) => renderService(service, spec.securityContext, mountsOf(service.name))),
       // After the services, so that it is ended before them: one that takes no notice of TERM would hold it up.
       ...(spec.artifacts === undefined ? [] : [renderCollector(input.settings, spec, { pod: base.spec, test: renderedTest, number })]),
       ...(base.spec.initContainers ?? []).map((container) => withContainerSecurity(container)),
@@ -149,6 +162,7 @@ function renderPodTemplate(input: ManifestInput, labels: Record<string, string>)
       ...(base.spec.volumes ?? []),
       ...renderVolumes(spec),
       ...renderCheckoutVolumes(spec),
+      ...(dataset === undefined ? [] : [renderDatasetVolume(dataset)]),
       ...(spec.artifacts === undefined ? [] : [renderCollectorVolume(input.settings)]),
     ],
     ...(nodeLabel?.nodeSelector ? { nodeSelector: { ...base.spec.nodeSelector, ...nodeLabel.nodeSelector } } : {}),
@@ -192,10 +206,18 @@ function renderTest(base: Container, input: ManifestInput, pod: PodSpec, nodeLab
     MOUNTS.artifacts,
     ...(spec.script === undefined ? [] : [MOUNTS.result]),
     MOUNTS.request,
+    ...testDatasetMounts(input.dataset),
   ]);
 }
 
-function renderEnvironment(template: readonly EnvVar[], { task, function: { jobName }, parameters, request }: ManifestInput): EnvVar[] {
+function renderEnvironment(template: readonly EnvVar[], input: ManifestInput): EnvVar[] {
+  const {
+    task,
+    function: { jobName },
+    parameters,
+    request,
+    dataset,
+  } = input;
   const { variables, omitted } = parameterEnvironment(parameters);
   const own: EnvVar[] = [
     { name: "TH_JOB_NAME", value: escapeExpansion(jobName) },
@@ -204,6 +226,7 @@ function renderEnvironment(template: readonly EnvVar[], { task, function: { jobN
     { name: "TH_ARTIFACTS_DIR", value: ARTIFACTS_DIRECTORY },
     { name: "TH_RESULT_FILE", value: task.spec.script === undefined ? TERMINATION_FILE : RESULT_FILE },
   ];
+  if (dataset) own.push({ name: "TH_DATASET", value: dataset.name }, { name: "TH_DATASET_DIR", value: dataset.path });
   if (omitted.length > 0) {
     const names = JSON.stringify(omitted.map(({ name }) => name.toWellFormed()));
     own.push({ name: "TH_OMITTED_PARAMETERS", value: escapeExpansion(names.replaceAll("\\u0000", "").slice(0, MAX_OMITTED_LENGTH)) });

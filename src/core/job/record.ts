@@ -15,9 +15,11 @@ import {
   VERDICT_ANNOTATION,
 } from "../kubernetes/labels.ts";
 import type { Job } from "../kubernetes/objects.ts";
+import type { TestTaskDataset } from "../test-task/schema/dataset.ts";
 import type { TestTask } from "../test-task/test-task.ts";
 import type { Verdict } from "../verdict/verdict.ts";
 import { failureText } from "../zuul/clean-result-text.ts";
+import { type DatasetRecord, readDatasetRecord, renderDatasetRecord } from "./dataset-record.ts";
 import { jobAttempt } from "./name.ts";
 import { renderRoles } from "./rendered-roles.ts";
 
@@ -46,6 +48,8 @@ export interface JobRecord {
   timeouts: { pull: string; run: string; collect: string; schedule?: string | undefined };
   roles: ContainerRoles;
   relaunchKey: string | undefined;
+  /** On which it runs; undefined for none. */
+  dataset: DatasetRecord | undefined;
   isCancelled: boolean;
   isDelivered: boolean;
   verdict: Verdict | undefined;
@@ -109,6 +113,7 @@ export function readJobRecord(job: Job): JobRecord | undefined {
     timeouts,
     roles: readRoles(job),
     relaunchKey: annotations[RELAUNCH_ANNOTATION],
+    dataset: readDatasetRecord(job),
     isCancelled: annotations[CANCELLED_ANNOTATION] !== undefined,
     isDelivered: annotations[DELIVERED_ANNOTATION] !== undefined,
     verdict: parseAnnotation(verdictSchema, annotations[VERDICT_ANNOTATION]),
@@ -128,9 +133,15 @@ export function readWrittenRoles({ metadata }: Job): ContainerRoles | undefined 
 /** What `readJobRecord` would read of a Job that has just been rendered, without reading it. */
 export function makeJobRecord(
   task: TestTask,
-  made: { functionName: string; request: RequestRecord; relaunchKey: string | undefined },
+  made: {
+    functionName: string;
+    request: RequestRecord;
+    relaunchKey: string | undefined;
+    /** As the Job was rendered with. */
+    dataset?: TestTaskDataset | undefined;
+  },
 ): JobRecord {
-  const { functionName, request, relaunchKey } = made;
+  const { functionName, request, relaunchKey, dataset } = made;
   const {
     metadata: { namespace, name },
     spec,
@@ -138,8 +149,9 @@ export function makeJobRecord(
   const { pull, run, collect, schedule } = spec.timeouts;
   const timeouts = { pull, run, collect, ...(schedule === undefined ? {} : { schedule }) };
   const nothingYet = { isCancelled: false, isDelivered: false, verdict: undefined };
-  const roles = renderRoles(task);
-  return { namespace, jobName: request.number, task: name, functionName, request, timeouts, roles, relaunchKey, ...nothingYet };
+  const roles = renderRoles(task, dataset);
+  const common = { namespace, jobName: request.number, task: name, functionName, request, timeouts, roles, relaunchKey };
+  return { ...common, dataset: dataset && renderDatasetRecord(dataset), ...nothingYet };
 }
 
 interface FoundJob {

@@ -11,13 +11,14 @@ import { withContainerSecurity } from "./pod-security.ts";
 export function renderService(
   service: TestTaskService,
   securityContext: TestTaskSecurityContext | undefined,
-  workspace: VolumeMount,
+  { workspace, dataset }: { workspace: VolumeMount; dataset: readonly VolumeMount[] },
 ): Container {
   const { ready, workspace: wantsWorkspace, ...fields } = service;
+  const mounts = [...(wantsWorkspace ? [workspace] : []), ...dataset];
   const container: Container = {
     ...(fields as Omit<Container, "restartPolicy">),
     restartPolicy: "Always",
-    ...(wantsWorkspace ? { volumeMounts: [workspace] } : {}),
+    ...(mounts.length > 0 ? { volumeMounts: mounts } : {}),
   };
   return withContainerSecurity(ready === undefined ? container : { ...container, startupProbe: ready }, securityContext);
 }

@@ -56,7 +56,8 @@ function renderExample(task: TestTask, settings: ManifestSettings, buildFunction
     replica: "",
     since: "1970-01-01T00:00:00.000Z",
   };
-  return tryRenderJob({ task, function: buildFunction, parameters: parsed.parameters, request, settings });
+  const [dataset] = task.spec.datasets ?? [];
+  return tryRenderJob({ task, function: buildFunction, parameters: parsed.parameters, request, settings, dataset });
 }
 
 function podOf({ metadata, spec }: Job): Pod {

@@ -6,6 +6,9 @@ export const TEST_CONTAINER = "test";
 /** The init container that runs `turbo-hipster checkout`. */
 export const CHECKOUT_CONTAINER = "checkout";
 
+/** The init container that copies the dataset of an image; `th-` is nobody else's. */
+export const DATASET_CONTAINER = "th-dataset";
+
 /** The native sidecar that runs `turbo-hipster collect` when the test has ended. */
 export const COLLECTOR_CONTAINER = "collector";
 
@@ -20,7 +23,7 @@ export interface ContainerRoles {
   others: readonly string[];
   /** Native sidecars. https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/ */
   services: readonly string[];
-  /** The template's init containers that run to their end. */
+  /** Init containers that run to their end: the template's, and `DATASET_CONTAINER`. */
   inits: readonly string[];
   /** Whether there is an init container `CHECKOUT_CONTAINER` of ours. */
   checkout: boolean;

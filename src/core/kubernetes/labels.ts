@@ -6,6 +6,8 @@ export const MANAGED_BY_LABEL = "app.kubernetes.io/managed-by";
 export const MANAGED_BY = "turbo-hipster";
 export const INSTALLATION_LABEL = `${PREFIX}/installation`;
 export const TASK_LABEL = `${PREFIX}/task`;
+/** The dataset that a build runs on, by its name. */
+export const DATASET_LABEL = `${PREFIX}/dataset`;
 /** Set by the Job controller on the pods it makes. https://kubernetes.io/docs/reference/labels-annotations-taints/ */
 export const JOB_NAME_LABEL = "batch.kubernetes.io/job-name";
 /** The same, its uid: a Job of the same name may have been there before. */
@@ -22,6 +24,8 @@ export const REQUEST_ANNOTATION = `${PREFIX}/request`;
 export const TIMEOUTS_ANNOTATION = `${PREFIX}/timeouts`;
 /** On the Job: the task's `artifacts` as they were when it was made, as JSON. */
 export const ARTIFACTS_ANNOTATION = `${PREFIX}/artifacts`;
+/** On the Job: the dataset that it runs on, a `DatasetRecord` as JSON. */
+export const DATASET_ANNOTATION = `${PREFIX}/dataset`;
 /** On the Job: what each container of its pod is there for, `ContainerRoles` as JSON. */
 export const CONTAINERS_ANNOTATION = `${PREFIX}/containers`;
 /** On the Job: what a relaunch by Zuul of the same build shares with it, see `relaunchKey`. */

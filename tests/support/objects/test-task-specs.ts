@@ -305,14 +305,33 @@ function paths(): fc.Arbitrary<unknown> {
 
 function dataset(): fc.Arbitrary<unknown> {
   const source = usually(
-    pick({ image: "a" }, { configMap: { name: "a" } }, { persistentVolumeClaim: { claimName: "a" } }, { volumeSnapshot: { name: "a" } }),
-    pick({}, { image: "a", configMap: { name: "a" } }, { configMap: {} }, { persistentVolumeClaim: { claimName: "a", readOnly: "yes" } }),
+    pick(
+      { image: { reference: "a" } },
+      { configMap: { name: "a" } },
+      { persistentVolumeClaim: { claimName: "a" }, size: "1Gi" },
+      { persistentVolumeClaim: { claimName: "a", readOnly: true } },
+      { volumeSnapshot: { name: "a" }, size: 1 },
+    ),
+    pick(
+      {},
+      { image: { reference: "a" }, configMap: { name: "a" } },
+      { configMap: {} },
+      { configMap: { name: "a" }, size: "1Gi" },
+      { persistentVolumeClaim: { claimName: "a", readOnly: "yes" } },
+      { volumeSnapshot: { name: "a" } },
+    ),
   );
   return fc
     .tuple(
       usually(pick({ name: "a" }), pick({}, { name: "A" })),
       source,
-      fields({ projects: usually(pick(["a/b"]), pick([], ["/a"])), path: paths() }),
+      fields({
+        projects: usually(pick(["a/b"]), pick([], ["/a"])),
+        branches: usually(pick(["master"]), pick([], [""])),
+        containers: usually(pick(["test"]), pick([], ["nobody"])),
+        storageClassName: usually(pick("fast"), pick("Fast")),
+        path: paths(),
+      }),
     )
     .map((parts) => Object.assign({}, ...parts));
 }

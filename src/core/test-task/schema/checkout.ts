@@ -10,7 +10,7 @@ const gitUrlSchema = matchingString(
   "must be an http, https, ssh or git URL without a password, such as https://git.example.com",
 );
 
-const branchSchema = matchingString(
+export const branchSchema = matchingString(
   "^[A-Za-z0-9_][A-Za-z0-9._/+-]*$",
   255,
   "must be the name of a branch, such as master or stable/2024.1",

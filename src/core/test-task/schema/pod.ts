@@ -46,7 +46,7 @@ const tolerationSchema = withRules(
 
 export const tolerationsSchema = z.array(tolerationSchema).max(50).meta({ "x-kubernetes-list-type": "atomic" });
 
-const quantitySchema = withRules(
+export const quantitySchema = withRules(
   z.union([z.int(), z.string().max(QUANTITY_MAX_LENGTH)]).meta({ "x-kubernetes-int-or-string": true, maxLength: QUANTITY_MAX_LENGTH }),
   [
     {

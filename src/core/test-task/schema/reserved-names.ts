@@ -7,6 +7,8 @@ const OWN_CONTAINERS = ["checkout", "collector"];
 const OWN_PREFIX = "th-";
 /** Templates may mount it, so its name stays (docs/testtask.md). */
 export const WORKSPACE_VOLUME = "th-workspace";
+/** The same. */
+export const DATASET_VOLUME = "th-dataset";
 
 /** A container's name that is none of ours. */
 export function notOwnContainer<S extends z.ZodType<string>>(name: S): S {

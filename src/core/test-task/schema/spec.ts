@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { judgedContainer } from "../../kubernetes/container-roles.ts";
+import { judgedContainer, TEST_CONTAINER } from "../../kubernetes/container-roles.ts";
 import { checksSchema } from "./check.ts";
 import { artifactsSchema, checkoutSchema } from "./checkout.ts";
 import { envFromSchema, envListSchema, servicesSchema } from "./container.ts";
@@ -143,7 +143,10 @@ const specSchema = z.strictObject({
     .meta({ description: "Files to keep beside the log, where the installation has a store for logs." })
     .exactOptional(),
   datasets: datasetsSchema
-    .meta({ description: "Data that the test gets a private copy of (not carried out yet: builds of a task with datasets are refused)." })
+    .meta({
+      description:
+        "Data that the test runs on, a private copy of it or one that it can only read. A build uses those that match its project and branch.",
+    })
     .exactOptional(),
   checks: checksSchema
     .meta({ description: "What the log must show beside exit code 0 (not carried out yet: builds of a task with checks are refused)." })
@@ -190,6 +193,19 @@ export const testTaskSpecSchema = withRules(specSchema, [
       ),
     message: "must not have the name of a container of the template; rename one of them",
     field: "services",
+  },
+  {
+    cel: `!has(self.datasets) || self.datasets.all(dataset, dataset.containers.all(c, c == '${TEST_CONTAINER}' || (has(self.services) && self.services.exists(service, service.name == c))))`,
+    holds: ({ datasets = [], services = [] }) =>
+      datasets.every(({ containers }) => containers.every((c) => c === TEST_CONTAINER || services.some(({ name }) => name === c))),
+    message: `must have in containers only ${TEST_CONTAINER} and names of spec.services`,
+    field: "datasets",
+  },
+  {
+    cel: "!has(self.datasets) || !self.datasets.exists(dataset, dataset.path == self.checkout.path)",
+    holds: ({ datasets = [], checkout }) => !datasets.some(({ path }) => path === checkout.path),
+    message: "must not have the path of the workspace (checkout.path); choose another",
+    field: "datasets",
   },
   {
     cel: `!has(self.script) || !self.script.startsWith('#!') || self.script.matches(${renderCelString(INTERPRETER_PATTERN)})`,

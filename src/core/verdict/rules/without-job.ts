@@ -34,11 +34,19 @@ export const pipeline = {
   keeps: "nothing, there is no Job",
 } as const satisfies VerdictRule;
 
+export const noDataset = {
+  id: "no-dataset",
+  class: "configuration",
+  seen: "The task has datasets, and none of them matches the request's project and branch.",
+  result: "CONFIG_ERROR - no dataset of TestTask unit matches openstack/nova, stable/2024.1",
+  keeps: "nothing, there is no Job",
+} as const satisfies VerdictRule;
+
 export const unsupported = {
   id: "unsupported",
   class: "configuration",
   seen: "The task uses a field that this version does not carry out.",
-  result: "CONFIG_ERROR - TestTask unit uses datasets - not carried out by this version",
+  result: "CONFIG_ERROR - TestTask unit uses checks - not carried out by this version",
   keeps: "nothing, there is no Job",
 } as const satisfies VerdictRule;
 

@@ -49,6 +49,26 @@ function makeInput(spec: object, parameters: Record<string, unknown> = {}, funct
   };
 }
 
+const DATASETS = {
+  clone: { persistentVolumeClaim: { claimName: "nova" }, size: "20Gi", storageClassName: "fast", containers: ["test", "db"] },
+  snapshot: { volumeSnapshot: { name: "nova-2024" }, size: "20Gi", version: "2024-06-01", path: "/data" },
+  shared: { persistentVolumeClaim: { claimName: "nova", readOnly: true }, containers: ["db"] },
+  image: { image: { reference: "data:1", path: "/srv/nova" }, size: "5Gi" },
+  settings: { configMap: { name: "settings" } },
+};
+
+/** A build on the dataset of this name, of a task that has them all. */
+function makeDatasetInput(dataset: keyof typeof DATASETS): ManifestInput {
+  const input = makeInput({
+    image: "i",
+    script: "migrate",
+    checkout: { enabled: true },
+    services: [{ name: "db", image: "mysql:8", workspace: true }],
+    datasets: Object.entries(DATASETS).map(([name, source]) => ({ name, ...source })),
+  });
+  return { ...input, dataset: input.task.spec.datasets?.find(({ name }) => name === dataset) };
+}
+
 function testContainer(input: ManifestInput) {
   const [container] = renderJob(input).spec?.template.spec.containers ?? [];
   assert.ok(container);
@@ -77,6 +97,18 @@ describe("makeJobRecord", () => {
         assert.deepEqual(record, readJobRecord(renderJob({ ...input, relaunchKey })));
       });
     }
+  }
+});
+
+describe("a build's dataset", () => {
+  for (const name of Object.keys(DATASETS) as (keyof typeof DATASETS)[]) {
+    test(`that is ${name} is what the record of the rendered Job says`, () => {
+      const input = makeDatasetInput(name);
+      const { dataset, request } = input;
+      const record = makeJobRecord(input.task, { functionName: input.function.name, request, relaunchKey: undefined, dataset });
+      assert.deepEqual(record, readJobRecord(renderJob(input)));
+      assert.equal(record.dataset?.name, name);
+    });
   }
 });
 
@@ -195,6 +227,7 @@ describe("renderJob", () => {
       "build:unit:large",
     ),
   };
+  for (const name of Object.keys(DATASETS) as (keyof typeof DATASETS)[]) golden[`dataset-${name}`] = makeDatasetInput(name);
   for (const [name, input] of Object.entries(golden)) {
     test(`renders ${name} as recorded (UPDATE=1 records anew)`, () => {
       const file = new URL(`${name}.yaml`, GOLDEN);

@@ -52,6 +52,7 @@ describe("readJobRecord", () => {
       timeouts: { pull: "10m", run: "1h", collect: "10m" },
       roles: { test: "test", others: [], services: [], inits: [], checkout: false, collector: false, marked: false },
       relaunchKey: "key",
+      dataset: undefined,
       isCancelled: false,
       isDelivered: false,
       verdict: undefined,

@@ -51,13 +51,36 @@ describe("a build", () => {
     assert.ok(result.length <= 120 && !/[:|@\n]/.test(result), result);
   });
 
-  const unsupported: [object, string][] = [
-    [{ checks: [{ name: "a", pattern: { regex: "x" } }] }, "checks"],
-    [{ datasets: [{ name: "a", image: "b" }], checks: [{ name: "a", pattern: { regex: "x" } }] }, "datasets, checks"],
-  ];
+  const unsupported: [object, string][] = [[{ checks: [{ name: "a", pattern: { regex: "x" } }] }, "checks"]];
   for (const [spec, fields] of unsupported) {
     test(`of a task with ${fields} is refused, because this version would leave it out`, () => {
       assert.equal(refusalOf(spec), `CONFIG_ERROR - TestTask unit uses ${fields} - not carried out by this version`);
     });
   }
+
+  describe("of a task with datasets", () => {
+    const datasets = [
+      { name: "nova", configMap: { name: "a" }, projects: ["openstack/nova"] },
+      { name: "stable", configMap: { name: "a" }, projects: ["openstack/glance"], branches: ["stable/2024.1"] },
+      { name: "small", configMap: { name: "a" }, projects: ["openstack/swift"] },
+      { name: "large", configMap: { name: "a" }, projects: ["openstack/swift"] },
+    ];
+    test("is taken where one matches", () => {
+      assert.equal(refusalOf({ datasets }, { ZUUL_PROJECT: "openstack/nova", ZUUL_BRANCH: "master" }), undefined);
+      assert.equal(refusalOf({ datasets }, { ZUUL_PROJECT: "openstack/glance", ZUUL_BRANCH: "stable/2024.1" }), undefined);
+    });
+    test("is refused where none matches, with what was looked for", () => {
+      assert.equal(
+        refusalOf({ datasets }, { ZUUL_PROJECT: "openstack/glance", ZUUL_BRANCH: "master" }),
+        "CONFIG_ERROR - no dataset of TestTask unit matches openstack/glance, master",
+      );
+      assert.equal(refusalOf({ datasets }), "CONFIG_ERROR - no dataset of TestTask unit matches no project, no branch");
+    });
+    test("is refused where several match, because this version would leave some out", () => {
+      assert.equal(
+        refusalOf({ datasets }, { ZUUL_PROJECT: "openstack/swift", ZUUL_BRANCH: "master" }),
+        "CONFIG_ERROR - 2 datasets of TestTask unit match - not carried out by this version",
+      );
+    });
+  });
 });

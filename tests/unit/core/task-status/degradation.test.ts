@@ -67,7 +67,17 @@ describe("a task", () => {
       ...(["checkout-ref", "init-failed", "checkout-out-of-memory", "checkout-configuration", "not-runnable"] as const),
       ...(["service-not-ready", "run-again", "node-unfit", "no-interpreter", "invalid-image-name", "image-not-found"] as const),
       ...(["image-denied", "image-platform", "container-config", "volume-not-found", "pod-refused", "no-task"] as const),
-      ...(["bad-request", "pipeline", "unsupported", "unrenderable", "job-refused", "invalid-task", "unwatched", "cut-off"] as const),
+      ...([
+        "bad-request",
+        "pipeline",
+        "no-dataset",
+        "unsupported",
+        "unrenderable",
+        "job-refused",
+        "invalid-task",
+        "unwatched",
+        "cut-off",
+      ] as const),
       ...(["sandbox-lost"] as const),
     ],
   };

@@ -163,17 +163,46 @@ describe("names that are turbo-hipster's", () => {
   });
 });
 
+const inContainers = (containers: string[]) => ({
+  services: [{ name: "db", image: "i" }],
+  datasets: [{ name: "d", configMap: { name: "a" }, containers }],
+});
+
 describe("what there is one of", () => {
   const steps = { start: "a", end: "b", limit: "1s" };
   rule("is a check's kind", "checks[0]", (check: object) => ({ checks: [{ name: "c", ...check }] }), {
     good: [{ pattern: { regex: "a" } }, { steps }, { counters: { regex: "a", limit: 1 } }],
     bad: [{}, { pattern: { regex: "a" }, steps }, { pattern: { regex: "a" }, steps, counters: { regex: "a", limit: 1 } }],
   });
-  const image = { image: "i" };
+  const image = { image: { reference: "i" } };
   const configMap = { configMap: { name: "a" } };
   rule("is a dataset's source", "datasets[0]", (source: object) => ({ datasets: [{ name: "d", ...source }] }), {
-    good: [image, configMap, { volumeSnapshot: { name: "a" } }, { persistentVolumeClaim: { claimName: "a" } }],
+    good: [image, configMap, { volumeSnapshot: { name: "a" }, size: "1Gi" }, { persistentVolumeClaim: { claimName: "a" }, size: "1Gi" }],
     bad: [{}, { ...image, ...configMap }],
+  });
+  const sized = (source: object) => ({ datasets: [{ name: "d", ...source, size: "1Gi" }] });
+  const classed = (source: object) => ({ datasets: [{ name: "d", size: "1Gi", ...source, storageClassName: "s" }] });
+  const claim = (readOnly: boolean) => ({ persistentVolumeClaim: { claimName: "a", readOnly } });
+  const snapshot = { volumeSnapshot: { name: "a" } };
+  rule("has a size where something is copied", "datasets[0].size", (source: object) => ({ datasets: [{ name: "d", ...source }] }), {
+    good: [image, configMap, claim(true)],
+    bad: [snapshot, claim(false)],
+  });
+  rule("has a size where something is copied only", "datasets[0].size", sized, {
+    good: [image, snapshot, claim(false)],
+    bad: [configMap, claim(true)],
+  });
+  rule("has a class where something is provisioned only", "datasets[0].storageClassName", classed, {
+    good: [snapshot, claim(false)],
+    bad: [image],
+  });
+  rule("is in the test or in a service", "datasets", inContainers, {
+    good: [["test"], ["db"], ["test", "db"]],
+    bad: [["checkout"], ["db", "web"]],
+  });
+  rule("is not where the workspace is", "datasets", (path: string) => ({ datasets: [{ name: "d", ...configMap, path }] }), {
+    good: ["/work", "/workspace/data"],
+    bad: ["/workspace"],
   });
   const secretKeyRef = { name: "a", key: "b" };
   rule("is where a variable's value comes from", "env[0].valueFrom", (valueFrom: object) => ({ env: [{ name: "A", valueFrom }] }), {
@@ -272,7 +301,7 @@ describe("how much there may be", () => {
     ["envFrom", 50, (count) => ({ envFrom: words(count).map((name) => ({ secretRef: { name } })) })],
     ["checks", 50, (count) => ({ checks: named(count, { pattern: { regex: "a" } }) })],
     ["checks[0].steps.overrides", 200, (count) => ({ checks: [{ name: "c", steps: { ...steps, overrides: overrides(count) } }] })],
-    ["datasets", 20, (count) => ({ datasets: named(count, { image: "i" }) })],
+    ["datasets", 20, (count) => ({ datasets: named(count, { image: { reference: "i" } }) })],
     ["artifacts.paths", 100, (count) => ({ artifacts: { paths: Object.keys(entries(count, 0)) } })],
     ["checkout.projects", 100, (count) => ({ checkout: { gitUrl: "https://h", projects: Object.keys(entries(count, 0)) } })],
     ["pipelines", 50, (count) => ({ pipelines: Object.keys(entries(count, 0)) })],

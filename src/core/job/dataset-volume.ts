@@ -1,0 +1,65 @@
+import { DATASET_CONTAINER, TEST_CONTAINER } from "../kubernetes/container-roles.ts";
+import type { Container, PodSpec, VolumeMount } from "../kubernetes/objects.ts";
+import type { TestTaskDataset } from "../test-task/schema/dataset.ts";
+import { DATASET_VOLUME } from "../test-task/schema/reserved-names.ts";
+import type { TestTaskSecurityContext } from "../test-task/schema/security.ts";
+import { withContainerSecurity } from "./pod-security.ts";
+
+type Volume = NonNullable<PodSpec["volumes"]>[number];
+
+/** Where the copying container has the volume; nothing of an image is there. */
+const COPY_DIRECTORY = "/run/turbo-hipster/dataset";
+
+/**
+ * The volume that a build has its dataset in. What can be written to is the pod's own: a generic ephemeral volume is made with the pod from
+ * its source, and its claim goes with the pod, however that ends.
+ * https://kubernetes.io/docs/concepts/storage/ephemeral-volumes/#generic-ephemeral-volumes
+ */
+export function renderDatasetVolume(dataset: TestTaskDataset): Volume {
+  const { volumeSnapshot, persistentVolumeClaim, image, configMap, size } = dataset;
+  const name = DATASET_VOLUME;
+  if (volumeSnapshot) {
+    return { name, ...copiedVolume(dataset, { apiGroup: "snapshot.storage.k8s.io", kind: "VolumeSnapshot", name: volumeSnapshot.name }) };
+  }
+  if (persistentVolumeClaim?.readOnly)
+    return { name, persistentVolumeClaim: { claimName: persistentVolumeClaim.claimName, readOnly: true } };
+  if (persistentVolumeClaim) {
+    return { name, ...copiedVolume(dataset, { kind: "PersistentVolumeClaim", name: persistentVolumeClaim.claimName }) };
+  }
+  if (image) return { name, emptyDir: size === undefined ? {} : { sizeLimit: size } };
+  return { name, configMap: { name: configMap?.name } };
+}
+
+/** For the container of this name, where the dataset is to be in it. */
+export function datasetMounts(dataset: TestTaskDataset | undefined, container: string): VolumeMount[] {
+  if (!dataset?.containers.includes(container)) return [];
+  const isReadOnly = dataset.configMap !== undefined || dataset.persistentVolumeClaim?.readOnly === true;
+  return [{ name: DATASET_VOLUME, mountPath: dataset.path, ...(isReadOnly ? { readOnly: true } : {}) }];
+}
+
+export function testDatasetMounts(dataset: TestTaskDataset | undefined): VolumeMount[] {
+  return datasetMounts(dataset, TEST_CONTAINER);
+}
+
+/** Copies what the dataset's image holds, for a container runtime need not be able to mount images, and could not let them be written to. */
+export function renderDatasetCopy({ image }: TestTaskDataset, securityContext: TestTaskSecurityContext | undefined): Container[] {
+  if (!image) return [];
+  const container: Container = {
+    name: DATASET_CONTAINER,
+    image: image.reference,
+    command: ["cp", "-RP", `${image.path}/.`, COPY_DIRECTORY],
+    terminationMessagePolicy: "FallbackToLogsOnError",
+    volumeMounts: [{ name: DATASET_VOLUME, mountPath: COPY_DIRECTORY }],
+  };
+  return [withContainerSecurity(container, securityContext)];
+}
+
+function copiedVolume({ size, storageClassName }: TestTaskDataset, dataSource: object): Omit<Volume, "name"> {
+  const spec = {
+    accessModes: ["ReadWriteOnce"],
+    ...(storageClassName === undefined ? {} : { storageClassName }),
+    dataSource,
+    resources: { requests: { storage: size } },
+  };
+  return { ephemeral: { volumeClaimTemplate: { spec } } };
+}
