@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { stringify } from "yaml";
 import { loadConfig } from "../config.ts";
@@ -7,13 +6,13 @@ import { refuseBuild } from "../core/job/refusal.ts";
 import { tryRenderJob } from "../core/job/rendering.ts";
 import { datasetQuery, matchingDatasets } from "../core/test-task/datasets.ts";
 import { namedFunctions } from "../core/test-task/served-functions.ts";
-import { type TestTask, testTaskKey } from "../core/test-task/test-task.ts";
+import { testTaskKey } from "../core/test-task/test-task.ts";
 import { parseFunctionName } from "../core/zuul/function-name.ts";
 import { parseParameters, textParameter } from "../core/zuul/parameters.ts";
 import { InputError } from "../runtime/errors.ts";
 import { sha256Hex } from "../runtime/sha256.ts";
 import { VERSION } from "../version.ts";
-import { readTestTaskDocuments } from "./test-task-documents.ts";
+import { chooseTask, readBytes } from "./choose-task.ts";
 
 interface RenderFlags {
   params?: string;
@@ -79,33 +78,4 @@ function render(file: string, flags: RenderFlags): object {
   });
   if (!rendered.ok) throw new InputError(`${file}: ${rendered.problem}`);
   return rendered.job;
-}
-
-function chooseTask(file: string, name: string | undefined): TestTask {
-  const documents = readTestTaskDocuments(readBytes(file).toString("utf8"));
-  const isWanted = (written: string | undefined) => name === undefined || written === undefined || written.replace(/^.*\//, "") === name;
-  const invalid = documents.filter((document) => document.state === "invalid").filter((document) => isWanted(document.name));
-  const tasks = documents.flatMap((document) => (document.state === "valid" ? [document.task] : []));
-  // A document that cannot be read at all may be the one that is wanted; beside one that can it is none of this command's business.
-  if (invalid.length > 0 && !(name !== undefined && tasks.some((task) => task.metadata.name === name))) {
-    const problems = invalid.flatMap((document) => document.problems);
-    const lines = problems.map(({ line, path, message }) => `  ${file}:${line}: ${path} ${message}`);
-    throw new InputError(`${file} holds an invalid TestTask:\n${lines.join("\n")}`);
-  }
-  const names = tasks.map((task) => task.metadata.name);
-  const [task, ...more] = name === undefined ? tasks : tasks.filter((candidate) => candidate.metadata.name === name);
-  if (!task)
-    throw new InputError(
-      name === undefined ? `${file} holds no TestTask` : `${file} holds no TestTask ${name}, but ${names.join(", ") || "none"}`,
-    );
-  if (more.length > 0) throw new InputError(`${file} holds several TestTasks; name one with --task: ${names.join(", ")}`);
-  return task;
-}
-
-function readBytes(path: string): Buffer {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new InputError(`cannot read ${path} (${(error as NodeJS.ErrnoException).code})`, { cause: error });
-  }
 }

@@ -1,4 +1,5 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, type ScalarTag, type Tags } from "yaml";
+import { findCheckFaults } from "../core/checks/check-faults.ts";
 import { makeProblem, type Problem } from "../core/test-task/problem.ts";
 import { parseTestTask, TEST_TASK_API_VERSION, TEST_TASK_GROUP, TEST_TASK_KIND, type TestTask } from "../core/test-task/test-task.ts";
 import { type TaskWarning, testTaskWarnings } from "../core/test-task/warnings.ts";
@@ -110,6 +111,9 @@ function readObject(source: Source, object: unknown, segments: Problem["segments
   if (!isOurs) return [{ ...facts, state: "skipped" }];
   const result = parseTestTask(object, { strictMetadata: true });
   if (!result.ok) return invalid(result.problems);
+  // The API server can't look into patterns; the operator refuses builds of such a task.
+  const faults = findCheckFaults(result.task.spec.checks);
+  if (faults.length > 0) return invalid(faults);
   const warnings = [...testTaskWarnings(result.task), ...foldedWarnings(source, segments)];
   return [{ ...facts, state: "valid", task: result.task, warnings: warnings.map((warning) => locateWarning(source, segments, warning)) }];
 }

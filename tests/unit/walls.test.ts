@@ -12,7 +12,7 @@ const BIOME = join(ROOT, "node_modules/.bin/biome");
 const ROOMS: Record<string, { rooms: readonly string[]; allowed: readonly string[]; forbidden: readonly string[] }> = {
   core: {
     rooms: [],
-    allowed: ["zod"],
+    allowed: ["zod", "re2js"],
     forbidden: [
       "node:fs",
       "node:fs/promises",

@@ -13,7 +13,7 @@ export function renderVerdictPage(): string {
     "",
     "Every build ends with one of these verdicts. The first rule of the table that fits decides; what fits none is infrastructure, because",
     "absence of evidence is never a result. SUCCESS comes from exit code 0 of the test's container alone, seen in the pod's status, in a pod",
-    "that nothing else ended. Waiting is not failing: a build that waits for a node, for room in a quota, behind a scheduling gate or in a",
+    "that nothing else ended; of a task with `checks` its log must be as they want it as well. Waiting is not failing: a build that waits for a node, for room in a quota, behind a scheduling gate or in a",
     "suspended Job (Kueue) waits as long as it takes, unless the task sets `timeouts.schedule`.",
     "",
     "| class | means | Zuul |",

@@ -1,3 +1,4 @@
+import { checkFailed, checkFault, checksPassed, checkUnread, logCut } from "./rules/checks.ts";
 import { disrupted, drained, evicted, jobDeleted, jobSuspended, nodeLost, outOfDisk, podDeleted, preempted } from "./rules/disruptions.ts";
 import { exit0, initFailed, otherExit, serviceFailed } from "./rules/own-ends.ts";
 import { cutOff, killed, nodeRefused, nodeUnfit, podDeadline, podEnded, podLost, runAgain, unwatched } from "./rules/pod-ends.ts";
@@ -26,6 +27,7 @@ import {
   volumeNotFound,
 } from "./rules/waiting-ends.ts";
 import {
+  badChecks,
   badRequest,
   invalidTask,
   jobGone,
@@ -42,7 +44,8 @@ import {
 
 /**
  * Every end that a build can have, and what it means. The first rule that finds something decides; what none knows is infrastructure:
- * absence of evidence is never a result. SUCCESS comes from the first one only.
+ * absence of evidence is never a result. SUCCESS comes from the first one only, and of a task
+ * with checks from one that follows it.
  */
 export const VERDICT_RULES = [
   exit0,
@@ -111,6 +114,13 @@ export const VERDICT_RULES = [
   // Nothing of the above.
   podLost,
 
+  // Told by whoever goes through the log of a test with checks.
+  checksPassed,
+  checkFailed,
+  checkFault,
+  checkUnread,
+  logCut,
+
   // Told by whoever refuses a request, or gives a build up before it has a Job.
   noTask,
   invalidTask,
@@ -118,6 +128,7 @@ export const VERDICT_RULES = [
   pipeline,
   noDataset,
   unsupported,
+  badChecks,
   unrenderable,
   jobRefused,
   jobNotCreated,

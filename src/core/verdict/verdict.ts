@@ -1,3 +1,4 @@
+import type { CheckResult } from "../checks/check-result.ts";
 import { failureText, plainLine } from "../zuul/clean-result-text.ts";
 import type { VerdictClass, VerdictRule } from "./rules/verdict-rule.ts";
 import { findRule, type RuleId, ruleOf, VERDICT_RULES } from "./rules.ts";
@@ -13,6 +14,8 @@ export interface Verdict {
   rule: string;
   message: string;
   evidence?: Evidence;
+  /** Of a task with checks, once its log was gone through. */
+  checks?: readonly CheckResult[];
 }
 
 /**
@@ -26,6 +29,11 @@ export function judge(sighting: Sighting): Verdict | undefined {
     if (finding) return makeVerdict(rule, { ...finding, ...withEvidence({ ...podEvidence(sighting), ...finding.evidence }) });
   }
   return undefined;
+}
+
+/** What becomes of a verdict when checks have gone through the log; what it has kept of the pod stays. */
+export function afterChecks({ evidence }: Verdict, rule: RuleId, found: Finding, checks: readonly CheckResult[]): Verdict {
+  return { ...makeVerdict(ruleOf(rule), { ...found, evidence: { ...evidence, ...found.evidence } }), checks };
 }
 
 /** A build that never had a Job, because its request or its task does not allow one; `result` is what reviewers get of `why`. */

@@ -149,7 +149,9 @@ const specSchema = z.strictObject({
     })
     .exactOptional(),
   checks: checksSchema
-    .meta({ description: "What the log must show beside exit code 0 (not carried out yet: builds of a task with checks are refused)." })
+    .meta({
+      description: "What the log, and what the test leaves, must show beside exit code 0. Needs a store for logs in the installation.",
+    })
     .exactOptional(),
   template: podTemplateSchema
     .meta({

@@ -50,6 +50,14 @@ export const unsupported = {
   keeps: "nothing, there is no Job",
 } as const satisfies VerdictRule;
 
+export const badChecks = {
+  id: "bad-checks",
+  class: "configuration",
+  seen: "The task's `checks` have a pattern that is none, or name a group that it does not have; or the installation keeps no logs that could be checked.",
+  result: "CONFIG_ERROR - TestTask unit - spec.checks[0].steps.start is no regular expression (RE2) - missing closing )",
+  keeps: "nothing, there is no Job",
+} as const satisfies VerdictRule;
+
 export const unrenderable = {
   id: "unrenderable",
   class: "configuration",

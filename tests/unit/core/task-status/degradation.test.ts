@@ -56,9 +56,10 @@ describe("a task", () => {
 
   // What each rule says of a task whose builds cannot be carried out: that the way is clear again, one more that could not, or nothing.
   const SAYS: Record<"clear" | "worse" | "nothing", readonly RuleId[]> = {
-    clear: ["exit-0", "run-timeout", "out-of-disk", "out-of-memory", "service-failed", "exit-code"],
+    clear: ["exit-0", "run-timeout", "out-of-disk", "out-of-memory", "service-failed", "exit-code", "checks-passed", "check-failed"],
     worse: [
       ...(["pull-timeout", "schedule-timeout", "no-pod", "evicted", "pod-deadline", "node-refused", "pod-ended"] as const),
+      "check-unread",
       ...(["injected-failed", "checkout-failed", "start-failed", "node-out-of-memory", "job-not-created", "operator-error"] as const),
     ],
     nothing: [
@@ -78,7 +79,7 @@ describe("a task", () => {
         "unwatched",
         "cut-off",
       ] as const),
-      ...(["sandbox-lost"] as const),
+      ...(["sandbox-lost", "check-fault", "log-cut", "bad-checks"] as const),
     ],
   };
 

@@ -1,0 +1,54 @@
+import { makeProblem, type Problem } from "../test-task/problem.ts";
+import type { Check } from "../test-task/schema/check.ts";
+import { compilePattern, type LinePattern } from "./line-pattern.ts";
+import { keyGroups } from "./step-key.ts";
+
+/** Below a check. */
+interface Fault {
+  readonly at: readonly string[];
+  readonly message: string;
+}
+
+/** What is wrong with checks that their schema lets pass: patterns that are none, and groups and checks that are named and not there. */
+export function findCheckFaults(checks: readonly Check[] = []): Problem[] {
+  return checks.flatMap((check, index) =>
+    faultsOf(check, checks).map(({ at, message }) => makeProblem(["spec", "checks", index, ...at], message)),
+  );
+}
+
+function faultsOf({ pattern, steps, counters }: Check, all: readonly Check[]): Fault[] {
+  const faults: Fault[] = [];
+  const fault = (path: string, message: string) => faults.push({ at: path.split("."), message });
+  const compile = (path: string, source: string): LinePattern | undefined => {
+    try {
+      return compilePattern(source);
+    } catch (thrown) {
+      fault(path, `is no regular expression (RE2) - ${(thrown as Error).message}`);
+      return undefined;
+    }
+  };
+  if (pattern) compile("pattern.regex", pattern.regex);
+  if (steps) {
+    const start = compile("steps.start", steps.start);
+    if (steps.end !== undefined) compile("steps.end", steps.end);
+    const groups = steps.key === undefined ? [] : keyGroups(steps.key);
+    if (steps.key !== undefined && groups.length === 0) fault("steps.key", "names no group, as {1} or {step} would");
+    for (const group of start ? groups : []) {
+      if (!hasGroup(start as LinePattern, group)) fault("steps.key", `names {${group}}, and start has no such group`);
+    }
+  }
+  if (counters) {
+    const regex = compile("counters.regex", counters.regex);
+    if (regex && regex.groupCount === 0) fault("counters.regex", "has no group for the number, as (?<value>[0-9]+)");
+    const hasStep = regex?.names.includes("step") ?? true;
+    if (counters.steps !== undefined && !all.some((other) => other.steps && other.name === counters.steps))
+      fault("counters.steps", `is ${counters.steps}, and no check of steps has that name`);
+    if (counters.measure === "step" && counters.steps === undefined && !hasStep)
+      fault("counters.measure", "is step: regex needs a group named step, or steps the name of a check of steps");
+  }
+  return faults;
+}
+
+function hasGroup({ groupCount, names }: LinePattern, group: string): boolean {
+  return /^\d+$/.test(group) ? Number(group) <= groupCount : names.includes(group);
+}

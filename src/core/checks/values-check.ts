@@ -1,0 +1,52 @@
+import type { JunitRecord } from "../artifacts/artifacts-record.ts";
+import type { ValuesCheck } from "../test-task/schema/check.ts";
+import { type CheckOutcome, sayFailed } from "./check-result.ts";
+import type { CheckedLog } from "./log-check.ts";
+
+/** What there is of an artifact: its text; "missing": the test left none of that name; "unread": artifacts were not stored, or it is too large, and why. */
+export type ReadArtifact = { kind: "text"; text: string } | { kind: "missing" } | { kind: "unread"; why: string };
+
+export interface ReadValues {
+  /** By name; of those that checks name. */
+  readonly artifacts: ReadonlyMap<string, ReadArtifact>;
+  /** Counts of the task's junit files; undefined where there were none. */
+  readonly junit: JunitRecord | undefined;
+}
+
+/** A number in an artifact that may only be so small or so large. */
+export function checkValues(name: string, message: string | undefined, check: ValuesCheck, read: ReadValues): CheckedLog {
+  const { min, max } = check;
+  const what = check.junit ?? `${check.path} of ${check.artifact}`;
+  const limit = [min === undefined ? "" : `at least ${min}`, max === undefined ? "" : `at most ${max}`].filter(Boolean).join(", ");
+  const found = numberAt(check, read);
+  const conclude = (outcome: CheckOutcome, words: string, shown: string): CheckedLog => ({
+    result: {
+      ...{ name, kind: "values", outcome, message: words, more: 0 },
+      findings: [{ text: words, ...(outcome === "failed" ? { isBad: true as const } : {}) }],
+    },
+    ...(outcome === "failed" ? { says: sayFailed(message, { found: shown, limit }, `${name} - ${words}`) } : {}),
+  });
+  if (typeof found !== "number") return conclude(found.outcome, found.words, "nothing");
+  const isBad = (min !== undefined && found < min) || (max !== undefined && found > max);
+  return conclude(isBad ? "failed" : "passed", `${what} is ${found} (limit ${limit})`, `${found}`);
+}
+
+type NoValue = { outcome: "failed" | "unknown"; words: string };
+
+function numberAt({ artifact = "", path = "", junit }: ValuesCheck, { artifacts, junit: counts }: ReadValues): number | NoValue {
+  if (junit !== undefined) return counts?.[junit] ?? { outcome: "failed", words: "there are no junit files" };
+  const read = artifacts.get(artifact) ?? { kind: "missing" };
+  if (read.kind === "unread") return { outcome: "unknown", words: `${artifact} can not be read - ${read.why}` };
+  if (read.kind === "missing") return { outcome: "failed", words: `the test left no ${artifact}` };
+  let value: unknown;
+  try {
+    value = JSON.parse(read.text);
+  } catch {
+    return { outcome: "failed", words: `${artifact} is no JSON` };
+  }
+  for (const name of path.split(".")) {
+    value =
+      typeof value === "object" && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
+  }
+  return typeof value === "number" ? value : { outcome: "failed", words: `${artifact} has no number at ${path}` };
+}

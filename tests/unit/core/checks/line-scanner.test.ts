@@ -1,0 +1,145 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import fc from "fast-check";
+import { compilePattern } from "../../../../src/core/checks/line-pattern.ts";
+import { countNewlines, type FoundLine, LineScanner } from "../../../../src/core/checks/line-scanner.ts";
+import { requiredLiteral } from "../../../../src/core/checks/required-literal.ts";
+
+const toSearchable = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+function scan(patterns: readonly string[], pieces: readonly (string | Uint8Array)[]): { found: FoundLine[]; lines: number } {
+  const found: FoundLine[] = [];
+  const scanner = new LineScanner(patterns, { found: (line) => found.push(line), toSearchable });
+  for (const piece of pieces) scanner.write(typeof piece === "string" ? Buffer.from(piece) : piece);
+  scanner.end();
+  return { found, lines: scanner.lines };
+}
+
+const places = (patterns: readonly string[], ...pieces: string[]) =>
+  scan(patterns, pieces).found.map(({ pattern, line, text }) => [pattern, line, text]);
+
+/** Of the same semantics as JavaScript's, so that its engine can be the judge. */
+const PATTERNS = [
+  ...["a", "^a", "a$", "^$", "^a+b*$", "(a|b)+c", "[ab]{2,3}", "abc", "a\\.c", "1 ", "\\bab\\b", "^abc: ?(\\w+)", "é"],
+  ...["(x+x+)+y", "abc.*ab", ".", "bc?d", "c+ab", "a|bc", "(?:abc|b)c", "aab+c", "^ab", "[^a]$"],
+];
+
+describe("lines that match patterns", () => {
+  test("are found in order, with their numbers, and of one line in the order of patterns", () => {
+    assert.deepEqual(places(["b", "abc"], "abc\nx\nb\n\nabc"), [
+      [0, 1, "abc"],
+      [1, 1, "abc"],
+      [0, 3, "b"],
+      [0, 5, "abc"],
+      [1, 5, "abc"],
+    ]);
+  });
+
+  test("have their groups, by number and name; one that took no part is none", () => {
+    const [found] = scan(["^Running (?P<from>\\w+) -> (?P<to>\\w+)(!)?"], ["Running 205 -> 206, add\n"]).found;
+    assert.deepEqual(found?.match, { groups: ["Running 205 -> 206", "205", "206", undefined], named: { from: "205", to: "206" } });
+  });
+
+  test("end before a carriage return, as of Windows and terminals", () => {
+    assert.deepEqual(places(["done$", "^.$"], "done\r\nx\r\n"), [
+      [0, 1, "done"],
+      [1, 2, "x"],
+    ]);
+  });
+
+  test("are looked at up to 64 KiB, and counted as one line, however they come", () => {
+    const long = "x".repeat(200_000);
+    for (const pieces of [[`${long}needle\nneedle\n`], [long, "needle", "\n", "needle\n"], [`needle${long}`, `${long}\nneedle`]]) {
+      const { found, lines } = scan(["needle", "e$"], pieces);
+      const expected = pieces[0]?.startsWith("needle") ? [1, 2, 2] : [2, 2];
+      assert.deepEqual(
+        found.map(({ line }) => line),
+        expected,
+      );
+      assert.equal(lines, 2);
+    }
+  });
+
+  test("are those that each pattern alone finds in each line alone, in whatever pieces they come", () => {
+    const line = fc.string({ unit: fc.constantFrom(..."aabbccxy .1:é\r".split("")), maxLength: 12 });
+    fc.assert(
+      fc.property(
+        fc.array(line, { maxLength: 20 }),
+        fc.uniqueArray(fc.constantFrom(...PATTERNS), { minLength: 1 }),
+        fc.array(fc.nat(300), { maxLength: 6 }),
+        fc.boolean(),
+        (lines, patterns, cuts, hasEnd) => {
+          const text = Buffer.from(lines.join("\n") + (hasEnd && lines.length > 0 ? "\n" : ""));
+          const at = [0, ...cuts.map((cut) => Math.min(cut, text.length)).sort((a, b) => a - b), text.length];
+          const pieces = at.slice(1).map((to, index) => text.subarray(at[index], to));
+          const texts = text.toString().split("\n");
+          if (texts.at(-1) === "") texts.pop();
+          const expected = texts.flatMap((raw, index) => {
+            const shown = raw.replace(/\r$/, "");
+            return patterns.flatMap((source, pattern) =>
+              new RegExp(source, "us").test(shown) ? [`${pattern} ${index + 1} ${shown}`] : [],
+            );
+          });
+          const { found, lines: count } = scan(patterns, pieces);
+          assert.deepEqual(
+            found.map(({ pattern, line: number, text: shown }) => `${pattern} ${number} ${shown}`),
+            expected,
+          );
+          assert.equal(count, texts.length);
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  test("are found though the patterns together need more states than are kept", () => {
+    const patterns = ["(a|b)*a(a|b){11}c$", "^ab{3}"];
+    const lines = Array.from({ length: 3000 }, (_, index) => index.toString(2).padStart(14, "0").replaceAll("0", "a").replaceAll("1", "b"));
+    const expected = lines.flatMap((line, index) =>
+      patterns.flatMap((source, pattern) => (new RegExp(source).test(`${line}c`) ? [[pattern, index + 1, `${line}c`]] : [])),
+    );
+    assert.ok(expected.length > 100);
+    assert.deepEqual(places(patterns, lines.map((line) => `${line}c\n`).join("")), expected);
+  });
+});
+
+describe("the text that every matching line has", () => {
+  const rows: [pattern: string, literal: string | undefined][] = [
+    ["Running upgrade (\\w+) -> (\\w+)", "Running upgrade "],
+    ["^ERROR.*deadlock$", "deadlock"],
+    ["abc+def", "abc"],
+    ["abc?", undefined],
+    ["abcd*", "abc"],
+    ["abcd{0,2}e", "abc"],
+    ["a\\.b\\.c", "a.b.c"],
+    ["[abc]def[^]]ghij", "ghij"],
+    ["(abc|d)efg", "efg"],
+    ["abc|def", undefined],
+    ["(?i)abc", undefined],
+    ["(?P<step>abc)def", "def"],
+    ["a\\Qbc\\Ed", undefined],
+    ["\\x41abc", undefined],
+    ["([)]abc)def", "def"],
+  ];
+  for (const [pattern, literal] of rows) test(`of ${pattern} is ${literal}`, () => assert.equal(requiredLiteral(pattern), literal));
+});
+
+test("newlines are counted as they are, wherever the bytes begin and end", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom(10, 0, 0x0b, 0x8a, 0xff, 0x01, 0x09), { maxLength: 40 }),
+      fc.nat(4),
+      fc.nat(4),
+      (list, from, cut) => {
+        const bytes = Uint8Array.from(list).subarray(Math.min(from, list.length));
+        const end = Math.max(0, bytes.length - cut);
+        assert.equal(countNewlines(bytes, 0, end), bytes.subarray(0, end).filter((byte) => byte === 10).length);
+      },
+    ),
+  );
+});
+
+test("a pattern that is none says what is wrong with it", () => {
+  assert.throws(() => compilePattern("a(b"), { message: "missing closing ): `a(b`" });
+  assert.throws(() => compilePattern("(?=a)"), /invalid/);
+});
