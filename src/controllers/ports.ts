@@ -85,6 +85,8 @@ export interface BuildCluster {
   deleteJob(namespace: string, name: string, uid: string | undefined): Promise<void>;
   /** Lowers the pod's `activeDeadlineSeconds` so that the kubelet ends it: TERM, the grace, and the object stays. */
   endPod(namespace: string, name: string): Promise<void>;
+  /** Its containers have a second; one of another uid stays. */
+  deletePod(namespace: string, name: string, uid: string | undefined): Promise<void>;
   /** From the watch's cache. */
   cachedJob(namespace: string, name: string): Job | undefined;
   cachedPods(namespace: string, jobName: string): Pod[];

@@ -1,3 +1,4 @@
+import type { MemberRecord } from "../../core/job/member.ts";
 import type { JobRecord } from "../../core/job/record.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import type { Masker } from "../../core/logs/masking.ts";
@@ -66,6 +67,20 @@ export interface BuildPlan {
   workData: WorkData;
   nodeLabels: string[];
   origin: BuildOrigin;
+  /** Of a build over several datasets, whose lead's Job `job` is. */
+  members?: MembersPlan | undefined;
+}
+
+/** What the other Jobs of a build over several datasets are made of. */
+export interface MembersPlan {
+  /** As on the lead. */
+  record: MemberRecord;
+  /** By index, as they are to be made, without what they say of the lead. */
+  rendered: ReadonlyMap<number, Job>;
+  /** The one that is there, as the watch shows it. */
+  find(index: number, lead: Job): Job | undefined;
+  /** One that is not, though the lead is, as a whole: as that one says; undefined where it does not tell. */
+  render(index: number, lead: Job): Job | undefined;
 }
 
 export type BuildOrigin =

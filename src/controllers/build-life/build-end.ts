@@ -1,4 +1,6 @@
+import type { GroupAnswer, MemberRecord } from "../../core/job/member.ts";
 import { isAnswer } from "../../core/job/relaunch.ts";
+import { isJobOver } from "../../core/observation/build-state.ts";
 import type { PodFacts } from "../../core/observation/pod-facts.ts";
 import type { Verdict } from "../../core/verdict/verdict.ts";
 import type { Clock } from "../../runtime/clock.ts";
@@ -19,6 +21,8 @@ export interface BuildEndOptions {
   life: JobFollower;
   record: BuildRecord;
   rush: Rush;
+  /** Of a build over several datasets, which of its Jobs it is. */
+  member?: MemberRecord | undefined;
   keepJobSeconds: number;
   wakeup: Wakeup;
   clock: Clock;
@@ -35,6 +39,7 @@ export class BuildEnd {
   readonly #options: BuildEndOptions;
   #ending: Promise<void> | undefined;
   #keeping: Promise<void> | undefined;
+  #isDiscarded = false;
 
   constructor(options: BuildEndOptions) {
     this.#options = options;
@@ -42,14 +47,16 @@ export class BuildEnd {
 
   /**
    * Of a build whose pod has not started, so that no deadline reaches it and there is no log to keep: writes the verdict down, should this
-   * process end in between, and deletes the Job.
+   * process end in between, and deletes the Job. Of several datasets a Job stays, as it says what came of its own, and its pod is deleted; the
+   * lead's, which has none, stays until the others have ended, see `settle`.
    */
   async discard(verdict: Verdict, logger: Logger, stopping: AbortSignal): Promise<Written> {
-    const { cluster, namespace, life, record } = this.#options;
+    const { record } = this.#options;
+    this.#isDiscarded = true;
     const discarded = await retry(
       async () => {
         if (!(await record.conclude(verdict, undefined))) return "yielded";
-        await cluster.deleteJob(namespace, life.jobName, life.made?.metadata.uid);
+        await this.#deleteWhatMayRun();
         return "written";
       },
       this.#retrying("delete the Job", 250, 15_000, logger),
@@ -57,6 +64,26 @@ export class BuildEnd {
     );
     if (discarded.kind === "given-up") logger.error({ err: discarded.error }, "leaves a Job behind, the API server refuses to delete it");
     return written(discarded);
+  }
+
+  async #deleteWhatMayRun(): Promise<void> {
+    const { cluster, namespace, life, member } = this.#options;
+    const { pod, jobName, made } = life;
+    if (member && pod) await cluster.deletePod(namespace, pod.name, pod.uid);
+    else if (!member || (member.lead && !this.#isJobOver)) await cluster.deleteJob(namespace, jobName, made?.metadata.uid);
+  }
+
+  get #isJobOver(): boolean {
+    const { cached } = this.#options.life;
+    return cached !== undefined && isJobOver(cached);
+  }
+
+  /** Of a lead that was discarded without a pod: one that came meanwhile goes. May throw. */
+  async settle(): Promise<void> {
+    const { life } = this.#options;
+    if (!this.#isDiscarded || life.pod) return;
+    await life.observe();
+    if (life.pod) await this.#deleteWhatMayRun();
   }
 
   /**
@@ -75,6 +102,7 @@ export class BuildEnd {
    */
   keep(verdict: Verdict, logger: Logger, stopping: AbortSignal): Promise<void> {
     const { record, life, clock } = this.#options;
+    if (this.#isDiscarded) return Promise.resolve();
     if (this.#ending || life.mustEndPod) return this.endPod(verdict, logger, stopping);
     this.#keeping ??= retry(
       () => record.conclude(verdict, undefined),
@@ -99,15 +127,24 @@ export class BuildEnd {
       logger.error({ err: ended.error, pod: pod.name }, "leaves the pod until its deadline, the API server refuses to end it");
   }
 
-  /** The one patch after delivery: the verdict and when the Job may go. */
-  async write(verdict: Verdict, deliveredAt: Date | undefined, logger: Logger, stopping: AbortSignal): Promise<Written> {
-    const { life, record, keepJobSeconds } = this.#options;
+  /** The one patch after delivery: the verdict and when the Job may go; of several datasets, on the lead, the answer with them. */
+  async write(
+    verdict: Verdict,
+    deliveredAt: Date | undefined,
+    logger: Logger,
+    stopping: AbortSignal,
+    answer?: GroupAnswer,
+  ): Promise<Written> {
+    const { cluster, namespace, life, record, member, keepJobSeconds } = this.#options;
     if (!life.made && !life.mayExist) return "written";
     const { pod } = life;
     const recorded = await retry(
       async () => {
         if (!life.made) await life.deleteUnseen();
-        else if (!(await record.conclude(verdict, deliveredAt, keepJobSeconds))) return "yielded";
+        else if (!(await record.conclude(verdict, deliveredAt, keepJobSeconds, answer))) return "yielded";
+        // It would never be over, and make a pod one day.
+        if (this.#isDiscarded && member && !pod && !this.#isJobOver)
+          await cluster.deleteJob(namespace, life.jobName, life.made?.metadata.uid);
         logger.info({ delivered: deliveredAt !== undefined, pod: pod?.name }, "recorded the build");
         return "written";
       },

@@ -1,6 +1,13 @@
+import type { GroupAnswer } from "../../core/job/member.ts";
 import type { RequestRecord } from "../../core/job/record.ts";
 import { type JobRecord, readJobRecord, readRequestRecord } from "../../core/job/record.ts";
-import { CANCELLED_ANNOTATION, DELIVERED_ANNOTATION, REQUEST_ANNOTATION, VERDICT_ANNOTATION } from "../../core/kubernetes/labels.ts";
+import {
+  ANSWER_ANNOTATION,
+  CANCELLED_ANNOTATION,
+  DELIVERED_ANNOTATION,
+  REQUEST_ANNOTATION,
+  VERDICT_ANNOTATION,
+} from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import type { Verdict } from "../../core/verdict/verdict.ts";
 import type { BuildCluster } from "../ports.ts";
@@ -75,6 +82,11 @@ export class BuildRecord {
 
   get isDelivered(): boolean {
     return this.#job.isDelivered;
+  }
+
+  /** Of a build over several datasets: what came out of it, once that was written down. */
+  get answer(): GroupAnswer | undefined {
+    return this.#job.answer;
   }
 
   /** What was written down by whoever judged it first, when the pod that told it may be gone by now. */
@@ -157,11 +169,15 @@ export class BuildRecord {
     return true;
   }
 
-  /** Writes the verdict of a build that is over. Returns false when the Job answers another replica's request by now. */
-  async conclude(verdict: Verdict, deliveredAt: Date | undefined, keepJobSeconds?: number): Promise<boolean> {
+  /**
+   * Writes the verdict of a Job that is over, and with it what came out of all datasets where it speaks for several. Returns false when the Job
+   * answers another replica's request by now.
+   */
+  async conclude(verdict: Verdict, deliveredAt: Date | undefined, keepJobSeconds?: number, answer?: GroupAnswer): Promise<boolean> {
     const annotations = {
       ...(this.#cancelledAt === undefined ? {} : { [CANCELLED_ANNOTATION]: this.#cancelledAt }),
       [VERDICT_ANNOTATION]: JSON.stringify(verdict),
+      ...(answer === undefined ? {} : { [ANSWER_ANNOTATION]: JSON.stringify(answer) }),
       ...(deliveredAt === undefined ? {} : { [DELIVERED_ANNOTATION]: deliveredAt.toISOString() }),
     };
     for (let attempt = 0; attempt < MAX_TRIES; attempt++) {

@@ -1,10 +1,12 @@
+import type { GroupAnswer } from "../../core/job/member.ts";
 import type { BuildState } from "../../core/observation/build-state.ts";
-import { stepsDone } from "../../core/observation/steps.ts";
+import { leastAdvanced, stepsDone } from "../../core/observation/steps.ts";
 import { endedBeforeStart, infrastructure, type Verdict } from "../../core/verdict/verdict.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { BuildContext, BuildPlan } from "./build-context.ts";
 import type { BuildParts } from "./build-parts.ts";
 import { JobRun, type Left } from "./job-run.ts";
+import type { Members } from "./members.ts";
 
 /** Goes through the phases of one build in order: its Job's (`JobRun`), then deliver and record; as long as the build is this replica's. */
 export class BuildRun {
@@ -14,6 +16,9 @@ export class BuildRun {
   readonly #job: JobRun;
   readonly #created = Promise.withResolvers<void>();
   #verdict: Verdict | undefined;
+  /** What came out of its Job, or of its lead, where that is known apart from the whole. */
+  #own: Verdict | undefined;
+  #answer: GroupAnswer | undefined;
 
   constructor(plan: BuildPlan, context: BuildContext, parts: BuildParts) {
     this.#plan = plan;
@@ -22,6 +27,7 @@ export class BuildRun {
     this.#job = new JobRun({
       ...parts,
       isFound: plan.origin.kind === "found",
+      isClaimed: () => parts.conversation.isClaimed,
       onJob: () => parts.noteJobName(),
       onState: (state) => this.#noteProgress(state),
       look: () => this.#look(),
@@ -29,7 +35,7 @@ export class BuildRun {
     });
   }
 
-  /** Resolves once its Job is there, or there is to be none. */
+  /** Resolves once its Jobs are there, or there are to be none. */
   get created(): Promise<void> {
     return this.#created.promise;
   }
@@ -43,17 +49,16 @@ export class BuildRun {
    * Carried out here it has "ended".
    */
   async run(stopping: AbortSignal): Promise<"ended" | Left> {
-    const { end, logger, conversation, claim, placement, slot } = this.#parts;
+    const { end, logger, conversation, claim, placement, slot, members } = this.#parts;
     try {
       const unmade = (await this.#awaitTurn(stopping)) ?? (await this.#job.create(stopping));
-      this.#created.resolve();
-      const verdict = unmade ?? (await this.#job.follow(stopping));
+      this.#begin(unmade, stopping);
+      const verdict = unmade ?? (await this.#follow(stopping));
       if (verdict === "left" || verdict === "over") return verdict;
-      const left = unmade ? undefined : await this.#job.collect(verdict, stopping);
-      if (left || stopping.aborted) return left ?? "left";
+      if (stopping.aborted) return "left";
       this.#conclude(verdict);
       do {
-        const [outcome] = await Promise.all([this.#deliver(verdict, stopping), end.endPod(verdict, logger(), stopping)]);
+        const [outcome] = await Promise.all([this.#deliver(verdict, stopping), end.endPod(this.#own ?? verdict, logger(), stopping)]);
         if (outcome === "left" || outcome === "over") return outcome;
         if (stopping.aborted) return "left";
         this.#context.counts.observer.noteAnswer(outcome === "delivered");
@@ -69,6 +74,7 @@ export class BuildRun {
       return "ended";
     } finally {
       this.#created.resolve();
+      await members?.leave();
       claim.close();
       placement.place();
       slot.release();
@@ -88,6 +94,45 @@ export class BuildRun {
       await wakeup.wait(undefined, stopping);
     }
     return undefined;
+  }
+
+  /** Its Job is there, or is not to be: of several datasets the others follow. */
+  #begin(unmade: Verdict | Left | undefined, stopping: AbortSignal): void {
+    const { members, life } = this.#parts;
+    if (unmade || !members || !life.made) {
+      this.#created.resolve();
+      return;
+    }
+    members.begin(life.made, stopping);
+    void members.created.then(() => this.#created.resolve());
+  }
+
+  /** Until there is a verdict, and nothing is waited for any more: its Job's, or that of all its members. */
+  async #follow(stopping: AbortSignal): Promise<Verdict | Left> {
+    const own = await this.#job.follow(stopping);
+    if (own === "left" || own === "over") return own;
+    this.#own = own;
+    const left = await this.#job.collect(own, stopping);
+    return left ?? (this.#parts.members ? this.#join(own, this.#parts.members, stopping) : own);
+  }
+
+  /** Of a build over several datasets, whose lead has its verdict: until all the others have theirs. */
+  async #join(own: Verdict, members: Members, stopping: AbortSignal): Promise<Verdict | Left> {
+    const { end, life, withdrawal, wakeup, logger } = this.#parts;
+    while (!stopping.aborted) {
+      if (!this.#look()) {
+        const left = await this.#standBy(stopping);
+        if (left) return left;
+        continue;
+      }
+      this.#noteProgress(life.state);
+      this.#answer = members.answer({ verdict: own, jobName: life.jobName });
+      if (this.#answer) return { ...this.#answer.verdict };
+      void end.keep(own, logger(), stopping);
+      await end.settle().catch((error) => logger().warn({ err: coerceError(error) }, "retries what the API server did not do"));
+      await wakeup.wait(withdrawal.checkClaim(), stopping);
+    }
+    return "left";
   }
 
   #conclude(verdict: Verdict): void {
@@ -132,10 +177,12 @@ export class BuildRun {
 
   /** Writes the end down, see `BuildEnd`. Returns false where it is another replica's to write. */
   async #writeEnd(verdict: Verdict, isDelivered: boolean, stopping: AbortSignal): Promise<boolean> {
-    const { end, conversation, logger, ownership } = this.#parts;
+    const { end, conversation, logger, ownership, members } = this.#parts;
     const deliveredAt = isDelivered ? this.#context.clock.now() : undefined;
     if (isDelivered) await end.giveWay(verdict, () => conversation.isClaimed, stopping);
-    const written = await end.write(verdict, deliveredAt, logger(), stopping);
+    // The lead's is the last word: whoever finds it unwritten goes on with all of them.
+    if (this.#answer && !(await members?.writeEnds(stopping))) return false;
+    const written = await end.write(this.#own ?? verdict, deliveredAt, logger(), stopping, this.#answer);
     if (written === "yielded") ownership.yield();
     return written === "written";
   }
@@ -150,8 +197,8 @@ export class BuildRun {
 
   /** For a build that is not this replica's to carry out. Returns undefined as long as it is to be looked at again. */
   async #standBy(stopping: AbortSignal): Promise<Left | undefined> {
-    const { placement, life, ownership, record } = this.#parts;
-    placement.glance(() => life.glance());
+    const { placement, life, ownership, record, members } = this.#parts;
+    placement.glance(() => leastAdvanced([life.glance(), ...(members?.glance() ?? [])]));
     const outcome = await ownership.standBy(stopping);
     switch (outcome) {
       case "watched":
@@ -159,14 +206,16 @@ export class BuildRun {
       case "forgotten":
         return "left";
       case "over":
-        this.#verdict ??= record.verdict;
+        this.#verdict ??= members ? record.answer?.verdict : record.verdict;
         placement.place();
         return "over";
     }
   }
 
-  #noteProgress(state: BuildState): void {
-    const { placement, conversation, phases } = this.#parts;
+  /** Several datasets are as far as the one that has come the least. */
+  #noteProgress(own: BuildState): void {
+    const { placement, conversation, phases, members } = this.#parts;
+    const state = leastAdvanced([own, ...(members?.states ?? [])]);
     placement.note(state);
     const step = stepsDone(state);
     if (conversation.reach(step)) phases.reach(step);

@@ -9,6 +9,8 @@ export interface BuildWithdrawalOptions {
   record: Pick<BuildRecord, "cancel" | "isCancelled">;
   clock: Clock;
   logger(): Logger;
+  /** It is to end, though nobody here was told so: the next look finds out. */
+  onWithdrawn(): void;
 }
 
 /** Whether a build is to end before its test has, and why: Zuul stopped it, which stands, or nobody asks for it any more. */
@@ -36,10 +38,11 @@ export class BuildWithdrawal {
 
   /** Its Job may say that Zuul has stopped it, as another replica was told, or the one before this. */
   readRecord(): void {
-    const { record, logger } = this.#options;
+    const { record, logger, onWithdrawn } = this.#options;
     if (this.#reason || !record.isCancelled) return;
     this.#reason = "stop";
     logger().info({}, "stops the build as Zuul asked another replica");
+    onWithdrawn();
   }
 
   /** Gives up a build that nobody has asked for in time; returns when to look again. */
@@ -49,6 +52,7 @@ export class BuildWithdrawal {
     if (leftMs > 0) return leftMs;
     this.#options.logger().info({}, "gives up the build, nobody asks for it any more");
     this.#reason = "unclaimed";
+    this.#options.onWithdrawn();
     return undefined;
   }
 

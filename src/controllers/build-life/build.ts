@@ -92,10 +92,11 @@ export class Build {
    * Zuul's relaunch. An earlier one, if any, is given back to its server. Says at once where the build stands.
    */
   attach(assignment: Assignment, request: RequestRecord): void {
-    const { record, slot, life, withdrawal, conversation } = this.#parts;
+    const { record, slot, life, withdrawal, conversation, members } = this.#parts;
     record.claim(request);
     slot.take(assignment.slot);
-    if (!this.verdict && !life.pod?.isEnding) withdrawal.resume();
+    // Of several datasets those whose pods are ending come out as lost, and the others go on.
+    if (!this.verdict && (members || !life.pod?.isEnding)) withdrawal.resume();
     conversation.take(assignment);
   }
 
@@ -119,10 +120,10 @@ export class Build {
 
   /** True while a relaunch by Zuul of the same build can be answered by this one: it neither ended in vain nor is it to end. */
   get isAdoptable(): boolean {
-    const { ownership, life, withdrawal } = this.#parts;
+    const { ownership, life, withdrawal, members } = this.#parts;
     // One that was adopted a moment ago may have ended while nobody looked.
     const state = ownership.isOurs && life.state.kind !== "absent" ? life.state : life.glance();
-    if (withdrawal.reason === "stop" || ("pod" in state && state.pod?.isEnding)) return false;
+    if (withdrawal.reason === "stop" || (!members && "pod" in state && state.pod?.isEnding)) return false;
     const verdict = this.#foresee(state);
     return verdict === undefined || isAnswer(verdict);
   }
@@ -141,8 +142,11 @@ export class Build {
   }
 
   #foresee(state: BuildState): Verdict | undefined {
-    const { record, life, withdrawal } = this.#parts;
-    return this.verdict ?? record.verdict ?? life.foresee(state, withdrawal.reason);
+    const { record, life, withdrawal, members } = this.#parts;
+    if (this.verdict) return this.verdict;
+    const own = record.verdict ?? life.foresee(state, withdrawal.reason);
+    if (!members) return own;
+    return (record.answer ?? members.foresee(own && { verdict: own, jobName: life.jobName }))?.verdict;
   }
 
   /** See `Placement`. */
@@ -172,7 +176,7 @@ export class Build {
 
   /** Something about its Job or pod has changed. */
   wake(): void {
-    this.#parts.wakeup.wake();
+    this.#parts.wake();
   }
 
   /** See `BuildRun`. */

@@ -1,4 +1,4 @@
-import { jobName, type NameSearch, nextAttempt } from "../../core/job/name.ts";
+import { jobName, lastAttempt, type NameSearch, nextAttempt } from "../../core/job/name.ts";
 import { isSameBuild } from "../../core/job/record.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { refusalCause } from "../../core/kubernetes/refusal-cause.ts";
@@ -104,7 +104,7 @@ export class JobCreation {
   /** One try at the name that is next, or one look at what holds it. */
   async #try(stopping: AbortSignal): Promise<CreationOutcome | undefined> {
     const { cluster, job } = this.#options;
-    const next = this.#search ? nextAttempt(this.#search) : { kind: "take" as const, attempt: 0 };
+    const next = this.#search ? nextAttempt(this.#search, lastAttempt(job.metadata.name)) : { kind: "take" as const, attempt: 0 };
     if (!next) return { kind: "impossible", verdict: infrastructure("name-taken", "Jobs of other builds hold its names") };
     this.#name = jobName(job.metadata.name, next.attempt);
     if (next.kind === "take") {

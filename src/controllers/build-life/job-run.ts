@@ -3,15 +3,20 @@ import { endedBeforeStart, infrastructure, type Verdict } from "../../core/verdi
 import { backoffMs } from "../../runtime/backoff.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import { earliest } from "../../runtime/wakeup.ts";
-import type { BuildParts } from "./build-parts.ts";
+import type { BuildWithdrawal } from "./build-withdrawal.ts";
+import type { JobParts } from "./job-parts.ts";
+import type { Ownership } from "./ownership.ts";
 
 /** "left": another replica carries it out, or is to. "over": another one has, or its Job is gone; nothing is left to do for it anywhere. */
 export type Left = "left" | "over";
 
-export interface JobRunOptions
-  extends Pick<BuildParts, "life" | "record" | "end" | "collecting" | "withdrawal" | "ownership" | "conversation" | "wakeup" | "logger"> {
+export interface JobRunOptions extends JobParts {
+  withdrawal: BuildWithdrawal;
+  ownership: Ownership;
   /** Its Job is there, from before this process or this replica's role. */
   isFound: boolean;
+  /** Whether its record is to say whose request is answered here. */
+  isClaimed(): boolean;
   /** Its Job was made or found, whose name may be another one than was wanted. */
   onJob(): void;
   onState(state: BuildState): void;
@@ -31,7 +36,7 @@ export class JobRun {
 
   /** Creates the Job, or adopts the one that is there. Returns a verdict when there can be none. */
   async create(stopping: AbortSignal): Promise<Verdict | "left" | undefined> {
-    const { life, record, conversation, isFound, onJob } = this.#options;
+    const { life, record, isClaimed, isFound, onJob } = this.#options;
     if (isFound) return undefined;
     const outcome = await life.create(() => this.#mayCreate(), stopping);
     switch (outcome.kind) {
@@ -39,7 +44,7 @@ export class JobRun {
       case "found":
         record.setJob(outcome.job);
         onJob();
-        if (outcome.kind === "found") record.found(outcome.job, conversation.isClaimed);
+        if (outcome.kind === "found") record.found(outcome.job, isClaimed());
         return undefined;
       case "impossible":
         return outcome.verdict;

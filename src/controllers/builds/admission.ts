@@ -1,15 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { carriedOut, type ManifestInput, type ManifestSettings } from "../../core/job/manifest.ts";
 import { buildNumber, isUsableUnique, payloadHash, type RequestIdentity } from "../../core/job/name.ts";
-import { type JobRecord, makeJobRecord, type RequestRecord, readJobRecord } from "../../core/job/record.ts";
+import { answerOf, isLead, type JobRecord, makeJobRecord, type RequestRecord, readJobRecord } from "../../core/job/record.ts";
 import { refuseBuild } from "../../core/job/refusal.ts";
 import { changedParameters, isAnswer, relaunchKey } from "../../core/job/relaunch.ts";
-import { type Rendering, tryRenderJob } from "../../core/job/rendering.ts";
 import { PARAMETERS_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { buildLimits } from "../../core/observation/build-limits.ts";
 import { STEPS } from "../../core/observation/steps.ts";
-import { datasetQuery, matchingDatasets } from "../../core/test-task/datasets.ts";
 import { type TestTask, testTaskKey } from "../../core/test-task/test-task.ts";
 import type { RuleId } from "../../core/verdict/rules.ts";
 import { configuration, renderResult, type Verdict } from "../../core/verdict/verdict.ts";
@@ -24,6 +22,7 @@ import type { BuildContext, BuildPlan } from "../build-life/build-context.ts";
 import type { Tasks } from "../ports.ts";
 import type { BuildIndex } from "./build-index.ts";
 import type { EndedLately } from "./ended-lately.ts";
+import { MemberPlans } from "./member-plans.ts";
 
 export interface AdmissionSettings {
   manifest: ManifestSettings;
@@ -64,7 +63,7 @@ interface Asked {
 }
 
 /** What of its Job is not in the request as it came. */
-type Chosen = Pick<ManifestInput, "dataset"> & { relaunchKey: string | undefined };
+type Chosen = Pick<ManifestInput, "dataset" | "member"> & { relaunchKey: string | undefined };
 
 /**
  * Decides what becomes of a request: it belongs to a build that is under way, by its own identity or as Zuul's relaunch of it; it is refused; or
@@ -72,9 +71,11 @@ type Chosen = Pick<ManifestInput, "dataset"> & { relaunchKey: string | undefined
  */
 export class Admission {
   readonly #options: AdmissionOptions;
+  readonly #memberPlans: MemberPlans;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
+    this.#memberPlans = new MemberPlans({ cluster: options.context.cluster, settings: options.settings.manifest });
   }
 
   /** Resolves when nothing is left to do for the request itself; a build that has it is carried out by itself. May throw, before that. */
@@ -102,11 +103,11 @@ export class Admission {
       earlier.attach(assignment, { ...request, number: earlier.number });
       return Promise.resolve();
     }
-    const [dataset] = matchingDatasets(task.spec, datasetQuery(parsed.parameters));
-    const rendered = this.#render(asked, task, parsed.parameters, { relaunchKey: key, dataset });
+    const chosen = { relaunchKey: key, ...this.#memberPlans.choose(task, parsed.parameters, request, key) };
+    const rendered = this.#memberPlans.render({ task, function: asked.function, parameters: parsed.parameters, request, ...chosen });
     if (!rendered.ok) return this.#refuseFor(testTaskKey(task), asked, { rule: "unrenderable", why: rendered.problem });
     const ended = key === undefined ? [] : index.ofLaunch(key).filter((build) => build.supersede());
-    this.#options.begin(this.#plan(asked, task, rendered.job, { relaunchKey: key, dataset }));
+    this.#options.begin({ ...this.#plan(asked, task, rendered.job, chosen), members: rendered.members });
     return Promise.all(ended.map((build) => this.#tellWhySuperseded(build, request.number, parsed.parameters)));
   }
 
@@ -141,13 +142,8 @@ export class Admission {
     const taskKey = `${record.namespace}/${record.task}`;
     const { number } = record.request;
     const common = this.#common(readBuildFunction(record.functionName), number, record.timeouts);
-    return { taskKey, job, record, ...common, origin: { kind: "found", slot: this.#options.tasks.occupy(taskKey), isAnswered } };
-  }
-
-  #render(asked: Asked, task: TestTask, parameters: Parameters, more: Chosen): Rendering {
-    const { request } = asked;
-    const settings = this.#options.settings.manifest;
-    return tryRenderJob({ task, function: asked.function, parameters, request, ...more, settings });
+    const members = record.member && this.#memberPlans.found(record.member);
+    return { taskKey, job, record, members, ...common, origin: { kind: "found", slot: this.#options.tasks.occupy(taskKey), isAnswered } };
   }
 
   #plan(asked: Asked, task: TestTask, job: Job, more: Chosen): BuildPlan {
@@ -241,6 +237,7 @@ export class Admission {
       const record = readJobRecord(job);
       if (
         !record ||
+        !isLead(record) ||
         record.namespace !== namespace ||
         record.isCancelled ||
         record.request.unique === identity.unique ||
@@ -249,7 +246,8 @@ export class Admission {
         continue;
       // The watch may not have shown yet what was written down last. One without a verdict was left when this replica's role went, or is
       // another's: it may run still, or have an answer.
-      if (!(record.verdict ? isAnswer(record.verdict) : (endedLately.hadAnswer(job.metadata.uid) ?? true))) continue;
+      const answer = answerOf(record);
+      if (!(answer ? isAnswer(answer) : (endedLately.hadAnswer(job.metadata.uid) ?? true))) continue;
       const build = adopt(job, record);
       if (build.isAdoptable) return build;
     }

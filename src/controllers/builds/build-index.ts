@@ -78,9 +78,9 @@ export class BuildIndex<B extends IndexedBuild> {
     this.#byRequest.set(key, [...without(this.#byRequest.get(key), build), build]);
   }
 
-  /** Its Job may have got another name than it was to have. */
-  addJob(build: B): void {
-    const key = jobKey(build.namespace, build.jobName);
+  /** Its Job, which may have got another name than it was to have, or another one of several. */
+  addJob(build: B, jobName = build.jobName): void {
+    const key = jobKey(build.namespace, jobName);
     this.#entries.get(build)?.jobs.add(key);
     this.#byJob.set(key, build);
   }

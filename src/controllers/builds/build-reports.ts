@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { type CheckoutRecord, parseCheckoutRecord } from "../../core/checkout/record.ts";
-import { findJob, type JobRecord, readJobRecord } from "../../core/job/record.ts";
+import { answerOf, findJob, isLead, type JobRecord, readJobRecord } from "../../core/job/record.ts";
 import { CHECKOUT_CONTAINER } from "../../core/kubernetes/container-roles.ts";
 import type { Job, Pod } from "../../core/kubernetes/objects.ts";
 import { observeBuild } from "../../core/observation/build-state.ts";
@@ -85,7 +85,7 @@ export class BuildReports {
     let count = 0;
     for (const job of [...this.#options.cluster.cachedJobs()]) {
       const record = this.#record(job);
-      if (record) {
+      if (record && isLead(record)) {
         const key = record.request.number;
         const report = this.#report(job, record);
         const other = reports.get(key);
@@ -111,7 +111,7 @@ export class BuildReports {
     const pods: Pod[] = cluster.cachedPods(record.namespace, record.jobName);
     const state = observeBuild(job, pods, record.roles, cluster.killOf.bind(cluster));
     const report = reportBuild(job, record, state);
-    if (record.isDelivered && record.verdict) this.#ended.set(job, report);
+    if (record.isDelivered && answerOf(record)) this.#ended.set(job, report);
     return report;
   }
 }

@@ -1,4 +1,4 @@
-import { isMadeAfter, isOfOneRequest, isRecorded, type JobRecord, readJobRecord } from "../../core/job/record.ts";
+import { isLead, isMadeAfter, isOfOneRequest, isRecorded, type JobRecord, readJobRecord } from "../../core/job/record.ts";
 import { isAnswer } from "../../core/job/relaunch.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { renderResult } from "../../core/verdict/verdict.ts";
@@ -191,6 +191,12 @@ export class Builds implements Service {
     }
     const { number } = record.request;
     const known = this.#index.ofNumber(number);
+    if (!isLead(record)) {
+      // Its lead speaks for it, and the build knows it by that.
+      if (known) this.#index.addJob(known, jobName);
+      known?.wake();
+      return;
+    }
     if (known) {
       this.#meet(known, job, record);
       return;

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { isRecorded, readJobRecord } from "../../core/job/record.ts";
+import { isLead, isRecorded, readJobRecord } from "../../core/job/record.ts";
 import { MANAGED_BY, MANAGED_BY_LABEL } from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { endCondition, isJobOver } from "../../core/observation/build-state.ts";
@@ -222,7 +222,10 @@ export class KeptJobs implements Service {
 function isDone(job: Job): boolean {
   const { labels = {}, deletionTimestamp } = job.metadata;
   const isOver = labels[MANAGED_BY_LABEL] === MANAGED_BY && deletionTimestamp === undefined && isJobOver(job);
-  return isOver && isRecorded(job) && readJobRecord(job)?.verdict !== undefined;
+  if (!isOver || !isRecorded(job)) return false;
+  const record = readJobRecord(job);
+  // Of several datasets the other Jobs belong to the lead, and go with it.
+  return record?.verdict !== undefined && isLead(record);
 }
 
 function endOf(job: Job): number | undefined {

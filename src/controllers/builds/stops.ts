@@ -1,5 +1,5 @@
 import { isBuildNumber } from "../../core/job/name.ts";
-import { findJob, isRecorded, type JobRecord } from "../../core/job/record.ts";
+import { answerOf, findJob, isRecorded, type JobRecord } from "../../core/job/record.ts";
 import { CANCELLED_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
 import { parseStopRequest } from "../../core/zuul/stop-request.ts";
@@ -81,11 +81,12 @@ export class Stops {
   }
 
   /** Tells whoever carries the build out, through its Job, that Zuul stopped it; once, and not where that changes nothing. Never rejects. */
-  async #passOn(job: Job, { isCancelled, verdict, request }: JobRecord, stopping: AbortSignal): Promise<void> {
+  async #passOn(job: Job, record: JobRecord, stopping: AbortSignal): Promise<void> {
+    const { isCancelled, request } = record;
     const { cluster, clock } = this.#options;
     const { namespace = "", name, uid } = job.metadata;
     const key = uid ?? name;
-    if (isCancelled || verdict || isRecorded(job) || this.#told.has(key)) return;
+    if (isCancelled || answerOf(record) || isRecorded(job) || this.#told.has(key)) return;
     this.#told.add(key);
     const [oldest = ""] = this.#told;
     if (this.#told.size > MAX_TOLD) this.#told.delete(oldest);

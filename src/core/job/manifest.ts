@@ -10,6 +10,7 @@ import {
   ITEM_ANNOTATION,
   MANAGED_BY,
   MANAGED_BY_LABEL,
+  MEMBER_ANNOTATION,
   PARAMETERS_ANNOTATION,
   RELAUNCH_ANNOTATION,
   REQUEST_ANNOTATION,
@@ -29,6 +30,8 @@ import { type CollectorSettings, graceSeconds, renderCollector, renderCollectorV
 import { renderDatasetRecord } from "./dataset-record.ts";
 import { datasetMounts, renderDatasetCopy, renderDatasetVolume, testDatasetMounts } from "./dataset-volume.ts";
 import { layEnvironment } from "./environment.ts";
+import { type MemberRecord, renderTestTask } from "./member.ts";
+import { memberNumber } from "./name.ts";
 import { type PodUser, renderPodSecurity, withContainerSecurity } from "./pod-security.ts";
 import {
   ARTIFACTS_DIRECTORY,
@@ -63,6 +66,8 @@ export interface ManifestInput {
   dataset?: TestTaskDataset | undefined;
   /** See `relaunchKey`. */
   relaunchKey?: string | undefined;
+  /** Of a build over several datasets: which of its Jobs it is. */
+  member?: MemberRecord | undefined;
   settings: ManifestSettings;
 }
 
@@ -89,7 +94,7 @@ export function renderJob({ task: whole, ...rest }: ManifestInput): Job {
     apiVersion: "batch/v1",
     kind: "Job",
     metadata: {
-      name: request.number,
+      name: input.member ? memberNumber(request.number, input.member.index) : request.number,
       namespace: task.metadata.namespace,
       labels,
       annotations: {
@@ -102,6 +107,7 @@ export function renderJob({ task: whole, ...rest }: ManifestInput): Job {
         ...(dataset === undefined ? {} : { [DATASET_ANNOTATION]: JSON.stringify(renderDatasetRecord(dataset)) }),
         ...(task.spec.artifacts === undefined ? {} : { [ARTIFACTS_ANNOTATION]: JSON.stringify(task.spec.artifacts) }),
         ...(input.relaunchKey === undefined ? {} : { [RELAUNCH_ANNOTATION]: input.relaunchKey }),
+        ...(input.member ? { [MEMBER_ANNOTATION]: JSON.stringify(input.member), ...renderTestTask(whole) } : {}),
       },
     },
     spec: {

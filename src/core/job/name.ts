@@ -77,14 +77,39 @@ export function jobName(number: string, attempt: number): string {
   return attempt === 0 ? number : `${number}-r${attempt}`;
 }
 
+/** The number of one of the Jobs of a build over several datasets, which is what that Job and its page are called by. */
+export function memberNumber(number: string, index: number): string {
+  return `${number}-${index}`;
+}
+
+/** A member's number taken apart; undefined for any other. */
+export function parseMemberNumber(text: string): { number: string; index: number } | undefined {
+  const [, number = "", index] = /^(.+-[0-9a-f]{16})-(0|[1-9][0-9]?)$/.exec(text) ?? [];
+  return index !== undefined && isBuildNumber(number) ? { number, index: Number(index) } : undefined;
+}
+
 /** Which of the names of its number a Job has, see `jobName`. */
 export function jobAttempt(name: string): number {
   return Number(/-r([1-9][0-9]{0,3})$/.exec(name)?.[1] ?? 0);
 }
 
+/** What the Job of this name is found by: the number of its build, or, of several datasets, the member's. */
+export function pageNumber(name: string): string {
+  return name.replace(/-r[1-9][0-9]{0,3}$/, "");
+}
+
 /** The number of the build whose Job has this name; a number ends with 16 digits, see `buildNumber`. */
 export function jobNumber(name: string): string {
-  return name.replace(/-r[1-9][0-9]{0,3}$/, "");
+  const number = pageNumber(name);
+  return parseMemberNumber(number)?.number ?? number;
+}
+
+/** A Job's name is a label of its pods. */
+const MAX_NAME_LENGTH = 63;
+
+/** The last attempt at a name that begins with this, see `nextAttempt`. */
+export function lastAttempt(name: string): number {
+  return Math.min(MAX_ATTEMPT, 10 ** Math.max(0, MAX_NAME_LENGTH - name.length - "-r".length) - 1);
 }
 
 /** How far the search for a name has come: the last attempt whose name is taken, and the first one above it that is known to be free. */
@@ -98,9 +123,9 @@ export interface NameSearch {
  * request may hold names by the thousand, and are not looked at one after another. Whoever sees the same Jobs finds the same name, so that
  * the API server makes one Job though two ask; of names that are taken in one row, the last has been looked at.
  */
-export function nextAttempt({ taken, free }: NameSearch): { kind: "look" | "take"; attempt: number } | undefined {
+export function nextAttempt({ taken, free }: NameSearch, last = MAX_ATTEMPT): { kind: "look" | "take"; attempt: number } | undefined {
   if (free === undefined) {
-    const attempt = Math.min(Math.max(1, taken * 2), MAX_ATTEMPT);
+    const attempt = Math.min(Math.max(1, taken * 2), last);
     return attempt > taken ? { kind: "look", attempt } : undefined;
   }
   return free - taken > 1 ? { kind: "look", attempt: Math.floor((taken + free) / 2) } : { kind: "take", attempt: free };

@@ -2,11 +2,13 @@ import { z } from "zod";
 import { type ContainerRoles, rolesOfTemplate } from "../kubernetes/container-roles.ts";
 import { isDuration } from "../kubernetes/duration.ts";
 import {
+  ANSWER_ANNOTATION,
   CANCELLED_ANNOTATION,
   CONTAINERS_ANNOTATION,
   DELIVERED_ANNOTATION,
   FUNCTION_ANNOTATION,
   INSTALLATION_LABEL,
+  MEMBER_ANNOTATION,
   PARAMETERS_ANNOTATION,
   RELAUNCH_ANNOTATION,
   REQUEST_ANNOTATION,
@@ -18,10 +20,11 @@ import type { Job } from "../kubernetes/objects.ts";
 import type { TestTaskDataset } from "../test-task/schema/dataset.ts";
 import type { TestTask } from "../test-task/test-task.ts";
 import type { Verdict } from "../verdict/verdict.ts";
-import { failureText } from "../zuul/clean-result-text.ts";
 import { type DatasetRecord, readDatasetRecord, renderDatasetRecord } from "./dataset-record.ts";
-import { jobAttempt } from "./name.ts";
+import { answerSchema, type GroupAnswer, type MemberRecord, memberSchema } from "./member.ts";
+import { jobAttempt, memberNumber } from "./name.ts";
 import { renderRoles } from "./rendered-roles.ts";
+import { parseAnnotation, verdictSchema } from "./written-verdict.ts";
 
 /** Whose request a Job answers; on the Job as the `request` annotation. */
 export interface RequestRecord {
@@ -52,7 +55,12 @@ export interface JobRecord {
   dataset: DatasetRecord | undefined;
   isCancelled: boolean;
   isDelivered: boolean;
+  /** What came out of this Job. */
   verdict: Verdict | undefined;
+  /** Of a build over several datasets, which of its Jobs this is. */
+  member: MemberRecord | undefined;
+  /** On the lead of such a build, once that is over. */
+  answer: GroupAnswer | undefined;
 }
 
 const requestSchema = z.object({
@@ -73,29 +81,6 @@ const rolesSchema = z.object({
   collector: z.boolean().default(false),
   marked: z.boolean().default(false),
 });
-const verdictSchema = z
-  .object({
-    result: z.string().nullable(),
-    class: z.enum(["success", "failure", "cancelled", "infrastructure", "configuration"]),
-    rule: z.string(),
-    message: z.string(),
-  })
-  .refine(isConsistent)
-  .transform((verdict) => ({ ...verdict, result: verdict.class === "success" ? verdict.result : clean(verdict.result) }));
-
-/**
- * Whether this program could have written it: only a success is called SUCCESS, and only infrastructure has no result. An older version let
- * more pass in a result, quotation marks among them: such a verdict stands, and its text is cleaned.
- */
-function isConsistent({ result, class: verdictClass }: Pick<Verdict, "result" | "class">): boolean {
-  if (verdictClass === "success") return result === "SUCCESS";
-  return verdictClass === "infrastructure" ? result === null : result === "FAILURE" || (result !== null && clean(result) !== "FAILURE");
-}
-
-function clean<T extends string | null>(result: T): T | string {
-  return result === null ? result : failureText(result);
-}
-
 /** Reads a Job of this installation; undefined when it is none, or says too little to be one. */
 export function readJobRecord(job: Job): JobRecord | undefined {
   const { annotations = {}, labels = {}, namespace, name } = job.metadata;
@@ -117,7 +102,19 @@ export function readJobRecord(job: Job): JobRecord | undefined {
     isCancelled: annotations[CANCELLED_ANNOTATION] !== undefined,
     isDelivered: annotations[DELIVERED_ANNOTATION] !== undefined,
     verdict: parseAnnotation(verdictSchema, annotations[VERDICT_ANNOTATION]),
+    member: parseAnnotation(memberSchema, annotations[MEMBER_ANNOTATION]),
+    answer: parseAnnotation(answerSchema, annotations[ANSWER_ANNOTATION]),
   };
+}
+
+/** Whether it speaks for its build: any Job but those of other members of a build over several datasets. */
+export function isLead({ member }: Pick<JobRecord, "member">): boolean {
+  return member?.lead === undefined;
+}
+
+/** What Zuul was told of the build that this Job speaks for, or is to be told by what is written down. */
+export function answerOf({ member, verdict, answer }: Pick<JobRecord, "member" | "verdict" | "answer">): Verdict | undefined {
+  return member && !member.lead ? answer?.verdict : verdict;
 }
 
 /** Jobs of an older version, and such as were edited, do not say it. */
@@ -139,18 +136,20 @@ export function makeJobRecord(
     relaunchKey: string | undefined;
     /** As the Job was rendered with. */
     dataset?: TestTaskDataset | undefined;
+    member?: MemberRecord | undefined;
   },
 ): JobRecord {
-  const { functionName, request, relaunchKey, dataset } = made;
+  const { functionName, request, relaunchKey, dataset, member } = made;
   const {
     metadata: { namespace, name },
     spec,
   } = task;
   const { pull, run, collect, schedule } = spec.timeouts;
   const timeouts = { pull, run, collect, ...(schedule === undefined ? {} : { schedule }) };
-  const nothingYet = { isCancelled: false, isDelivered: false, verdict: undefined };
+  const nothingYet = { isCancelled: false, isDelivered: false, verdict: undefined, answer: undefined };
   const roles = renderRoles(task, dataset);
-  const common = { namespace, jobName: request.number, task: name, functionName, request, timeouts, roles, relaunchKey };
+  const jobName = member ? memberNumber(request.number, member.index) : request.number;
+  const common = { namespace, jobName, task: name, functionName, request, timeouts, roles, relaunchKey, member };
   return { ...common, dataset: dataset && renderDatasetRecord(dataset), ...nothingYet };
 }
 
@@ -159,10 +158,13 @@ interface FoundJob {
   record: JobRecord;
 }
 
-/** The Job of the build with this number, among Jobs that may be others'; of several, as of a unique that is used again, the newest. */
+/**
+ * The Job that speaks for the build with this number, among Jobs that may be others'; of several, as of a unique that is used again, the
+ * newest.
+ */
 export function findJob(jobs: Iterable<Job>, number: string): FoundJob | undefined {
   let found: FoundJob | undefined;
-  for (const each of findJobs(jobs, number)) if (!found || isLater(each.job, found.job)) found = each;
+  for (const each of findJobs(jobs, number)) if (isLead(each.record) && (!found || isLater(each.job, found.job))) found = each;
   return found;
 }
 
@@ -232,6 +234,7 @@ export function isSameBuild(existing: Job, wanted: Job): boolean {
     !(a.verdict && isAskedAnew(a.request, b.request)) &&
     existing.metadata.labels?.[INSTALLATION_LABEL] === wanted.metadata.labels?.[INSTALLATION_LABEL] &&
     haveOneUnique(a, b) &&
+    a.member?.lead?.uid === b.member?.lead?.uid &&
     parametersOf(existing) === parametersOf(wanted)
   );
 }
@@ -243,14 +246,4 @@ function parametersOf(job: Job): string | undefined {
 /** Reads the `request` annotation; undefined when it is none. */
 export function readRequestRecord(text: string | undefined): RequestRecord | undefined {
   return parseAnnotation(requestSchema, text);
-}
-
-function parseAnnotation<T>(schema: z.ZodType<T>, text: string | undefined): T | undefined {
-  if (text === undefined) return undefined;
-  try {
-    const parsed = schema.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : undefined;
-  } catch {
-    return undefined;
-  }
 }

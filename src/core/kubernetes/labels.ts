@@ -36,6 +36,12 @@ export const ITEM_ANNOTATION = `${PREFIX}/item`;
 export const CANCELLED_ANNOTATION = `${PREFIX}/cancelled`;
 /** On the Job: its verdict as JSON. */
 export const VERDICT_ANNOTATION = `${PREFIX}/verdict`;
+/** On a Job of a build over several datasets: which of its Jobs it is, a `MemberRecord` as JSON. */
+export const MEMBER_ANNOTATION = `${PREFIX}/member`;
+/** On the lead of such a build: its TestTask as it was, as JSON, so that members which are not there yet can be made. */
+export const TEST_TASK_ANNOTATION = `${PREFIX}/test-task`;
+/** On the lead of such a build, when it is over: what came out of it, a `GroupAnswer` as JSON. */
+export const ANSWER_ANNOTATION = `${PREFIX}/answer`;
 /** On the Job: when the Gearman server had read the final answer (RFC 3339). */
 export const DELIVERED_ANNOTATION = `${PREFIX}/delivered`;
 /** On the Job: when its artifacts were stored (RFC 3339). */

@@ -22,3 +22,8 @@ export function stepsDone(state: BuildState): number {
       return 5;
   }
 }
+
+/** Of several Jobs of one build the one that has come the least; of those that are as far, the first. `states` are not empty. */
+export function leastAdvanced(states: readonly BuildState[]): BuildState {
+  return states.reduce((least, state) => (stepsDone(state) < stepsDone(least) ? state : least));
+}

@@ -1,4 +1,4 @@
-import type { JobRecord } from "../job/record.ts";
+import { answerOf, type JobRecord } from "../job/record.ts";
 import { CANCELLED_ANNOTATION, DELIVERED_ANNOTATION } from "../kubernetes/labels.ts";
 import type { Job } from "../kubernetes/objects.ts";
 import { type BuildState, endCondition } from "../observation/build-state.ts";
@@ -57,7 +57,8 @@ export function reportUnmade(record: JobRecord, item: BuildItem): BuildReport {
 
 /** A build by its Job and what was observed of it. */
 export function reportBuild(job: Job, record: JobRecord, state: BuildState): BuildReport {
-  const { verdict, isCancelled } = record;
+  const { isCancelled } = record;
+  const verdict = answerOf(record);
   const pod = "pod" in state ? state.pod : undefined;
   const step = verdict ? "ended" : (STEPS[stepsDone(state)] ?? "ended");
   const endedAt = job.metadata.annotations?.[DELIVERED_ANNOTATION] ?? endCondition(job)?.lastTransitionTime;

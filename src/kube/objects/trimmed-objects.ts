@@ -1,6 +1,12 @@
 import { isNumberIn, jobNumber } from "../../core/job/name.ts";
 import { readRequestRecord, readWrittenRoles } from "../../core/job/record.ts";
-import { FUNCTION_ANNOTATION, JOB_NAME_LABEL, JOB_UID_LABEL, REQUEST_ANNOTATION } from "../../core/kubernetes/labels.ts";
+import {
+  FUNCTION_ANNOTATION,
+  JOB_NAME_LABEL,
+  JOB_UID_LABEL,
+  REQUEST_ANNOTATION,
+  TEST_TASK_ANNOTATION,
+} from "../../core/kubernetes/labels.ts";
 import type { Condition, Container, ContainerStatus, Job, KubeObject, Pod, PodSpec } from "../../core/kubernetes/objects.ts";
 import { sha256Hex } from "../../runtime/sha256.ts";
 
@@ -20,10 +26,17 @@ export function trimJob(object: KubeObject): Job {
   // Where the Job does not say what its containers are there for, their names do.
   const containers = readWrittenRoles(job) ? { containers: [] } : trimContainers(spec?.template.spec);
   return {
-    metadata: pick(metadata, JOB_METADATA),
+    metadata: withoutTask(pick(metadata, JOB_METADATA)),
     spec: { template: { spec: containers }, ...(spec ? pick(spec, ["suspend", "ttlSecondsAfterFinished"]) : {}) },
     ...(status ? { status: { ...pick(status, ["startTime", "active", "failed", "succeeded"]), ...trimConditions(status) } } : {}),
   };
+}
+
+/** It is large, and read from the whole Job by who needs it. */
+function withoutTask<T extends Pick<Job["metadata"], "annotations">>(metadata: T): T {
+  if (metadata.annotations?.[TEST_TASK_ANNOTATION] === undefined) return metadata;
+  const { [TEST_TASK_ANNOTATION]: _, ...annotations } = metadata.annotations;
+  return { ...metadata, annotations };
 }
 
 function withoutForgery(job: Job): Job {

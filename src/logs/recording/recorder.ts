@@ -124,8 +124,11 @@ export class Recorder implements Service {
   }
 
   #isOurs(job: Job): boolean {
-    const { replicas } = this.#options;
-    const replica = readJobRecord(job)?.request.replica;
+    const { replicas, cluster } = this.#options;
+    const record = readJobRecord(job);
+    // Of several datasets the lead says who answers for the build.
+    const lead = record?.member?.lead && cluster.cachedJob(record.namespace, record.member.lead.jobName);
+    const replica = ((lead && readJobRecord(lead)) ?? record)?.request.replica;
     if (replica === replicas.name) return true;
     return replica !== undefined && replicas.isHolder && (replica === null || !replicas.isAlive(replica));
   }

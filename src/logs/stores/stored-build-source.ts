@@ -1,4 +1,4 @@
-import { isBuildNumber, jobNumber } from "../../core/job/name.ts";
+import { isBuildNumber, pageNumber } from "../../core/job/name.ts";
 import { ARTIFACTS_FOLDER } from "../../core/logs/build-directory.ts";
 import { BUILD_FILE, type BuildFile, parseBuildFile } from "../../core/logs/build-file.ts";
 import type { BuildReport } from "../../core/report/build-report.ts";
@@ -128,7 +128,7 @@ export class StoredBuildSource {
       if (directory === undefined) return undefined;
       const part = await store.read(`${directory}/${BUILD_FILE}`, { start: 0 }, signal);
       const file = part && parseBuildFile(Buffer.concat(await part.body.toArray()).toString());
-      const isIt = file !== undefined && file.build.number === number && jobNumber(file.build.jobName) === number;
+      const isIt = file !== undefined && file.build.number === number && pageNumber(file.build.jobName) === number;
       return isIt && part ? new FoundBuild(store, directory, { file, bytes: part.bytes }, signal) : undefined;
     });
   }

@@ -1,4 +1,4 @@
-import { jobNumber } from "../../core/job/name.ts";
+import { pageNumber } from "../../core/job/name.ts";
 import { type BuildPlace, buildDirectories, INDEX_FOLDER } from "../../core/logs/build-directory.ts";
 import { type IndexEntry, parseIndexPath, renderIndexPath } from "../../core/logs/build-index.ts";
 import type { BuildReport } from "../../core/report/build-report.ts";
@@ -57,7 +57,7 @@ export class StoredBuilds {
   async finish(build: EndedBuild, directory: string, report: BuildReport, signal: AbortSignal): Promise<void> {
     let bytes = 0;
     for await (const file of this.#files(directory, signal)) bytes += file.bytes;
-    await this.#store.putText(numberPath(jobNumber(build.jobName)), JSON.stringify({ directory }), signal);
+    await this.#store.putText(numberPath(pageNumber(build.jobName)), JSON.stringify({ directory }), signal);
     await this.#store.putText(renderIndexPath({ ...build, bytes }), JSON.stringify({ directory, build: report }), signal);
     await this.#store.remove(renderIndexPath({ ...build, bytes: undefined }), signal);
   }
@@ -101,7 +101,7 @@ export class StoredBuilds {
   async remove({ entry, path }: StoredBuild, signal: AbortSignal): Promise<void> {
     const directory = readDirectory(await this.#readText(path, signal));
     if (directory !== undefined && (await this.#readText(`${directory}/${CLAIM}`, signal)) === claimOf(entry)) {
-      const number = jobNumber(entry.jobName);
+      const number = pageNumber(entry.jobName);
       if ((await this.find(number, signal)) === directory) await this.#store.remove(numberPath(number), signal);
       for await (const file of this.#files(directory, signal))
         if (file.path !== `${directory}/${CLAIM}`) await this.#store.remove(file.path, signal);

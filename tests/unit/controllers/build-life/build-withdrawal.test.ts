@@ -18,6 +18,7 @@ function setUp() {
     },
     clock,
     logger: () => silentLogger,
+    onWithdrawn() {},
   });
   return { withdrawal, clock, cancelled, world };
 }

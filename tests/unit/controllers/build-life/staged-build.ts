@@ -120,6 +120,7 @@ export function stageBuild(roles?: ContainerRoles, found?: Shown): StagedBuild {
       deeds.push("end-pod");
       isToldToEnd = true;
     },
+    deletePod: async () => void deeds.push("delete-pod"),
     cachedJob: () => shown.job,
     cachedPods: () => shown.pods,
     cachedJobs: () => [],

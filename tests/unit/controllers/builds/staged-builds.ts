@@ -172,6 +172,15 @@ export function stageBuilds() {
         builds.wake("ci", name);
       }
     },
+    async deletePod(namespace, podName, uid) {
+      assert.equal(namespace, "ci");
+      for (const [name, { metadata }] of pods) {
+        if (metadata.name !== podName || metadata.uid !== uid) continue;
+        deeds.push(`delete pod ${podName}`);
+        pods.delete(name);
+        builds.wake("ci", name);
+      }
+    },
     cachedJob(namespace, name) {
       looks += 1;
       assert.ok(looks < MAX_LOOKS, "looks at the cache again and again");

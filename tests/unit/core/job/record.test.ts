@@ -56,6 +56,8 @@ describe("readJobRecord", () => {
       isCancelled: false,
       isDelivered: false,
       verdict: undefined,
+      member: undefined,
+      answer: undefined,
     });
   });
 
