@@ -25,7 +25,7 @@ export async function main(args: string[]): Promise<void> {
     .showSuggestionAfterError();
   const wanted = args.find((arg) => !arg.startsWith("-"));
   const loader = wanted !== undefined && Object.hasOwn(COMMANDS, wanted) ? COMMANDS[wanted] : undefined;
-  const loaders = loader ? [loader] : Object.values(COMMANDS);
+  const loaders = loader ? [loader] : isVersionWanted(args) ? [] : Object.values(COMMANDS);
   for (const load of loaders) program.addCommand(await load());
   try {
     await program.parseAsync(args, { from: "user" });
@@ -34,6 +34,10 @@ export async function main(args: string[]): Promise<void> {
     console.error(`turbo-hipster: ${error.message}`);
     process.exitCode = 1;
   }
+}
+
+function isVersionWanted([first]: string[]): boolean {
+  return first === "--version" || first === "-V";
 }
 
 main(process.argv.slice(2)).catch((error) => {

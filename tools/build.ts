@@ -1,20 +1,68 @@
-import { cpSync, rmSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { runCommand } from "./machine/run-command.ts";
+import { build, type Metafile, type Plugin } from "esbuild";
 
 const ROOT = join(import.meta.dirname, "..");
+/** What packages of CommonJS expect to be there. */
+const COMMON_JS = [
+  'import { createRequire as makeRequire } from "node:module";',
+  "const require = makeRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;",
+].join("\n");
 
-/** Compiles src/ to plain JavaScript in `directory`, which is emptied first. Throws CommandError with the compiler's messages. */
-export async function buildSources(directory: string): Promise<void> {
+/**
+ * Makes the published program in `directory`, which is emptied first: plain JavaScript with what it needs of its packages, so that it runs
+ * without any node_modules. What a command loads when it is asked for stays in files of its own. Throws with esbuild's messages.
+ */
+export async function buildProgram(directory: string): Promise<void> {
   rmSync(directory, { recursive: true, force: true });
-  const compiler = join(ROOT, "node_modules", "typescript", "bin", "tsc");
-  await runCommand(process.execPath, [compiler, "--project", join(ROOT, "tsconfig.build.json"), "--outDir", directory]);
-  // What browsers get is served as it is.
-  cpSync(join(ROOT, "src/web/assets"), join(directory, "web/assets"), { recursive: true });
+  const { metafile } = await build({
+    entryPoints: [join(ROOT, "src/main.ts")],
+    outdir: directory,
+    absWorkingDir: ROOT,
+    ...{ bundle: true, splitting: true, format: "esm", platform: "node", target: "node24", metafile: true },
+    // Names stay, for stacks; comments of licences go into a file of their own, whole.
+    ...{ minifySyntax: true, minifyWhitespace: true, legalComments: "none", logLevel: "silent" },
+    banner: { js: COMMON_JS },
+    plugins: [leaveOutUnused],
+  });
+  // Beside the files that read them; what browsers get is served as it is.
+  cpSync(join(ROOT, "src/web/assets"), join(directory, "assets"), { recursive: true });
+  writeFileSync(join(directory, "LICENSES.txt"), collectLicences(metafile));
+}
+
+/** client-node does not say that loading it does nothing: without that word all its generated classes, 15 MB, would be kept for one of them. */
+const leaveOutUnused: Plugin = {
+  name: "leave out what is not used of client-node",
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /./ }, async ({ path, kind, importer, resolveDir, pluginData }) => {
+      const concerns = path === "@kubernetes/client-node" || importer.includes("/@kubernetes/client-node/");
+      if (!concerns || pluginData === leaveOutUnused) return undefined;
+      const resolved = await resolve(path, { kind, importer, resolveDir, pluginData: leaveOutUnused });
+      const isOwn = resolved.path.includes("/@kubernetes/client-node/");
+      return isOwn && resolved.errors.length === 0 ? { path: resolved.path, sideEffects: false } : undefined;
+    });
+  },
+};
+
+/** The licences, whole, of all packages that something of is in the program. Throws for a package that comes without one. */
+function collectLicences({ outputs }: Metafile): string {
+  const inputs = Object.values(outputs).flatMap(({ inputs: parts }) => Object.keys(parts));
+  const packages = new Set(inputs.flatMap((input) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? []));
+  return Array.from(packages, renderLicence)
+    .sort((a, b) => a.localeCompare(b))
+    .join(`\n${"-".repeat(80)}\n\n`);
+}
+
+function renderLicence(directory: string): string {
+  const { name, version, license } = JSON.parse(readFileSync(join(ROOT, directory, "package.json"), "utf8"));
+  const files = readdirSync(join(ROOT, directory)).filter((file) => /^(?:licen[cs]e|notice|copying)/i.test(file));
+  if (files.length === 0 && typeof license !== "string") throw new Error(`${directory} says nothing of its licence`);
+  const texts = files.sort().map((file) => readFileSync(join(ROOT, directory, file), "utf8").trim());
+  return [`${name} ${version}, ${license}`, ...texts, ""].join("\n\n");
 }
 
 if (import.meta.main) {
-  await buildSources(join(ROOT, "dist")).catch((error) => {
+  await buildProgram(join(ROOT, "dist")).catch((error) => {
     console.error(error.message);
     process.exitCode = 1;
   });

@@ -1,16 +1,5 @@
 import { createHash } from "node:crypto";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { coerceError, InputError, TurboHipsterError } from "../src/runtime/errors.ts";
@@ -19,24 +8,13 @@ import { qualifyImageName } from "./image-name.ts";
 import { cacheDirectory } from "./machine/cache-directory.ts";
 import { ensureDebianPackages } from "./machine/debian-packages.ts";
 import { withFileLock } from "./machine/file-lock.ts";
-import { stageModules, stageProgram } from "./stage-package.ts";
+import { stageProgram } from "./stage-package.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const DEFAULT_TAG = "turbo-hipster:dev";
 /** All that an image depends on; folders with everything below them. */
-const INPUTS = [
-  "package.json",
-  "package-lock.json",
-  "tsconfig.json",
-  "tsconfig.build.json",
-  "src",
-  "bin",
-  "crds",
-  "LICENSE",
-  "deploy/Dockerfile",
-];
-const MODULES_RECIPE = "tools/stage-package.ts";
-const RECIPES = [MODULES_RECIPE, "tools/build.ts", "tools/image-base.ts", "tools/image.ts"];
+const INPUTS = ["package.json", "package-lock.json", "tsconfig.json", "src", "bin", "crds", "LICENSE", "deploy/Dockerfile"];
+const RECIPES = ["tools/stage-package.ts", "tools/build.ts", "tools/image-base.ts", "tools/image.ts"];
 /** Archives that stay in the cache: of the newest checkouts, for going back and forth between them. */
 const KEPT_ARCHIVES = 3;
 
@@ -92,20 +70,9 @@ async function buildImage(reference: string, archive: string, log: (line: string
   log(`built it in ${((performance.now() - started) / 1000).toFixed(1)} s, ${Math.round(statSync(archive).size / 1e6)} MB`);
 }
 
-/** Fills what the Dockerfile's stage `package` would make; the modules are copied again only when the lock file has changed. */
+/** Fills what the Dockerfile's stage `package` would make. */
 async function stage(directory: string): Promise<void> {
-  const modules = join(directory, "package", "modules");
-  const keyFile = join(directory, "modules-key");
-  const key = createHash("sha256")
-    .update(readFileSync(join(ROOT, "package-lock.json")))
-    .update(readFileSync(join(ROOT, MODULES_RECIPE)))
-    .digest("hex");
-  if (!existsSync(keyFile) || readFileSync(keyFile, "utf8") !== key) {
-    rmSync(directory, { recursive: true, force: true });
-    stageModules(modules);
-    writeFileSync(keyFile, key);
-  }
-  rmSync(join(directory, "package", "program"), { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true });
   await stageProgram(join(directory, "package", "program"));
   mkdirSync(join(directory, "context"), { recursive: true });
 }

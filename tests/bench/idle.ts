@@ -1,3 +1,4 @@
+import { globSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { systemClock } from "../../src/runtime/clock.ts";
@@ -91,10 +92,11 @@ process.on("SIGUSR2", () => {
   last = now;
 });`;
 
-/** Loads what `turbo-hipster operator` has loaded once it runs; a script beside the program, so that it finds the same packages. */
+/** Loads what `turbo-hipster operator` has loaded once it runs; a script beside the program. */
 async function writeImports({ directory }: PublishedProgram): Promise<string> {
   const file = join(directory, "imports.mjs");
-  await writeFile(file, `import "./dist/commands/operator.js";\nimport "@kubernetes/client-node";\n${STAY}`);
+  const parts = globSync("dist/{operator,client-node}-*.js", { cwd: directory }).map((part) => `import "./${part}";\n`);
+  await writeFile(file, `${parts.join("")}${STAY}`);
   return file;
 }
 

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
@@ -10,7 +10,7 @@ import { findFreePort } from "../support/free-port.ts";
 const ROOT = join(import.meta.dirname, "../..");
 const READY_MS = 60_000;
 
-/** This program as it is published, compiled anew, in a directory of its own that goes when it is disposed of. */
+/** This program as it is published, made anew, in a directory of its own that goes when it is disposed of. */
 export interface PublishedProgram extends AsyncDisposable {
   readonly directory: string;
   /** The script that node runs. */
@@ -23,7 +23,6 @@ export async function stagePublishedProgram(): Promise<PublishedProgram> {
   const directory = join(parent, "package");
   try {
     await stageProgram(directory);
-    await symlink(join(ROOT, "node_modules"), join(directory, "node_modules"));
   } catch (error) {
     await remove();
     throw error;

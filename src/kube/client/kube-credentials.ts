@@ -44,10 +44,9 @@ const SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/tok
 
 /** Finds and reads the configuration. Throws an `InputError` that names file and remedy where it is missing, broken or has no such context. */
 export async function loadKubeCredentials(choice: KubeConfigChoice): Promise<KubeCredentials> {
-  // client-node takes half a second and 85 MB to import, all of it even by way of dist/config.js: only commands that talk to a cluster pay.
-  const clientNode = await import("@kubernetes/client-node");
+  const { KubeConfig } = await import("./client-node.ts");
   const load = () => {
-    const loaded = loadConfig(() => new clientNode.KubeConfig(), choice);
+    const loaded = loadConfig(() => new KubeConfig(), choice);
     boundPlugins(loaded.config, choice.pluginMs ?? PLUGIN_MS);
     return loaded;
   };

@@ -16,19 +16,32 @@ describe("the published package", () => {
 
   before(async () => {
     await stageProgram(join(directory, "package"));
-    symlinkSync(join(ROOT, "node_modules"), join(directory, "package", "node_modules"));
   });
 
   after(() => rmSync(directory, { recursive: true, force: true }));
 
-  test("runs without its sources", async () => {
+  test("runs without its sources and without any package beside it", async () => {
     assert.equal(await run(bin, "--version"), `${VERSION}\n`);
     assert.match(await run(bin, "--help"), /operator/);
   });
 
+  test("loads every command, with what it is made of", async () => {
+    const [, list = ""] = (await run(bin, "--help")).split("Commands:\n");
+    const commands = [...list.matchAll(/^ {2}([a-z]+)/gm)].flatMap(([, name]) => (name === "help" ? [] : name));
+    assert.ok(commands.length >= 9);
+    for (const name of commands) assert.match(await run(bin, `${name}`, "--help"), new RegExp(`^Usage: turbo-hipster ${name}`));
+  });
+
+  test("holds the licences of all packages that it has something of", () => {
+    const texts = readFileSync(join(directory, "package", "dist", "LICENSES.txt"), "utf8");
+    const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+    for (const [name, version] of Object.entries(dependencies)) assert.ok(texts.includes(`\n${name} ${version}, `), name);
+    assert.match(texts, /\nundici [^\n]+, MIT\n\nMIT License\n\nCopyright/);
+  });
+
   test("is staged for an image without what is there to be read only", () => {
     const entries = readdirSync(join(directory, "package"));
-    assert.deepEqual(entries.sort(), ["LICENSE", "bin", "crds", "dist", "node_modules", "package.json"]);
+    assert.deepEqual(entries.sort(), ["LICENSE", "bin", "crds", "dist", "package.json"]);
   });
 
   test("says which Node it needs on an older one, and exits 1", async () => {
@@ -47,6 +60,7 @@ describe("the published package", () => {
     const checkout = join(directory, "checkout");
     cpSync(join(directory, "package"), checkout, { recursive: true, verbatimSymlinks: true });
     cpSync(join(ROOT, "src"), join(checkout, "src"), { recursive: true });
+    symlinkSync(join(ROOT, "node_modules"), join(checkout, "node_modules"));
     writeFileSync(join(checkout, "dist", "main.js"), 'throw new Error("the older build");');
     assert.equal(await run(join(checkout, "bin", "turbo-hipster.js"), "--version"), `${VERSION}\n`);
   });

@@ -368,10 +368,14 @@ export class PodWorld {
     if (this.#ends || !status.state?.terminated) return;
     status.lastState = { terminated: status.state.terminated };
     status.restartCount = (status.restartCount ?? 0) + 1;
-    // Its first end is seen no more.
-    if (actor === this.#test && status.restartCount > 1)
-      this.#cause = { who: "a test that ran again and again", classes: ["failure", "configuration"] };
+    if (actor === this.#test) this.#blameRuns();
     this.#run(actor);
+  }
+
+  /** Of more than two runs of the test, or of two of which the kubelet has lost one, the first end is seen no more. */
+  #blameRuns(): void {
+    if ((this.#test.status.restartCount ?? 0) > 1)
+      this.#cause = { who: "a test that ran again and again", classes: ["failure", "configuration"] };
   }
 
   #classesOfTest({ isOom, memory, runMs = 0 }: PlannedContainer, exitCode: number): readonly VerdictClass[] {
@@ -640,8 +644,10 @@ export class PodWorld {
     const { status } = this.#test;
     if (!status.state?.running || this.#ends) return;
     status.state = { terminated: { exitCode: 137, reason: "ContainerStatusUnknown", startedAt: null, finishedAt: null } };
+    // The kubelet counts what it has lost as another start.
     status.restartCount = (status.restartCount ?? 0) + 1;
     this.#blame("a kubelet that lost sight of the test", ["infrastructure"]);
+    this.#blameRuns();
     this.#checkOver();
   }
 
