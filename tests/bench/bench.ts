@@ -6,12 +6,23 @@ import { checkoutBench } from "./checkout/checkout.ts";
 import { gearmanBench } from "./gearman/gearman.ts";
 import { idleBench } from "./idle.ts";
 import { logsBench } from "./logs/logs.ts";
+import { matrixBench } from "./matrix/matrix.ts";
 import { overheadBench } from "./overhead/overhead.ts";
 import { recordingBench } from "./recording/recording.ts";
 import { scaleBench } from "./scale/scale.ts";
 import { stopBench } from "./stop/stop.ts";
 
-const BENCHES: readonly Bench[] = [overheadBench, idleBench, gearmanBench, scaleBench, stopBench, logsBench, recordingBench, checkoutBench];
+const BENCHES: readonly Bench[] = [
+  overheadBench,
+  idleBench,
+  gearmanBench,
+  scaleBench,
+  stopBench,
+  logsBench,
+  recordingBench,
+  checkoutBench,
+  matrixBench,
+];
 
 const interruption = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {

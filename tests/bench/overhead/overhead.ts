@@ -32,7 +32,7 @@ export const overheadBench: Bench = {
   },
 };
 
-function parsePairs(text: string): number {
+export function parsePairs(text: string): number {
   if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError("a number from 1 to 9999, please");
   return Number(text);
 }
