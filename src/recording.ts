@@ -10,7 +10,7 @@ import type { Job } from "./core/kubernetes/objects.ts";
 import { quantityBytes } from "./core/kubernetes/quantity.ts";
 import { INDEX_FILE } from "./core/logs/log-files.ts";
 import type { Masker } from "./core/logs/masking.ts";
-import { storedDirectory } from "./core/logs/stored-record.ts";
+import { storedPlace } from "./core/logs/stored-record.ts";
 import type { KubeClient } from "./kube/client/kube-client.ts";
 import type { BuildObjects } from "./kube/objects/build-objects.ts";
 import { PodLogs } from "./kube/objects/pod-logs.ts";
@@ -109,7 +109,7 @@ export function makeRecording(options: RecordingOptions): Recording {
     },
     urlOf(job) {
       // Zuul may ask again for one that was stored before.
-      const place = recorder.of(job?.metadata.uid)?.directory ?? (job && storedDirectory(job));
+      const place = recorder.of(job?.metadata.uid)?.place ?? (job && storedPlace(job));
       return place === undefined ? undefined : store.url(`${place}/${INDEX_FILE}`);
     },
     // An operator that is started again knows by its Job that it is to be stored.

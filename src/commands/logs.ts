@@ -101,7 +101,11 @@ const LOOK_MS = 1000;
 async function chooseContainer(api: BuildApi, { container, follow }: Flags, { clock, signal, printError }: LogsWorld): Promise<string> {
   let isTold = false;
   for (;;) {
-    const { logs, standing, words } = await api.build();
+    const { logs, standing, words, members } = await api.build();
+    if (members) {
+      const names = members.map(({ number, dataset }) => `${number} (${dataset})`).join(", ");
+      throw new InputError(`this build runs on several datasets, each of which has a log of its own; name one of ${names}`);
+    }
     const [first] = container === undefined ? logs : logs.filter((name) => name === container);
     if (first !== undefined) return first;
     if (!follow || standing === "ended") {

@@ -1,10 +1,12 @@
 import { Command } from "commander";
 import { stringify } from "yaml";
 import { loadConfig } from "../config.ts";
+import type { ManifestInput } from "../core/job/manifest.ts";
 import { buildNumber, payloadHash } from "../core/job/name.ts";
 import { refuseBuild } from "../core/job/refusal.ts";
-import { tryRenderJob } from "../core/job/rendering.ts";
+import { type Rendering, tryRenderJob } from "../core/job/rendering.ts";
 import { datasetQuery, matchingDatasets } from "../core/test-task/datasets.ts";
+import type { TestTaskDataset } from "../core/test-task/schema/dataset.ts";
 import { namedFunctions } from "../core/test-task/served-functions.ts";
 import { testTaskKey } from "../core/test-task/test-task.ts";
 import { parseFunctionName } from "../core/zuul/function-name.ts";
@@ -23,7 +25,7 @@ interface RenderFlags {
 
 export function renderCommand(): Command {
   return new Command("render")
-    .description("print the Job that a TestTask and a request would become, without a cluster")
+    .description("print the Job that a TestTask and a request would become, or of several datasets all Jobs, without a cluster")
     .argument("<file>", "file with the TestTask")
     .option("--params <file>", "the request's parameters, a JSON object as Zuul sends it (default: {})")
     .option("--task <name>", "which TestTask of the file (default: the only one)")
@@ -31,11 +33,12 @@ export function renderCommand(): Command {
     .option("--config <file>", "take installation, image and what else shapes a Job from this configuration")
     .addHelpText("after", "\nThe Job's name is made from what Gearman sends, so its last part differs for every real request.")
     .action((file: string, flags: RenderFlags) => {
-      process.stdout.write(stringify(render(file, flags), { lineWidth: 0, aliasDuplicateObjects: false }));
+      const jobs = render(file, flags).map((job) => stringify(job, { lineWidth: 0, aliasDuplicateObjects: false }));
+      process.stdout.write(jobs.join("---\n"));
     });
 }
 
-function render(file: string, flags: RenderFlags): object {
+function render(file: string, flags: RenderFlags): object[] {
   const task = chooseTask(file, flags.task);
   const functions = namedFunctions(task).map(({ name }) => name);
   const functionName = flags.function ?? functions[0] ?? "";
@@ -52,9 +55,8 @@ function render(file: string, flags: RenderFlags): object {
   const identity = { server, functionName, unique, payloadHash: payloadHash(payload, sha256Hex) };
   const refusal = refuseBuild(task, parsed.parameters);
   if (refusal) throw new InputError(`${file}: no Job - ${refusal.why}`);
-  const [dataset] = matchingDatasets(task.spec, datasetQuery(parsed.parameters));
-  const rendered = tryRenderJob({
-    dataset,
+  const datasets = matchingDatasets(task.spec, datasetQuery(parsed.parameters));
+  const input: Omit<ManifestInput, "dataset" | "member"> = {
     task,
     function: asked,
     parameters: parsed.parameters,
@@ -75,7 +77,18 @@ function render(file: string, flags: RenderFlags): object {
       internalUrl: config?.internalUrl ?? "http://turbo-hipster-internal:8081",
       podUser: config?.podUser,
     },
+  };
+  return renderAll(input, datasets).map((rendered) => {
+    if (!rendered.ok) throw new InputError(`${file}: ${rendered.problem}`);
+    return rendered.job;
   });
-  if (!rendered.ok) throw new InputError(`${file}: ${rendered.problem}`);
-  return rendered.job;
+}
+
+/** The lead first; what the others say of it is not known before it is made. */
+function renderAll(input: Omit<ManifestInput, "dataset" | "member">, datasets: readonly TestTaskDataset[]): Rendering[] {
+  if (datasets.length < 2) return [tryRenderJob({ ...input, dataset: datasets[0] })];
+  const names = datasets.map(({ name }) => ({ name }));
+  return datasets.map((dataset, index) =>
+    tryRenderJob({ ...input, dataset, member: { index, datasets: names, since: input.request.since } }),
+  );
 }

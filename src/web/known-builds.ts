@@ -43,8 +43,12 @@ export interface BuildFacts {
   problems: readonly string[];
 }
 
+const NO_FACTS = { details: undefined, commits: [], containers: [], artifacts: undefined, logs: [], problems: [] };
+
 export async function readFacts(sources: PageSources, build: KnownBuild): Promise<BuildFacts> {
   const { live, stored, report } = build;
+  // Of several datasets each has its own.
+  if (report.members) return { ...NO_FACTS, attempt: stored?.file.attempt ?? (await attemptOf(sources, report)) };
   const problems = [build.problem, ...(stored?.file.problems ?? [])].filter((problem) => problem !== undefined);
   const [details, attempt, logs] = await Promise.all([
     stored?.file.details ?? readDetails(sources, live, problems),

@@ -1,5 +1,5 @@
 import { phasesOf } from "../../core/report/build-phases.ts";
-import { badgeOf, evidenceWords } from "../../core/report/build-words.ts";
+import { badgeOf, evidenceWords, sentenceOf } from "../../core/report/build-words.ts";
 import { sayBytes, sayDuration, sayTime } from "../../web/words.ts";
 import type { ApiBuild } from "./build-api.ts";
 import { withoutControls } from "./terminal-line.ts";
@@ -23,6 +23,7 @@ export function renderExplanation(build: ApiBuild, page: string, now: Date): str
           ...(evidence.length > 0 ? [`Seen: ${evidence.join(", ")}`] : []),
         ]
       : []),
+    ...section("Datasets", (build.members ?? []).map(sayMember)),
     ...section("Steps", phasesOf(build.times, now).map(sayPhase)),
     ...junitLines(build),
     ...section(
@@ -51,6 +52,10 @@ function subjectOf({ task, item }: ApiBuild): string {
   const parts = [item.project, item.branch, change, item.pipeline === undefined ? undefined : `in ${item.pipeline}`];
   const words = parts.filter((part) => part !== undefined).join(", ");
   return words === "" ? task : `${task} for ${words}`;
+}
+
+function sayMember({ dataset, number, standing, step, verdict }: NonNullable<ApiBuild["members"]>[number]): string {
+  return `${dataset}: ${badgeOf({ verdict, standing }).word}, ${verdict ? sentenceOf({ verdict, step }) : `is ${step}`} (${number})`;
 }
 
 function sayPhase({ step, doing, at, ms, isNow }: ReturnType<typeof phasesOf>[number]): string {

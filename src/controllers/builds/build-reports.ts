@@ -1,11 +1,13 @@
 import { setImmediate } from "node:timers/promises";
 import { type CheckoutRecord, parseCheckoutRecord } from "../../core/checkout/record.ts";
-import { answerOf, findJob, isLead, type JobRecord, readJobRecord } from "../../core/job/record.ts";
+import { parseMemberNumber } from "../../core/job/name.ts";
+import { answerOf, findJob, findJobs, isLead, isMadeAfter, type JobRecord, readJobRecord } from "../../core/job/record.ts";
 import { CHECKOUT_CONTAINER } from "../../core/kubernetes/container-roles.ts";
 import type { Job, Pod } from "../../core/kubernetes/objects.ts";
-import { observeBuild } from "../../core/observation/build-state.ts";
+import { type BuildState, observeBuild } from "../../core/observation/build-state.ts";
 import { type BuildDetails, detailBuild } from "../../core/report/build-details.ts";
 import { type BuildReport, reportBuild } from "../../core/report/build-report.ts";
+import { reportMember, reportMembers } from "../../core/report/member-report.ts";
 import type { BuildCluster } from "../ports.ts";
 
 export interface BuildReportsOptions {
@@ -36,10 +38,31 @@ export class BuildReports {
   }
 
   of(number: string): BuildReport | undefined {
-    const live = this.#options.liveOf(number);
-    if (live) return live;
-    const found = findJob(this.#options.cluster.cachedJobs(), number);
-    return found && this.#report(found.job, found.record);
+    const { cluster, liveOf } = this.#options;
+    const member = parseMemberNumber(number);
+    if (member) return this.#reportMember(member);
+    const live = liveOf(number);
+    const job = live && cluster.cachedJob(live.namespace, live.jobName);
+    const record = job && this.#record(job);
+    const found = record ? { job, record } : live ? undefined : findJob(cluster.cachedJobs(), number);
+    const report = live ?? (found && this.#report(found.job, found.record));
+    return report && found?.record.member ? { ...report, members: this.#members(found.job, found.record) } : report;
+  }
+
+  /** The newest Job of this dataset. */
+  #reportMember({ number, index }: { number: string; index: number }): BuildReport | undefined {
+    const jobs = findJobs(this.#options.cluster.cachedJobs(), number).filter(({ record }) => record.member?.index === index);
+    const [newest] = jobs.sort((one, other) => (isMadeAfter(one.job, other.job) ? -1 : 1));
+    return newest && reportMember(newest.job, newest.record, this.#observe(newest.job, newest.record));
+  }
+
+  #members(lead: Job, record: JobRecord): BuildReport["members"] {
+    const jobs = findJobs(this.#options.cluster.cachedJobs(), record.request.number);
+    const isIts = ({ job, record: { member } }: (typeof jobs)[number]) => (member?.lead?.uid ?? job.metadata.uid) === lead.metadata.uid;
+    return reportMembers(record, (index) => {
+      const found = jobs.find((each) => each.record.member?.index === index && isIts(each));
+      return found && { record: found.record, state: this.#observe(found.job, found.record) };
+    });
   }
 
   /** Those that have not ended first, the newest of each first. Who asks meanwhile gets the same list. */
@@ -107,12 +130,15 @@ export class BuildReports {
   #report(job: Job, record: JobRecord): BuildReport {
     const known = this.#ended.get(job);
     if (known) return known;
-    const { cluster } = this.#options;
-    const pods: Pod[] = cluster.cachedPods(record.namespace, record.jobName);
-    const state = observeBuild(job, pods, record.roles, cluster.killOf.bind(cluster));
-    const report = reportBuild(job, record, state);
+    const report = reportBuild(job, record, this.#observe(job, record));
     if (record.isDelivered && answerOf(record)) this.#ended.set(job, report);
     return report;
+  }
+
+  #observe(job: Job, record: JobRecord): BuildState {
+    const { cluster } = this.#options;
+    const pods: Pod[] = cluster.cachedPods(record.namespace, record.jobName);
+    return observeBuild(job, pods, record.roles, cluster.killOf.bind(cluster));
   }
 }
 

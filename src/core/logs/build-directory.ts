@@ -35,10 +35,23 @@ export interface BuildDirectories {
 
 /** `logPath` is untrusted text, or null where the request had none. */
 export function buildDirectories(logPath: string | null, build: BuildPlace): BuildDirectories {
-  const own = `${OWN_PLACES}/${build.namespace}/${build.jobName}`;
+  const own = ownDirectory(build);
   if (logPath === null || logPath.trim() === "") return { wanted: own, own, why: undefined };
   const why = reasonToRefuse(logPath);
   return why === undefined ? { wanted: parts(logPath).map(safeName).join("/"), own, why } : { wanted: own, own, why };
+}
+
+/** Of one of several datasets: in the directory of the build that it is part of, which nobody else has. */
+export function memberDirectories(
+  whole: { directory: string; why: string | undefined },
+  dataset: string,
+  build: BuildPlace,
+): BuildDirectories {
+  return { wanted: `${whole.directory}/${safeName(dataset)}`, own: ownDirectory(build), why: whole.why };
+}
+
+function ownDirectory({ namespace, jobName }: BuildPlace): string {
+  return `${OWN_PLACES}/${namespace}/${jobName}`;
 }
 
 /** Empty parts, as at the beginning of an absolute path, say nothing. */

@@ -36,6 +36,7 @@ export function renderStoredPage(file: BuildFile, tail: LogTail | undefined): st
 ${renderVerdict(build)}
 <p><b>${task}</b> ${subject.filter((word) => word).join(", ")}</p>
 ${problems.map((problem) => html`<p><strong>${problem}</strong></p>`)}
+${section("Datasets", renderMembers(build))}
 ${section("Logs", logs.map(renderLog))}
 ${tail && renderTail(tail)}
 ${renderJunit(file)}
@@ -91,6 +92,15 @@ ${table(
   "What was seen",
   Object.entries(evidence).map(([name, value]) => [name, String(value)]),
 )}`;
+}
+
+/** The directory of each is below that of the whole, but for what an earlier launch of the build has found out. */
+function renderMembers({ number, members = [] }: BuildFile["build"]): Html[] {
+  return members.map(({ dataset, number: own, verdict }) => {
+    const name = own.startsWith(`${number}-`) ? html`<a href="${dataset}/index.html">${dataset}</a>` : html`${dataset}`;
+    const words = verdict ? (verdict.message === "" ? (verdict.result ?? "no result") : verdict.message) : "how it ended is not known";
+    return html`<b>${name}</b>: ${words} <span class="quiet">${own}</span>`;
+  });
 }
 
 function renderLog({ container, file, bytes, holes, cut }: BuildFile["logs"][number]): Html {

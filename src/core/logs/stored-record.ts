@@ -2,9 +2,14 @@ import { z } from "zod";
 import { STORED_ANNOTATION } from "../kubernetes/labels.ts";
 import type { Job } from "../kubernetes/objects.ts";
 
-const schema = z.union([z.object({ directory: z.string().min(1) }), z.object({ problem: z.string() })]);
+const schema = z.union([
+  z.object({ directory: z.string().min(1), whole: z.string().min(1).exactOptional() }),
+  z.object({ problem: z.string() }),
+]);
 
-/** What a Job says of its stored log: where it is, or why there is none. */
+/**
+ * What a Job says of its stored log: where it is, or why there is none. `whole` is where the build over several datasets is that it speaks for.
+ */
 export type StoredRecord = z.infer<typeof schema>;
 
 /** undefined while it is to be stored; anyone with access may have edited it. */
@@ -22,6 +27,12 @@ export function readStoredRecord({ metadata }: Job): StoredRecord | undefined {
 export function storedDirectory(job: Job): string | undefined {
   const stored = readStoredRecord(job);
   return stored && "directory" in stored ? stored.directory : undefined;
+}
+
+/** Of a build that is stored, where its page is: with several datasets, that of all of them. */
+export function storedPlace(job: Job): string | undefined {
+  const stored = readStoredRecord(job);
+  return stored && "directory" in stored ? (stored.whole ?? stored.directory) : undefined;
 }
 
 export function renderStoredRecord(record: StoredRecord): string {

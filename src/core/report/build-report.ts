@@ -34,6 +34,21 @@ export interface BuildReport {
   endedAt?: string | undefined;
   /** What all launches of this build by Zuul share, where it is known which those are. */
   launch?: string | undefined;
+  /** Of the Job of one of several datasets: the build that it is part of. */
+  member?: { of: string; dataset: string } | undefined;
+  /** Of a build over several datasets: each of them. */
+  members?: readonly MemberReport[] | undefined;
+}
+
+/** One of several datasets that a build runs on. */
+export interface MemberReport {
+  dataset: string;
+  /** Under which its Job, its log and all else is told of: like a build's. */
+  number: string;
+  standing: Standing;
+  /** One of `STEPS`. */
+  step: string;
+  verdict?: Verdict | undefined;
 }
 
 export interface StepTime {

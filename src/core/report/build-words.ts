@@ -60,7 +60,12 @@ export function evidenceWords(evidence: Evidence): string[] {
   return Object.entries(evidence).map(([name, value]) => `${words(name)} ${value}`);
 }
 
-export function sentenceOf({ verdict, step, waitingFor, withdrawn }: BuildReport): string {
+export function sentenceOf({
+  verdict,
+  step,
+  waitingFor,
+  withdrawn,
+}: Pick<BuildReport, "verdict" | "step" | "waitingFor" | "withdrawn">): string {
   if (verdict) return verdict.message === "" ? (verdict.result ?? "No result") : upperFirst(verdict.message);
   if (withdrawn) return withdrawn === "stop" ? "Zuul has asked to stop it." : "No Gearman server asks for it any more.";
   if (step === "running") return "Its test runs.";

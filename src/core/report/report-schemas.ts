@@ -15,14 +15,18 @@ const verdictSchema = z.object({
 
 const stepTimeSchema = z.object({ step: z.enum(["accepted", "created", "scheduled", "preparing", "running", "ended"]), at: z.string() });
 
+const number = z.string().regex(/^[a-z0-9][-a-z0-9.]{0,252}$/);
+const standing = z.enum(["waiting", "running", "ended"]);
+const memberSchema = z.object({ dataset: z.string(), number, standing, step: z.string(), verdict: verdictSchema.optional() });
+
 export const buildReportSchema: z.ZodType<BuildReport> = z.object({
-  number: z.string().regex(/^[a-z0-9][-a-z0-9.]{0,252}$/),
+  number,
   namespace: z.string(),
   task: z.string(),
   functionName: z.string(),
   jobName: z.string(),
   item: itemSchema,
-  standing: z.enum(["waiting", "running", "ended"]),
+  standing,
   step: z.string(),
   times: z.array(stepTimeSchema),
   waitingFor: z.string().optional(),
@@ -32,6 +36,8 @@ export const buildReportSchema: z.ZodType<BuildReport> = z.object({
   verdict: verdictSchema.optional(),
   endedAt: z.string().optional(),
   launch: z.string().optional(),
+  member: z.object({ of: number, dataset: z.string() }).optional(),
+  members: z.array(memberSchema).optional(),
 });
 
 export const buildDetailsSchema: z.ZodType<BuildDetails> = z.object({

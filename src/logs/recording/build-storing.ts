@@ -1,11 +1,15 @@
+import { memberNumber } from "../../core/job/name.ts";
+import { isLead, type JobRecord } from "../../core/job/record.ts";
 import { STORED_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Pod } from "../../core/kubernetes/objects.ts";
 import { INDEX_FILE } from "../../core/logs/log-files.ts";
+import type { Masker } from "../../core/logs/masking.ts";
 import { haveWorkersEnded, recordedPod } from "../../core/logs/recorded-containers.ts";
 import { renderStoredRecord, type StoredRecord } from "../../core/logs/stored-record.ts";
 import { renderUnstoredPage } from "../../core/logs/unstored-page.ts";
 import { attemptOf } from "../../core/report/build-attempt.ts";
 import { reportBuild } from "../../core/report/build-report.ts";
+import { reportMember, reportMembers } from "../../core/report/member-report.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { LogStore } from "../stores/log-store.ts";
@@ -16,7 +20,7 @@ import type { KeepTrying } from "./keep-trying.ts";
 import type { RecordingCluster } from "./recording-cluster.ts";
 import type { Masked } from "./secret-masker.ts";
 import type { SpoolRoot } from "./spool-root.ts";
-import { storeBuild } from "./store-build.ts";
+import { storeBuild, storeWhole } from "./store-build.ts";
 
 /** What is stored is still read from the spool for so long. */
 const LINGER_MS = 30_000;
@@ -44,14 +48,16 @@ export interface BuildStoringOptions {
 export class BuildStoring {
   readonly #options: BuildStoringOptions;
   #directory: string | undefined;
+  /** Of the lead of a build over several datasets: where that is. */
+  #whole: string | undefined;
 
   constructor(options: BuildStoringOptions) {
     this.#options = options;
   }
 
-  /** Where it goes in the store; undefined until that is known. */
-  get directory(): string | undefined {
-    return this.#directory;
+  /** Where its page goes in the store, of a lead that of all datasets; undefined until that is known. */
+  get place(): string | undefined {
+    return this.#whole ?? this.#directory;
   }
 
   /** Resolves with false soon after `signal` aborts. */
@@ -59,19 +65,27 @@ export class BuildStoring {
     const { again, logger } = this.#options;
     const begun = await again("reserve a build's directory in the log store", () => this.#begin(signal), signal);
     this.#directory = begun?.directory;
+    this.#whole = begun?.whole;
     if (begun?.why) logger.info({ directory: begun.directory, why: begun.why }, "stores the build elsewhere than LOG_PATH says");
     return begun !== undefined;
   }
 
   /** The answer names the page in the store, which is opened before all is there. */
-  async #begin(signal: AbortSignal): Promise<{ directory: string; why: string | undefined }> {
-    const { store, builds, sight, buildUrl } = this.#options;
-    const begun = await builds.begin(sight.place, signal);
-    const number = sight.record?.request.number;
-    const page = `${begun.directory}/${INDEX_FILE}`;
-    if (number !== undefined && store.url(page) !== undefined)
-      await store.createText(page, renderUnstoredPage(number, buildUrl(number)), signal);
-    return begun;
+  async #begin(signal: AbortSignal): Promise<{ directory: string; whole: string | undefined; why: string | undefined }> {
+    const { builds, sight } = this.#options;
+    const { place, record } = sight;
+    const { directory, why } = await builds.begin(place, signal);
+    const whole = place.member && record && isLead(record) ? (await builds.begin(place.member.of, signal)).directory : undefined;
+    const number = record?.request.number;
+    if (number !== undefined && record?.member) await this.#announce(directory, memberNumber(number, record.member.index), signal);
+    if (number !== undefined && (!record?.member || whole !== undefined)) await this.#announce(whole ?? directory, number, signal);
+    return { directory, whole, why };
+  }
+
+  async #announce(directory: string, number: string, signal: AbortSignal): Promise<void> {
+    const { store, buildUrl } = this.#options;
+    const page = `${directory}/${INDEX_FILE}`;
+    if (store.url(page) !== undefined) await store.createText(page, renderUnstoredPage(number, buildUrl(number)), signal);
   }
 
   /** Stores it, says so on its Job, ends what is left of its pod, and removes its spool. Resolves with true when all that is done. */
@@ -85,7 +99,8 @@ export class BuildStoring {
     }
     // Each by itself: what is stored is not stored again for the sake of these.
     const { directory, pod } = stored;
-    await again("write down that a build is stored", () => this.#note({ directory }), signal, untilMs);
+    const place = { directory, ...(this.#whole === undefined ? {} : { whole: this.#whole }) };
+    await again("write down that a build is stored", () => this.#note(place), signal, untilMs);
     await again("end the pod of a build that is stored", () => this.#endPod(pod), signal, untilMs);
     // Who reads it is at its end by then, and goes on with what is stored.
     await clock.sleep(LINGER_MS, signal).catch(() => {});
@@ -105,7 +120,7 @@ export class BuildStoring {
     const directory = this.#directory;
     if (!record || directory === undefined) throw new Error("the Job does not say whose it is");
     const [job, pods] = await Promise.all([cluster.getJob(namespace, jobName), cluster.readWholePods(namespace, jobName)]);
-    const report = reportBuild(sight.job, record, sight.state);
+    const report = record.member ? reportMember(sight.job, record, sight.state) : reportBuild(sight.job, record, sight.state);
     const attempt = attemptOf(sight.job, cluster.cachedLaunchesOf(record.relaunchKey ?? ""));
     const whole = job?.metadata.uid === uid ? job : undefined;
     const pod = whole && recordedPod(whole, pods);
@@ -115,8 +130,20 @@ export class BuildStoring {
       signal,
     );
     await builds.finish(sight.place, directory, stored, signal);
+    await this.#storeWhole(record, masked.masker, signal);
     logger.info({ directory, store: store.name }, "has stored the build");
     return { directory, pod };
+  }
+
+  /** The build over several datasets that this Job speaks for: its page leads to those of the members, which are stored by themselves. */
+  async #storeWhole(record: JobRecord, masker: Masker, signal: AbortSignal): Promise<void> {
+    const { store, builds, sight } = this.#options;
+    const { member } = sight.place;
+    if (!member || this.#whole === undefined) return;
+    // Each has its verdict in the answer; a Job that was deleted before there was one tells no more than it does.
+    const members = reportMembers(record, (index) => (index === record.member?.index ? { record, state: sight.state } : undefined));
+    const report = { ...reportBuild(sight.job, record, sight.state), members };
+    await builds.finish(member.of, this.#whole, await storeWhole(store, { directory: this.#whole, report, masker }, signal), signal);
   }
 
   async #note(stored: StoredRecord): Promise<void> {

@@ -9,5 +9,13 @@ export function endedBuildOf({ metadata }: Job, record: JobRecord | undefined): 
     jobName: metadata.name,
     endedAt: new Date(metadata.creationTimestamp ?? 0),
     logPath: record?.request.logPath ?? null,
+    member: record && memberOf(record),
   };
+}
+
+/** The build over several datasets that this Job is part of: the same for all of them. */
+function memberOf({ namespace, member, request: { number, logPath } }: JobRecord): EndedBuild["member"] {
+  if (!member) return undefined;
+  const { since, datasets, index } = member;
+  return { dataset: datasets[index]?.name ?? "", of: { namespace, jobName: number, endedAt: new Date(since), logPath } };
 }

@@ -63,6 +63,19 @@ export async function storeBuild(store: LogStore, parts: BuildParts, signal: Abo
   return file.build;
 }
 
+/** Stores what is known of a build over several datasets as a whole: what came of each, and where that is. */
+export async function storeWhole(
+  store: LogStore,
+  { directory, report, masker }: { directory: string; report: BuildReport; masker: Masker },
+  signal: AbortSignal,
+): Promise<BuildReport> {
+  const whole = { version: 1 as const, build: report, containers: [], commits: [], logs: [], problems: [] };
+  const file = maskBuildFile(whole, masker);
+  await store.putText(`${directory}/${BUILD_FILE}`, renderBuildFile(file), signal);
+  await store.putText(`${directory}/${INDEX_FILE}`, renderStoredPage(file, undefined), signal);
+  return file.build;
+}
+
 function problemsOf({ logs, masker, withheld }: BuildParts, stored: BuildFile["logs"], mark: string): string[] {
   const isMarked = !stored.every(isWhole);
   return [

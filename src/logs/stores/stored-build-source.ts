@@ -1,4 +1,4 @@
-import { isBuildNumber, pageNumber } from "../../core/job/name.ts";
+import { isBuildNumber, jobNumber, pageNumber, parseMemberNumber } from "../../core/job/name.ts";
 import { ARTIFACTS_FOLDER } from "../../core/logs/build-directory.ts";
 import { BUILD_FILE, type BuildFile, parseBuildFile } from "../../core/logs/build-file.ts";
 import type { BuildReport } from "../../core/report/build-report.ts";
@@ -54,7 +54,7 @@ export class StoredBuildSource {
   /** undefined where all of a build of this number is not there, or not there yet. */
   async find(number: string): Promise<FoundBuild | undefined> {
     // Whoever makes numbers up does not get to the store.
-    if (!isBuildNumber(number)) return undefined;
+    if (!isBuildNumber(number) && !parseMemberNumber(number)) return undefined;
     const now = this.#options.clock.monotonicMs();
     const known = this.#found.get(number);
     this.#found.delete(number);
@@ -98,7 +98,8 @@ export class StoredBuildSource {
       });
     }
     if (this.#listedAtMs === Number.NEGATIVE_INFINITY) await this.#listing;
-    return [...this.#reports.values()].filter((report) => report !== undefined);
+    // What one of several datasets came to stands with the build that it is part of.
+    return [...this.#reports.values()].filter((report) => report !== undefined).filter(({ member }) => member === undefined);
   }
 
   /** Breaks what is being read. */
@@ -128,7 +129,10 @@ export class StoredBuildSource {
       if (directory === undefined) return undefined;
       const part = await store.read(`${directory}/${BUILD_FILE}`, { start: 0 }, signal);
       const file = part && parseBuildFile(Buffer.concat(await part.body.toArray()).toString());
-      const isIt = file !== undefined && file.build.number === number && pageNumber(file.build.jobName) === number;
+      const isIt =
+        file !== undefined &&
+        file.build.number === number &&
+        [pageNumber(file.build.jobName), jobNumber(file.build.jobName)].includes(number);
       return isIt && part ? new FoundBuild(store, directory, { file, bytes: part.bytes }, signal) : undefined;
     });
   }

@@ -1,5 +1,5 @@
 import { pageNumber } from "../../core/job/name.ts";
-import { type BuildPlace, buildDirectories, INDEX_FOLDER } from "../../core/logs/build-directory.ts";
+import { type BuildPlace, buildDirectories, INDEX_FOLDER, memberDirectories } from "../../core/logs/build-directory.ts";
 import { type IndexEntry, parseIndexPath, renderIndexPath } from "../../core/logs/build-index.ts";
 import type { BuildReport } from "../../core/report/build-report.ts";
 import { buildReportSchema } from "../../core/report/report-schemas.ts";
@@ -27,6 +27,8 @@ export interface EndedBuild extends BuildPlace {
   endedAt: Date;
   /** Untrusted. */
   logPath: string | null;
+  /** Of one of several datasets: what it is called by, and the build that it is part of, in whose directory it has its own. */
+  member?: { dataset: string; of: EndedBuild } | undefined;
 }
 
 /** The builds of one installation in a store: each in a directory of its own, and known to an index by the time when it ended. */
@@ -42,7 +44,9 @@ export class StoredBuilds {
    * clause why it is another one.
    */
   async begin(build: EndedBuild, signal: AbortSignal): Promise<{ directory: string; why: string | undefined }> {
-    const { wanted, own, why } = buildDirectories(build.logPath, build);
+    const { member } = build;
+    const whole = member && (await this.begin(member.of, signal));
+    const { wanted, own, why } = whole ? memberDirectories(whole, member.dataset, build) : buildDirectories(build.logPath, build);
     // What it once has it keeps, though the other build may be gone by now.
     const hasOwn = wanted !== own && (await this.#readText(`${own}/${CLAIM}`, signal)) === claimOf(build);
     const directory = !hasOwn && (await this.#claim(wanted, build, signal)) ? wanted : own;
@@ -56,7 +60,9 @@ export class StoredBuilds {
   /** All its files are stored; `report` is for who lists builds. */
   async finish(build: EndedBuild, directory: string, report: BuildReport, signal: AbortSignal): Promise<void> {
     let bytes = 0;
-    for await (const file of this.#files(directory, signal)) bytes += file.bytes;
+    // What lies in directories of members is counted with them.
+    const isIts = (path: string) => report.members === undefined || !path.slice(directory.length + 1).includes("/");
+    for await (const file of this.#files(directory, signal)) if (isIts(file.path)) bytes += file.bytes;
     await this.#store.putText(numberPath(pageNumber(build.jobName)), JSON.stringify({ directory }), signal);
     await this.#store.putText(renderIndexPath({ ...build, bytes }), JSON.stringify({ directory, build: report }), signal);
     await this.#store.remove(renderIndexPath({ ...build, bytes: undefined }), signal);
@@ -100,9 +106,9 @@ export class StoredBuilds {
   /** Its files, then what says whose they are, and its entry last: so that a removal that is cut off goes on. */
   async remove({ entry, path }: StoredBuild, signal: AbortSignal): Promise<void> {
     const directory = readDirectory(await this.#readText(path, signal));
+    const number = pageNumber(entry.jobName);
+    if (directory !== undefined && (await this.find(number, signal)) === directory) await this.#store.remove(numberPath(number), signal);
     if (directory !== undefined && (await this.#readText(`${directory}/${CLAIM}`, signal)) === claimOf(entry)) {
-      const number = pageNumber(entry.jobName);
-      if ((await this.find(number, signal)) === directory) await this.#store.remove(numberPath(number), signal);
       for await (const file of this.#files(directory, signal))
         if (file.path !== `${directory}/${CLAIM}`) await this.#store.remove(file.path, signal);
       await this.#store.remove(`${directory}/${CLAIM}`, signal);
@@ -110,23 +116,26 @@ export class StoredBuilds {
     await this.#store.remove(path, signal);
   }
 
-  async #claim(directory: string, build: BuildPlace, signal: AbortSignal): Promise<boolean> {
+  async #claim(directory: string, build: EndedBuild, signal: AbortSignal): Promise<boolean> {
     const claim = `${directory}/${CLAIM}`;
     const there = await this.#readText(claim, signal);
     if (there !== undefined) return there === claimOf(build);
-    if (await this.#isBelowAnother(directory, signal)) return false;
+    if (await this.#isBelowAnother(directory, build, signal)) return false;
     if ((await this.#store.list(directory, { limit: 1 }, signal)).files.length > 0) return false;
-    if (!(await this.#store.createText(claim, claimOf(build), signal))) return false;
+    // Members of one build come at the same time, each for the directory of the whole.
+    if (!(await this.#store.createText(claim, claimOf(build), signal))) return (await this.#readText(claim, signal)) === claimOf(build);
     // Another one may have come above or below in the same moment: each has created its file first and looks then, so that one of both sees it.
-    if (!(await this.#isBelowAnother(directory, signal)) && !(await this.#isAboveAnother(directory, signal))) return true;
+    if (!(await this.#isBelowAnother(directory, build, signal)) && !(await this.#isAboveAnother(directory, signal))) return true;
     await this.#store.remove(claim, signal);
     return false;
   }
 
-  async #isBelowAnother(directory: string, signal: AbortSignal): Promise<boolean> {
+  async #isBelowAnother(directory: string, { member }: EndedBuild, signal: AbortSignal): Promise<boolean> {
     const parts = directory.split("/");
     for (let depth = 1; depth < parts.length; depth += 1) {
-      if (await this.#store.stat(`${parts.slice(0, depth).join("/")}/${CLAIM}`, signal)) return true;
+      const claim = `${parts.slice(0, depth).join("/")}/${CLAIM}`;
+      if (!(await this.#store.stat(claim, signal))) continue;
+      if (!member || (await this.#readText(claim, signal)) !== claimOf(member.of)) return true;
     }
     return false;
   }

@@ -1,8 +1,8 @@
 import type { CheckoutRecord } from "../../core/checkout/record.ts";
 import type { BuildFile } from "../../core/logs/build-file.ts";
 import type { BuildDetails } from "../../core/report/build-details.ts";
-import type { BuildReport } from "../../core/report/build-report.ts";
-import { badgeOf, evidenceWords, explainBuild } from "../../core/report/build-words.ts";
+import type { BuildReport, MemberReport } from "../../core/report/build-report.ts";
+import { badgeOf, evidenceWords, explainBuild, sentenceOf } from "../../core/report/build-words.ts";
 import { shellWord } from "../../core/report/shell-words.ts";
 import type { Evidence } from "../../core/verdict/sighting.ts";
 import { type BuildQuery, renderQuery } from "../build-query.ts";
@@ -43,6 +43,7 @@ export function renderBuildPage(frame: PageFrame, view: BuildView): Markup {
   const isOver = report.standing === "ended" && report.verdict !== undefined;
   const body = markup`${renderVerdict(view, frame.home)}
 ${renderContents(view)}
+${report.members && renderMembers(report.members)}
 ${renderSteps(report.times, view.now)}
 ${view.artifacts?.record.junit && renderJunit(view.artifacts.record.junit)}
 ${renderList(
@@ -63,7 +64,7 @@ ${details && renderAgain(details)}
 ${details && renderParameters(details)}
 ${view.containers.length > 0 && renderContainers(view)}
 ${renderPlace(view)}
-${view.log ? renderLog(view.log, { isLive: !view.log.window.isEnded }) : renderNoLog(view)}`;
+${view.log ? renderLog(view.log, { isLive: !view.log.window.isEnded }) : !report.members && renderNoLog(view)}`;
   return renderPage(frame, {
     title: `${badgeOf(report).word}: ${report.number}`,
     section: "builds",
@@ -76,7 +77,8 @@ ${view.log ? renderLog(view.log, { isLive: !view.log.window.isEnded }) : renderN
 function renderContents({ report, log, artifacts, commits, details }: BuildView): Markup {
   const hasFailed = report.verdict?.class === "failure" && log?.path !== undefined;
   const links: readonly (readonly [string, string, boolean])[] = [
-    ["#log-heading", log?.window.isEnded === false ? "Log, live" : "Log", true],
+    ["#members", "Datasets", report.members !== undefined],
+    ["#log-heading", log?.window.isEnded === false ? "Log, live" : "Log", report.members === undefined],
     [`${log?.path}/first-error`, "First error in the log", hasFailed],
     ["#junit-heading", "Tests", artifacts?.record.junit !== undefined],
     ["#artifacts", `Artifacts (${artifacts?.record.files.length ?? 0})`, (artifacts?.record.files.length ?? 0) > 0],
@@ -96,6 +98,7 @@ function renderVerdict({ report, attempt, evidence = {} }: BuildView, home: stri
   const seenFacts = evidenceWords(evidence);
   return markup`<section class="verdict is-${badgeOf(report).look}" aria-labelledby="verdict-heading" data-build="${number}" data-standing="${standing}">
 <h1 id="verdict-heading">${renderBadge(badgeOf(report))} <span class="sentence" data-sentence>${sentence}</span></h1>
+${report.member && markup`<p>On the dataset <b>${report.member.dataset}</b>, one of several of <a href="${report.member.of}">build ${report.member.of}</a></p>`}
 <p><b>${task}</b>${words !== "" && markup` for ${words}`}${item.pipeline !== undefined && markup`, in ${item.pipeline}`}</p>
 ${home !== undefined && renderOthers(report, home)}
 ${
@@ -107,6 +110,15 @@ ${seenFacts.length > 0 && markup`<dt>Seen</dt><dd>${seenFacts.join(", ")}</dd>`}
 }
 <p class="status" role="status" data-news></p>
 </section>`;
+}
+
+/** A line for each dataset, which leads to its own page with its log. */
+function renderMembers(members: readonly MemberReport[]): Markup {
+  const rows = members.map(({ dataset, number, standing, step, verdict }) => {
+    const words = verdict ? sentenceOf({ verdict, step }) : `is ${step}`;
+    return markup`<tr><th scope="row"><a href="${number}">${dataset}</a></th><td>${renderBadge(badgeOf({ verdict, standing }))}</td><td>${words}</td><td><a href="${number}#log-heading">log</a></td></tr>`;
+  });
+  return markup`<section aria-labelledby="members"><h2 id="members">Datasets</h2><table class="facts"><tbody>${rows}</tbody></table></section>`;
 }
 
 function renderOthers({ namespace, task, item: { project, change } }: BuildReport, home: string): Markup {

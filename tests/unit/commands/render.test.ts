@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { renderCommand } from "../../../src/commands/render.ts";
 import { renderJob } from "../../../src/core/job/manifest.ts";
 import { buildNumber } from "../../../src/core/job/name.ts";
@@ -52,6 +52,19 @@ describe("turbo-hipster render", () => {
     }
     return written.join("");
   }
+
+  test("prints all Jobs of a build that several datasets match", async () => {
+    const datasets = ["one", "two"].map((name) => ({ name, configMap: { name } }));
+    writeFileSync(path("datasets.yaml"), JSON.stringify({ ...TASK, spec: { ...TASK.spec, datasets } }));
+    const jobs = parseAllDocuments(await render(path("datasets.yaml"))).map((document) => document.toJS());
+    assert.deepEqual(
+      jobs.map(({ metadata }) => [metadata.name.slice(-2), metadata.labels["turbo-hipster.io/dataset"]]),
+      [
+        ["-0", "one"],
+        ["-1", "two"],
+      ],
+    );
+  });
 
   test("prints YAML that reads back as the very Job the operator would make", async () => {
     const printed = parse(

@@ -8,8 +8,13 @@ import {
   isUsableUnique,
   jobAttempt,
   jobName,
+  jobNumber,
+  lastAttempt,
+  memberNumber,
   type NameSearch,
   nextAttempt,
+  pageNumber,
+  parseMemberNumber,
   payloadHash,
 } from "../../../../src/core/job/name.ts";
 import { sha256Hex } from "../../../../src/runtime/sha256.ts";
@@ -91,6 +96,23 @@ describe("isBuildNumber", () => {
 
 test("the attempt of a Job's name is what follows the number", () => {
   assert.deepEqual(["unit-1", "unit-1-r1", "unit-1-r42", "unit-1-r0", "unit-1-rx", "a-r1-unit"].map(jobAttempt), [0, 1, 42, 0, 0, 0]);
+});
+
+test("a member's number is its build's with an index, and its Job's name leads to both", () => {
+  const number = "unit-0123456789abcdef";
+  assert.deepEqual(parseMemberNumber(memberNumber(number, 12)), { number, index: 12 });
+  for (const other of [number, "unit-12", `${number}-012`, `${number}-r1`, `${number}-100`])
+    assert.equal(parseMemberNumber(other), undefined);
+  assert.deepEqual([`${number}-3-r2`, `${number}-r2`, number].map(jobNumber), [number, number, number]);
+  assert.deepEqual([`${number}-3-r2`, `${number}-r2`].map(pageNumber), [`${number}-3`, number]);
+});
+
+test("no attempt makes a name longer than a label may be", () => {
+  for (const name of ["unit-0123456789abcdef", "n".repeat(57), "n".repeat(60), "n".repeat(61)]) {
+    const last = lastAttempt(name);
+    assert.ok(jobName(name, last).length <= 63 && last <= 9999, `${name}: ${last}`);
+  }
+  assert.deepEqual([lastAttempt("n".repeat(57)), lastAttempt("n".repeat(59)), lastAttempt("n".repeat(60))], [9999, 99, 9]);
 });
 
 describe("isUsableUnique", () => {
