@@ -39,6 +39,7 @@ export class BuildEnd {
   readonly #options: BuildEndOptions;
   #ending: Promise<void> | undefined;
   #keeping: Promise<void> | undefined;
+  #kept: Verdict | undefined;
   #isDiscarded = false;
 
   constructor(options: BuildEndOptions) {
@@ -104,7 +105,9 @@ export class BuildEnd {
     const { record, life, clock } = this.#options;
     if (this.#isDiscarded) return Promise.resolve();
     if (this.#ending || life.mustEndPod) return this.endPod(verdict, logger, stopping);
-    this.#keeping ??= retry(
+    if (this.#keeping && this.#kept === verdict) return this.#keeping;
+    this.#kept = verdict;
+    this.#keeping = retry(
       () => record.conclude(verdict, undefined),
       { ...this.#retrying("write the verdict down", 250, 15_000, logger), wakeup: new Wakeup(clock) },
       stopping,

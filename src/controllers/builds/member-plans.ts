@@ -1,6 +1,6 @@
 import type { ManifestInput, ManifestSettings } from "../../core/job/manifest.ts";
 import { type MemberDataset, type MemberRecord, readTestTask } from "../../core/job/member.ts";
-import { findJobs, type JobRecord, type RequestRecord, readJobRecord } from "../../core/job/record.ts";
+import { findJobs, isRecorded, type JobRecord, type RequestRecord, readJobRecord } from "../../core/job/record.ts";
 import { isAnswer } from "../../core/job/relaunch.ts";
 import { type Rendering, tryRenderJob } from "../../core/job/rendering.ts";
 import { PARAMETERS_ANNOTATION } from "../../core/kubernetes/labels.ts";
@@ -85,6 +85,7 @@ export class MemberPlans {
       .cachedJobsOf(relaunchKey)
       .filter(({ metadata }) => !metadata.deletionTimestamp && metadata.namespace === namespace)
       .sort((a, b) => (createdAt(a) < createdAt(b) ? 1 : -1))
+      .filter(isRecorded)
       .flatMap((job) => finishedOf(readJobRecord(job)));
   }
 
