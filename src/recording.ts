@@ -16,6 +16,8 @@ import type { BuildObjects } from "./kube/objects/build-objects.ts";
 import { PodLogs } from "./kube/objects/pod-logs.ts";
 import { SecretValues } from "./kube/objects/secret-values.ts";
 import { TokenReviews } from "./kube/objects/token-reviews.ts";
+import { CheckThread } from "./logs/checking/check-thread.ts";
+import { LogChecker } from "./logs/checking/log-checker.ts";
 import { ArtifactStore } from "./logs/recording/artifact-store.ts";
 import { MAX_STORING_MS } from "./logs/recording/build-storing.ts";
 import { PageLogs } from "./logs/recording/page-logs.ts";
@@ -61,6 +63,8 @@ export interface Recording extends Service {
   readonly keepUnstoredSeconds: number;
   readonly uploads: UploadHandler | undefined;
   readonly pageLogs: PageLogs;
+  /** undefined where nothing is kept that could be checked. */
+  readonly checker: LogChecker | undefined;
   readonly stored: StoredBuildSource | undefined;
 }
 
@@ -81,6 +85,7 @@ export function makeRecording(options: RecordingOptions): Recording {
       maskerOf: () => undefined,
       uploads: undefined,
       pageLogs: new PageLogs({ cluster, readers, recorder: undefined, views: undefined }),
+      checker: undefined,
       stored: undefined,
     };
   }
@@ -93,7 +98,9 @@ export function makeRecording(options: RecordingOptions): Recording {
   const now = () => cluster.now();
   const retention = new Retention({ store, builds, limits, isHolder: () => replicas.isHolder, now, clock, logger });
   const stored = new StoredBuildSource({ store, builds, clock, logger });
-  const services: Service[] = [readers, recorder, retention];
+  const thread = new CheckThread({ clock });
+  const checker = new LogChecker({ recorder, store, thread, limit: config.logs.limit, clock, logger });
+  const services: Service[] = [readers, recorder, retention, thread];
   return {
     async start() {
       for (const service of services) await service.start();
@@ -122,6 +129,7 @@ export function makeRecording(options: RecordingOptions): Recording {
       recorder,
       views: sharedDirectory(config.logs) === undefined ? undefined : new SpoolViews(spools, clock),
     }),
+    checker,
     stored,
   };
 }

@@ -16,7 +16,8 @@ const COMMON_JS = [
 export async function buildProgram(directory: string): Promise<void> {
   rmSync(directory, { recursive: true, force: true });
   const { metafile } = await build({
-    entryPoints: [join(ROOT, "src/main.ts")],
+    // The thread that checks logs is begun from a file of its own.
+    entryPoints: { main: join(ROOT, "src/main.ts"), "check-worker": join(ROOT, "src/logs/checking/check-worker.ts") },
     outdir: directory,
     absWorkingDir: ROOT,
     ...{ bundle: true, splitting: true, format: "esm", platform: "node", target: "node24", metafile: true },

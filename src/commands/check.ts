@@ -1,5 +1,4 @@
-import { createReadStream } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { open, readFile, stat } from "node:fs/promises";
 import { join, normalize } from "node:path";
 import { Command } from "commander";
 import type { JunitRecord } from "../core/artifacts/artifacts-record.ts";
@@ -92,13 +91,27 @@ function readChecks(file: string, name: string | undefined): Check[] {
 
 async function goThrough(checks: Check[], { log, artifacts }: Flags, { stdin }: CheckWorld) {
   const times = new LineTimes();
-  const toSearchable = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const run = new LogChecks(checks, { times, toSearchable });
+  const run = new LogChecks(checks, { times });
   const timed = new TimedLog(times);
-  const stream: AsyncIterable<Buffer> = log === "-" ? stdin : createReadStream(log, { highWaterMark: READ_BYTES });
+  const stream = log === "-" ? stdin : readFileAgain(log);
   for await (const chunk of stream) for (const part of timed.write(chunk)) run.write(part);
   for (const part of timed.end()) run.write(part);
   return { checked: run.end(await readValues(checks, artifacts)), isTimed: timed.isTimed === true };
+}
+
+/** Each piece is in the memory of the one before. */
+async function* readFileAgain(path: string): AsyncGenerator<Buffer> {
+  const file = await open(path);
+  try {
+    const memory = Buffer.alloc(READ_BYTES);
+    for (;;) {
+      const { bytesRead } = await file.read(memory, 0, memory.length, null);
+      if (bytesRead === 0) return;
+      yield memory.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 async function readValues(checks: readonly Check[], directory: string | undefined): Promise<ReadValues> {

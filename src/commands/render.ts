@@ -53,7 +53,7 @@ function render(file: string, flags: RenderFlags): object[] {
   const unique = textParameter(parsed.parameters, "ZUUL_UUID") ?? "0".repeat(32);
   const server = config?.gearman.servers[0] ?? "gearman:4730";
   const identity = { server, functionName, unique, payloadHash: payloadHash(payload, sha256Hex) };
-  const refusal = refuseBuild(task, parsed.parameters);
+  const refusal = refuseBuild(task, parsed.parameters, config === undefined || config.logs.store !== "none");
   if (refusal) throw new InputError(`${file}: no Job - ${refusal.why}`);
   const datasets = matchingDatasets(task.spec, datasetQuery(parsed.parameters));
   const input: Omit<ManifestInput, "dataset" | "member"> = {

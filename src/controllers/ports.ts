@@ -99,6 +99,12 @@ export interface BuildCluster {
   readEvents(namespace: string, uid: string): Promise<readonly KubeEvent[]>;
 }
 
+/** Goes through the logs of tests whose tasks have checks. */
+export interface LogChecks {
+  /** What the checks of this Job make of the verdict on its test, which ended with exit code 0. Rejects with the reason of `signal` alone. */
+  check(job: Job, passed: Verdict, signal: AbortSignal): Promise<Verdict>;
+}
+
 /**
  * What a build spends its time with: `pending` until a kubelet has taken its pod, `preparing` until its test runs, `running` until that has
  * ended, `answer` from the verdict until its Gearman server has read the answer.

@@ -1,4 +1,5 @@
 import type { CheckoutRecord } from "../core/checkout/record.ts";
+import type { CheckResult } from "../core/checks/check-result.ts";
 import type { BuildFile } from "../core/logs/build-file.ts";
 import type { BuildDetails } from "../core/report/build-details.ts";
 import type { BuildReport } from "../core/report/build-report.ts";
@@ -37,6 +38,8 @@ export interface BuildFacts {
   commits: readonly CheckoutRecord[];
   containers: readonly BuildFile["containers"][number][];
   artifacts: BuildFile["artifacts"];
+  /** What the task's checks have found. */
+  checks: readonly CheckResult[] | undefined;
   /** Names of the containers of which there is a log, the test's first. */
   logs: readonly string[];
   /** Sentences on what is not shown, or was not kept. */
@@ -61,6 +64,7 @@ export async function readFacts(sources: PageSources, build: KnownBuild): Promis
     commits: seen.length > 0 ? seen : (stored?.file.commits ?? []),
     containers: stored?.file.containers ?? details?.containers ?? [],
     artifacts: stored?.file.artifacts,
+    checks: stored?.file.checks ?? report.verdict?.checks,
   };
 }
 

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { coerceError, TurboHipsterError } from "../../src/runtime/errors.ts";
 import type { Bench } from "./bench-world.ts";
 import { checkoutBench } from "./checkout/checkout.ts";
+import { checksBench } from "./checks/checks.ts";
 import { gearmanBench } from "./gearman/gearman.ts";
 import { idleBench } from "./idle.ts";
 import { logsBench } from "./logs/logs.ts";
@@ -22,6 +23,7 @@ const BENCHES: readonly Bench[] = [
   recordingBench,
   checkoutBench,
   matrixBench,
+  checksBench,
 ];
 
 const interruption = new AbortController();

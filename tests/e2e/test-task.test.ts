@@ -191,9 +191,9 @@ describe("a TestTask on the real kubelet", () => {
     );
   });
 
-  test("with checks is refused: a build without them could pass that should fail", async () => {
+  test("with checks is refused where no logs are kept: a build without them could pass that should fail", async () => {
     const completed = await run("checked", { script: "exit 0", checks: [{ name: "a", pattern: { regex: "a" } }] });
-    assert.equal(completed.result, "CONFIG_ERROR - TestTask checked uses checks - not carried out by this version");
+    assert.equal(completed.result, "CONFIG_ERROR - TestTask checked has checks, and this installation keeps no logs - set logs.store");
     assert.deepEqual((await get("jobs", "--selector", "turbo-hipster.io/task=checked")).items, []);
   });
 

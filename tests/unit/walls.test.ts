@@ -57,7 +57,7 @@ const ROOMS: Record<string, { rooms: readonly string[]; allowed: readonly string
   "in-pod": { rooms: ["core", "runtime"], allowed: ["node:fs"], forbidden: ["undici", "commander", "@kubernetes/client-node"] },
 };
 /** Folders of a room that is named like one of core's: an import of it is known by them. */
-const FOLDERS: Record<string, readonly string[]> = { logs: ["follow", "stores", "recording"] };
+const FOLDERS: Record<string, readonly string[]> = { logs: ["follow", "stores", "recording", "checking"] };
 /** It puts the others together: it may import all of src/. */
 const OPEN_ROOMS = ["commands"];
 const TOP_FILES = ["main.ts", "operator.ts", "recording.ts", "pages.ts", "config.ts", "version.ts"];

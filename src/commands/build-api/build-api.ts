@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { artifactsRecordSchema } from "../../core/artifacts/artifacts-record.ts";
 import { checkoutRecordSchema } from "../../core/checkout/record.ts";
+import { checkResultSchema } from "../../core/checks/check-result.ts";
 import { buildDetailsSchema, buildReportSchema } from "../../core/report/report-schemas.ts";
 import { coerceError, TurboHipsterError } from "../../runtime/errors.ts";
 import type { BuildPlace } from "./build-place.ts";
@@ -33,6 +34,7 @@ const buildSchema = z.intersection(
     details: buildDetailsSchema.optional(),
     commits: z.array(checkoutRecordSchema),
     artifacts: artifactsRecordSchema.optional(),
+    checks: z.array(checkResultSchema).optional(),
     logs: z.array(z.string().regex(/^[a-z0-9][-a-z0-9]{0,62}$/)),
     problems: z.array(z.string()),
   }),

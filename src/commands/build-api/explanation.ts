@@ -25,6 +25,7 @@ export function renderExplanation(build: ApiBuild, page: string, now: Date): str
       : []),
     ...section("Datasets", (build.members ?? []).map(sayMember)),
     ...section("Steps", phasesOf(build.times, now).map(sayPhase)),
+    ...checkLines(build),
     ...junitLines(build),
     ...section(
       "Checked out",
@@ -60,6 +61,14 @@ function sayMember({ dataset, number, standing, step, verdict }: NonNullable<Api
 
 function sayPhase({ step, doing, at, ms, isNow }: ReturnType<typeof phasesOf>[number]): string {
   return `${sayTime(at)}  ${step === "ended" ? doing : `${doing} ${sayDuration(ms)}${isNow ? " so far" : ""}`}`;
+}
+
+function checkLines({ checks = [] }: ApiBuild): string[] {
+  const lines = checks.flatMap(({ name, outcome, message, findings }) => [
+    `${name} ${outcome}: ${message}`,
+    ...indent(findings.filter(({ isBad }) => isBad).map(({ line, text }) => `${line === undefined ? "" : `line ${line}: `}${text}`)),
+  ]);
+  return section("Checks", lines);
 }
 
 function junitLines({ artifacts }: ApiBuild): string[] {

@@ -9,7 +9,7 @@ import type { WorkData } from "../../core/zuul/work-data.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Slot } from "../../runtime/slot.ts";
-import type { BuildCluster, BuildObserver, ReplicaRoles, Servers, Tasks } from "../ports.ts";
+import type { BuildCluster, BuildObserver, LogChecks, ReplicaRoles, Servers, Tasks } from "../ports.ts";
 import type { Rush } from "./rush.ts";
 
 /** What all builds of a replica share. */
@@ -22,9 +22,13 @@ export interface BuildContext {
   keptJobs: { giveWay(namespace: string, number: string): void };
   /**
    * Where people find what is kept of the build with this Job; undefined where that is its page here. And what masks what its pod says; undefined
-   * where that is not known here, or not yet.
+   * where that is not known here, or not yet. And who checks its log; undefined where none is kept.
    */
-  stored: { urlOf(job: Job | undefined): string | undefined; maskerOf(jobUid: string | undefined): Masker | undefined };
+  stored: {
+    urlOf(job: Job | undefined): string | undefined;
+    maskerOf(jobUid: string | undefined): Masker | undefined;
+    readonly checker?: LogChecks | undefined;
+  };
   /** Who counts. */
   counts: { tallies: BuildTallies; observer: BuildObserver; rush: Rush };
   /** Builds whose Jobs are there and that nobody asks for. */

@@ -28,6 +28,7 @@ export class BuildRun {
       ...parts,
       isFound: plan.origin.kind === "found",
       isClaimed: () => parts.conversation.isClaimed,
+      checker: context.stored.checker,
       onJob: () => parts.noteJobName(),
       onState: (state) => this.#noteProgress(state),
       look: () => this.#look(),
@@ -109,11 +110,12 @@ export class BuildRun {
 
   /** Until there is a verdict, and nothing is waited for any more: its Job's, or that of all its members. */
   async #follow(stopping: AbortSignal): Promise<Verdict | Left> {
-    const own = await this.#job.follow(stopping);
+    const seen = await this.#job.follow(stopping);
+    if (seen === "left" || seen === "over") return seen;
+    const own = (await this.#job.collect(seen, stopping)) ?? (await this.#job.check(seen, stopping));
     if (own === "left" || own === "over") return own;
     this.#own = own;
-    const left = await this.#job.collect(own, stopping);
-    return left ?? (this.#parts.members ? this.#join(own, this.#parts.members, stopping) : own);
+    return this.#parts.members ? this.#join(own, this.#parts.members, stopping) : own;
   }
 
   /** Of a build over several datasets, whose lead has its verdict: until all the others have theirs. */

@@ -1,8 +1,11 @@
+import { awaitsChecks, judgeWithoutLog } from "../../core/checks/checks-verdict.ts";
+import { hasChecks } from "../../core/checks/job-checks.ts";
 import type { BuildState } from "../../core/observation/build-state.ts";
 import { endedBeforeStart, infrastructure, type Verdict } from "../../core/verdict/verdict.ts";
 import { backoffMs } from "../../runtime/backoff.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import { earliest } from "../../runtime/wakeup.ts";
+import type { LogChecks } from "../ports.ts";
 import type { BuildWithdrawal } from "./build-withdrawal.ts";
 import type { JobParts } from "./job-parts.ts";
 import type { Ownership } from "./ownership.ts";
@@ -20,13 +23,18 @@ export interface JobRunOptions extends JobParts {
   /** Its Job was made or found, whose name may be another one than was wanted. */
   onJob(): void;
   onState(state: BuildState): void;
+  /** Who checks logs; undefined where none is kept. */
+  checker: LogChecks | undefined;
   /** Reads what is said of the build. Returns whether it is this replica's to carry out. */
   look(): boolean;
   /** For a build that is not. Returns undefined as long as it is to be looked at again. */
   standBy(stopping: AbortSignal): Promise<Left | undefined>;
 }
 
-/** Goes through the phases of one Job of a build: create, follow, judge, collect; as long as the build is this replica's. */
+/** Another replica may have taken the build meanwhile, without any change that would tell. */
+const CHECKING_LOOK_MS = 5000;
+
+/** Goes through the phases of one Job of a build: create, follow, judge, collect, check; as long as the build is this replica's. */
 export class JobRun {
   readonly #options: JobRunOptions;
 
@@ -105,6 +113,40 @@ export class JobRun {
       if (leftMs === undefined) return undefined;
       void end.keep(verdict, logger(), stopping);
       await wakeup.wait(leftMs, stopping);
+    }
+    return "left";
+  }
+
+  /** What the task's checks make of a test that has passed, as long as the build is this replica's: another one checks it anew. */
+  async check(passed: Verdict, stopping: AbortSignal): Promise<Verdict | Left> {
+    const { life, checker, wakeup, look, standBy } = this.#options;
+    const job = life.made;
+    if (!job || !hasChecks(job) || !awaitsChecks(passed)) return passed;
+    if (!checker)
+      return judgeWithoutLog(passed, { kind: "fault", why: "this installation keeps no logs that could be checked - set logs.store" });
+    while (!stopping.aborted) {
+      if (!look()) {
+        const left = await standBy(stopping);
+        if (left) return left;
+        continue;
+      }
+      const leaving = new AbortController();
+      let checked: { verdict?: Verdict; thrown?: unknown } | undefined;
+      const checking = checker
+        .check(job, passed, AbortSignal.any([stopping, leaving.signal]))
+        .then(
+          (verdict) => ({ verdict }),
+          (thrown) => ({ thrown }),
+        )
+        .then((outcome) => {
+          checked = outcome;
+          wakeup.wake();
+        });
+      while (checked === undefined && look()) await wakeup.wait(CHECKING_LOOK_MS, stopping);
+      leaving.abort();
+      await checking;
+      if (checked?.verdict) return checked.verdict;
+      if (checked?.thrown !== undefined && !stopping.aborted && look()) throw checked.thrown;
     }
     return "left";
   }

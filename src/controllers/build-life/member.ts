@@ -118,6 +118,7 @@ export class Member {
     const run = new JobRun({
       ...{ ...parts, ownership, withdrawal, isFound },
       isClaimed: () => false,
+      checker: this.#context.stored.checker,
       onJob: () => parts.noteJobName(),
       onState: onChange,
       look: () => ownership.isOurs,
@@ -135,9 +136,10 @@ export class Member {
       await parts.wakeup.wait(LOOK_MS, stopping);
     }
     this.#created.resolve();
-    const verdict = await run.follow(stopping);
-    if (verdict === "left" || verdict === "over") return undefined;
-    return (await run.collect(verdict, stopping)) === undefined ? verdict : undefined;
+    const seen = await run.follow(stopping);
+    if (seen === "left" || seen === "over") return undefined;
+    const verdict = (await run.collect(seen, stopping)) ?? (await run.check(seen, stopping));
+    return verdict === "left" || verdict === "over" ? undefined : verdict;
   }
 
   #makeParts(job: Job, isFound: boolean): JobParts {

@@ -90,7 +90,7 @@ export class Members {
       const member = this.#others.find((each) => each.index === index);
       const said = index === record.index ? lead : (kept ?? (member && { verdict: verdictOf(member), jobName: member.jobName }));
       if (said?.verdict === undefined) return undefined;
-      const { evidence: _, ...verdict } = said.verdict;
+      const { evidence: _, checks: _found, ...verdict } = said.verdict;
       members.push({ dataset, jobName: said.jobName, verdict });
     }
     return { verdict: combine(members), members };

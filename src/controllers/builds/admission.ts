@@ -92,7 +92,7 @@ export class Admission {
     }
     if (!task) return this.#refuseUnserved(asked);
     if (!parsed.ok) return this.#refuse(asked, configuration("bad-request", parsed.problem));
-    const refusal = refuseBuild(task, parsed.parameters);
+    const refusal = refuseBuild(task, parsed.parameters, this.#options.settings.manifest.keepsArtifacts ?? true);
     if (refusal) return this.#refuseFor(testTaskKey(task), asked, refusal);
     const key = relaunchKey(task, identity.functionName, parsed.parameters, sha256Hex);
     const earlier = key === undefined ? undefined : this.#findEarlier(key, identity, task.metadata.namespace);

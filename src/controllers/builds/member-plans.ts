@@ -1,3 +1,4 @@
+import { awaitsChecks } from "../../core/checks/checks-verdict.ts";
 import type { ManifestInput, ManifestSettings } from "../../core/job/manifest.ts";
 import { type MemberDataset, type MemberRecord, readTestTask } from "../../core/job/member.ts";
 import { findJobs, isRecorded, type JobRecord, type RequestRecord, readJobRecord } from "../../core/job/record.ts";
@@ -111,9 +112,11 @@ export class MemberPlans {
 
 /** Its own, and what it was told of others. */
 function finishedOf(record: JobRecord | undefined): MemberDataset[] {
-  const { member, verdict, jobName, isCancelled } = record ?? {};
+  const { member, verdict, jobName, isCancelled, hasChecks } = record ?? {};
   if (!member || jobName === undefined) return [];
   const own = member.datasets[member.index];
-  const finished = own && verdict && isAnswer(verdict) && !isCancelled ? [{ name: own.name, kept: { jobName, verdict } }] : [];
+  // Written down in case that the pod goes, before its log was checked.
+  const isFinal = verdict && isAnswer(verdict) && !(hasChecks && awaitsChecks(verdict));
+  const finished = own && isFinal && !isCancelled ? [{ name: own.name, kept: { jobName, verdict } }] : [];
   return [...finished, ...member.datasets.filter(({ kept }) => kept !== undefined)];
 }

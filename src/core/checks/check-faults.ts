@@ -9,11 +9,16 @@ interface Fault {
   readonly message: string;
 }
 
+/** They stand in an annotation of each Job, all of which have 256 KiB together. */
+const MAX_BYTES = 64 * 1024;
+
 /** What is wrong with checks that their schema lets pass: patterns that are none, and groups and checks that are named and not there. */
 export function findCheckFaults(checks: readonly Check[] = []): Problem[] {
-  return checks.flatMap((check, index) =>
+  const faults = checks.flatMap((check, index) =>
     faultsOf(check, checks).map(({ at, message }) => makeProblem(["spec", "checks", index, ...at], message)),
   );
+  const isLarge = new TextEncoder().encode(JSON.stringify(checks)).length > MAX_BYTES;
+  return isLarge ? [...faults, makeProblem(["spec", "checks"], "must be at most 64 KiB together; shorten lists of overrides")] : faults;
 }
 
 function faultsOf({ pattern, steps, counters }: Check, all: readonly Check[]): Fault[] {

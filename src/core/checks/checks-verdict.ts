@@ -5,8 +5,10 @@ import type { CheckedLog } from "./log-check.ts";
 /** It stands in the Job's annotations, which have 256 KiB together, and in every cache of Jobs. */
 const MAX_RESULT_BYTES = 24 * 1024;
 
-/** Why a log can't be checked at all: it was not read whole ("unread", which may go better another time), or not kept whole. */
-export type LogTrouble = { kind: "unread" | "cut"; why: string };
+/** Why a log can't be checked: it was not read whole ("unread", which may go better another time), was not kept whole, or the checks are at fault. */
+export type LogTrouble = { kind: "unread" | "cut" | "fault"; why: string };
+
+const RULES = { unread: "check-unread", cut: "log-cut", fault: "check-fault" } as const;
 
 /**
  * What checks make of the verdict on a test that ended with exit code 0. A check that is wrong itself, or could not be read, is no failure of the
@@ -36,7 +38,7 @@ export function judgeChecks(passed: Verdict, checked: readonly CheckedLog[]): Ve
 
 /** The same where there is no log that could be checked. */
 export function judgeWithoutLog(passed: Verdict, { kind, why }: LogTrouble): Verdict {
-  return afterChecks(passed, kind === "cut" ? "log-cut" : "check-unread", { sentence: why }, []);
+  return afterChecks(passed, RULES[kind], { sentence: why }, []);
 }
 
 /** Whether checks are still to say what becomes of it: of a task with checks, what exit code 0 alone has said. */

@@ -1,5 +1,6 @@
 import { LineAutomaton } from "./line-automaton.ts";
 import { compilePattern, type LineMatch, type LinePattern } from "./line-pattern.ts";
+import { LiteralSearch } from "./literal-search.ts";
 import { requiredLiteral } from "./required-literal.ts";
 
 const NEWLINE = 0x0a;
@@ -8,8 +9,6 @@ const RETURN = 0x0d;
 const MAX_LINE_BYTES = 64 * 1024;
 /** Lines are looked at together up to so many bytes: more would only take more memory. */
 const SLICE_BYTES = 64 * 1024;
-/** Each is another pass over the text. */
-const MAX_LITERALS = 8;
 const NOTHING = new Uint8Array(0);
 const NO_WORDS = new Uint32Array(0);
 const ENCODER = new TextEncoder();
@@ -25,11 +24,6 @@ export interface FoundLine {
   readonly match: LineMatch;
 }
 
-/** Bytes in which a text can be looked for; Node's are faster than any loop over others. */
-export interface SearchableBytes extends Uint8Array {
-  indexOf(value: number | Uint8Array, from?: number): number;
-}
-
 interface Candidate {
   readonly pattern: number;
   readonly start: number;
@@ -42,10 +36,9 @@ interface Candidate {
  */
 export class LineScanner {
   readonly #patterns: readonly LinePattern[];
-  /** One for each pattern, where each has one: looking for a few of them takes less time than the automaton. */
-  readonly #literals: readonly Uint8Array[];
+  /** Where each pattern has a text that it needs: looking for these takes less time than the automaton. */
+  readonly #literals: LiteralSearch | undefined;
   readonly #automaton: LineAutomaton | undefined;
-  readonly #toSearchable: (bytes: Uint8Array) => SearchableBytes;
   readonly #found: (line: FoundLine) => void;
   readonly #decoder = new TextDecoder();
   /** Whole lines before what is looked at next. */
@@ -55,19 +48,15 @@ export class LineScanner {
   /** The rest of a line that was too long is passed over. */
   #isSkipping = false;
 
-  /** `toSearchable` shares the memory of what it gets. Throws for a pattern that does not compile. */
-  constructor(
-    patterns: readonly string[],
-    { found, toSearchable }: { found: (line: FoundLine) => void; toSearchable: (bytes: Uint8Array) => SearchableBytes },
-  ) {
+  /** Throws for a pattern that does not compile. */
+  constructor(patterns: readonly string[], found: (line: FoundLine) => void) {
     this.#patterns = patterns.map(compilePattern);
     const literals = patterns.map(requiredLiteral);
     const known = literals.filter((literal) => literal !== undefined);
-    const isEach = known.length === patterns.length && known.length <= MAX_LITERALS;
-    this.#literals = isEach ? known.map((literal) => ENCODER.encode(literal)) : [];
+    const isEach = known.length === patterns.length;
+    this.#literals = isEach && known.length > 0 ? new LiteralSearch(known.map((literal) => ENCODER.encode(literal))) : undefined;
     this.#automaton = isEach ? undefined : new LineAutomaton(patterns);
     this.#found = found;
-    this.#toSearchable = toSearchable;
   }
 
   /** Lines whose ends have come, a last one without an end not among them until `end`. */
@@ -108,7 +97,8 @@ export class LineScanner {
 
   #keep(rest: Uint8Array): void {
     if (rest.length <= MAX_LINE_BYTES) {
-      this.#kept = rest.length === 0 ? NOTHING : rest.slice();
+      // Whoever brings the next piece may use the same memory.
+      this.#kept = rest.length === 0 ? NOTHING : new Uint8Array(rest);
       return;
     }
     this.#kept = NOTHING;
@@ -125,21 +115,22 @@ export class LineScanner {
       // One line at least, however long.
       const last = wanted >= lines.length ? lines.length : lines.lastIndexOf(NEWLINE, wanted - 1) + 1;
       const to = last > from ? last : lines.indexOf(NEWLINE, wanted) + 1;
-      this.#lookAtSlice(this.#toSearchable(lines.subarray(from, to)));
+      this.#lookAtSlice(lines.subarray(from, to));
       from = to;
     }
   }
 
-  #lookAtSlice(bytes: SearchableBytes): void {
+  #lookAtSlice(bytes: Uint8Array): void {
     const candidates: Candidate[] = [];
-    for (const [pattern, literal] of this.#literals.entries()) {
-      for (let at = bytes.indexOf(literal); at >= 0; ) {
-        const start = at === 0 ? 0 : bytes.lastIndexOf(NEWLINE, at - 1) + 1;
-        const end = bytes.indexOf(NEWLINE, at);
-        candidates.push({ pattern, start, end });
-        at = bytes.indexOf(literal, end + 1);
-      }
-    }
+    const ends = this.#patterns.map(() => 0);
+    this.#literals?.scan(bytes, (pattern, at) => {
+      // Its line is known already.
+      if (at < (ends[pattern] as number)) return;
+      const start = at === 0 ? 0 : bytes.lastIndexOf(NEWLINE, at - 1) + 1;
+      const end = bytes.indexOf(NEWLINE, at);
+      candidates.push({ pattern, start, end });
+      ends[pattern] = end;
+    });
     this.#automaton?.scan(bytes, (start, end) => {
       for (const pattern of this.#patterns.keys()) candidates.push({ pattern, start, end });
     });
@@ -171,16 +162,23 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   return both;
 }
 
-/** Four bytes at a time: a byte of `x` is zero where that of `~((x & 0x7f..) + 0x7f.. | x | 0x7f..)` is not. */
+/** Sums are of 255 at most. */
+const MOST_WORDS = 255;
+
+/** Four bytes at a time: the highest bit of each of `~(((x & 0x7f..) + 0x7f..) | x | 0x7f..)` is set where that byte of `x` is zero. */
 export function countNewlines(bytes: Uint8Array, start: number, end: number): number {
   let count = 0;
   let at = start;
   while (at < end && (bytes.byteOffset + at) % 4 !== 0) count += bytes[at++] === NEWLINE ? 1 : 0;
   const words = end - at < 4 ? NO_WORDS : new Uint32Array(bytes.buffer, bytes.byteOffset + at, (end - at) >> 2);
-  for (let index = 0; index < words.length; index += 1) {
-    const x = (words[index] as number) ^ 0x0a0a0a0a;
-    const zeros = ~(((x & 0x7f7f7f7f) + 0x7f7f7f7f) | x | 0x7f7f7f7f);
-    if (zeros !== 0) count += Math.imul(zeros >>> 7, 0x01010101) >>> 24;
+  for (let from = 0; from < words.length; from += MOST_WORDS) {
+    const to = Math.min(words.length, from + MOST_WORDS);
+    let sums = 0;
+    for (let index = from; index < to; index += 1) {
+      const x = (words[index] as number) ^ 0x0a0a0a0a;
+      sums = (sums + (~(((x & 0x7f7f7f7f) + 0x7f7f7f7f) | x | 0x7f7f7f7f) >>> 7)) | 0;
+    }
+    count += (sums & 0xff) + ((sums >>> 8) & 0xff) + ((sums >>> 16) & 0xff) + (sums >>> 24);
   }
   for (at += words.length * 4; at < end; at += 1) count += bytes[at] === NEWLINE ? 1 : 0;
   return count;

@@ -1,7 +1,7 @@
 import type { Check } from "../test-task/schema/check.ts";
 import { CountersRun } from "./counters-check.ts";
 import { compilePattern } from "./line-pattern.ts";
-import { LineScanner, type SearchableBytes } from "./line-scanner.ts";
+import { LineScanner } from "./line-scanner.ts";
 import type { LineTimes } from "./line-times.ts";
 import type { CheckedLog, LogCheck } from "./log-check.ts";
 import { PatternRun } from "./pattern-check.ts";
@@ -11,7 +11,6 @@ import { checkValues, type ReadValues } from "./values-check.ts";
 export interface LogChecksOptions {
   /** When lines were printed, those that have come. */
   readonly times: Pick<LineTimes, "at" | "lastMs">;
-  readonly toSearchable: (bytes: Uint8Array) => SearchableBytes;
 }
 
 /** All checks of one log, which comes in pieces and is gone through once; memory is the same for any log. */
@@ -22,7 +21,7 @@ export class LogChecks {
   readonly #scanner: LineScanner;
 
   /** Throws for checks in which `findCheckFaults` finds a fault. */
-  constructor(checks: readonly Check[], { times, toSearchable }: LogChecksOptions) {
+  constructor(checks: readonly Check[], { times }: LogChecksOptions) {
     this.#checks = checks;
     this.#times = times;
     // Steps come first: a line that begins one may have a number for it as well.
@@ -36,12 +35,9 @@ export class LogChecks {
         owners.push({ run, pattern });
       }
     }
-    this.#scanner = new LineScanner(patterns, {
-      toSearchable,
-      found: ({ pattern, ...found }) => {
-        const owner = owners[pattern];
-        owner?.run.see({ ...found, pattern: owner.pattern, ms: times.at(found.line) });
-      },
+    this.#scanner = new LineScanner(patterns, ({ pattern, ...found }) => {
+      const owner = owners[pattern];
+      owner?.run.see({ ...found, pattern: owner.pattern, ms: times.at(found.line) });
     });
   }
 

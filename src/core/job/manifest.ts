@@ -2,6 +2,7 @@ import { ownDirectory } from "../checkout/request.ts";
 import { judgedContainer, TEST_CONTAINER } from "../kubernetes/container-roles.ts";
 import {
   ARTIFACTS_ANNOTATION,
+  CHECKS_ANNOTATION,
   CONTAINERS_ANNOTATION,
   DATASET_ANNOTATION,
   DATASET_LABEL,
@@ -106,6 +107,9 @@ export function renderJob({ task: whole, ...rest }: ManifestInput): Job {
         [ITEM_ANNOTATION]: JSON.stringify(itemOf(input.parameters)),
         ...(dataset === undefined ? {} : { [DATASET_ANNOTATION]: JSON.stringify(renderDatasetRecord(dataset)) }),
         ...(task.spec.artifacts === undefined ? {} : { [ARTIFACTS_ANNOTATION]: JSON.stringify(task.spec.artifacts) }),
+        ...(task.spec.checks === undefined || task.spec.checks.length === 0
+          ? {}
+          : { [CHECKS_ANNOTATION]: JSON.stringify(task.spec.checks) }),
         ...(input.relaunchKey === undefined ? {} : { [RELAUNCH_ANNOTATION]: input.relaunchKey }),
         ...(input.member ? { [MEMBER_ANNOTATION]: JSON.stringify(input.member), ...renderTestTask(whole) } : {}),
       },

@@ -4,6 +4,7 @@ import { isDuration } from "../kubernetes/duration.ts";
 import {
   ANSWER_ANNOTATION,
   CANCELLED_ANNOTATION,
+  CHECKS_ANNOTATION,
   CONTAINERS_ANNOTATION,
   DELIVERED_ANNOTATION,
   FUNCTION_ANNOTATION,
@@ -53,6 +54,8 @@ export interface JobRecord {
   relaunchKey: string | undefined;
   /** On which it runs; undefined for none. */
   dataset: DatasetRecord | undefined;
+  /** Its test's log is to be checked, once it has passed. */
+  hasChecks: boolean;
   isCancelled: boolean;
   isDelivered: boolean;
   /** What came out of this Job. */
@@ -99,6 +102,7 @@ export function readJobRecord(job: Job): JobRecord | undefined {
     roles: readRoles(job),
     relaunchKey: annotations[RELAUNCH_ANNOTATION],
     dataset: readDatasetRecord(job),
+    hasChecks: annotations[CHECKS_ANNOTATION] !== undefined,
     isCancelled: annotations[CANCELLED_ANNOTATION] !== undefined,
     isDelivered: annotations[DELIVERED_ANNOTATION] !== undefined,
     verdict: parseAnnotation(verdictSchema, annotations[VERDICT_ANNOTATION]),
@@ -146,10 +150,11 @@ export function makeJobRecord(
   } = task;
   const { pull, run, collect, schedule } = spec.timeouts;
   const timeouts = { pull, run, collect, ...(schedule === undefined ? {} : { schedule }) };
+  const hasChecks = (spec.checks?.length ?? 0) > 0;
   const nothingYet = { isCancelled: false, isDelivered: false, verdict: undefined, answer: undefined };
   const roles = renderRoles(task, dataset);
   const jobName = member ? memberNumber(request.number, member.index) : request.number;
-  const common = { namespace, jobName, task: name, functionName, request, timeouts, roles, relaunchKey, member };
+  const common = { namespace, jobName, task: name, functionName, request, timeouts, roles, relaunchKey, member, hasChecks };
   return { ...common, dataset: dataset && renderDatasetRecord(dataset), ...nothingYet };
 }
 

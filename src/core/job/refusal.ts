@@ -1,23 +1,26 @@
+import { findCheckFaults } from "../checks/check-faults.ts";
 import { datasetQuery, matchingDatasets } from "../test-task/datasets.ts";
 import type { TestTask } from "../test-task/test-task.ts";
-import { unsupportedFields } from "../test-task/unsupported-fields.ts";
 import { type Parameters, textParameter } from "../zuul/parameters.ts";
 
 /** Why a build becomes no Job: `rule` names the row of the verdict table, `why` is a clause for reviewers. */
 export interface BuildRefusal {
-  rule: "pipeline" | "unsupported" | "no-dataset";
+  rule: "pipeline" | "unsupported" | "no-dataset" | "bad-checks";
   why: string;
 }
 
-/** Why this task takes no build with these parameters; undefined when it takes it. */
-export function refuseBuild(task: TestTask, parameters: Parameters): BuildRefusal | undefined {
-  return refuseTask(task) ?? refusePipeline(task, parameters) ?? refuseDatasets(task, parameters);
+/** Why this task takes no build with these parameters; undefined when it takes it. `keepsLogs`: the installation has a store for them. */
+export function refuseBuild(task: TestTask, parameters: Parameters, keepsLogs: boolean): BuildRefusal | undefined {
+  return refuseChecks(task, keepsLogs) ?? refusePipeline(task, parameters) ?? refuseDatasets(task, parameters);
 }
 
-function refuseTask({ metadata, spec }: TestTask): BuildRefusal | undefined {
-  const unsupported = unsupportedFields(spec);
-  if (unsupported.length === 0) return undefined;
-  return { rule: "unsupported", why: `TestTask ${metadata.name} uses ${unsupported.join(", ")} - not carried out by this version` };
+/** Without its checks a test could pass that should fail. */
+function refuseChecks({ metadata, spec }: TestTask, keepsLogs: boolean): BuildRefusal | undefined {
+  if (spec.checks === undefined || spec.checks.length === 0) return undefined;
+  if (!keepsLogs)
+    return { rule: "bad-checks", why: `TestTask ${metadata.name} has checks, and this installation keeps no logs - set logs.store` };
+  const [fault] = findCheckFaults(spec.checks);
+  return fault && { rule: "bad-checks", why: `TestTask ${metadata.name} - ${fault.path} ${fault.message}` };
 }
 
 function refusePipeline({ metadata, spec }: TestTask, parameters: Parameters): BuildRefusal | undefined {

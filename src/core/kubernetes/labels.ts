@@ -26,6 +26,8 @@ export const TIMEOUTS_ANNOTATION = `${PREFIX}/timeouts`;
 export const ARTIFACTS_ANNOTATION = `${PREFIX}/artifacts`;
 /** On the Job: the dataset that it runs on, a `DatasetRecord` as JSON. */
 export const DATASET_ANNOTATION = `${PREFIX}/dataset`;
+/** On the Job: the task's `checks` as they were when it was made, as JSON. */
+export const CHECKS_ANNOTATION = `${PREFIX}/checks`;
 /** On the Job: what each container of its pod is there for, `ContainerRoles` as JSON. */
 export const CONTAINERS_ANNOTATION = `${PREFIX}/containers`;
 /** On the Job: what a relaunch by Zuul of the same build shares with it, see `relaunchKey`. */

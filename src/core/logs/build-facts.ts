@@ -1,4 +1,6 @@
+import { z } from "zod";
 import { type CheckoutRecord, parseCheckoutRecord } from "../checkout/record.ts";
+import { type CheckResult, checkResultSchema } from "../checks/check-result.ts";
 import { CHECKOUT_CONTAINER } from "../kubernetes/container-roles.ts";
 import { VERDICT_ANNOTATION } from "../kubernetes/labels.ts";
 import type { ContainerStatus, Job, Pod } from "../kubernetes/objects.ts";
@@ -37,6 +39,16 @@ export function evidenceOf({ metadata }: Job): Evidence | undefined {
     if (typeof evidence !== "object" || evidence === null) return undefined;
     const isTold = (entry: [string, unknown]): entry is [string, string | number] => ["string", "number"].includes(typeof entry[1]);
     return Object.fromEntries(Object.entries(evidence).filter(isTold));
+  } catch {
+    return undefined;
+  }
+}
+
+/** What each check has found; undefined where none was made. */
+export function checksOf({ metadata }: Job): CheckResult[] | undefined {
+  try {
+    const { checks } = JSON.parse(metadata.annotations?.[VERDICT_ANNOTATION] ?? "{}") as { checks?: unknown };
+    return z.array(checkResultSchema).safeParse(checks).data;
   } catch {
     return undefined;
   }

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { artifactsRecordSchema } from "../artifacts/artifacts-record.ts";
 import { checkoutRecordSchema } from "../checkout/record.ts";
+import { checkResultSchema } from "../checks/check-result.ts";
 import { buildDetailsSchema, buildReportSchema } from "../report/report-schemas.ts";
 
 /** In a stored build's directory: all that is known of the build, beside its logs and artifacts. Pages and the API are made of it. */
@@ -54,6 +55,8 @@ export const buildFileSchema = z.object({
   /** The test's first. */
   logs: z.array(storedLogSchema),
   artifacts: artifactsRecordSchema.optional(),
+  /** What each check of the task has found; missing where there are none, or the test failed by itself. */
+  checks: z.array(checkResultSchema).optional(),
   /** Sentences on what could not be kept. */
   problems: z.array(z.string()).default([]),
 });

@@ -1,6 +1,6 @@
 import { LineTaker } from "./line-taker.ts";
 import { BEFORE_ALL, type LogHole, type LogPosition } from "./log-position.ts";
-import { prefixLength, secondBefore, timeMs } from "./log-time.ts";
+import { prefixLength, secondBefore, TimeReader, timeMs } from "./log-time.ts";
 import { RotationWatch } from "./rotation-watch.ts";
 
 const NEWLINE = 0x0a;
@@ -61,12 +61,20 @@ export class FollowedLog {
   #unfinished: Uint8Array = new Uint8Array(0);
   #nothings = 0;
   readonly #start: () => LogStart | undefined;
+  readonly #onTime: ((line: number, ms: number) => void) | undefined;
+  readonly #times = new TimeReader();
 
-  /** `start` is asked when the first line comes, or none. */
-  constructor(position: LogPosition = BEFORE_ALL, lines = 0, start: () => LogStart | undefined = () => undefined) {
+  /** `start` is asked when the first line comes, or none; `onTime` is told of each line, from 1, when it was printed. */
+  constructor(
+    position: LogPosition = BEFORE_ALL,
+    lines = 0,
+    start: () => LogStart | undefined = () => undefined,
+    onTime?: (line: number, ms: number) => void,
+  ) {
     this.#position = position;
     this.#lines = lines;
     this.#start = start;
+    this.#onTime = onTime;
     this.#taker = this.#makeTaker();
   }
 
@@ -189,7 +197,9 @@ export class FollowedLog {
       if (this.#isLost && !(isNext(time) && this.rotation.next === time)) return { after: from.time, before: time };
       return from.time === "" ? this.#holeAtBeginning(time) : undefined;
     };
+    const onTime = this.#onTime;
     return new LineTaker(from, this.rotation, {
+      onLine: onTime && ((lines, time, length) => onTime(this.#lines + lines + 1, this.#times.read(time, length))),
       isCut: from.time !== "",
       takesAll: this.#isLost,
       holeBefore: this.#isLost || from.time === "" ? holeBefore : undefined,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { LineTimes } from "../checks/line-times.ts";
 import { BEFORE_ALL } from "./log-position.ts";
 import { addPoint, type SpoolAttempt, type SpoolHole, type SpoolPoint, type SpoolState } from "./spool-journal.ts";
 
@@ -14,6 +15,7 @@ const record = z.union([
   }),
   z.object({ hole: z.int().nonnegative(), after: z.string(), before: z.string().optional() }),
   z.object({ begins: z.int().nonnegative(), attempt: z.int().positive() }),
+  z.object({ line: z.int().positive(), ms: z.int() }),
   z.object({ end: z.int().nonnegative() }),
   z.object({ term: z.int().nonnegative() }),
 ]);
@@ -30,6 +32,7 @@ export class JournalReader {
   readonly #points: SpoolPoint[] = [FIRST];
   readonly #holes: SpoolHole[] = [];
   readonly #attempts: SpoolAttempt[] = [];
+  readonly #times = new LineTimes();
   #endedAt: number | undefined;
   /** What speaks of bytes that were not there yet. */
   #late: JournalRecord[] = [];
@@ -72,10 +75,12 @@ export class JournalReader {
     // A hole at the last point is found anew by who goes on there, as the line behind it comes anew; but for one at the end of another run.
     const isBehind = endedAt !== undefined || isBeginning(last);
     const from = endedAt ?? last.offset;
+    const times = this.#times.entries.filter(({ line }) => endedAt !== undefined || line <= last.lines);
     return {
       points: this.#points,
       holes: this.#holes.filter(({ offset }) => offset < from || (isBehind && offset === from)),
       attempts: this.#attempts.filter(({ attempt }) => attempt <= last.attempt),
+      ...(times.length === 0 ? {} : { times }),
       endedAt,
     };
   }
@@ -87,7 +92,8 @@ export class JournalReader {
     } else if ("begins" in entry) {
       const { begins: offset, attempt } = entry;
       if (!this.#attempts.some((each) => each.attempt === attempt)) this.#attempts.push({ offset, attempt });
-    } else if ("term" in entry) this.#term ??= entry.term;
+    } else if ("line" in entry) this.#times.note(entry.line, entry.ms);
+    else if ("term" in entry) this.#term ??= entry.term;
     else this.#late.push(entry);
   }
 }

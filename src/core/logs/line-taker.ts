@@ -26,6 +26,8 @@ interface TakerOptions {
   readonly takesAll: boolean;
   /** What is missing before the first line, by its timestamp. */
   readonly holeBefore?: ((time: string) => LogHole | undefined) | undefined;
+  /** Told of each line that begins to be taken: whole lines before it in this stream, and its timestamp, of which so many bytes count. */
+  readonly onLine?: ((lines: number, time: Uint8Array, timeLength: number) => void) | undefined;
   /** If nothing is, the first line is the rest of one that began with this. */
   readonly continues?: Uint8Array | undefined;
 }
@@ -50,15 +52,17 @@ export class LineTaker {
   #previous = makeLine();
   #sawLine = false;
   #holeBefore: TakerOptions["holeBefore"];
+  readonly #onLine: TakerOptions["onLine"];
   #continues: Uint8Array;
   #isMixed = false;
 
   /** What comes after `from` is taken. */
-  constructor(from: LogPosition, rotation: RotationWatch, { isCut, takesAll, holeBefore, continues }: TakerOptions) {
+  constructor(from: LogPosition, rotation: RotationWatch, { isCut, takesAll, holeBefore, onLine, continues }: TakerOptions) {
     this.#from = from;
     this.#rotation = rotation;
     this.#isFirst = isCut;
     this.#holeBefore = holeBefore;
+    this.#onLine = onLine;
     this.#continues = continues ?? NOTHING;
     this.state = takesAll || from.time === "" ? "taking" : "searching";
     if (takesAll) return;
@@ -233,6 +237,7 @@ export class LineTaker {
     line.taken = 0;
     this.#isAtStart = false;
     this.#sawLine = true;
+    this.#onLine?.(this.lines, line.time, length);
     if (previous === undefined && this.#holeBefore === undefined) return undefined;
     const text = asText(line.time.subarray(0, length));
     const holes = [this.#holeBefore?.(text), previous === undefined ? undefined : this.#rotation.passes(previous, text)];

@@ -76,3 +76,26 @@ export function secondBefore(time: string): string {
 export function timeMs(time: string): number {
   return Date.parse(time);
 }
+
+/** Reads timestamps of lines that come one after another, most of them within one second. */
+export class TimeReader {
+  /** Its beginning, up to the second. */
+  readonly #second = new Uint8Array(19);
+  #secondMs = 0;
+
+  /** Milliseconds since 1970, of a timestamp of so many bytes. */
+  read(time: Uint8Array, length: number): number {
+    let isSame = true;
+    for (let index = 18; index >= 0 && isSame; index -= 1) isSame = time[index] === this.#second[index];
+    const ms = digit(time[20]) * 100 + digit(time[21]) * 10 + digit(time[22]);
+    if (!isSame) {
+      this.#second.set(time.subarray(0, 19));
+      this.#secondMs = timeMs(String.fromCharCode(...time.subarray(0, length))) - ms;
+    }
+    return this.#secondMs + ms;
+  }
+}
+
+function digit(byte = ZERO): number {
+  return byte - ZERO;
+}

@@ -9,7 +9,8 @@ import type { Masker } from "./masking.ts";
  * program have made: a Secret may hold the word `success`, or a task's name, and the file is to be read all the same.
  */
 export function maskBuildFile(file: BuildFile, masker: Masker): BuildFile {
-  const { build, containers, logs, artifacts, ...others } = file;
+  // What checks have found they found in what is masked already.
+  const { build, containers, logs, artifacts, checks, ...others } = file;
   const { item, waitingFor, verdict } = build;
   return {
     ...maskValues(others, masker),
@@ -21,6 +22,7 @@ export function maskBuildFile(file: BuildFile, masker: Masker): BuildFile {
     },
     containers: containers.map((container) => ({ ...maskValues(container, masker), name: container.name })),
     logs,
+    ...(checks ? { checks } : {}),
     ...(artifacts ? { artifacts: maskArtifacts(artifacts, masker) } : {}),
   };
 }

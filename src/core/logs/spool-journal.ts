@@ -1,3 +1,4 @@
+import type { LineTime } from "../checks/line-times.ts";
 import type { LogHole, LogPosition } from "./log-position.ts";
 
 /** A place in a spool at which a line begins, and what another stream of the log is held against to go on there. */
@@ -28,6 +29,8 @@ export interface SpoolState {
   readonly holes: readonly SpoolHole[];
   /** Of each run but the first. */
   readonly attempts: readonly SpoolAttempt[];
+  /** When lines were printed, where that is kept; see `LineTimes`. */
+  readonly times?: readonly LineTime[];
   /** Nothing comes after this offset. */
   readonly endedAt: number | undefined;
 }
@@ -47,14 +50,25 @@ export function renderAttempt({ offset, attempt }: SpoolAttempt): string {
   return `${JSON.stringify({ begins: offset, attempt })}\n`;
 }
 
+export function renderTime({ line, ms }: LineTime): string {
+  return `${JSON.stringify({ line, ms })}\n`;
+}
+
 export function renderEnd(offset: number): string {
   return `${JSON.stringify({ end: offset })}\n`;
 }
 
 /** The beginning of a journal: all that was known before, in few words, and who writes. Without its last line it is none. */
-export function renderJournal({ points, holes, attempts, endedAt }: SpoolState, term: number): string {
+export function renderJournal({ points, holes, attempts, times = [], endedAt }: SpoolState, term: number): string {
   const end = endedAt === undefined ? "" : renderEnd(endedAt);
-  return [...points.map(renderPoint), ...holes.map(renderHole), ...attempts.map(renderAttempt), end, renderTerm(term)].join("");
+  return [
+    ...points.map(renderPoint),
+    ...holes.map(renderHole),
+    ...attempts.map(renderAttempt),
+    ...times.map(renderTime),
+    end,
+    renderTerm(term),
+  ].join("");
 }
 
 function renderTerm(term: number): string {

@@ -39,6 +39,7 @@ ${problems.map((problem) => html`<p><strong>${problem}</strong></p>`)}
 ${section("Datasets", renderMembers(build))}
 ${section("Logs", logs.map(renderLog))}
 ${tail && renderTail(tail)}
+${renderChecks(file)}
 ${renderJunit(file)}
 ${renderArtifacts(file)}
 ${section(
@@ -123,6 +124,16 @@ function renderAgain({ again: { docker, kubectl, needs } }: BuildDetails): Html 
     needs.length > 0 &&
     html`<p>These are not written out: the Job takes them from where they are, docker from your own environment.</p><ul>${needs.map((need) => html`<li><code>${need}</code></li>`)}</ul>`;
   return html`<section><h2>Run it again</h2>${needed}${docker !== undefined && line("On your machine", docker)}${line("In the cluster, as a Job of your own", kubectl)}</section>`;
+}
+
+function renderChecks({ checks = [] }: BuildFile): Html | undefined {
+  const items = checks.map(({ name, outcome, message, findings, more }) => {
+    const rows = findings.map(
+      ({ line, text, isBad }) => html`<li>${line !== undefined && `line ${line}: `}${isBad ? html`<strong>${text}</strong>` : text}</li>`,
+    );
+    return html`<b>${name}</b> ${outcome}: ${message}${rows.length > 0 && html`<ul>${rows}</ul>`}${more > 0 && html`<span class="quiet">and ${more} more</span>`}`;
+  });
+  return section("Checks", items);
 }
 
 function renderJunit({ artifacts }: BuildFile): Html | undefined {

@@ -1,3 +1,4 @@
+import { awaitsChecks } from "../checks/checks-verdict.ts";
 import { answerOf, type JobRecord } from "../job/record.ts";
 import { CANCELLED_ANNOTATION, DELIVERED_ANNOTATION } from "../kubernetes/labels.ts";
 import type { Job } from "../kubernetes/objects.ts";
@@ -73,7 +74,7 @@ export function reportUnmade(record: JobRecord, item: BuildItem): BuildReport {
 /** A build by its Job and what was observed of it. */
 export function reportBuild(job: Job, record: JobRecord, state: BuildState): BuildReport {
   const { isCancelled } = record;
-  const verdict = answerOf(record);
+  const verdict = isProvisional(record) ? undefined : answerOf(record);
   const pod = "pod" in state ? state.pod : undefined;
   const step = verdict ? "ended" : (STEPS[stepsDone(state)] ?? "ended");
   const endedAt = job.metadata.annotations?.[DELIVERED_ANNOTATION] ?? endCondition(job)?.lastTransitionTime;
@@ -97,6 +98,11 @@ export function reportBuild(job: Job, record: JobRecord, state: BuildState): Bui
     verdict,
     endedAt: verdict ? endedAt : undefined,
   };
+}
+
+/** Written down in case that the pod goes, before its log was checked. */
+function isProvisional({ verdict, answer, isDelivered, hasChecks }: JobRecord): boolean {
+  return verdict !== undefined && answer === undefined && !isDelivered && hasChecks && awaitsChecks(verdict);
 }
 
 function identityOf({ request, namespace, task, functionName, jobName, relaunchKey }: JobRecord) {

@@ -1,3 +1,4 @@
+import { findCheckFaults } from "../checks/check-faults.ts";
 import type { TemplateReview } from "../job/template-review.ts";
 import type { KubeObject } from "../kubernetes/objects.ts";
 import { refusalRemedy } from "../kubernetes/refusal-remedy.ts";
@@ -5,7 +6,6 @@ import type { InvalidTask } from "../test-task/invalid-task.ts";
 import type { TestTaskCondition, TestTaskConditionType, TestTaskStatus } from "../test-task/schema/status.ts";
 import type { TaskFunctions } from "../test-task/served-functions.ts";
 import type { TestTask } from "../test-task/test-task.ts";
-import { unsupportedFields } from "../test-task/unsupported-fields.ts";
 
 /** Reasons of a TestTask's conditions. */
 export const REASONS = {
@@ -15,8 +15,8 @@ export const REASONS = {
   functionConflict: "FunctionConflict",
   registered: "Registered",
   noServer: "NoServer",
-  /** The task uses what this version does not carry out. */
-  unsupported: "Unsupported",
+  /** The task's checks can't be made: a pattern is none, or what they name is not there. */
+  checksRefused: "ChecksRefused",
   templateRefused: "TemplateRefused",
   accepted: "Accepted",
   acceptedWithWarnings: "AcceptedWithWarnings",
@@ -104,10 +104,13 @@ function readyCondition({ task, functions: { functions, conflicts } }: StatusFac
       message: `does not serve ${held}; name each job in one TestTask only`,
     };
   }
-  const unsupported = unsupportedFields(task.spec);
-  if (unsupported.length > 0) {
-    const message = `refuses all builds: this version does not carry out spec.${unsupported.join(", spec.")}; remove them`;
-    return { type, status: "False", reason: REASONS.unsupported, message };
+  const faults = findCheckFaults(task.spec.checks);
+  if (faults.length > 0) {
+    const message = `refuses all builds: ${listed(
+      faults.map((fault) => `${fault.path} ${fault.message}`),
+      "; ",
+    )}`;
+    return { type, status: "False", reason: REASONS.checksRefused, message };
   }
   if (templateValid.status === "False") return { type, status: "False", reason: REASONS.templateRefused, message: templateValid.message };
   if (task.spec.suspend) {

@@ -1,10 +1,12 @@
 import { mkdir } from "node:fs/promises";
+import { LineTimes } from "../../core/checks/line-times.ts";
 import { BEFORE_ALL, type LogHole, type LogPosition } from "../../core/logs/log-position.ts";
 import {
   addPoint,
   renderAttempt,
   renderEnd,
   renderHole,
+  renderTime,
   type SpoolAttempt,
   type SpoolHole,
   type SpoolPoint,
@@ -41,6 +43,7 @@ export class LogSpool {
   readonly #points: SpoolPoint[];
   readonly #holes: SpoolHole[];
   readonly #attempts: SpoolAttempt[];
+  readonly #times = new LineTimes();
   #isEnded: boolean;
   #isClosed = false;
   #appended: number;
@@ -50,6 +53,7 @@ export class LogSpool {
     this.#points = state.points;
     this.#holes = [...state.holes];
     this.#attempts = [...state.attempts];
+    for (const { line, ms } of state.times ?? []) this.#times.note(line, ms);
     this.#isEnded = state.endedAt !== undefined;
     this.#appended = segments.size;
     const stateUpTo = (size: number) => this.#stateUpTo(size);
@@ -114,6 +118,11 @@ export class LogSpool {
     return this.#points;
   }
 
+  /** When lines were printed; empty where nobody has asked for that. */
+  get times(): LineTimes {
+    return this.#times;
+  }
+
   /** At most `maxBytes` from `offset` on; where that was thrown away, from behind the cut on. Empty where nothing has come yet. */
   read(offset: number, maxBytes: number): Promise<{ offset: number; bytes: Buffer }> {
     return this.#segments.read(offset, maxBytes);
@@ -154,6 +163,11 @@ export class LogSpool {
     this.#addPoint({ ...placed, lines, position: BEFORE_ALL });
   }
 
+  /** When this line was printed: from 1, in the order of lines. Those that are too close together to be told apart are not written down. */
+  noteTime(line: number, ms: number): void {
+    if (this.#times.note(line, ms)) this.#writer.note(renderTime({ line, ms }));
+  }
+
   /** Nothing more comes. */
   async end(): Promise<void> {
     this.#writer.note(renderEnd(this.#appended));
@@ -187,7 +201,8 @@ export class LogSpool {
   #stateUpTo(size: number): SpoolState {
     const isIn = ({ offset }: { offset: number }) => offset <= size;
     const [points, holes, attempts] = [this.#points.filter(isIn), this.#holes.filter(isIn), this.#attempts.filter(isIn)];
-    return { points, holes, attempts, endedAt: undefined };
+    const times = this.#times.entries;
+    return { points, holes, attempts, ...(times.length === 0 ? {} : { times }), endedAt: undefined };
   }
 
   #tell(): void {

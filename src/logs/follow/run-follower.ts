@@ -52,6 +52,8 @@ export interface LogFollowerOptions {
   readonly hasEnded: () => boolean;
   /** The container's newest run, as far as the pod tells of it. */
   readonly run: () => ContainerRun | undefined;
+  /** Whether the spool is to know when each line was printed. */
+  readonly keepsTimes?: boolean;
   /** On the way into the spool. */
   readonly masker: { begin(): LogMasking };
   readonly clock: Clock;
@@ -88,7 +90,8 @@ export class RunFollower {
     const point = spool.points.at(-1);
     this.attempt = point?.attempt ?? 0;
     const openedMs = source.now().getTime();
-    this.#log = new FollowedLog(point?.position, point?.lines, () => this.#start(openedMs));
+    const onTime = options.keepsTimes === true ? (line: number, ms: number) => spool.noteTime(line, ms) : undefined;
+    this.#log = new FollowedLog(point?.position, point?.lines, () => this.#start(openedMs), onTime);
     this.#ahead = new StreamsAhead(source, this.#log.rotation, this.#signal);
     this.#disk = new DiskWait({ ...options, hasEnded: () => this.#hasEnded() }, this.#signal);
     this.#heardAtMs = clock.monotonicMs();

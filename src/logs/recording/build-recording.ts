@@ -1,3 +1,4 @@
+import { hasChecks } from "../../core/checks/job-checks.ts";
 import { parseDurationMs } from "../../core/kubernetes/duration.ts";
 import { COLLECTED_ANNOTATION } from "../../core/kubernetes/labels.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
@@ -71,6 +72,11 @@ export class BuildRecording {
   /** undefined until the Secrets were read. */
   get masker(): Masker | undefined {
     return this.#masker;
+  }
+
+  /** Of the test, once its container has begun. */
+  get testLog(): ContainerLog | undefined {
+    return this.#logs.get(this.#sight.record?.roles.test ?? "");
   }
 
   /** The test's first. */
@@ -166,6 +172,7 @@ export class BuildRecording {
     // Where there is none any more any name will do: the API server says so.
     const place = { namespace, pod: pod?.metadata.name ?? jobName, container };
     const log = new ContainerLog({
+      keepsTimes: container === this.#sight.record?.roles.test && hasChecks(this.#sight.job),
       ...{ container, directory: spools.directoryOf(uid, container), limitBytes, masker, clock },
       logger: this.#logger.child({ container }),
       source: withheld === undefined ? cluster.logSource(place) : withheldLog(withheld, () => cluster.now()),

@@ -22,6 +22,8 @@ export interface ContainerLogOptions {
   limitBytes: number;
   source: LogSource;
   masker: Masker;
+  /** Whether its spool is to know when each line was printed. */
+  keepsTimes?: boolean;
   /** Nothing more comes: not even from another run of it. */
   hasEnded(): boolean;
   run(): ContainerRun | undefined;
@@ -88,12 +90,12 @@ export class ContainerLog {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const { directory, limitBytes, source, masker, hasEnded, run, clock, logger } = this.#options;
+    const { directory, limitBytes, source, masker, keepsTimes = false, hasEnded, run, clock, logger } = this.#options;
     const spool = await LogSpool.open(directory, { limitBytes, clock });
     this.#spool = spool;
     if (this.readable) this.#options.onOpen?.(this.readable);
     try {
-      await followLog({ source, spool, hasEnded, run, masker, clock, logger }, signal);
+      await followLog({ source, spool, hasEnded, run, masker, keepsTimes, clock, logger }, signal);
     } finally {
       await spool.close();
     }

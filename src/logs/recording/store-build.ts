@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type ArtifactsRecord, artifactsRecordSchema } from "../../core/artifacts/artifacts-record.ts";
 import type { Job, Pod } from "../../core/kubernetes/objects.ts";
-import { commitsOf, containersOf, evidenceOf } from "../../core/logs/build-facts.ts";
+import { checksOf, commitsOf, containersOf, evidenceOf } from "../../core/logs/build-facts.ts";
 import { BUILD_FILE, type BuildFile, renderBuildFile, storedPoints } from "../../core/logs/build-file.ts";
 import { ARTIFACTS_FILE, type FilePart, INDEX_FILE, isWhole, layLogFile, logFile } from "../../core/logs/log-files.ts";
 import { maskBuildFile } from "../../core/logs/masked-build.ts";
@@ -46,6 +46,7 @@ export async function storeBuild(store: LogStore, parts: BuildParts, signal: Abo
   for (const log of parts.logs) logs.push(...(await storeLog(store, log, { directory, isTest: log.container === test, mark }, signal)));
   const artifacts = await readArtifacts(store, `${directory}/${ARTIFACTS_FILE}`, signal);
   const evidence = job && evidenceOf(job);
+  const checks = job && checksOf(job);
   const { verdict } = parts.report;
   const build = { ...parts.report, ...(verdict ? { verdict: { ...verdict, ...(evidence ? { evidence } : {}) } } : {}) };
   const file: BuildFile = maskBuildFile(
@@ -54,6 +55,7 @@ export async function storeBuild(store: LogStore, parts: BuildParts, signal: Abo
       ...(job ? { details: detailBuild(job) } : {}),
       ...(parts.attempt === undefined ? {} : { attempt: parts.attempt }),
       ...(artifacts ? { artifacts } : {}),
+      ...(checks ? { checks } : {}),
     },
     masker,
   );

@@ -1,4 +1,5 @@
 import type { CheckoutRecord } from "../../core/checkout/record.ts";
+import type { CheckResult } from "../../core/checks/check-result.ts";
 import type { BuildFile } from "../../core/logs/build-file.ts";
 import type { BuildDetails } from "../../core/report/build-details.ts";
 import type { BuildReport, MemberReport } from "../../core/report/build-report.ts";
@@ -7,6 +8,7 @@ import { shellWord } from "../../core/report/shell-words.ts";
 import type { Evidence } from "../../core/verdict/sighting.ts";
 import { type BuildQuery, renderQuery } from "../build-query.ts";
 import { sayTime } from "../words.ts";
+import { renderChecks } from "./build-checks.ts";
 import { type ArtifactsView, renderArtifacts, renderJunit } from "./build-files.ts";
 import { renderSteps } from "./build-steps.ts";
 import { renderBadge } from "./build-words.ts";
@@ -32,6 +34,8 @@ export interface BuildView {
   commits: readonly CheckoutRecord[];
   containers: readonly BuildFile["containers"][number][];
   artifacts: ArtifactsView | undefined;
+  /** What the task's checks have found, once they were made. */
+  checks: readonly CheckResult[] | undefined;
   now: Date;
 }
 
@@ -45,6 +49,7 @@ export function renderBuildPage(frame: PageFrame, view: BuildView): Markup {
 ${renderContents(view)}
 ${report.members && renderMembers(report.members)}
 ${renderSteps(report.times, view.now)}
+${view.checks && view.checks.length > 0 && renderChecks(view.checks, view.log?.path)}
 ${view.artifacts?.record.junit && renderJunit(view.artifacts.record.junit)}
 ${renderList(
   "other-logs",
@@ -74,12 +79,13 @@ ${view.log ? renderLog(view.log, { isLive: !view.log.window.isEnded }) : !report
 }
 
 /** The log is what most come for, and stands below what others come for. */
-function renderContents({ report, log, artifacts, commits, details }: BuildView): Markup {
+function renderContents({ report, log, artifacts, checks = [], commits, details }: BuildView): Markup {
   const hasFailed = report.verdict?.class === "failure" && log?.path !== undefined;
   const links: readonly (readonly [string, string, boolean])[] = [
     ["#members", "Datasets", report.members !== undefined],
     ["#log-heading", log?.window.isEnded === false ? "Log, live" : "Log", report.members === undefined],
     [`${log?.path}/first-error`, "First error in the log", hasFailed],
+    ["#checks", `Checks (${checks.length})`, checks.length > 0],
     ["#junit-heading", "Tests", artifacts?.record.junit !== undefined],
     ["#artifacts", `Artifacts (${artifacts?.record.files.length ?? 0})`, (artifacts?.record.files.length ?? 0) > 0],
     ["#commits", "Checked out", commits.length > 0],

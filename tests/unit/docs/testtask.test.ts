@@ -30,8 +30,8 @@ describe("docs/testtask.md", () => {
 
   test("names every condition that is written, and every reason why a task is not ready", () => {
     for (const type of TEST_TASK_CONDITIONS) if (type !== "Degraded") assert.ok(page.includes(`| \`${type}\` |`), type);
-    const { invalid, functionConflict, unsupported, templateRefused, suspended, noServer } = REASONS;
-    for (const reason of [invalid, functionConflict, unsupported, templateRefused, suspended, noServer])
+    const { invalid, functionConflict, checksRefused, templateRefused, suspended, noServer } = REASONS;
+    for (const reason of [invalid, functionConflict, checksRefused, templateRefused, suspended, noServer])
       assert.ok(page.includes(`\`${reason}\``), reason);
   });
 });

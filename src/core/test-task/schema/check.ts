@@ -2,7 +2,7 @@ import { z } from "zod";
 import { mapListOf, withRules } from "./rule.ts";
 import { dnsLabelSchema, durationSchema } from "./scalar.ts";
 
-/** Checks of the finished log. What is in a regular expression is looked at by `findCheckFaults`, which the API server can't do. */
+/** Checks of the finished log, and of artifacts. What is in a regular expression is looked at by `findCheckFaults`, which the API server can't do. */
 
 const KINDS = ["pattern", "steps", "counters", "values"] as const;
 const JUNIT_COUNTS = ["tests", "failures", "errors", "skipped", "seconds"] as const;

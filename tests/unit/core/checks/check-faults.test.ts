@@ -36,4 +36,19 @@ describe("what is wrong with a check that its schema lets pass", () => {
       }
     });
   }
+
+  test("all of them together have their limit, as a Job has to hold them", () => {
+    const checks = Array.from({ length: 40 }, (_, index) => ({
+      name: `c${index}`,
+      steps: {
+        start: "(a)",
+        overrides: Array.from({ length: 20 }, (_each, step) => ({ step: `${step}`, limit: "1m", reason: "r".repeat(80) })),
+      },
+    }));
+    assert.deepEqual(
+      findCheckFaults(makeTask({ checks }).spec.checks).map(({ path }) => path),
+      ["spec.checks"],
+    );
+    assert.deepEqual(findCheckFaults(makeTask({ checks: checks.slice(0, 10) }).spec.checks), []);
+  });
 });

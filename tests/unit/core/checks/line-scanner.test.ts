@@ -5,11 +5,9 @@ import { compilePattern } from "../../../../src/core/checks/line-pattern.ts";
 import { countNewlines, type FoundLine, LineScanner } from "../../../../src/core/checks/line-scanner.ts";
 import { requiredLiteral } from "../../../../src/core/checks/required-literal.ts";
 
-const toSearchable = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
 function scan(patterns: readonly string[], pieces: readonly (string | Uint8Array)[]): { found: FoundLine[]; lines: number } {
   const found: FoundLine[] = [];
-  const scanner = new LineScanner(patterns, { found: (line) => found.push(line), toSearchable });
+  const scanner = new LineScanner(patterns, (line) => found.push(line));
   for (const piece of pieces) scanner.write(typeof piece === "string" ? Buffer.from(piece) : piece);
   scanner.end();
   return { found, lines: scanner.lines };

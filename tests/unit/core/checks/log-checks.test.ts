@@ -8,14 +8,13 @@ import { makeTask } from "../../../support/objects/test-tasks.ts";
 
 const NO_VALUES: ReadValues = { artifacts: new Map(), junit: undefined };
 const START_MS = Date.parse("2026-01-01T00:00:00Z");
-const toSearchable = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** Each line begins with its second; `isTimed` false: nobody knows that. */
 function checkLines(check: object, lines: readonly string[], { isTimed = true, values = NO_VALUES, others = [] as object[] } = {}) {
   const checks = makeTask({ checks: [...others, { name: "it", ...check }] }).spec.checks ?? [];
   const times = new LineTimes();
   if (isTimed) for (const [index, line] of lines.entries()) times.note(index + 1, START_MS + Number.parseFloat(line) * 1000);
-  const run = new LogChecks(checks, { times, toSearchable });
+  const run = new LogChecks(checks, { times });
   run.write(Buffer.from(lines.map((line) => `${line.replace(/^\S+ /, "")}\n`).join("")));
   const checked = run.end(values).at(-1);
   assert.ok(checked);

@@ -132,6 +132,13 @@ describe("renderJob", () => {
     assert.deepEqual([marked({ script: "exit 1" }), marked({})], [true, false]);
   });
 
+  test("says on the Job what its log is to show, as the task said it then", () => {
+    const checks = [{ name: "a", pattern: { regex: "x" } }];
+    const annotationOf = (spec: object) => renderJob(makeInput({ image: "i", ...spec })).metadata.annotations?.["turbo-hipster.io/checks"];
+    assert.equal(annotationOf({ checks }), '[{"name":"a","pattern":{"regex":"x","expect":"absent"}}]');
+    assert.deepEqual([annotationOf({ checks: [] }), annotationOf({})], [undefined, undefined]);
+  });
+
   const golden: Record<string, ManifestInput> = {
     private: makeInput(
       {

@@ -53,6 +53,7 @@ describe("readJobRecord", () => {
       roles: { test: "test", others: [], services: [], inits: [], checkout: false, collector: false, marked: false },
       relaunchKey: "key",
       dataset: undefined,
+      hasChecks: false,
       isCancelled: false,
       isDelivered: false,
       verdict: undefined,

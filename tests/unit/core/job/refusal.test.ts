@@ -6,10 +6,10 @@ import { parseParameters } from "../../../../src/core/zuul/parameters.ts";
 import { makeTask } from "../../../support/objects/test-tasks.ts";
 
 /** What Zuul gets for a build of a task with this spec; undefined when it is taken. */
-function refusalOf(spec: object, parameters: object = {}): string | null | undefined {
+function refusalOf(spec: object, parameters: object = {}, keepsLogs = true): string | null | undefined {
   const parsed = parseParameters(Buffer.from(JSON.stringify(parameters)));
   assert.ok(parsed.ok);
-  const refusal = refuseBuild(makeTask(spec), parsed.parameters);
+  const refusal = refuseBuild(makeTask(spec), parsed.parameters, keepsLogs);
   return refusal && configuration(refusal.rule, refusal.why).result;
 }
 
@@ -51,12 +51,19 @@ describe("a build", () => {
     assert.ok(result.length <= 120 && !/[:|@\n]/.test(result), result);
   });
 
-  const unsupported: [object, string][] = [[{ checks: [{ name: "a", pattern: { regex: "x" } }] }, "checks"]];
-  for (const [spec, fields] of unsupported) {
-    test(`of a task with ${fields} is refused, because this version would leave it out`, () => {
-      assert.equal(refusalOf(spec), `CONFIG_ERROR - TestTask unit uses ${fields} - not carried out by this version`);
-    });
-  }
+  test("of a task with checks is taken where logs are kept, and what is checked can be", () => {
+    const checks = [{ name: "a", pattern: { regex: "x" } }];
+    assert.equal(refusalOf({ checks }), undefined);
+    assert.equal(
+      refusalOf({ checks }, {}, false),
+      "CONFIG_ERROR - TestTask unit has checks, and this installation keeps no logs - set logs.store",
+    );
+    assert.equal(refusalOf({ checks: [] }, {}, false), undefined);
+    assert.equal(
+      refusalOf({ checks: [...checks, { name: "b", steps: { start: "(a" } }] }),
+      "CONFIG_ERROR - TestTask unit - spec.checks[1].steps.start is no regular expression (RE2) - missing closing ) - (a",
+    );
+  });
 
   describe("of a task with datasets", () => {
     const datasets = [

@@ -42,10 +42,10 @@ describe("Ready", () => {
       /build:unit \(held by the older TestTask other\/older\)/,
     ],
     [
-      "it uses what is not carried out",
-      { task: makeTask({ checks: [{ name: "a", pattern: { regex: "a" } }] }) },
-      "Unsupported",
-      /does not carry out spec\.checks; remove them/,
+      "a pattern of its checks is none",
+      { task: makeTask({ checks: [{ name: "a", pattern: { regex: "(a" } }] }) },
+      "ChecksRefused",
+      /^refuses all builds: spec\.checks\[0\]\.pattern\.regex is no regular expression \(RE2\) - missing closing \)/,
     ],
     [
       "the API server refuses its pod",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { readWindow } from "../../../../src/web/logs/log-window.ts";
+import { renderChecks } from "../../../../src/web/pages/build-checks.ts";
 import { type BuildView, renderBuildPage } from "../../../../src/web/pages/build-page.ts";
 import { GrownLog } from "../../../support/pages/grown-log.ts";
 import { DETAILS, NOW, RUNNING, sampleBuild, WAITING } from "../../../support/pages/sample-pages.ts";
@@ -21,7 +22,7 @@ function render(changes: Partial<BuildView> = {}, frame: Parameters<typeof rende
       hasJob: true,
       now: NOW,
     },
-    ...{ otherLogs: [], commits: [], containers: [], artifacts: undefined },
+    ...{ otherLogs: [], commits: [], containers: [], artifacts: undefined, checks: undefined },
     ...changes,
   };
   return renderBuildPage(frame, view).toString();
@@ -52,6 +53,28 @@ describe("renderBuildPage", () => {
     assert.match(page, /<noscript><meta http-equiv="refresh" content="15"><\/noscript>/);
     assert.doesNotMatch(render(), /http-equiv/);
     assert.match(render({ report: RUNNING }), /18 min 50 s so far/);
+  });
+
+  test("says what each check found, with links to the lines, and opens those that did not pass", () => {
+    const found = (line: number, isBad?: true) => ({ line, text: `<${line}> took 61s`, ...(isBad ? { isBad } : {}) });
+    const checks = [
+      { name: "quiet", kind: "pattern", outcome: "passed", message: "found 0 lines", findings: [], more: 0 },
+      { name: "slow", kind: "steps", outcome: "failed", message: "too <long>", findings: [found(7), found(9, true)], more: 3 },
+    ] as const;
+    const page = render({ checks: checks.map((check) => ({ ...check, findings: [...check.findings] })) });
+    assert.match(page, /Checks: 1 of 2 did not pass/);
+    assert.match(page, /<details open><summary><b>slow<\/b> failed: too &lt;long&gt;/);
+    assert.match(page, /<strong>&lt;9&gt; took 61s<\/strong>/);
+    assert.match(page, /And 3 more/);
+    assert.match(page, /href="#checks"/);
+    assert.match(
+      renderChecks(
+        checks.map((check) => ({ ...check, findings: [...check.findings] })),
+        "../logs/test",
+      ).toString(),
+      /href="..\/logs\/test\?line=9#L9">line 9</,
+    );
+    assert.doesNotMatch(render(), /checks/i);
   });
 
   test("says how to read the log, or why there is none", () => {
