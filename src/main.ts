@@ -11,6 +11,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   status: async () => (await import("./commands/status.ts")).statusCommand(),
   validate: async () => (await import("./commands/validate.ts")).validateCommand(),
   check: async () => (await import("./commands/check.ts")).checkCommand(),
+  limits: async () => (await import("./commands/limits.ts")).limitsCommand(),
   render: async () => (await import("./commands/render.ts")).renderCommand(),
   checkout: async () => (await import("./commands/checkout.ts")).checkoutCommand(),
   collect: async () => (await import("./commands/collect.ts")).collectCommand(),

@@ -17,3 +17,9 @@ export function parseTimeout(text: string): number {
   }
   throw new InvalidArgumentError("it must be longer than 0s.");
 }
+
+/** A whole number from 0 to 1000. Throws commander's InvalidArgumentError with the remedy. */
+export function wholePercent(text: string): number {
+  if (/^\d{1,4}$/.test(text) && Number(text) <= 1000) return Number(text);
+  throw new InvalidArgumentError("it must be a whole number from 0 to 1000.");
+}
