@@ -46,7 +46,7 @@ export interface BuildFacts {
   problems: readonly string[];
 }
 
-const NO_FACTS = { details: undefined, commits: [], containers: [], artifacts: undefined, logs: [], problems: [] };
+const NO_FACTS = { details: undefined, commits: [], containers: [], artifacts: undefined, checks: undefined, logs: [], problems: [] };
 
 export async function readFacts(sources: PageSources, build: KnownBuild): Promise<BuildFacts> {
   const { live, stored, report } = build;

@@ -64,6 +64,11 @@ export class BuildRecording {
     return namespace === this.#sight.namespace && jobName === this.#sight.jobName;
   }
 
+  /** Where its own files go, its log and artifacts; undefined until that is known. */
+  get directory(): string | undefined {
+    return this.#storing.directory;
+  }
+
   /** Where its page goes in the store, of a lead that of all datasets; undefined until that is known. */
   get place(): string | undefined {
     return this.#storing.place;

@@ -55,6 +55,11 @@ export class BuildStoring {
     this.#options = options;
   }
 
+  /** Where its own files go, its log and artifacts; undefined until that is known. */
+  get directory(): string | undefined {
+    return this.#directory;
+  }
+
   /** Where its page goes in the store, of a lead that of all datasets; undefined until that is known. */
   get place(): string | undefined {
     return this.#whole ?? this.#directory;
