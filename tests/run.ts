@@ -10,6 +10,7 @@ import { ensureImage } from "../tools/image.ts";
 import { ensureDebianPackages } from "../tools/machine/debian-packages.ts";
 import { FILE_OUTCOMES_REPORTER, parsePassedFiles } from "./support/file-outcomes.ts";
 import { type FileRun, tryTwice } from "./support/second-try.ts";
+import { takeAllDown } from "./support/take-down.ts";
 import { ensurePythonVenv } from "./support/zuul/python-venv.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -115,7 +116,8 @@ async function runSuites(names: readonly string[], extra: readonly string[]): Pr
     }
   } finally {
     rmSync(state, { recursive: true, force: true });
-    for (const name of clusters) await downCluster({ name, log });
+    const down = (name: string) => downCluster({ name, log });
+    if (!(await takeAllDown(clusters, down, log))) failed.push("taking down clusters (npm run cluster -- down --name NAME)");
   }
   return failed;
 }

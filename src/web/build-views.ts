@@ -13,26 +13,27 @@ export async function viewBuild(sources: PageSources, build: KnownBuild, home: s
   const { logs, artifacts, ...facts } = await readFacts(sources, build);
   const [container, ...others] = logs;
   const problems = [...facts.problems];
-  const log = container === undefined ? undefined : await openUnlessBusy(sources, build, container, problems);
+  const log = container === undefined ? undefined : await viewUnlessBusy(sources, build, container, { home, problems });
   return {
     ...{ report, ...facts, problems, now: sources.now() },
     evidence: stored?.file.build.verdict?.evidence ?? report.verdict?.evidence,
     hasJob: build.live !== undefined,
-    log: container !== undefined && log ? await viewLog(log, report, container, home) : undefined,
+    log,
     otherLogs: others.map((name) => ({ container: name, href: `${home}${logPath(report, name)}` })),
     artifacts: artifacts && { record: artifacts, folder: `${home}builds/${report.number}/artifacts/` },
   };
 }
 
 /** The page shows what else there is. */
-async function openUnlessBusy(
+async function viewUnlessBusy(
   sources: PageSources,
   build: KnownBuild,
   container: string,
-  problems: string[],
-): Promise<ReadableLog | undefined> {
+  { home, problems }: { home: string; problems: string[] },
+): Promise<LogView | undefined> {
   try {
-    return await openLog(sources, build, container);
+    const log = await openLog(sources, build, container);
+    return log && (await viewLog(log, build.report, container, home));
   } catch (error) {
     if (!(error instanceof BusyError)) throw error;
     problems.push(`The log is not shown: ${error.message}. Load the page again.`);

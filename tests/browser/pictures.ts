@@ -23,8 +23,8 @@ const MISCONFIGURED = sampleBuild({
   jobName: "nova-unit-00000000000000ee",
   times: [...sampleBuild().times.slice(0, 4), { step: "ended", at: "2026-11-28T09:41:02Z" }],
   verdict: {
-    ...{ result: "CONFIG_ERROR - the Secret db is not there", class: "configuration", rule: "missing-object" },
-    message: "the Secret db is not there; create it in the namespace ci",
+    ...{ result: "CONFIG_ERROR - secret db not found", class: "configuration", rule: "container-config" },
+    message: "secret db not found",
   },
 });
 

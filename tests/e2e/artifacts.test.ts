@@ -200,10 +200,11 @@ echo ready; while :; do sleep 1; done`,
   });
 
   test("arrive while its test takes no notice of its end, once its own grace is over", async () => {
-    const template = { spec: { terminationGracePeriodSeconds: 3, containers: [{ name: "test" }] } };
+    // An image's own command: who runs a script ends it.
+    const script = `trap '' TERM; echo so far > "$TH_ARTIFACTS_DIR/so-far"; echo ready; while :; do sleep 1; done`;
+    const template = { spec: { terminationGracePeriodSeconds: 3, containers: [{ name: "test", command: ["sh", "-c", script] }] } };
     const pod = await startBuild("ignores-term", {
       ...{ template, timeouts: { collect: "30s" } },
-      script: `trap '' TERM; echo so far > "$TH_ARTIFACTS_DIR/so-far"; echo ready; while :; do sleep 1; done`,
     });
     await runs("ignores-term");
     await endPod(pod);

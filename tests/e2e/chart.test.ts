@@ -105,8 +105,8 @@ async function release(number: unknown): Promise<void> {
   }
 }
 
-function testTask(name: string, script: string): object {
-  const spec = { image: context.image, script, timeouts: { run: "2m" } };
+function testTask(name: string, script: string, more: object = {}): object {
+  const spec = { image: context.image, script, timeouts: { run: "2m", collect: "1m" }, ...more };
   return { apiVersion: "turbo-hipster.io/v1alpha1", kind: "TestTask", metadata: { name }, spec };
 }
 
@@ -233,6 +233,19 @@ describe("the chart on a cluster", () => {
       assert.equal(await stored(completed.number, "console.log"), "this is hello\n");
     }
     await waitUntil("the status of the TestTask", LIMIT_MS, async () => / True +True +SUCCESS /.test(await kubectl("get", "tt", "hello")));
+  });
+
+  test("what a test leaves comes to the claim by the internal Service, at the address that the chart gives collectors", async () => {
+    const [ip] = (await serviceAddress(`${DEPLOYMENT}-internal`)).split(":");
+    // A cluster's DNS, of which this one has none.
+    const hostAliases = [{ ip, hostnames: [`${DEPLOYMENT}-internal.${context.namespace}.svc`] }];
+    const template = { spec: { hostAliases, containers: [{ name: "test" }] } };
+    const task = testTask("leaves", "echo kept > left.txt", { template, artifacts: { paths: ["*.txt"] } });
+    await context.apply(task);
+    await waitUntil("its job", LIMIT_MS, async () => ((await adminStatus(gearmand.address)).get("build:leaves")?.workers ?? 0) > 0);
+    const { result, number } = await zuul.launch({ job: "leaves" }).completed;
+    assert.equal(result, "SUCCESS");
+    assert.equal(await stored(number, "artifacts/left.txt"), "kept\n");
   });
 
   test("its metrics count those builds, and the signal in the documentation makes it log debug lines", async () => {
@@ -373,9 +386,9 @@ describe("the chart on a cluster", () => {
     const left = await list("--namespaced=true", "--namespace", context.namespace);
     // Every namespace has these.
     const common = [/^configmap\/kube-root-ca.crt$/, /^serviceaccount\/default$/, /^event/];
-    const tasks = /^testtask.turbo-hipster.io\/(hello|waits)$/;
+    const tasks = /^testtask.turbo-hipster.io\/(hello|waits|leaves)$/;
     const claim = new RegExp(`^persistentvolumeclaim/${CLAIM}$`);
-    const builds = [/^(pod|job.batch)\/(hello|waits)-[0-9a-f]{16}/, /^configmap\/th-functions$/, /^lease.coordination.k8s.io\/th$/];
+    const builds = [/^(pod|job.batch)\/(hello|waits|leaves)-[0-9a-f]{16}/, /^configmap\/th-functions$/, /^lease.coordination.k8s.io\/th$/];
     const others = (names: string[], expected: RegExp[]) => names.filter((name) => !expected.some((pattern) => pattern.test(name)));
     assert.deepEqual(others(left, [...common, tasks, claim, ...builds]), []);
     for (const pattern of [tasks, claim, ...builds])

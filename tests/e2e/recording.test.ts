@@ -107,6 +107,12 @@ describe("builds are recorded on a real node", { concurrency: true }, () => {
 sha256sum < "$TH_ARTIFACTS_DIR/random"
 echo '<testsuite><testcase name="t"><failure message="it is &lt;wrong&gt;"/></testcase></testsuite>' > r.xml; exit 3`,
     });
+    await task(namespaces.files, "unheeding", {
+      artifacts: { paths: ["*.txt"] },
+      timeouts: { run: "10s", collect: "10m" },
+      template: { spec: { terminationGracePeriodSeconds: 3, containers: [{ name: "test" }] } },
+      script: "trap '' TERM; echo so far > left.txt; echo begins; while :; do sleep 1; done",
+    });
     await task(namespaces.s3, "outlasts", { script: "sleep 5; echo it is done" });
     await Promise.all([start("files"), start("s3")]);
     zuul = await startZuulLauncher({ server: gearman.address, patient: true });
@@ -183,6 +189,21 @@ echo '<testsuite><testcase name="t"><failure message="it is &lt;wrong&gt;"/></te
       .update(await readFile(join(files, folder, "artifacts/random")))
       .digest("hex");
     assert.match(await read(`${folder}/console.log`), new RegExp(hash));
+  });
+
+  test("a test that has artifacts and takes no notice of its end is ended when its own grace is over, and all of it is stored", async () => {
+    // The pod's whole grace is ten minutes longer.
+    const { number, result } = await launch("unheeding").completed;
+    assert.equal(result, "TIMED_OUT");
+    const folder = await storedOf(namespaces.files, number);
+    const { artifacts, build: report, logs } = await readBuild(folder);
+    assert.deepEqual(
+      artifacts?.files.map(({ path }) => path),
+      ["left.txt"],
+    );
+    assert.deepEqual([report.verdict?.rule, logs[0]?.holes], ["run-timeout", []]);
+    assert.equal(await read(`${folder}/console.log`), "begins\n");
+    assert.equal(await read(`${folder}/artifacts/left.txt`), "so far\n");
   });
 
   test("a bucket that is away for a minute, and an operator that ends meanwhile, delay nothing and lose nothing", async () => {

@@ -5,7 +5,7 @@ import type { Container, PodSpec } from "../kubernetes/objects.ts";
 import type { TestTaskSpec } from "../test-task/test-task.ts";
 import { escapeExpansion } from "../zuul/parameters.ts";
 import { withContainerSecurity } from "./pod-security.ts";
-import { ARTIFACTS_DIRECTORY, MOUNTS, TERMINATION_FILE, withMounts, workspaceMount } from "./pod-volumes.ts";
+import { ARTIFACTS_DIRECTORY, GRACE_OVER_FILE, MOUNTS, TERMINATION_FILE, withMounts, workspaceMount } from "./pod-volumes.ts";
 
 /** What the collector's container needs of the configuration. */
 export interface CollectorSettings {
@@ -26,18 +26,21 @@ const GRACE_SECONDS = 30;
 /**
  * While the test runs there is a shell and nothing else. The kubelet sends TERM when all other containers have ended, and runs the hook before
  * that, when it has begun to end the pod: a test that takes no notice of TERM would have all of the pod's grace for itself, so when its own is
- * over the collector does not wait for its end. A signal that comes between
- * a look and a wait ends what is waited for.
+ * over the collector does not wait for its end, and tells a script's runner, which kills the script. A signal that comes between a look and a
+ * wait ends what is waited for.
  * https://github.com/kubernetes/enhancements/tree/master/keps/sig-node/753-sidecar-containers (pre-stop hooks, and in which order TERM comes)
  */
 const WAIT_SCRIPT = `state=
 trap 'state=ended; kill -9 $! 2>/dev/null' TERM
 trap 'state=\${state:-ending}; kill -9 $! 2>/dev/null' USR1
+[ -z "$2" ] || [ -p "$2" ] || mkfifo -m 644 "$2"
+if [ -p "$2" ]; then exec 9<>"$2"; fi
 while [ -z "$state" ]; do sleep 3600 & [ -n "$state" ] || wait $!; done
 left=$1
 while [ "$state" != ended ] && [ "$left" -gt 0 ]; do sleep 1 & [ "$state" = ended ] || wait $!; left=$((left - 1)); done
 kill -9 $! 2>/dev/null
-shift
+if [ "$state" != ended ] && [ -p "$2" ]; then echo over >&9; fi
+shift 2
 trap '' TERM USR1
 exec turbo-hipster collect "$@"
 `;
@@ -59,10 +62,11 @@ export function renderCollector(
     ...["--directory", ARTIFACTS_DIRECTORY, "--working-directory", workingDirectory(spec, test), "--timeout", spec.timeouts.collect],
     ...(spec.artifacts?.paths ?? []).flatMap((path) => ["--path", path]),
   ];
+  const waiting = [String(testGraceSeconds(pod)), spec.script === undefined ? "" : GRACE_OVER_FILE];
   const container: Container = {
     name: COLLECTOR_CONTAINER,
     image: settings.image,
-    command: ["sh", "-c", escapeExpansion(WAIT_SCRIPT), "collector", String(testGraceSeconds(pod)), ...flags.map(escapeExpansion)],
+    command: ["sh", "-c", escapeExpansion(WAIT_SCRIPT), "collector", ...waiting, ...flags.map(escapeExpansion)],
     env: [{ name: "TH_TERMINATION_FILE", value: TERMINATION_FILE }],
     restartPolicy: "Always",
     lifecycle: { preStop: { exec: { command: HOOK } } },
@@ -73,6 +77,7 @@ export function renderCollector(
   return withMounts(withContainerSecurity(container, spec.securityContext), [
     { ...workspaceMount(spec), readOnly: true },
     { ...MOUNTS.artifacts, readOnly: true },
+    ...(spec.script === undefined ? [] : [MOUNTS.grace]),
     TOKEN_MOUNT,
   ]);
 }

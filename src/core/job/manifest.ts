@@ -36,6 +36,7 @@ import { memberNumber } from "./name.ts";
 import { type PodUser, renderPodSecurity, withContainerSecurity } from "./pod-security.ts";
 import {
   ARTIFACTS_DIRECTORY,
+  GRACE_OVER_FILE,
   MOUNTS,
   PARAMETERS_FILE,
   RESULT_FILE,
@@ -74,6 +75,8 @@ export interface ManifestInput {
 
 const USER_NAME = "test";
 const SCRIPT_FILES = { script: SCRIPT_FILE, result: RESULT_FILE, termination: TERMINATION_FILE };
+/** Beside a collector the pod's grace is longer than the test's. */
+const COLLECTED_SCRIPT_FILES = { ...SCRIPT_FILES, graceOver: GRACE_OVER_FILE };
 const MAX_OMITTED_LENGTH = 4096;
 
 /** Beyond every limit of the build: ends the pod when no operator is there to do it. */
@@ -203,7 +206,7 @@ function renderTest(base: Container, input: ManifestInput, pod: PodSpec, nodeLab
     ...base,
     ...(image === undefined ? {} : { image }),
     ...(resources === undefined ? {} : { resources: resources as Resources }),
-    ...(spec.script === undefined ? {} : renderScript(spec.script, pod, SCRIPT_FILES)),
+    ...(spec.script === undefined ? {} : renderScript(spec.script, pod, spec.artifacts ? COLLECTED_SCRIPT_FILES : SCRIPT_FILES)),
     ...workingDirectory(base, input),
     env: renderEnvironment(base.env ?? [], input),
     ...(spec.envFrom === undefined ? {} : { envFrom: [...(base.envFrom ?? []), ...spec.envFrom] }),
@@ -215,6 +218,7 @@ function renderTest(base: Container, input: ManifestInput, pod: PodSpec, nodeLab
     MOUNTS.tmp,
     MOUNTS.artifacts,
     ...(spec.script === undefined ? [] : [MOUNTS.result]),
+    ...(spec.script === undefined || spec.artifacts === undefined ? [] : [{ ...MOUNTS.grace, readOnly: true }]),
     MOUNTS.request,
     ...testDatasetMounts(input.dataset),
   ]);

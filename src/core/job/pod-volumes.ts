@@ -13,12 +13,15 @@ export const SCRIPT_FILE = `${REQUEST_DIRECTORY}/${SCRIPT_NAME}`;
 /** Of a script; what else is the test writes its own termination message, of which the kubelet reads the last 4 KiB. */
 export const RESULT_FILE = `${RESULT_DIRECTORY}/result.txt`;
 export const ARTIFACTS_DIRECTORY = "/run/turbo-hipster/artifacts";
+/** A FIFO of the collector's: there is something to read when the test was told to end and its own grace is over. */
+export const GRACE_OVER_FILE = "/run/turbo-hipster/grace/over";
 export const TERMINATION_FILE = "/dev/termination-log";
 
 export const MOUNTS = {
   tmp: { name: "th-tmp", mountPath: "/tmp" },
   artifacts: { name: "th-artifacts", mountPath: ARTIFACTS_DIRECTORY },
   result: { name: "th-result", mountPath: RESULT_DIRECTORY },
+  grace: { name: "th-grace", mountPath: "/run/turbo-hipster/grace" },
   request: { name: "th-request", mountPath: REQUEST_DIRECTORY, readOnly: true },
 } as const;
 
@@ -26,7 +29,7 @@ export function workspaceMount({ checkout }: TestTaskSpec): VolumeMount {
   return { name: WORKSPACE_VOLUME, mountPath: checkout.path };
 }
 
-export function renderVolumes({ script }: TestTaskSpec): NonNullable<PodSpec["volumes"]> {
+export function renderVolumes({ script, artifacts }: TestTaskSpec): NonNullable<PodSpec["volumes"]> {
   const file = (path: string, annotation: string) => ({ path, fieldRef: { fieldPath: `metadata.annotations['${annotation}']` } });
   const scriptFile = { ...file(SCRIPT_NAME, SCRIPT_ANNOTATION), mode: 0o555 };
   return [
@@ -34,6 +37,7 @@ export function renderVolumes({ script }: TestTaskSpec): NonNullable<PodSpec["vo
     { name: MOUNTS.tmp.name, emptyDir: {} },
     { name: MOUNTS.artifacts.name, emptyDir: {} },
     ...(script === undefined ? [] : [{ name: MOUNTS.result.name, emptyDir: {} }]),
+    ...(script === undefined || artifacts === undefined ? [] : [{ name: MOUNTS.grace.name, emptyDir: {} }]),
     {
       name: MOUNTS.request.name,
       downwardAPI: { items: [file(PARAMETERS_NAME, PARAMETERS_ANNOTATION), ...(script === undefined ? [] : [scriptFile])] },

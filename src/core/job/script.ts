@@ -8,6 +8,8 @@ export interface ScriptFiles {
   result: string;
   /** The container's termination message. */
   termination: string;
+  /** A FIFO that says when the test was told to end and its own grace is over. Default: the pod's grace is the test's, and the kubelet ends it. */
+  graceOver?: string;
 }
 
 /** Who runs a script: its first line's word, or `sh -e`. */
@@ -82,12 +84,17 @@ trap TH_STOPPING=1 TERM
  * has to do with `&`. A TERM that came before there was a script is passed on when there is one: what a shell has just forked would take it
  * for its parent's, and lose it.
  *
+ * With `graceOver`, who waits for that from TERM on kills what is left, which ends the keeper as well. Not by the runner's own count: that TERM
+ * may have been the test's.
+ *
  * Told to end, it waits when the script has ended for the script's other processes, which have got TERM like the script: when PID 1 ends,
  * the kernel kills them. No longer than the grace, for the TERM may have been the test's own (`kill 0`), and a daemon that it leaves ends
  * with its container.
  */
-function runAsInit(graceSeconds: number): string {
+function runAsInit(graceSeconds: number, graceOver: string | undefined): string {
+  const watch = `(trap "" ${SIGNALS}; read -r TH_OVER <"${graceOver}" && kill -KILL -1) & TH_WATCHER=$!`;
   return `
+TH_WATCHER=
 [ -z "$TH_STOPPING" ] || exit 143
 exec 3>&2 2>/dev/null
 if mkfifo "$TH_RESULT.life" "$TH_RESULT.code"; then
@@ -100,7 +107,7 @@ else
   "$@" 2>&3 3>&- &
   TH_WAITER=$! TH_KEPT=
 fi
-trap 'TH_TOLD=1 TH_STOPPING=1; [ $$ != 1 ] || kill -TERM -1' TERM
+trap 'TH_TOLD=1 TH_STOPPING=1; [ $$ != 1 ] || kill -TERM -1${graceOver === undefined ? "" : `; [ -n "$TH_WATCHER" ] || { ${watch}; }`}' TERM
 [ -z "$TH_STOPPING" ] || { sleep 0.1 || sleep 1; kill -TERM $$; }
 TH_TOLD=1
 while [ -n "$TH_TOLD" ]; do
@@ -110,6 +117,7 @@ while [ -n "$TH_TOLD" ]; do
 done
 [ -z "$TH_KEPT" ] || { echo 137 >&8; read -r TH_CODE <&8; }
 if [ -n "$TH_STOPPING" ]; then
+  [ -z "$TH_WATCHER" ] || kill -KILL "$TH_WATCHER"
   TH_LEFT=${graceSeconds * 10}
   while [ "$TH_LEFT" -gt 0 ] && kill -0 -1; do
     if sleep 0.1; then TH_LEFT=$((TH_LEFT - 1)); else sleep 1 && TH_LEFT=$((TH_LEFT - 10)) || break; fi
@@ -173,7 +181,7 @@ export function renderScript(
 ): Pick<Container, "command" | "args"> {
   const { command, needs } = parseInterpreter(script);
   const isInit = !hostPID && !shareProcessNamespace;
-  const runner = isInit ? renderRunner(INIT_TRAPS, runAsInit(terminationGracePeriodSeconds)) : renderRunner("", RUN);
+  const runner = isInit ? renderRunner(INIT_TRAPS, runAsInit(terminationGracePeriodSeconds, files.graceOver)) : renderRunner("", RUN);
   // The name is what shells begin their messages with.
   const own = ["/bin/sh", "-c", runner, "turbo-hipster"];
   return {

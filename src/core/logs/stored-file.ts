@@ -1,10 +1,13 @@
 import { ARTIFACTS_FOLDER } from "./build-directory.ts";
+import { INDEX_FILE } from "./log-files.ts";
 
 /** How a browser gets a stored file. */
 export interface StoredFileType {
   contentType: string;
   /** "attachment": it is saved, never shown. */
   disposition: "inline" | "attachment";
+  /** Whoever keeps it asks each time whether it is still so: of what is replaced when a build is stored. Default: as who serves it likes. */
+  cacheControl?: "no-cache";
 }
 
 const TEXT = "text/plain; charset=utf-8";
@@ -39,10 +42,19 @@ const SHOWN: Record<string, string> = {
  */
 export function storedFileType(path: string): StoredFileType {
   const extension = /\.([A-Za-z0-9]{1,10})$/.exec(path)?.[1]?.toLowerCase() ?? "";
-  if (!isUploaded(path)) return { contentType: own(OWN_TYPES, extension) ?? "application/octet-stream", disposition: "inline" };
+  if (!isUploaded(path)) return ownFileType(path, extension);
   if (SHOWN_AS_TEXT.has(extension)) return { contentType: TEXT, disposition: "inline" };
   const shown = own(SHOWN, extension);
   return shown ? { contentType: shown, disposition: "inline" } : { contentType: "application/octet-stream", disposition: "attachment" };
+}
+
+function ownFileType(path: string, extension: string): StoredFileType {
+  const isReplaced = path.split("/").at(-1) === INDEX_FILE;
+  return {
+    contentType: own(OWN_TYPES, extension) ?? "application/octet-stream",
+    disposition: "inline",
+    ...(isReplaced ? { cacheControl: "no-cache" } : {}),
+  };
 }
 
 /** The headers of an answer with this file on an origin of ours. */

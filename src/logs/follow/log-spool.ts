@@ -13,6 +13,7 @@ import {
   type SpoolState,
 } from "../../core/logs/spool-journal.ts";
 import { type Clock, systemClock } from "../../runtime/clock.ts";
+import { writeTurn } from "../stores/disk-turns.ts";
 import { JournalFile } from "./journal-file.ts";
 import { type LogCut, Segments } from "./segments.ts";
 import { SpoolWriter } from "./spool-writer.ts";
@@ -65,7 +66,11 @@ export class LogSpool {
    * has ended is only opened to be read. Rejects with a SpoolTakenError where another one has a later term, or takes over in this moment, and
    * with ENOSPC on a full disk.
    */
-  static async open(directory: string, { limitBytes, term = 0, clock = systemClock }: SpoolOptions): Promise<LogSpool> {
+  static open(directory: string, options: SpoolOptions): Promise<LogSpool> {
+    return writeTurn(() => LogSpool.#open(directory, options));
+  }
+
+  static async #open(directory: string, { limitBytes, term = 0, clock = systemClock }: SpoolOptions): Promise<LogSpool> {
     await mkdir(directory, { recursive: true });
     const segments = await Segments.open(directory, limitBytes);
     const { state, known } = await JournalFile.read(directory, segments.size);

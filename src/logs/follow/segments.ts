@@ -2,6 +2,7 @@ import { type FileHandle, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { segmentBytesFor, segmentToDrop } from "../../core/logs/kept-range.ts";
 import { arrangeSegments, parseSegmentName, type SegmentFile, segmentName } from "../../core/logs/spool-files.ts";
+import { readTurn } from "../stores/disk-turns.ts";
 import { ifMissing } from "./missing-file.ts";
 
 interface Segment extends SegmentFile {
@@ -89,7 +90,11 @@ export class Segments {
   }
 
   /** At most `maxBytes` from `offset` on, from within one segment; where that is cut, what comes after the cut. Empty at the end. */
-  async read(offset: number, maxBytes: number): Promise<{ offset: number; bytes: Buffer }> {
+  read(offset: number, maxBytes: number): Promise<{ offset: number; bytes: Buffer }> {
+    return readTurn(() => this.#read(offset, maxBytes));
+  }
+
+  async #read(offset: number, maxBytes: number): Promise<{ offset: number; bytes: Buffer }> {
     const segment = this.#segments.find((each) => each.offset + each.size > offset);
     if (segment === undefined) return { offset: Math.max(offset, this.size), bytes: Buffer.alloc(0) };
     const start = Math.max(offset, segment.offset);

@@ -1,5 +1,6 @@
 import type { SpoolState } from "../../core/logs/spool-journal.ts";
 import type { Clock } from "../../runtime/clock.ts";
+import { readTurn } from "../stores/disk-turns.ts";
 import { JournalView } from "./journal-view.ts";
 import { isMissing } from "./missing-file.ts";
 import { Segments } from "./segments.ts";
@@ -38,7 +39,7 @@ export class SpoolView {
   static async open(directory: string, clock: Clock): Promise<SpoolView | undefined> {
     const journal = new JournalView(directory);
     try {
-      await journal.look();
+      await readTurn(() => journal.look());
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw error;
@@ -112,7 +113,7 @@ export class SpoolView {
   }
 
   async #look(): Promise<boolean> {
-    const isNew = await this.#journal.look();
+    const isNew = await readTurn(() => this.#journal.look());
     return isNew || this.#isStale || this.#journal.reader.isAhead ? this.#open() : false;
   }
 
@@ -136,7 +137,7 @@ interface Opened {
 
 async function openAsFarAs({ reader }: JournalView, directory: string): Promise<Opened> {
   // Nothing is written: there is no limit.
-  const segments = await Segments.open(directory, Number.POSITIVE_INFINITY);
+  const segments = await readTurn(() => Segments.open(directory, Number.POSITIVE_INFINITY));
   const state = reader.state(segments.size);
   segments.goBack(state.endedAt ?? state.points.at(-1)?.offset ?? 0);
   return { segments, state };

@@ -1,6 +1,7 @@
 import { renderPoint, type SpoolPoint, type SpoolState } from "../../core/logs/spool-journal.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
+import { writeTurn } from "../stores/disk-turns.ts";
 import type { JournalFile } from "./journal-file.ts";
 import type { Segments } from "./segments.ts";
 
@@ -85,8 +86,10 @@ export class SpoolWriter {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#writing;
-    await this.#options.journal?.close();
-    await this.#options.segments.close();
+    await writeTurn(async () => {
+      await this.#options.journal?.close();
+      await this.#options.segments.close();
+    });
   }
 
   #wake(): void {
@@ -99,7 +102,7 @@ export class SpoolWriter {
       // What comes in the same turn is written together.
       await Promise.resolve();
       while (this.#batch !== undefined || this.#waiting.length > 0 || this.#notes !== "" || this.#point !== undefined) {
-        await this.#writeOnce().then(
+        await writeTurn(() => this.#writeOnce()).then(
           () => this.#noteDisk(false),
           (thrown) => this.#waitForRoom(coerceError(thrown)),
         );

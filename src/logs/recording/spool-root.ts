@@ -1,6 +1,7 @@
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { coerceError } from "../../runtime/errors.ts";
+import { readTurn, writeTurn } from "../stores/disk-turns.ts";
 
 /** Uid of a build's Job. */
 const NAME = /^[0-9a-zA-Z-]{1,64}$/;
@@ -19,17 +20,17 @@ export class SpoolRoot {
 
   /** Containers of which there is something. */
   async containers(uid: string): Promise<string[]> {
-    return (await readdir(join(this.#directory, uid)).catch(noneIfMissing)).sort();
+    return (await readTurn(() => readdir(join(this.#directory, uid)).catch(noneIfMissing))).sort();
   }
 
   /** Uids of the Jobs of which there is something. */
   async list(): Promise<string[]> {
-    return (await readdir(this.#directory).catch(noneIfMissing)).filter((name) => NAME.test(name));
+    return (await readTurn(() => readdir(this.#directory).catch(noneIfMissing))).filter((name) => NAME.test(name));
   }
 
   /** Whoever writes there finds out and writes no more. */
   async remove(uid: string): Promise<void> {
-    await rm(join(this.#directory, uid), { recursive: true, force: true });
+    await writeTurn(() => rm(join(this.#directory, uid), { recursive: true, force: true }));
   }
 }
 

@@ -6,9 +6,10 @@ import type { Clock } from "../../runtime/clock.ts";
 import { makeConcurrencyLimit } from "../../runtime/concurrency-limit.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
+import { AnswerLimit } from "./answer-limit.ts";
 import type { LogStore } from "./log-store.ts";
 import type { StoredBuilds } from "./stored-builds.ts";
-import { StoredLog } from "./stored-log.ts";
+import { StoredLog, type StoreReading } from "./stored-log.ts";
 
 /** Builds whose reports are held for who lists builds; each takes about a kilobyte. */
 const MAX_RECENT = 2000;
@@ -40,6 +41,7 @@ export class StoredBuildSource {
   readonly #options: StoredBuildSourceOptions;
   readonly #over = new AbortController();
   readonly #reads = makeConcurrencyLimit(READS_AT_ONCE);
+  readonly #answers: AnswerLimit;
   /** By number, the latest asked for last. */
   readonly #found = new Map<string, Found>();
   /** By the path of their entries, which is another one for each build. */
@@ -49,6 +51,7 @@ export class StoredBuildSource {
 
   constructor(options: StoredBuildSourceOptions) {
     this.#options = options;
+    this.#answers = new AnswerLimit(options.clock);
   }
 
   /** undefined where all of a build of this number is not there, or not there yet. */
@@ -63,7 +66,7 @@ export class StoredBuildSource {
     this.#letGo();
     const forget = () => this.#found.get(number) === found && this.#found.delete(number);
     try {
-      const build = await found.build;
+      const build = await this.#answers.run(() => found.build);
       if (build === undefined) forget();
       else {
         found.bytes = build.bytes;
@@ -97,7 +100,7 @@ export class StoredBuildSource {
         if (!this.#over.signal.aborted) logger.warn({ err: coerceError(error) }, "could not list the builds in the log store");
       });
     }
-    if (this.#listedAtMs === Number.NEGATIVE_INFINITY) await this.#listing;
+    if (this.#listedAtMs === Number.NEGATIVE_INFINITY) await this.#answers.run(async () => this.#listing);
     // What one of several datasets came to stands with the build that it is part of.
     return [...this.#reports.values()].filter((report) => report !== undefined).filter(({ member }) => member === undefined);
   }
@@ -133,7 +136,7 @@ export class StoredBuildSource {
         file !== undefined &&
         file.build.number === number &&
         [pageNumber(file.build.jobName), jobNumber(file.build.jobName)].includes(number);
-      return isIt && part ? new FoundBuild(store, directory, { file, bytes: part.bytes }, signal) : undefined;
+      return isIt && part ? new FoundBuild(store, directory, { file, bytes: part.bytes }, { answers: this.#answers, signal }) : undefined;
     });
   }
 }
@@ -145,15 +148,15 @@ export class FoundBuild {
   readonly #store: LogStore;
   readonly #directory: string;
   readonly #logs: ReadonlyMap<string, StoredLog>;
-  readonly #signal: AbortSignal;
+  readonly #reading: StoreReading;
 
-  constructor(store: LogStore, directory: string, { file, bytes }: { file: BuildFile; bytes: number }, signal: AbortSignal) {
+  constructor(store: LogStore, directory: string, { file, bytes }: { file: BuildFile; bytes: number }, reading: StoreReading) {
     this.file = file;
     this.bytes = bytes;
     this.#store = store;
     this.#directory = directory;
-    this.#logs = new Map(file.logs.map((entry) => [entry.container, new StoredLog(store, directory, entry, signal)]));
-    this.#signal = signal;
+    this.#logs = new Map(file.logs.map((entry) => [entry.container, new StoredLog(store, directory, entry, reading)]));
+    this.#reading = reading;
   }
 
   log(container: string): StoredLog | undefined {
@@ -162,7 +165,9 @@ export class FoundBuild {
 
   /** Bytes of one of its artifacts, `[start, end)`; undefined where it is gone. */
   async artifact(path: string, range: { start: number; end: number }): Promise<AsyncIterable<Uint8Array> | undefined> {
-    const part = await this.#store.read(`${this.#directory}/${ARTIFACTS_FOLDER}/${path}`, range, this.#signal);
+    const { answers, signal } = this.#reading;
+    const read = () => this.#store.read(`${this.#directory}/${ARTIFACTS_FOLDER}/${path}`, range, signal);
+    const part = await answers.run(read, (late) => late?.body.destroy());
     return part?.body;
   }
 }

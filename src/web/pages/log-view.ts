@@ -1,4 +1,5 @@
 import type { LogNote } from "../logs/log-notes.ts";
+import { MAX_QUERY_LENGTH } from "../logs/log-search.ts";
 import { type LogWindow, renderPosition } from "../logs/log-window.ts";
 import type { ShownLine } from "../logs/shown-line.ts";
 import { sayBytes } from "../words.ts";
@@ -72,9 +73,14 @@ export const LINES_A_PAGE = 500;
 /** Of the end of a log, on the page of its build. */
 export const LINES_AT_FIRST = 200;
 
+/** `query` is what was searched for. */
+export function renderSearchField(path: string, query = ""): Markup {
+  return markup`<form action="${path}" method="get" role="search" data-search><label for="search">Search the log</label> <input id="search" name="q" type="search" value="${query}" required maxlength="${MAX_QUERY_LENGTH}" autocomplete="off"> <button>Search</button></form>`;
+}
+
 function renderTools(path: string, _range: Range): Markup {
   return markup`<div class="tools" role="group" aria-label="Log">
-<form action="${path}" method="get" role="search" data-search><label for="search">Search the log</label> <input id="search" name="q" type="search" required maxlength="200" autocomplete="off"> <button>Search</button></form>
+${renderSearchField(path)}
 <form action="${path}" method="get" data-go><label for="line">Line</label> <input id="line" name="line" inputmode="numeric" pattern="[0-9]{1,12}(-[0-9]{1,12})?" size="9" required autocomplete="off"> <button>Show</button></form>
 <a class="button" href="${path}/first-error" data-first-error>First error</a>
 <a class="button" href="${path}?line=1" data-begin>Beginning</a>

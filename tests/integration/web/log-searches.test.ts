@@ -49,6 +49,14 @@ describe("a search", () => {
     assert.equal(clock.pending, 0);
   });
 
+  test("has its own words in its field, to be searched with others", async () => {
+    const { path, ask } = start(new GrownLog(TEXT));
+    const page = await (await ask(`${path}?q=%22%3E%3Cb%3Eneedle`)).text();
+    const [form = ""] = /<form [^>]*role="search".*?<\/form>/.exec(page) ?? [];
+    assert.match(form, /^<form action="[./]*\/builds\/[^"]+\/logs\/test" method="get"/);
+    assert.match(form, /<input id="search" name="q" type="search" value="&quot;&gt;&lt;b&gt;needle"/);
+  });
+
   test("of one address leaves room for others', and all leave room for pages", async () => {
     const log = new GrownLog(TEXT);
     const { path, ask, clock } = start(log);

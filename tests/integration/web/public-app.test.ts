@@ -97,6 +97,21 @@ describe("the pages' server", () => {
     assert.deepEqual([stream.status, await stream.json()], [503, { error: "16 logs are read already." }]);
   });
 
+  test("says where what keeps a log does not answer, and shows what else there is of its build", async () => {
+    const log = new GrownLog("a\n");
+    log.read = () => Promise.reject(new BusyError("What keeps logs has not answered"));
+    await using served = await servePages(makeSampleSources([RUNNING], new Map([[RUNNING.number, log]])));
+    const get = async (path: string) => {
+      const answer = await fetch(`${served.url}/builds/${RUNNING.number}${path}`, { headers: { connection: "close" } });
+      return [answer.status, await answer.text()] as const;
+    };
+    const [status, page] = await get("");
+    assert.equal(status, 200);
+    assert.match(page, /The log is not shown: What keeps logs has not answered\. Load the page again\./);
+    assert.ok(page.includes("ZUUL_REF"));
+    assert.equal((await get("/logs/test"))[0], 503);
+  });
+
   test("lets no page do more than it must, and sends again only what has changed", async () => {
     await using served = await start();
     const page = await served.get("/builds", { "accept-encoding": "gzip" });

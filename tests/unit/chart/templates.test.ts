@@ -291,7 +291,8 @@ describe("the operator's pod", () => {
     const { containers, ...spec } = template.spec;
     assert.equal(containers[0].image, `r.example/th@sha256:${"a".repeat(64)}`);
     assert.equal(containers[0].imagePullPolicy, "Always");
-    assert.deepEqual(containers[0].env, values.extraEnv);
+    // What is given last counts.
+    assert.deepEqual(containers[0].env, [{ name: "UV_THREADPOOL_SIZE", value: "64" }, ...values.extraEnv]);
     assert.deepEqual(containers[0].resources, { requests: { cpu: "100m", memory: "256Mi" }, limits: { memory: "2Gi" } });
     for (const name of ["imagePullSecrets", "priorityClassName", "nodeSelector", "tolerations", "affinity"] as const) {
       assert.deepEqual(spec[name], values[name], name);

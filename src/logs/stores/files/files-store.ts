@@ -1,14 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { type FileHandle, link, mkdir, open, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Readable } from "node:stream";
 import type { Clock } from "../../../runtime/clock.ts";
 import { makeConcurrencyLimit } from "../../../runtime/concurrency-limit.ts";
 import type { Logger } from "../../../runtime/logger.ts";
+import { readTurn, writeTurn } from "../disk-turns.ts";
 import { checkStorePath, type LogStore, type StoredFiles, type StoredPart, storedUrl } from "../log-store.ts";
 import { PATIENCE_MS, patiently } from "../patience.ts";
 import { readSource, textSource, withSource } from "../source.ts";
 import { codeOf, isMissing, moveInto, openFile, readText, removeEmptyFolders, statFile, syncDirectory } from "./file-access.ts";
+import { readFileBody } from "./file-body.ts";
 import { filesError } from "./files-error.ts";
 import { folderNames, walk } from "./walk.ts";
 
@@ -16,8 +18,6 @@ import { folderNames, walk } from "./walk.ts";
 const UNFINISHED = ".unfinished";
 /** Streams that are written at once; a network's disk has nothing from more. */
 const MAX_WRITES = 8;
-/** What is read at once, and handed on. */
-const READ_BYTES = 256 * 1024;
 /** What a file system says that has no second names for files. */
 const NO_LINKS = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"];
 
@@ -53,41 +53,41 @@ export class FilesStore implements LogStore {
     const createOnce = async (target: string) => {
       const unfinished = await this.#writeUnfinished(textSource(text), signal);
       try {
-        await moveInto(target, () => linkOrWrite(unfinished.path, target, text));
+        await writeTurn(() => moveInto(target, () => linkOrWrite(unfinished.path, target, text)));
         return true;
       } catch (error) {
         if (codeOf(error) !== "EEXIST") throw error;
-        return (await readText(target)) === text;
+        return (await readTurn(() => readText(target))) === text;
       } finally {
-        await rm(unfinished.path, { force: true });
+        await writeTurn(() => rm(unfinished.path, { force: true }));
       }
     };
     return this.#write(path, createOnce, signal);
   }
 
   async read(path: string, range: { start: number; end?: number }, signal: AbortSignal): Promise<StoredPart | undefined> {
-    return this.#try(`read ${path}`, PATIENCE_MS.read, signal, async () => {
+    const open = async () => {
       const file = await openFile(this.#place(path));
       if (file === undefined) return undefined;
       const { size } = await file.stat();
       const end = Math.min(range.end ?? size, size);
-      if (range.start < end)
-        return { bytes: size, body: file.createReadStream({ start: range.start, end: end - 1, highWaterMark: READ_BYTES }) };
+      if (range.start < end) return { bytes: size, body: readFileBody(file, range.start, end) };
       await file.close();
       return { bytes: size, body: Readable.from([]) };
-    });
+    };
+    return this.#try(`read ${path}`, PATIENCE_MS.read, signal, () => readTurn(open));
   }
 
   stat(path: string, signal: AbortSignal): Promise<{ bytes: number } | undefined> {
     return this.#try(`look at ${path}`, PATIENCE_MS.read, signal, async () => {
-      const found = await statFile(this.#place(path));
+      const found = await readTurn(() => statFile(this.#place(path)));
       return found && { bytes: found.size };
     });
   }
 
   list(folder: string, { after = "", limit }: { after?: string; limit: number }, signal: AbortSignal): Promise<StoredFiles> {
     if (folder !== "") checkStorePath(folder);
-    return this.#try(`list ${folder || "its files"}`, PATIENCE_MS.read, signal, async () => {
+    const listAll = async () => {
       const files: StoredFiles["files"] = [];
       for await (const path of walk(this.#options.directory, folder, after)) {
         if (files.length === limit) return { files, isMore: true };
@@ -96,26 +96,28 @@ export class FilesStore implements LogStore {
         if (found) files.push({ path, bytes: found.size });
       }
       return { files, isMore: false };
-    });
+    };
+    return this.#try(`list ${folder || "its files"}`, PATIENCE_MS.read, signal, () => readTurn(listAll));
   }
 
   folders(folder: string, limit: number, signal: AbortSignal): Promise<string[]> {
     if (folder !== "") checkStorePath(folder);
     return this.#try(`list ${folder || "its folders"}`, PATIENCE_MS.read, signal, async () =>
-      (await folderNames(this.#options.directory, folder)).slice(-limit),
+      (await readTurn(() => folderNames(this.#options.directory, folder))).slice(-limit),
     );
   }
 
   remove(path: string, signal: AbortSignal): Promise<void> {
-    return this.#try(`remove ${path}`, PATIENCE_MS.write, signal, async () => {
-      const target = this.#place(path);
+    const target = this.#place(path);
+    const removeIt = async () => {
       if (await statFile(target)) await rm(target, { force: true });
       await removeEmptyFolders(dirname(target), this.#options.directory);
-    });
+    };
+    return this.#try(`remove ${path}`, PATIENCE_MS.write, signal, () => writeTurn(removeIt));
   }
 
   removeUnfinished(before: Date, signal: AbortSignal): Promise<number> {
-    return this.#try("remove what uploads have left", PATIENCE_MS.write, signal, async () => {
+    const removeAll = async () => {
       const directory = join(this.#options.directory, UNFINISHED);
       let removed = 0;
       for (const name of await readdir(directory).catch(emptyIfMissing)) {
@@ -127,7 +129,8 @@ export class FilesStore implements LogStore {
         removed += 1;
       }
       return removed;
-    });
+    };
+    return this.#try("remove what uploads have left", PATIENCE_MS.write, signal, () => writeTurn(removeAll));
   }
 
   url(path: string): string | undefined {
@@ -161,11 +164,13 @@ export class FilesStore implements LogStore {
   async #putOnce(target: string, openSource: () => AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number> {
     const unfinished = await this.#writeUnfinished(readSource(openSource), signal);
     try {
-      await moveInto(target, () => rename(unfinished.path, target));
-      await syncDirectory(dirname(target));
+      await writeTurn(async () => {
+        await moveInto(target, () => rename(unfinished.path, target));
+        await syncDirectory(dirname(target));
+      });
       return unfinished.bytes;
     } catch (error) {
-      await rm(unfinished.path, { force: true });
+      await writeTurn(() => rm(unfinished.path, { force: true }));
       throw error;
     }
   }
@@ -174,26 +179,37 @@ export class FilesStore implements LogStore {
   async #writeUnfinished(source: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<{ path: string; bytes: number }> {
     const path = join(this.#options.directory, UNFINISHED, randomUUID());
     // Alone, so that a store's directory that is not there is missed, and not made.
-    await mkdir(dirname(path)).catch((error) => {
-      if (codeOf(error) !== "EEXIST") throw error;
+    const file = await writeTurn(async () => {
+      await mkdir(dirname(path)).catch((error) => {
+        if (codeOf(error) !== "EEXIST") throw error;
+      });
+      return open(path, "wx", 0o644);
     });
-    const file = await open(path, "wx", 0o644);
     let bytes = 0;
     try {
       for await (const chunk of source) {
         signal.throwIfAborted();
-        for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+        // The source may take its time: a turn is for what is there.
+        await writeTurn(() => writeWhole(file, chunk));
         bytes += chunk.length;
       }
-      await file.sync();
-      await file.close();
+      await writeTurn(async () => {
+        await file.sync();
+        await file.close();
+      });
       return { path, bytes };
     } catch (error) {
-      await file.close().catch(() => {});
-      await rm(path, { force: true });
+      await writeTurn(async () => {
+        await file.close().catch(() => {});
+        await rm(path, { force: true });
+      });
       throw error;
     }
   }
+}
+
+async function writeWhole(file: FileHandle, chunk: Uint8Array): Promise<void> {
+  for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
 }
 
 function emptyIfMissing(error: unknown): string[] {

@@ -164,8 +164,11 @@ export class S3Store implements LogStore {
 
   #head(path: string): ObjectHead {
     checkStorePath(path);
-    const { contentType, disposition } = storedFileType(path);
-    return { Bucket: this.#options.bucket, Key: this.#prefix + path, ContentType: contentType, ContentDisposition: disposition };
+    const { contentType, disposition, cacheControl } = storedFileType(path);
+    return {
+      ...{ Bucket: this.#options.bucket, Key: this.#prefix + path, ContentType: contentType, ContentDisposition: disposition },
+      ...(cacheControl === undefined ? {} : { CacheControl: cacheControl }),
+    };
   }
 
   #folderPrefix(folder: string): string {

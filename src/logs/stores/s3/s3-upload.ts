@@ -19,6 +19,7 @@ export interface ObjectHead {
   Key: string;
   ContentType: string;
   ContentDisposition: string;
+  CacheControl?: string;
 }
 
 /**

@@ -394,7 +394,10 @@ describe("a bucket", () => {
         server,
         ({ method, url = "", headers }) => {
           if (method === "PUT")
-            seen.set(url.split("?")[0]?.replace("/logs/types/", "") ?? "", [headers["content-type"], headers["content-disposition"]]);
+            seen.set(
+              url.split("?")[0]?.replace("/logs/types/", "") ?? "",
+              ["content-type", "content-disposition", "cache-control"].map((name) => headers[name]),
+            );
           return false;
         },
         context,
@@ -402,12 +405,14 @@ describe("a bucket", () => {
     });
     context.after(() => spy.close());
     await spy.putText("a/console.log", "<script>alert(1)</script>", never);
+    await spy.createText("a/index.html", "not yet", never);
     await spy.putText("a/artifacts/index.html", "<script>alert(1)</script>", never);
     await spy.putText("a/artifacts/x.svg", "<svg onload='alert(1)'/>", never);
     assert.deepEqual(Object.fromEntries(seen), {
-      "a/console.log": ["text/plain; charset=utf-8", "inline"],
-      "a/artifacts/index.html": ["application/octet-stream", "attachment"],
-      "a/artifacts/x.svg": ["application/octet-stream", "attachment"],
+      "a/console.log": ["text/plain; charset=utf-8", "inline", undefined],
+      "a/index.html": ["text/html; charset=utf-8", "inline", "no-cache"],
+      "a/artifacts/index.html": ["application/octet-stream", "attachment", undefined],
+      "a/artifacts/x.svg": ["application/octet-stream", "attachment", undefined],
     });
     const answer = await fetch(`${server.endpoint}/logs/types/a/artifacts/index.html`, { method: "HEAD" });
     assert.notEqual(answer.headers.get("content-type"), "text/html");

@@ -32,8 +32,8 @@ interface Ran {
   left: string[];
 }
 
-/** As PID 1 of a container with that shell; `grace` in seconds. */
-function run(shell: string, script: string, { path = "/usr/bin:/bin", grace = 20 } = {}): Ran {
+/** As PID 1 of a container with that shell; `grace` in seconds, which `over` tells of in the file "over". */
+function run(shell: string, script: string, { path = "/usr/bin:/bin", grace = 20, over = false } = {}): Ran {
   const place = mkdtempSync(join(directory, "run-"));
   const bin = join(place, "bin");
   mkdirSync(bin);
@@ -42,11 +42,14 @@ function run(shell: string, script: string, { path = "/usr/bin:/bin", grace = 20
   writeFileSync(file, script);
   chmodSync(file, 0o555);
   const pod = { containers: [], terminationGracePeriodSeconds: grace };
-  const { command: rendered = [] } = renderScript(script, pod, { script: file, result, termination });
+  const { command: rendered = [] } = renderScript(script, pod, {
+    ...{ script: file, result, termination },
+    ...(over ? { graceOver: join(place, "over") } : {}),
+  });
   const words = rendered.map((word) => word.replaceAll("$$", "$").replaceAll("/bin/sh", join(bin, "sh")));
   const [command = "", ...args] = [...AS_INIT, "/usr/bin/env", "-i", "HOME=/home/x", `PATH=${path}`, ...words];
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: place, encoding: "utf8", timeout: 20_000 });
-  const own = ["bin", "script", "result", "termination", "ready"];
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd: place, encoding: "utf8", timeout: 20_000, killSignal: "SIGKILL" });
+  const own = ["bin", "script", "result", "termination", "ready", "over"];
   const said = existsSync(termination) ? readFileSync(termination, "latin1") : "";
   return { status, stdout, stderr, said, left: readdirSync(place).filter((name) => !own.includes(name)) };
 }
@@ -135,6 +138,29 @@ describe("a script whose runner is PID 1", { skip: !canUnshare() && "no process 
           },
         );
         assert.equal(status, 143);
+      });
+
+      const stays = "while :; do sleep 0.01; done";
+      const told = "trap '' TERM\nmkfifo over\n(until [ -e ready ]; do sleep 0.01; done; echo over > over) &\n";
+
+      test("is killed with all of it when its own grace is over, which the collector tells", () => {
+        const { status, said, stdout } = run(shell, `${told}sh -c "${stays}" &\nkill -TERM 1; echo on; : > ready; ${stays}`, {
+          over: true,
+        });
+        assert.deepEqual([status, said, stdout], [137, "ended 137\n", "on\n"]);
+      });
+
+      test("outlasts a TERM of its own, as long as nobody tells that a grace is over", () => {
+        const outlasts = "i=30; while [ $i != 0 ]; do sleep 0.05 || :; i=$((i - 1)); done; exit 9";
+        const own = `mkfifo over\ntrap 'echo handled' TERM; kill -TERM 1; kill -TERM 0; ${outlasts}`;
+        const { status, stdout } = run(shell, own, { over: true, grace: 1 });
+        assert.deepEqual([status, stdout.startsWith("handled\n")], [9, true]);
+      });
+
+      test("ends as soon as it has cleaned up, without a word that its grace is over", () => {
+        const cleans = "trap 'exit 3' TERM; kill -TERM 1; sleep 5";
+        assert.equal(run(shell, `mkfifo over\n${cleans}`, { over: true, grace: 600 }).status, 3);
+        assert.equal(run(shell, cleans, { over: true, grace: 600 }).status, 3, "nor where there is no collector");
       });
 
       test("gets TERM where the image has no mkfifo, too", () => {

@@ -8,7 +8,6 @@ describe("a stored file", () => {
   const own: [string, string][] = [
     ["console.log", "text/plain; charset=utf-8"],
     ["build.json", "application/json"],
-    ["index.html", "text/html; charset=utf-8"],
     ["mysql.log", "text/plain; charset=utf-8"],
   ];
   for (const [name, contentType] of own) {
@@ -17,6 +16,11 @@ describe("a stored file", () => {
       assert.equal(storedFileHeaders(`${DIRECTORY}/${name}`)["x-content-type-options"], "nosniff");
     });
   }
+
+  test("of ours that is replaced when the build is stored is not kept unasked by what serves it", () => {
+    const page = { contentType: "text/html; charset=utf-8", disposition: "inline", cacheControl: "no-cache" };
+    assert.deepEqual(storedFileType(`${DIRECTORY}/index.html`), page);
+  });
 
   const text = ["log.txt", "results/junit.xml", "a.js.txt", "tool.sh", "a.sql", "NOTES.MD", "a.b.diff"];
   const saved = [
