@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { describe, test } from "node:test";
 import { parse } from "yaml";
 import { performCheck } from "../../../src/commands/check.ts";
@@ -19,10 +19,12 @@ async function check(log: string): Promise<string> {
 }
 
 describe("the database example", () => {
-  test("its TestTask is valid, and nothing in it is probably not meant", () => {
-    const [task] = readTestTaskDocuments(readFileSync(TASK, "utf8"));
-    assert.deepEqual(task?.state === "valid" ? task.warnings : task, []);
-  });
+  for (const file of [TASK, join(EXAMPLE, "../migration.yaml")]) {
+    test(`the TestTask of ${basename(file)} is valid, and nothing in it is probably not meant`, () => {
+      const [task] = readTestTaskDocuments(readFileSync(file, "utf8"));
+      assert.deepEqual(task?.state === "valid" ? task.warnings : task, []);
+    });
+  }
 
   for (const [log, result] of [
     ["passes.txt", "SUCCESS"],
