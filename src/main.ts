@@ -13,6 +13,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   check: async () => (await import("./commands/check.ts")).checkCommand(),
   limits: async () => (await import("./commands/limits.ts")).limitsCommand(),
   render: async () => (await import("./commands/render.ts")).renderCommand(),
+  import: async () => (await import("./commands/import.ts")).importCommand(),
   checkout: async () => (await import("./commands/checkout.ts")).checkoutCommand(),
   collect: async () => (await import("./commands/collect.ts")).collectCommand(),
 };

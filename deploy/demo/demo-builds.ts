@@ -1,4 +1,4 @@
-import { breakMultiply, SAMPLE_PROJECT, type SampleChange, type SampleProject, slowBenchmark } from "./sample-project.ts";
+import { breakMultiply, SAMPLE_PROJECT, type SampleChange, type SampleProject, slowBenchmark, slowMigration } from "./sample-project.ts";
 
 /** A build that the demo asks for, and what must come of it. */
 export interface PlannedBuild {
@@ -55,6 +55,15 @@ export async function planScenes(project: SampleProject): Promise<Scene[]> {
       build: plan("calculator-release", early, "CONFIG_ERROR - pipeline check is none of those that TestTask release takes builds of"),
     },
   ];
+}
+
+/** The datasets of TestTask migration, in its order. */
+export const MIGRATION_DATASETS = ["small", "large"];
+
+/** A build that runs on both of its task's datasets. */
+export async function planMigration(project: SampleProject): Promise<PlannedBuild> {
+  const change = await project.change("Work everything out beforehand", slowMigration());
+  return plan("calculator-migration", change, "WARNING - Migration 2->3 took too long (large, 1 of 2 datasets failed)");
 }
 
 /** `count` builds of as many changes; some break the tests, some the style. */

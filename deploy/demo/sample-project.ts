@@ -22,6 +22,8 @@ export async function createSampleProject(root: string): Promise<SampleProject> 
     "check-style.sh": executable(CHECK_STYLE),
     "benchmark.sh": executable(BENCHMARK),
     "soak-test.sh": executable(SOAK_TEST),
+    "migrate.sh": executable(MIGRATE),
+    "migrations/1-2.sh": '# Says what is added how.\nsed -i "s/ + / plus /" "$1"\n',
     "tests/add.sh": 'check "add 2 and 3" 5 "$(add 2 3)"\ncheck "add a negative number" -1 "$(add 2 -3)"\n',
     "tests/divide.sh": 'check "divide 42 by 6" 7 "$(divide 42 6)"\ncheck "divide by zero" "not a number" "$(divide 1 0)"\n',
     "tests/multiply.sh": 'check "multiply 6 by 7" 42 "$(multiply 6 7)"\n',
@@ -133,6 +135,21 @@ while [ "$(date +%s)" -lt $end ]; do
   sleep 1
 done
 `;
+
+const MIGRATE = `#!/bin/sh -e
+# migrate.sh LEDGER: runs migrations/*.sh on it, one after another.
+for migration in migrations/*.sh; do
+  step=$(basename "$migration" .sh | sed 's/-/->/')
+  echo "migration $step begins"
+  sh -e "$migration" "$1"
+  echo "migration $step is done"
+done
+`;
+
+/** A migration that needs a second for each line. */
+export function slowMigration(): GitFiles {
+  return { "migrations/2-3.sh": '# Works everything out.\nwhile read -r line; do\n  sleep 1\ndone < "$1"\n' };
+}
 
 /** The benchmark, with so much to do that it takes minutes. */
 export function slowBenchmark(): GitFiles {

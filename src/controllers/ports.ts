@@ -95,8 +95,8 @@ export interface BuildCluster {
   cachedJobsOf(relaunchKey: string): Job[];
   /** What a kubelet said when it began to end containers of this pod by itself. */
   killOf(pod: Pod, roles: ContainerRoles): string | undefined;
-  /** The Events about one object, past the cache. */
-  readEvents(namespace: string, uid: string): Promise<readonly KubeEvent[]>;
+  /** The Events about the object of this uid, or about the claim of this name; past the cache. */
+  readEvents(namespace: string, about: string): Promise<readonly KubeEvent[]>;
 }
 
 /** Goes through the logs of tests whose tasks have checks. */

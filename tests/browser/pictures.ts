@@ -27,6 +27,37 @@ const MISCONFIGURED = sampleBuild({
     message: "secret db not found",
   },
 });
+/** One that ran on two datasets, as the example in deploy/examples/db-migrations. */
+const MIGRATED = sampleBuild({
+  ...{ number: "db-migrations-00000000000000ff", jobName: "db-migrations-00000000000000ff-0", task: "db-migrations" },
+  functionName: "build:inventory-db-migrations",
+  item: { project: "example/inventory", branch: "master", change: "4711", patchset: "3", pipeline: "check", ref: "refs/zuul/master/Z1" },
+  pod: "db-migrations-00000000000000ff-0-x2x4z",
+  verdict: {
+    ...{ class: "failure", rule: "check-failed" },
+    result: "WARNING - Migration 0002->0003 took too long (user_002, 1 of 2 datasets failed)",
+    message: "check migrations failed: step 0002->0003 took 25.2s, limit 15s (user_002, 1 of 2 datasets failed)",
+  },
+  members: [
+    {
+      ...{ dataset: "user_001", number: "db-migrations-00000000000000ff-0", standing: "ended", step: "ended" },
+      verdict: {
+        result: "SUCCESS",
+        class: "success",
+        rule: "exit-0",
+        message: "the test ended with exit code 0, and its 5 checks found nothing wrong",
+      },
+    },
+    {
+      ...{ dataset: "user_002", number: "db-migrations-00000000000000ff-1", standing: "ended", step: "ended" },
+      verdict: {
+        ...{ class: "failure", rule: "check-failed" },
+        result: "WARNING - Migration 0002->0003 took too long",
+        message: "check migrations failed: step 0002->0003 took 25.2s, limit 15s",
+      },
+    },
+  ],
+});
 
 function console_(isEnded: boolean): GrownLog {
   const log = new GrownLog(
@@ -75,7 +106,7 @@ const logs = new Map([
 ]);
 const find = async (number: string) =>
   number === FAILED.number ? { file: FAILED_FILE, log: () => undefined, artifact: async () => undefined } : undefined;
-const sources = makeSampleSources([RUNNING, WAITING, FAILED, NODE_LOST, MISCONFIGURED, PASSED, ...pastBuilds(45)], logs, {
+const sources = makeSampleSources([RUNNING, WAITING, FAILED, NODE_LOST, MISCONFIGURED, MIGRATED, PASSED, ...pastBuilds(45)], logs, {
   stored: { find, recent: async () => [] },
 });
 await using served = await servePages(sources);
@@ -86,6 +117,7 @@ const pages = {
   waiting: `/builds/${WAITING.number}`,
   lost: `/builds/${NODE_LOST.number}`,
   misconfigured: `/builds/${MISCONFIGURED.number}`,
+  datasets: `/builds/${MIGRATED.number}`,
   builds: "/builds",
   tasks: "/tasks",
   log: `/builds/${FAILED.number}/logs/test?line=1#L50-L52`,

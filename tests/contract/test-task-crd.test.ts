@@ -91,6 +91,16 @@ describe("the TestTask CRD on a real API server", () => {
     });
   }
 
+  test("kubectl apply accepts what is imported of the original Turbo Hipster's sample configuration", async () => {
+    const file = join(ROOT, "tests/golden/import/original-sample.yaml");
+    const names = readTestTaskDocuments(readFileSync(file, "utf8")).map(({ name }) => name);
+    assert.equal(names.length, 5);
+    assert.deepEqual(
+      (await kubectl("apply", "--dry-run=server", "-f", file)).trimEnd().split("\n"),
+      names.map((name) => `testtask.turbo-hipster.io/${name} created (server dry run)`),
+    );
+  });
+
   for (const name of readdirSync(join(FIXTURES, "bad"))) {
     test(`kubectl apply refuses bad/${name}, naming the field and, where a rule of ours is broken, the remedy`, () => {
       const file = join(FIXTURES, "bad", name);

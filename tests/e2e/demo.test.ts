@@ -22,6 +22,7 @@ const LIMIT_MS = 300_000;
 /** For all of them together. */
 const SUITE_LIMIT_MS = 1_500_000;
 const STATUS_LIMIT_MS = 30_000;
+const MIGRATION_SENTENCE = "WARNING - Migration 2->3 took too long (large, 1 of 2 datasets failed)";
 const BROKEN_SENTENCE = "1 of 5 tests failed - multiply 6 by 7 (expected 42, got 13)";
 
 /** Where this machine can't have clusters these tests are skipped, but never silently, and never under CI. */
@@ -139,6 +140,9 @@ async function tryNext(output: string): Promise<void> {
     /<a href="[^"]*\/artifacts\/results\/tests\.xml">/,
   ])
     assert.match(shown, part);
+  const both = await fetch(/^ +the page with both of them: (http\S+)$/m.exec(output)?.[1] ?? "", { headers: { connection: "close" } });
+  const members = await both.text();
+  for (const part of [/\bsmall\b/, /\blarge\b/, /2-&gt;3 took too long/]) assert.match(members, part);
   const submitted = await runShell(`${commands.find((line) => line.includes(" submit "))} || true`);
   assert.match(submitted, /step 6\/6 done/);
 }
@@ -205,12 +209,15 @@ describe("npm run demo", { skip: obstacle, concurrency: false, timeout: SUITE_LI
         ["calculator-release", "6,1", "CONFIG_ERROR - pipeline check is none of those that TestTask release takes builds of"],
       ],
     );
-    const crowd = table.slice(6);
+    const crowd = table.slice(6, -1);
     assert.equal(crowd.length, 20);
     assert.equal(crowd.filter(({ result }) => result === "SUCCESS").length, 16);
     const pods = new Set([...table.slice(0, 4), ...crowd].map(({ pod }) => pod));
     assert.equal(pods.size, 24, "each build has a pod of its own");
-    assert.match(demo.output(), /All 26 results are as expected/);
+    const migration = table.at(-1);
+    assert.deepEqual([migration?.job, migration?.result], ["calculator-migration", MIGRATION_SENTENCE]);
+    assert.match(demo.output(), /on the dataset small:\n.*2->3 is done\n.*on the dataset large:\n.*2->3 is done\n/s);
+    assert.match(demo.output(), /All 27 results are as expected/);
     assert.equal(demo.output().includes("\x1b"), false, "no colours in a pipe");
     await assertNothingLeft(demo.output());
   });
@@ -239,7 +246,7 @@ describe("npm run demo", { skip: obstacle, concurrency: false, timeout: SUITE_LI
       assert.equal(await demo.ended, 1, demo.output());
       const complaint = `NOT AS EXPECTED: calculator-unit of change 2,1 should be ${BROKEN_SENTENCE}, it is SUCCESS`;
       assert.ok(demo.output().includes(complaint), demo.output());
-      assert.match(demo.output(), /3 of 26 results are not as expected/);
+      assert.match(demo.output(), /3 of 27 results are not as expected/);
       const second = startDemo();
       assert.equal(await second.ended, 1);
       assert.match(second.output(), /running already.*npm run demo -- --down --name/s);

@@ -67,7 +67,12 @@ export class LiveLog {
 
   async #awaitLog(api: BuildApi): Promise<string | undefined> {
     for (;;) {
-      const { logs, standing } = await api.build();
+      const { logs, standing, members } = await api.build();
+      if (members) {
+        this.#options.print(`  (runs on ${members.length} datasets; turbo-hipster logs NUMBER prints the log of one)`);
+        for (const { dataset, number } of members) this.#options.print(`  (${dataset}: ${number})`);
+        return undefined;
+      }
       if (logs[0] !== undefined || standing === "ended") return logs[0];
       await this.#options.clock.sleep(LOOK_MS, this.#leaving.signal);
     }

@@ -1,3 +1,4 @@
+import { datasetClaim } from "../../core/job/dataset-volume.ts";
 import { readRoles } from "../../core/job/record.ts";
 import type { ContainerRoles } from "../../core/kubernetes/container-roles.ts";
 import type { Job, Pod } from "../../core/kubernetes/objects.ts";
@@ -193,7 +194,8 @@ export class JobFollower {
 
   /** Finds out why it waits, where Job and pod do not tell. */
   async observeTrouble(): Promise<void> {
-    const uids = { job: this.#made?.metadata.uid, pod: this.pod?.uid };
+    const { pod } = this;
+    const uids = { job: this.#made?.metadata.uid, pod: pod?.uid, claim: pod && datasetClaim(pod.name) };
     this.#eventsInMs = await this.#waiting.observe(this.#state, this.#stateSince, uids);
   }
 

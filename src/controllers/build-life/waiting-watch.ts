@@ -11,8 +11,8 @@ import type { Logger } from "../../runtime/logger.ts";
 const MAX_INTERVAL_MS = 60_000;
 
 export interface WaitingWatchOptions {
-  /** Events about the object of this uid. */
-  readEvents(uid: string): Promise<readonly KubeEvent[]>;
+  /** Events about the object of this uid, or of the claim of this name. */
+  readEvents(about: string): Promise<readonly KubeEvent[]>;
   /** What was read may change what `observe` finds. */
   onRead(): void;
   /** Its pod begins to wait for room in a quota. */
@@ -20,6 +20,9 @@ export interface WaitingWatchOptions {
   clock: Clock;
   logger(): Logger;
 }
+
+/** What the Events that may be wanted are about: uids, and of the claim that a dataset's volume is made for its name. */
+type WaitingObjects = Record<"job" | "pod" | "claim", string | undefined>;
 
 /** Finds out why a build waits where Job and pod do not tell, and since when it has been that. */
 export class WaitingWatch {
@@ -46,7 +49,7 @@ export class WaitingWatch {
   }
 
   /** Looks at a state that has stood since `since`; returns when to look again. */
-  async observe(state: BuildState, since: Date, uids: { job: string | undefined; pod: string | undefined }): Promise<number | undefined> {
+  async observe(state: BuildState, since: Date, uids: WaitingObjects): Promise<number | undefined> {
     const { clock, logger } = this.#options;
     const wanted = eventsWanted(state);
     const uid = wanted && uids[wanted.of];

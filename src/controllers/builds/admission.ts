@@ -10,7 +10,7 @@ import { buildLimits } from "../../core/observation/build-limits.ts";
 import { STEPS } from "../../core/observation/steps.ts";
 import { type TestTask, testTaskKey } from "../../core/test-task/test-task.ts";
 import type { RuleId } from "../../core/verdict/rules.ts";
-import { configuration, renderResult, type Verdict } from "../../core/verdict/verdict.ts";
+import { configuration, notNeeded, renderResult, type Verdict } from "../../core/verdict/verdict.ts";
 import type { Assignment } from "../../core/zuul/assignment.ts";
 import { type BuildFunction, readBuildFunction } from "../../core/zuul/function-name.ts";
 import { type Parameters, parseParameters, textParameter } from "../../core/zuul/parameters.ts";
@@ -91,8 +91,9 @@ export class Admission {
       return Promise.resolve();
     }
     if (!task) return this.#refuseUnserved(asked);
-    if (!parsed.ok) return this.#refuse(asked, configuration("bad-request", parsed.problem));
+    if (!parsed.ok) return this.#answer(asked, configuration("bad-request", parsed.problem));
     const refusal = refuseBuild(task, parsed.parameters, this.#options.settings.manifest.keepsArtifacts ?? true);
+    if (refusal?.rule === "dataset-not-needed") return this.#answer(asked, notNeeded(refusal.why));
     if (refusal) return this.#refuseFor(testTaskKey(task), asked, refusal);
     const key = relaunchKey(task, identity.functionName, parsed.parameters, sha256Hex);
     const earlier = key === undefined ? undefined : this.#findEarlier(key, identity, task.metadata.namespace);
@@ -187,25 +188,27 @@ export class Admission {
   #refuseUnserved(asked: Asked): Promise<unknown> {
     const refusal = this.#options.tasks.refusalOf(asked.identity.functionName);
     if (refusal) return this.#refuseFor(refusal.taskKey, asked, { rule: "invalid-task", why: refusal.why });
-    return this.#refuse(asked, configuration("no-task", "no TestTask serves this job any more"));
+    return this.#answer(asked, configuration("no-task", "no TestTask serves this job any more"));
   }
 
   /** For what whoever keeps the task is to hear of, too. */
   #refuseFor(taskKey: string, asked: Asked, { rule, why }: { rule: RuleId; why: string }): Promise<unknown> {
-    const answered = this.#refuse(asked, configuration(rule, why), taskKey);
+    const answered = this.#answer(asked, configuration(rule, why), taskKey);
     this.#options.tasks.noteRefusal(taskKey, `refuses a build of ${asked.function.jobName}: ${why}`);
     return answered;
   }
 
   /** Answers a request that becomes no Job. */
-  #refuse(
+  #answer(
     { assignment, task, request, function: { jobName } }: Asked,
     verdict: Verdict,
     taskKey = task && testTaskKey(task),
   ): Promise<unknown> {
     const { logger, policy, counts } = this.#options.context;
     const { rule, message: text } = verdict;
-    logger.warn({ build: request.number, task: taskKey, function: assignment.functionName, rule, text }, "refuses a request");
+    const fields = { build: request.number, task: taskKey, function: assignment.functionName, rule, text };
+    if (verdict.class === "success") logger.info(fields, "answers a request without running anything");
+    else logger.warn(fields, "refuses a request");
     counts.observer.noteVerdict(taskKey, verdict.class);
     const workData = this.#workData(jobName, request.number);
     assignment.sendData(JSON.stringify(workData));

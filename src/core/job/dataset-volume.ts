@@ -30,6 +30,11 @@ export function renderDatasetVolume(dataset: TestTaskDataset): Volume {
   return { name, configMap: { name: configMap?.name } };
 }
 
+/** The name that the ephemeral volume controller gives the claim of a pod's dataset. */
+export function datasetClaim(podName: string): string {
+  return `${podName}-${DATASET_VOLUME}`;
+}
+
 /** For the container of this name, where the dataset is to be in it. */
 export function datasetMounts(dataset: TestTaskDataset | undefined, container: string): VolumeMount[] {
   if (!dataset?.containers.includes(container)) return [];
@@ -37,8 +42,15 @@ export function datasetMounts(dataset: TestTaskDataset | undefined, container: s
   return [{ name: DATASET_VOLUME, mountPath: dataset.path, ...(isReadOnly ? { readOnly: true } : {}) }];
 }
 
-export function testDatasetMounts(dataset: TestTaskDataset | undefined): VolumeMount[] {
-  return datasetMounts(dataset, TEST_CONTAINER);
+/**
+ * The test's container with the dataset where it is to have it. A template may mount it there itself; where it mounts another volume, the API
+ * server is to refuse the pod: a test must not run on something else.
+ */
+export function withTestDataset(container: Container, dataset: TestTaskDataset | undefined): Container {
+  const present = container.volumeMounts ?? [];
+  const isThere = ({ name, mountPath }: VolumeMount) => present.some((mount) => mount.name === name && mount.mountPath === mountPath);
+  const added = datasetMounts(dataset, TEST_CONTAINER).filter((mount) => !isThere(mount));
+  return added.length === 0 ? container : { ...container, volumeMounts: [...present, ...added] };
 }
 
 /** Copies what the dataset's image holds, for a container runtime need not be able to mount images, and could not let them be written to. */

@@ -29,7 +29,7 @@ import { escapeExpansion, type Parameters, parameterEnvironment } from "../zuul/
 import { type CheckoutSettings, type Resources, renderCheckout, renderCheckoutVolumes } from "./checkout-container.ts";
 import { type CollectorSettings, graceSeconds, renderCollector, renderCollectorVolume } from "./collector-container.ts";
 import { renderDatasetRecord } from "./dataset-record.ts";
-import { datasetMounts, renderDatasetCopy, renderDatasetVolume, testDatasetMounts } from "./dataset-volume.ts";
+import { datasetMounts, renderDatasetCopy, renderDatasetVolume, withTestDataset } from "./dataset-volume.ts";
 import { layEnvironment } from "./environment.ts";
 import { type MemberRecord, renderTestTask } from "./member.ts";
 import { memberNumber } from "./name.ts";
@@ -213,15 +213,15 @@ function renderTest(base: Container, input: ManifestInput, pod: PodSpec, nodeLab
     terminationMessagePath: TERMINATION_FILE,
     terminationMessagePolicy: "File",
   };
-  return withMounts(withContainerSecurity(container, spec.securityContext), [
+  const mounted = withMounts(withContainerSecurity(container, spec.securityContext), [
     workspaceMount(spec),
     MOUNTS.tmp,
     MOUNTS.artifacts,
     ...(spec.script === undefined ? [] : [MOUNTS.result]),
     ...(spec.script === undefined || spec.artifacts === undefined ? [] : [{ ...MOUNTS.grace, readOnly: true }]),
     MOUNTS.request,
-    ...testDatasetMounts(input.dataset),
   ]);
+  return withTestDataset(mounted, input.dataset);
 }
 
 function renderEnvironment(template: readonly EnvVar[], input: ManifestInput): EnvVar[] {

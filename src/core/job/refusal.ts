@@ -3,9 +3,9 @@ import { datasetQuery, matchingDatasets } from "../test-task/datasets.ts";
 import type { TestTask } from "../test-task/test-task.ts";
 import { type Parameters, textParameter } from "../zuul/parameters.ts";
 
-/** Why a build becomes no Job: `rule` names the row of the verdict table, `why` is a clause for reviewers. */
+/** Why a build becomes no Job: `rule` names the row of the verdict table, which says whether that is a fault, `why` is a clause for reviewers. */
 export interface BuildRefusal {
-  rule: "pipeline" | "unsupported" | "no-dataset" | "bad-checks";
+  rule: "pipeline" | "unsupported" | "no-dataset" | "dataset-not-needed" | "bad-checks";
   why: string;
 }
 
@@ -40,5 +40,6 @@ function refuseDatasets({ metadata, spec }: TestTask, parameters: Parameters): B
   const query = datasetQuery(parameters);
   if (matchingDatasets(spec, query).length > 0) return undefined;
   const { project = "no project", branch = "no branch" } = query;
-  return { rule: "no-dataset", why: `no dataset of TestTask ${metadata.name} matches ${project.slice(0, 60)}, ${branch.slice(0, 60)}` };
+  const rule = spec.whenNoDataset === "succeed" ? "dataset-not-needed" : "no-dataset";
+  return { rule, why: `no dataset of TestTask ${metadata.name} matches ${project.slice(0, 60)}, ${branch.slice(0, 60)}` };
 }

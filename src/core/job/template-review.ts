@@ -1,8 +1,8 @@
 import type { Job, Pod } from "../kubernetes/objects.ts";
 import type { TestTask } from "../test-task/test-task.ts";
-import { type BuildFunction, readBuildFunction, renderFunctionName } from "../zuul/function-name.ts";
+import { readBuildFunction, renderFunctionName } from "../zuul/function-name.ts";
 import { parseParameters } from "../zuul/parameters.ts";
-import type { ManifestSettings } from "./manifest.ts";
+import type { ManifestInput, ManifestSettings } from "./manifest.ts";
 import { type Rendering, tryRenderJob } from "./rendering.ts";
 
 /** What the API server made of a task's Job and pods, in its own words. */
@@ -19,14 +19,16 @@ export type ReviewedObject = { kind: "Job"; object: Job; of: string } | { kind: 
 
 /**
  * What a task's builds would make, to be asked about and never stored: its Job, its pod (Pod Security, quotas and limit ranges look at
- * pods only), and the pod of each node label. `of` says in people's words whose it is, for the label's. `problem`: why there are none.
+ * pods only), and the pod of each node label, all with the first of its datasets; and the pod of each other dataset. `of` says in people's words whose it is, for those of labels and datasets. `problem`: why there are none.
  */
 export function renderReviewedObjects(
   task: TestTask,
   settings: ManifestSettings,
 ): { ok: true; objects: ReviewedObject[] } | { ok: false; problem: string } {
   const [job = ""] = task.spec.jobs;
-  const example = (nodeLabel?: string) => renderExample(task, settings, readBuildFunction(renderFunctionName(job, nodeLabel)));
+  const [first, ...others] = task.spec.datasets ?? [];
+  const example = (nodeLabel?: string, dataset = first) =>
+    renderExample({ task, settings, dataset, function: readBuildFunction(renderFunctionName(job, nodeLabel)) });
   const plain = example();
   if (!plain.ok) return plain;
   const objects: ReviewedObject[] = [
@@ -38,14 +40,19 @@ export function renderReviewedObjects(
     if (!labelled.ok) return labelled;
     objects.push({ kind: "Pod", object: podOf(labelled.job), of: ` for node label ${name}` });
   }
+  for (const dataset of others) {
+    const rendered = example(undefined, dataset);
+    if (!rendered.ok) return rendered;
+    objects.push({ kind: "Pod", object: podOf(rendered.job), of: ` for dataset ${dataset.name}` });
+  }
   return { ok: true, objects };
 }
 
 /** As for a request without parameters, under a name that no build has. */
-function renderExample(task: TestTask, settings: ManifestSettings, buildFunction: BuildFunction): Rendering {
+function renderExample(input: Pick<ManifestInput, "task" | "settings" | "dataset" | "function">): Rendering {
   const parsed = parseParameters(new TextEncoder().encode("{}"));
   if (!parsed.ok) throw new Error("an empty object is no parameters");
-  const number = `${task.metadata.name}-template-review`;
+  const number = `${input.task.metadata.name}-template-review`;
   const request = {
     server: "",
     unique: "",
@@ -56,8 +63,7 @@ function renderExample(task: TestTask, settings: ManifestSettings, buildFunction
     replica: "",
     since: "1970-01-01T00:00:00.000Z",
   };
-  const [dataset] = task.spec.datasets ?? [];
-  return tryRenderJob({ task, function: buildFunction, parameters: parsed.parameters, request, settings, dataset });
+  return tryRenderJob({ ...input, parameters: parsed.parameters, request });
 }
 
 function podOf({ metadata, spec }: Job): Pod {

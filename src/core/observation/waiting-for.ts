@@ -8,10 +8,11 @@ const HINDRANCE = /^Failed(?:CreatePodSandBox|Mount|AttachVolume|MapVolume)$|^Ne
 
 /**
  * What a pod that has a node waits for, for people: the first container in its order that is not there, in the cluster's words. Where its
- * status is silent, `events` of the pod tell; and of a Job without a pod, those of the Job. Undefined for every other state.
+ * status is silent, `events` of the pod tell; of a Job without a pod, those of the Job, and of a pod without a node, those of its claim. Undefined for every other state.
  */
 export function describeWaiting(state: BuildState, events: readonly KubeEvent[]): string | undefined {
   if (state.kind === "queued") return newest(events.filter(({ reason }) => reason === "FailedCreate"))?.message;
+  if (state.kind === "unscheduled") return newest(events.filter(({ reason }) => reason === "ProvisioningFailed"))?.message;
   if (state.kind !== "preparing") return undefined;
   const [stuck] = state.waiting.filter(({ reason }) => reason !== "ContainerCreating");
   if (stuck) return describeContainer(stuck, events);

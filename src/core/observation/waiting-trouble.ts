@@ -31,6 +31,7 @@ type WaitingRule =
   | "not-runnable"
   | "container-config"
   | "volume-not-found"
+  | "dataset-size"
   | "sandbox-lost"
   | "pod-refused"
   | "namespace-terminating"
@@ -46,6 +47,7 @@ const FINAL_AFTER_MS: Record<WaitingRule, number> = {
   "not-runnable": 30_000,
   "container-config": 30_000,
   "volume-not-found": 30_000,
+  "dataset-size": 30_000,
   // A kubelet that does begin such a pod again does it at once.
   "sandbox-lost": 60_000,
   "pod-refused": 0,
@@ -65,9 +67,14 @@ const NO_POD_MS = 5000;
 /** A pod whose containers say no more than that they are being made is asked about after this long. */
 const NO_NEWS_MS = 20_000;
 
+/** pkg/scheduler/framework/plugins/volumebinding of Kubernetes. */
+const CLAIM_AWAITED = /unbound immediate PersistentVolumeClaims|ephemeral volume controller|binding volumes: /;
+
 /** Whose Events would tell more about this state, and from when on; undefined when its objects tell enough. */
-export function eventsWanted(state: BuildState): { of: "job" | "pod"; afterMs: number } | undefined {
+export function eventsWanted(state: BuildState): { of: "job" | "pod" | "claim"; afterMs: number } | undefined {
   if (state.kind === "queued") return { of: "job", afterMs: NO_POD_MS };
+  // The scheduler says that it waits for a claim, and whoever makes the volume why it does not.
+  if (state.kind === "unscheduled") return CLAIM_AWAITED.test(state.reason) ? { of: "claim", afterMs: NO_NEWS_MS } : undefined;
   // The pod itself does not tell why the kubelet ended it when its test then exited 0.
   if (state.kind === "exited" && state.pod.killed !== undefined && state.pod.phase === "Succeeded") return { of: "pod", afterMs: 0 };
   return state.kind === "preparing" && state.waiting.every(isSilent) ? { of: "pod", afterMs: NO_NEWS_MS } : undefined;
@@ -78,13 +85,13 @@ function isSilent({ reason, message }: WaitingContainer): boolean {
   return reason === "ContainerCreating" || (reason === "ImagePullBackOff" && /^Back-off pulling image "[^"]*"$/.test(message));
 }
 
-/** What keeps the build from going on; `events` are those of its Job (without a pod) or its pod. */
+/** What keeps the build from going on; `events` are those that `eventsWanted` says. */
 export function observeTrouble(state: BuildState, events: readonly KubeEvent[]): WaitingTrouble | undefined {
   switch (state.kind) {
     case "queued":
       return observeRefusedPod(events);
     case "unscheduled":
-      return observeUnscheduled(state.reason);
+      return observeUnscheduled(state.reason, events);
     case "preparing":
       for (const container of state.waiting) {
         // What the cluster has added is nothing that the task could mend.
@@ -188,10 +195,32 @@ function observeEviction(events: readonly KubeEvent[]): WaitingTrouble | undefin
   return sentence === undefined ? undefined : trouble("out-of-disk", "out-of-disk", sentence, { event: message });
 }
 
-function observeUnscheduled(reason: string): WaitingTrouble | undefined {
+function observeUnscheduled(reason: string, events: readonly KubeEvent[]): WaitingTrouble | undefined {
   const missing = /persistentvolumeclaim "[^"]*" not found/i.exec(reason)?.[0];
-  return missing === undefined ? undefined : trouble("volume-not-found", `volume-not-found ${missing}`, missing, { scheduler: reason });
+  if (missing !== undefined) return trouble("volume-not-found", `volume-not-found ${missing}`, missing, { scheduler: reason });
+  const event = newest(events.filter((each) => each.reason === "ProvisioningFailed"));
+  return event && observeProvisioning(event.message ?? "");
 }
+
+/**
+ * What keeps a clone or a restored snapshot from being made, in the words of Kubernetes' volume controller and of
+ * github.com/kubernetes-csi/external-provisioner (pkg/controller/controller.go), which all CSI drivers use. What fits none may pass.
+ */
+function observeProvisioning(message: string): WaitingTrouble | undefined {
+  const evidence = { event: message };
+  const missing = /(?:persistentvolumeclaim|volumesnapshot|storageclass)[a-z0-9.]* "[^"]*" not found/.exec(message)?.[0];
+  if (missing !== undefined) return trouble("volume-not-found", `volume-not-found ${missing}`, missing, evidence);
+  const small = TOO_SMALL.map((pattern) => pattern.exec(message)).find((found) => found !== null);
+  if (!small) return undefined;
+  const { asked = "", has = "" } = small.groups ?? {};
+  const sentence = `dataset too big - ${has} bytes, and its size says ${asked} - raise it in the TestTask`;
+  return trouble("dataset-size", "dataset-size", sentence, evidence);
+}
+
+const TOO_SMALL = [
+  /requested volume size (?<asked>\d+) is less than the size (?<has>\d+) for the source snapshot /,
+  /new PVC request must be greater than or equal in size to the specified PVC data source, requested (?<asked>\d+) but source is (?<has>\d+)/,
+];
 
 /** The Job controller's words about a pod that the API server did not take; it goes on trying. */
 function observeRefusedPod(events: readonly KubeEvent[]): WaitingTrouble | undefined {

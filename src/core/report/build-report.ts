@@ -1,4 +1,5 @@
 import { awaitsChecks } from "../checks/checks-verdict.ts";
+import type { DatasetRecord } from "../job/dataset-record.ts";
 import { answerOf, type JobRecord } from "../job/record.ts";
 import { CANCELLED_ANNOTATION, DELIVERED_ANNOTATION } from "../kubernetes/labels.ts";
 import type { Job } from "../kubernetes/objects.ts";
@@ -33,6 +34,8 @@ export interface BuildReport {
   verdict?: Verdict | undefined;
   /** When its answer was read by the Gearman server; else, when its Job was over. */
   endedAt?: string | undefined;
+  /** On which it ran; a build without datasets has none, and one of several says it of each member. */
+  dataset?: DatasetRecord | undefined;
   /** What all launches of this build by Zuul share, where it is known which those are. */
   launch?: string | undefined;
   /** Of the Job of one of several datasets: the build that it is part of. */
@@ -105,9 +108,10 @@ function isProvisional({ verdict, answer, isDelivered, hasChecks }: JobRecord): 
   return verdict !== undefined && answer === undefined && !isDelivered && hasChecks && awaitsChecks(verdict);
 }
 
-function identityOf({ request, namespace, task, functionName, jobName, relaunchKey }: JobRecord) {
+function identityOf({ request, namespace, task, functionName, jobName, relaunchKey, dataset, member }: JobRecord) {
   const launch = relaunchKey?.split("-", 1)[0];
-  return { number: request.number, namespace, task, functionName, jobName, ...(launch === undefined ? {} : { launch }) };
+  const known = { ...(launch === undefined ? {} : { launch }), ...(dataset === undefined || member ? {} : { dataset }) };
+  return { number: request.number, namespace, task, functionName, jobName, ...known };
 }
 
 export function standingOf(step: string): Standing {

@@ -21,10 +21,10 @@ export function reportMembers(
 
 /** The Job of one of them by itself, as a build is told of. */
 export function reportMember(job: Job, record: JobRecord, state: BuildState): BuildReport {
-  const { member, request, verdict } = record;
+  const { member, request } = record;
   if (!member) return reportBuild(job, record, state);
   const { index, datasets } = member;
   const alone = reportBuild(job, { ...record, member: undefined }, state);
   const of = { of: request.number, dataset: datasets[index]?.name ?? "" };
-  return { ...alone, number: memberNumber(request.number, index), member: of, verdict };
+  return { ...alone, number: memberNumber(request.number, index), member: of };
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { datasetRecordSchema } from "../job/dataset-record.ts";
 import type { BuildDetails } from "./build-details.ts";
 import { itemSchema } from "./build-item.ts";
 import type { BuildReport } from "./build-report.ts";
@@ -35,6 +36,7 @@ export const buildReportSchema: z.ZodType<BuildReport> = z.object({
   withdrawn: z.enum(["stop", "unclaimed"]).optional(),
   verdict: verdictSchema.optional(),
   endedAt: z.string().optional(),
+  dataset: datasetRecordSchema.optional(),
   launch: z.string().optional(),
   member: z.object({ of: number, dataset: z.string() }).optional(),
   members: z.array(memberSchema).optional(),

@@ -2,7 +2,14 @@ import { checkFailed, checkFault, checksPassed, checkUnread, logCut } from "./ru
 import { disrupted, drained, evicted, jobDeleted, jobSuspended, nodeLost, outOfDisk, podDeleted, preempted } from "./rules/disruptions.ts";
 import { exit0, initFailed, otherExit, serviceFailed } from "./rules/own-ends.ts";
 import { cutOff, killed, nodeRefused, nodeUnfit, podDeadline, podEnded, podLost, runAgain, unwatched } from "./rules/pod-ends.ts";
-import { checkoutConfiguration, checkoutFailed, checkoutOutOfMemory, checkoutRef, injectedFailed } from "./rules/preparation-ends.ts";
+import {
+  checkoutConfiguration,
+  checkoutFailed,
+  checkoutOutOfMemory,
+  checkoutRef,
+  datasetCopy,
+  injectedFailed,
+} from "./rules/preparation-ends.ts";
 import {
   endedEarly,
   noPod,
@@ -17,6 +24,7 @@ import { nodeOutOfMemory, noInterpreter, notRunnable, outOfMemory, startFailed }
 import type { VerdictRule } from "./rules/verdict-rule.ts";
 import {
   containerConfig,
+  datasetSize,
   imageDenied,
   imageNotFound,
   imagePlatform,
@@ -29,6 +37,7 @@ import {
 import {
   badChecks,
   badRequest,
+  datasetNotNeeded,
   invalidTask,
   jobGone,
   jobNotCreated,
@@ -44,8 +53,8 @@ import {
 
 /**
  * Every end that a build can have, and what it means. The first rule that finds something decides; what none knows is infrastructure:
- * absence of evidence is never a result. SUCCESS comes from the first one only, and of a task
- * with checks from one that follows it.
+ * absence of evidence is never a result. SUCCESS comes from the first one only, of a task with checks from one that follows it, and from a task
+ * that says so of builds that none of its datasets matches.
  */
 export const VERDICT_RULES = [
   exit0,
@@ -87,6 +96,7 @@ export const VERDICT_RULES = [
   checkoutConfiguration,
   checkoutRef,
   checkoutFailed,
+  datasetCopy,
 
   // Something could not be started, or took more memory than it may.
   notRunnable,
@@ -107,6 +117,7 @@ export const VERDICT_RULES = [
   imagePlatform,
   containerConfig,
   volumeNotFound,
+  datasetSize,
   podRefused,
   namespaceTerminating,
   sandboxLost,
@@ -127,6 +138,7 @@ export const VERDICT_RULES = [
   badRequest,
   pipeline,
   noDataset,
+  datasetNotNeeded,
   unsupported,
   badChecks,
   unrenderable,

@@ -41,6 +41,11 @@ export function configuration(rule: RuleId, why: string, result = why): Verdict 
   return makeVerdict(ruleOf(rule), { sentence: why, result });
 }
 
+/** A build that its task has nothing to run for, and says that this is well. */
+export function notNeeded(why: string): Verdict {
+  return makeVerdict(ruleOf("dataset-not-needed"), { sentence: why });
+}
+
 /** Not the change's fault: Zuul runs it again. */
 export function infrastructure(rule: RuleId, message: string): Verdict {
   return makeVerdict(ruleOf(rule), { sentence: message });

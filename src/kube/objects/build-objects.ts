@@ -162,9 +162,9 @@ export class BuildObjects implements Service {
     return this.#kills.of(pod, roles);
   }
 
-  /** The Events of type Warning about one object, past any cache. */
-  readEvents(namespace: string, uid: string): Promise<readonly KubeEvent[]> {
-    return this.#warnings.of(namespace, uid);
+  /** The Events of type Warning about the object of this uid, or about the claim of this name, past any cache. */
+  readEvents(namespace: string, about: string): Promise<readonly KubeEvent[]> {
+    return this.#warnings.of(namespace, about);
   }
 
   createJob(job: Job): ReturnType<JobCalls["createJob"]> {

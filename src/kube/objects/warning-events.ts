@@ -39,12 +39,12 @@ export class WarningEvents {
     this.#options = options;
   }
 
-  /** As they are now or later, never older. Rejects with a KubeError, or with the signal's reason. */
-  async of(namespace: string, uid: string): Promise<readonly KubeEvent[]> {
+  /** By uid, of claims by name: nothing else tells of those. As they are now or later, never older. Rejects with a KubeError, or with the signal's reason. */
+  async of(namespace: string, about: string): Promise<readonly KubeEvent[]> {
     const readings = this.#byNamespace.get(namespace) ?? { running: undefined, next: undefined, nextAtMs: Number.NEGATIVE_INFINITY };
     this.#byNamespace.set(namespace, readings);
     readings.next ??= this.#readNext(namespace, readings);
-    return (await readings.next).get(uid) ?? [];
+    return (await readings.next).get(about) ?? [];
   }
 
   async #readNext(namespace: string, readings: Readings): Promise<ByObject> {
@@ -71,6 +71,8 @@ export class WarningEvents {
   async #read(namespace: string): Promise<ByObject> {
     const { client, signal } = this.#options;
     const { items } = await listAll<KubeEvent>(client, EVENTS, namespace, { fieldSelector: "type=Warning", signal });
-    return Map.groupBy(items, ({ involvedObject }) => involvedObject?.uid ?? "");
+    return Map.groupBy(items, ({ involvedObject }) =>
+      involvedObject?.kind === "PersistentVolumeClaim" ? (involvedObject.name ?? "") : (involvedObject?.uid ?? ""),
+    );
   }
 }

@@ -199,9 +199,9 @@ export class BuildRecording {
    * Never rejects.
    */
   async #endUnheeding(): Promise<void> {
-    const { namespace, job, pod, record, isGone } = this.#sight;
+    const { namespace, job, pod, isCancelled, isGone } = this.#sight;
     const isCollected = job.metadata.annotations?.[COLLECTED_ANNOTATION] !== undefined;
-    if (!pod || isGone || !isCollected || !record?.isCancelled || this.#sight.state.kind !== "running") return;
+    if (!pod || isGone || !isCollected || !isCancelled || this.#sight.state.kind !== "running") return;
     try {
       await this.#context.cluster.deletePod(namespace, pod.metadata.name, pod.metadata.uid);
       this.#logger.info({ pod: pod.metadata.name }, "deletes the pod, whose test takes no notice of its end; its artifacts are stored");

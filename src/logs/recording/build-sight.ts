@@ -45,6 +45,13 @@ export class BuildSight {
     return this.#record;
   }
 
+  /** Zuul has stopped it; of several datasets the lead says so for all. */
+  get isCancelled(): boolean {
+    const { isCancelled, member } = this.#record ?? {};
+    const lead = member?.lead && this.#cluster.cachedJob(this.namespace, member.lead.jobName);
+    return isCancelled === true || (lead !== undefined && readJobRecord(lead)?.isCancelled === true);
+  }
+
   get pod(): Pod | undefined {
     return this.#pod;
   }

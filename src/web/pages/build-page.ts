@@ -1,5 +1,6 @@
 import type { CheckoutRecord } from "../../core/checkout/record.ts";
 import type { CheckResult } from "../../core/checks/check-result.ts";
+import type { DatasetRecord } from "../../core/job/dataset-record.ts";
 import type { BuildFile } from "../../core/logs/build-file.ts";
 import type { BuildDetails } from "../../core/report/build-details.ts";
 import type { BuildReport, MemberReport } from "../../core/report/build-report.ts";
@@ -97,15 +98,16 @@ function renderContents({ report, log, artifacts, checks = [], commits, details 
 
 /** `home`: where lists of builds are, with others of the same task and change; a stored page has none. */
 function renderVerdict({ report, attempt, evidence = {} }: BuildView, home: string | undefined): Markup {
-  const { verdict, number, task, item, standing } = report;
+  const { verdict, number, task, item, standing, dataset } = report;
   const subject = [item.project, item.branch, item.change === undefined ? undefined : `change ${item.change},${item.patchset ?? "?"}`];
   const words = subject.filter((word) => word !== undefined).join(", ");
   const { sentence, meaning, next, rule } = explainBuild(report, attempt);
   const seenFacts = evidenceWords(evidence);
+  const isOfOne = dataset !== undefined && report.member === undefined;
   return markup`<section class="verdict is-${badgeOf(report).look}" aria-labelledby="verdict-heading" data-build="${number}" data-standing="${standing}">
 <h1 id="verdict-heading">${renderBadge(badgeOf(report))} <span class="sentence" data-sentence>${sentence}</span></h1>
 ${report.member && markup`<p>On the dataset <b>${report.member.dataset}</b>, one of several of <a href="${report.member.of}">build ${report.member.of}</a></p>`}
-<p><b>${task}</b>${words !== "" && markup` for ${words}`}${item.pipeline !== undefined && markup`, in ${item.pipeline}`}</p>
+<p><b>${task}</b>${words !== "" && markup` for ${words}`}${item.pipeline !== undefined && markup`, in ${item.pipeline}`}${isOfOne && markup`, on dataset <b>${dataset?.name}</b>`}</p>
 ${home !== undefined && renderOthers(report, home)}
 ${
   verdict &&
@@ -185,11 +187,12 @@ function renderContainers({ containers, details }: BuildView): Markup {
 }
 
 function renderPlace({ report }: BuildView): Markup {
-  const { number, namespace, jobName, pod, node, functionName, endedAt, item, standing } = report;
+  const { number, namespace, jobName, pod, node, functionName, endedAt, item, standing, dataset } = report;
   const facts: readonly (readonly [string, string | undefined])[] = [
     ["Build", number],
     ["Function", functionName],
     ["Ref", item.ref],
+    ["Dataset", dataset && sayDataset(dataset)],
     ["Namespace", namespace],
     ["Job", jobName],
     ["Pod", pod ?? (standing === "ended" ? "none" : "none yet")],
@@ -198,4 +201,8 @@ function renderPlace({ report }: BuildView): Markup {
   ];
   const rows = facts.map(([name, value]) => value !== undefined && markup`<tr><th scope="row">${name}</th><td>${value}</td></tr>`);
   return markup`<details><summary>Where it ran</summary><table class="facts"><tbody>${rows}</tbody></table></details>`;
+}
+
+function sayDataset({ name, version, source }: DatasetRecord): string {
+  return `${name}${version === undefined ? "" : `, version ${version}`}: ${source}`;
 }

@@ -148,6 +148,13 @@ const specSchema = z.strictObject({
         "Data that the test runs on, a private copy of it or one that it can only read. A build uses those that match its project and branch.",
     })
     .exactOptional(),
+  whenNoDataset: z
+    .enum(["refuse", "succeed"])
+    .meta({
+      description:
+        "What becomes of a build that matches none of the datasets: refused as a configuration error, or answered with SUCCESS without running anything.",
+    })
+    .default("refuse"),
   checks: checksSchema
     .meta({
       description: "What the log, and what the test leaves, must show beside exit code 0. Needs a store for logs in the installation.",

@@ -1,4 +1,7 @@
 import { CHECKOUT_EXIT_CODES } from "../../checkout/problem.ts";
+import { DATASET_CONTAINER } from "../../kubernetes/container-roles.ts";
+import { isStartFailure } from "../../kubernetes/start-failure.ts";
+import { firstLine } from "../../zuul/clean-result-text.ts";
 import { endOf, exitEvidence, whenCheckoutFailed, whenOutOfMemory } from "../sighting.ts";
 import type { VerdictRule } from "./verdict-rule.ts";
 
@@ -50,6 +53,21 @@ export const checkoutRef = {
   keeps: "container, exit code",
   find: whenCheckoutFailed(CHECKOUT_EXIT_CODES.ref, "FAILURE - "),
   isChance: true,
+} as const satisfies VerdictRule;
+
+export const datasetCopy = {
+  id: "dataset-copy",
+  class: "configuration",
+  seen: "The image of a dataset could not be copied: its directory is not there, or its files cannot be read by the pod's user.",
+  result: "CONFIG_ERROR - image of the dataset - cp - can not stat /data/. - No such file or directory",
+  keeps: "container, exit code, reason",
+  find: ({ state }) => {
+    if (state.kind !== "not-started" || state.container !== DATASET_CONTAINER) return undefined;
+    const { terminated } = state;
+    if (isStartFailure(terminated) || terminated.reason === "OOMKilled") return undefined;
+    const said = firstLine(terminated.message ?? "") || endOf(terminated);
+    return { sentence: `image of the dataset - ${said}`, evidence: { container: state.container, ...exitEvidence(terminated) } };
+  },
 } as const satisfies VerdictRule;
 
 export const checkoutFailed = {

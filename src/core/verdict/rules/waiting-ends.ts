@@ -51,10 +51,19 @@ export const containerConfig = {
 export const volumeNotFound = {
   id: "volume-not-found",
   class: "configuration",
-  seen: "A volume's Secret, ConfigMap or claim is not there (`FailedMount`, or the scheduler's words), unchanged for 30 s.",
+  seen: "A volume's Secret, ConfigMap or claim is not there (`FailedMount`, or the scheduler's words), or what a dataset is to be cloned or restored from, or its StorageClass (`ProvisioningFailed` of its claim), unchanged for 30 s.",
   result: "CONFIG_ERROR - configmap settings not found",
   keeps: "the Event",
   find: whenTroubled("volume-not-found"),
+} as const satisfies VerdictRule;
+
+export const datasetSize = {
+  id: "dataset-size",
+  class: "configuration",
+  seen: "The `size` of a dataset is less than its claim's or its snapshot's, as the storage driver says of the clone (`ProvisioningFailed`), for 30 s.",
+  result: "CONFIG_ERROR - dataset too big - 21474836480 bytes, and its size says 1073741824 - raise it in the TestTask",
+  keeps: "the Event",
+  find: whenTroubled("dataset-size"),
 } as const satisfies VerdictRule;
 
 export const sandboxLost = {

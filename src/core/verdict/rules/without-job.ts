@@ -37,9 +37,18 @@ export const pipeline = {
 export const noDataset = {
   id: "no-dataset",
   class: "configuration",
-  seen: "The task has datasets, and none of them matches the request's project and branch.",
+  seen: "The task has datasets, and none of them matches the request's project and branch; it does not say `whenNoDataset: succeed`.",
   result: "CONFIG_ERROR - no dataset of TestTask unit matches openstack/nova, stable/2024.1",
   keeps: "nothing, there is no Job",
+} as const satisfies VerdictRule;
+
+export const datasetNotNeeded = {
+  id: "dataset-not-needed",
+  class: "success",
+  seen: "None of the task's datasets matches the request's project and branch, and the task says `whenNoDataset: succeed`: nothing is run.",
+  result: "SUCCESS",
+  keeps: "nothing, there is no Job",
+  isChance: true,
 } as const satisfies VerdictRule;
 
 export const unsupported = {

@@ -5,7 +5,7 @@ import { WaitingWatch } from "../../../../src/controllers/build-life/waiting-wat
 import type { KubeEvent } from "../../../../src/core/kubernetes/objects.ts";
 import type { BuildState } from "../../../../src/core/observation/build-state.ts";
 import { makeManualClock } from "../../../support/manual-clock.ts";
-import { makeEvent, makeJob, makePod, observe, terminated, waiting } from "../../../support/objects/build-objects.ts";
+import { makeEvent, makeJob, makePod, observe, terminated, UNSCHEDULED, waiting } from "../../../support/objects/build-objects.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
 
 /** A Job without a pod: its Events tell why, from 5 s on. */
@@ -14,6 +14,18 @@ const preparing = (reason: string, message = "") =>
   observe(makeJob(), [makePod({ status: { phase: "Pending", containerStatuses: [waiting("test", reason, message)] } })]);
 /** A pod whose containers are being made: its Events tell what it waits for, from 20 s on. */
 const CREATING = preparing("ContainerCreating");
+/** A pod without a node, since nobody has made the volume of its claim yet. */
+const UNBOUND = observe(makeJob(), [
+  makePod({
+    ...UNSCHEDULED,
+    status: {
+      ...UNSCHEDULED.status,
+      conditions: [
+        { type: "PodScheduled", status: "False", message: "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims." },
+      ],
+    },
+  }),
+]);
 const RUNNING = observe(makeJob(), [makePod()]);
 /** A test that exited 0 after its kubelet began to end it: only the pod's Events tell why. */
 const KILLED = observe(
@@ -49,7 +61,7 @@ function setUp() {
     clock,
     logger: () => ({ ...silentLogger, info: log, warn: log }),
   });
-  const uids = { job: "the-job", pod: "the-pod" };
+  const uids = { job: "the-job", pod: "the-pod", claim: "the-claim" };
   return {
     ...{ clock, world, asked, full, watch, uids, logged },
     reads: () => reads,
@@ -66,6 +78,7 @@ describe("the Events of what waits", () => {
   for (const [what, state, whose, afterMs] of [
     ["a Job without a pod", QUEUED, "the-job", 5_000],
     ["a pod that is silent", CREATING, "the-pod", 20_000],
+    ["a pod whose dataset is being made", UNBOUND, "the-claim", 20_000],
   ] as const) {
     test(`of ${what} are not read sooner than it takes a cluster that is well`, async () => {
       const { clock, asked, look } = setUp();
@@ -248,7 +261,7 @@ describe("what a build waits for", () => {
   test("is asked of no object that is not there", async () => {
     const { asked, clock, logged, watch } = setUp();
     clock.skip(60_000);
-    await watch.observe(QUEUED, new Date(0), { job: undefined, pod: "the-pod" });
+    await watch.observe(QUEUED, new Date(0), { job: undefined, pod: "the-pod", claim: undefined });
     assert.deepEqual([asked, logged], [[], []]);
   });
 

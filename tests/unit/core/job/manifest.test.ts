@@ -101,6 +101,21 @@ describe("makeJobRecord", () => {
 });
 
 describe("a build's dataset", () => {
+  test("is mounted beside another volume of the template at its path, for the API server to refuse, and not twice", () => {
+    const mountsOf = (name: string) => {
+      const volumeMounts = [{ name, mountPath: "/dataset" }];
+      const input = makeInput({
+        image: "i",
+        datasets: [{ name: "settings", ...DATASETS.settings }],
+        template: { spec: { containers: [{ name: "test", volumeMounts }] } },
+      });
+      const mounts = testContainer({ ...input, dataset: input.task.spec.datasets?.[0] }).volumeMounts ?? [];
+      return mounts.flatMap((mount) => (mount.mountPath === "/dataset" ? [mount.name] : []));
+    };
+    assert.deepEqual(mountsOf("cache"), ["cache", "th-dataset"]);
+    assert.deepEqual(mountsOf("th-dataset"), ["th-dataset"]);
+  });
+
   for (const name of Object.keys(DATASETS) as (keyof typeof DATASETS)[]) {
     test(`that is ${name} is what the record of the rendered Job says`, () => {
       const input = makeDatasetInput(name);

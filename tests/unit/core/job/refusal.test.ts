@@ -83,6 +83,14 @@ describe("a build", () => {
       );
       assert.equal(refusalOf({ datasets }), "CONFIG_ERROR - no dataset of TestTask unit matches no project, no branch");
     });
+    test("is none to run where none matches and the task says so", () => {
+      const parsed = parseParameters(Buffer.from(JSON.stringify({ ZUUL_PROJECT: "openstack/glance" })));
+      assert.ok(parsed.ok);
+      assert.deepEqual(refuseBuild(makeTask({ datasets, whenNoDataset: "succeed" }), parsed.parameters, true), {
+        rule: "dataset-not-needed",
+        why: "no dataset of TestTask unit matches openstack/glance, no branch",
+      });
+    });
     test("is taken where several match, to be run on each of them", () => {
       assert.equal(refusalOf({ datasets }, { ZUUL_PROJECT: "openstack/swift", ZUUL_BRANCH: "master" }), undefined);
     });

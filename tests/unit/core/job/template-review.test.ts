@@ -41,6 +41,18 @@ describe("what the API server is asked about", () => {
     assert.match(refused.ok ? "" : refused.problem, /look at spec\.nodeLabels/);
   });
 
+  test("is the Job with the first dataset, and the pod of each other one", () => {
+    const configMap = { name: "c" };
+    const base = { configMap, path: "/dataset", containers: ["test"] };
+    const datasets = ["a", "b", "c"].map((name) => ({ ...base, name }));
+    const reviewed = renderReviewedObjects({ ...parsed.task, spec: { ...parsed.task.spec, datasets } }, SETTINGS);
+    assert.ok(reviewed.ok);
+    assert.deepEqual(
+      reviewed.objects.map(({ kind, of, object }) => `${kind}${of} with ${object.metadata.labels?.["turbo-hipster.io/dataset"]}`),
+      ["Job with a", "Pod with a", "Pod for node label large with a", "Pod for dataset b with b", "Pod for dataset c with c"],
+    );
+  });
+
   test("is whole, in the task's namespace, under a name that no build has and every pod can have", () => {
     for (const { object } of objects) {
       assert.equal(object.metadata.namespace, "ci");

@@ -37,9 +37,47 @@ const LIMITED = observe(makeJob(), [
 const BACK_OFF = 'Back-off pulling image "a:1"';
 const SILENT = pending("ImagePullBackOff", BACK_OFF);
 const refused = (why: string) => makeEvent("FailedCreate", `Error creating: ${why}`);
+const SOURCE = 'failed to provision volume with StorageClass "fast": error getting handle for DataSource Type';
 const OOM = "unable to start container process: container init was OOM-killed (memory limit too low?): unknown";
 const NO_DISK = 'Usage of EmptyDir volume "d" exceeds the limit "20Mi". ';
 const NO_TAG = 'Failed to apply default image tag "Bad": ';
+
+const UNBOUND = unscheduled("0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found");
+
+/** What an external-provisioner says of a dataset's claim. */
+const PROVISIONING: [what: string, message: string, found: Found | undefined][] = [
+  [
+    "a snapshot that is not there",
+    `${SOURCE} VolumeSnapshot by Name nova: error getting snapshot nova from api server: volumesnapshots.snapshot.storage.k8s.io "nova" not found`,
+    say("volume-not-found", 'volumesnapshots.snapshot.storage.k8s.io "nova" not found'),
+  ],
+  [
+    "a claim to clone that is not there",
+    `${SOURCE} PersistentVolumeClaim by Name nova: error getting PVC nova (namespace "ci") from api server: persistentvolumeclaim "nova" not found`,
+    say("volume-not-found", 'persistentvolumeclaim "nova" not found'),
+  ],
+  [
+    "a class that is not there",
+    'storageclass.storage.k8s.io "fast" not found',
+    say("volume-not-found", 'storageclass.storage.k8s.io "fast" not found'),
+  ],
+  [
+    "a snapshot that is larger",
+    `${SOURCE} VolumeSnapshot by Name nova: requested volume size 10 is less than the size 20 for the source snapshot nova`,
+    say("dataset-size", "dataset too big - 20 bytes, and its size says 10 - raise it in the TestTask"),
+  ],
+  [
+    "a claim to clone that is larger",
+    `${SOURCE} PersistentVolumeClaim by Name nova: error, new PVC request must be greater than or equal in size to the specified PVC data source, requested 10 but source is 20`,
+    say("dataset-size", "dataset too big - 20 bytes, and its size says 10 - raise it in the TestTask"),
+  ],
+  [
+    "a claim to clone that is not bound yet",
+    `${SOURCE} PersistentVolumeClaim by Name nova: claim in dataSource not bound or invalid`,
+    undefined,
+  ],
+  ["a provisioner that is out of room", "rpc error: code = ResourceExhausted desc = no space", undefined],
+];
 
 interface Found {
   rule: string;
@@ -126,6 +164,13 @@ const ROWS: [seen: string, state: BuildState, events: KubeEvent[], found: Found 
       evidence: { scheduler: '0/1 nodes are available: persistentvolumeclaim "data" not found. more' },
     },
   ],
+  ...PROVISIONING.map(([what, message, found]): (typeof ROWS)[number] => [
+    what,
+    UNBOUND,
+    [makeEvent("ProvisioningFailed", message)],
+    found && { ...found, evidence: { event: message } },
+  ]),
+  ["an Event that is none of its provisioner's", UNBOUND, [makeEvent("FailedScheduling", 'storageclass "fast" not found')], undefined],
   ["a full node", unscheduled("0/1 nodes are available: 1 Insufficient cpu."), [], undefined],
 
   [

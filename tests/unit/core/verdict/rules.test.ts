@@ -1038,6 +1038,24 @@ const ROWS: Row[] = [
     }),
   },
   {
+    seen: "a dataset's image without the directory",
+    rule: "dataset-copy",
+    result: "CONFIG_ERROR - image of the dataset - cp - can not stat /data/. - No such file or directory",
+    pod: initFailed("th-dataset", 1, { message: "cp: can't stat '/data/.': No such file or directory\n" }),
+  },
+  {
+    seen: "a dataset's image with a file that the pod's user may not read, and nothing said",
+    rule: "dataset-copy",
+    result: "CONFIG_ERROR - image of the dataset - exit code 1",
+    pod: initFailed("th-dataset", 1),
+  },
+  {
+    seen: "a dataset's image without cp",
+    rule: "not-runnable",
+    result: "CONFIG_ERROR - cannot start th-dataset - exec - cp - executable file not found in PATH",
+    pod: initFailed("th-dataset", 128, { reason: "StartError", message: 'exec: "cp": executable file not found in $PATH: unknown' }),
+  },
+  {
     seen: "a script whose interpreter its image does not have",
     rule: "no-interpreter",
     result: "CONFIG_ERROR - the interpreter /bin/bash of the script is not in the image",
@@ -1285,6 +1303,22 @@ const ROWS: Row[] = [
         ],
       },
     },
+  },
+  {
+    seen: "a dataset that is larger than its size",
+    rule: "dataset-size",
+    result: "CONFIG_ERROR - dataset too big - 20 bytes, and its size says 10 - raise it in the TestTask",
+    ms: 30_000,
+    pod: {
+      ...UNSCHEDULED,
+      status: {
+        ...UNSCHEDULED.status,
+        conditions: [
+          { type: "PodScheduled", status: "False", message: "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims." },
+        ],
+      },
+    },
+    events: [makeEvent("ProvisioningFailed", "requested volume size 10 is less than the size 20 for the source snapshot nova")],
   },
   { seen: "a pod that no node has room for", rule: undefined, ms: 24 * 60 * MINUTES, pod: UNSCHEDULED },
   {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { readRoles } from "../../../../src/core/job/record.ts";
-import { CONTAINERS_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
+import { CONTAINERS_ANNOTATION, MEMBER_ANNOTATION, TEST_TASK_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
 import { observeBuild } from "../../../../src/core/observation/build-state.ts";
 import { trimJob, trimPod } from "../../../../src/kube/objects/trimmed-objects.ts";
 import { makeJob } from "../../../support/objects/build-objects.ts";
@@ -27,6 +27,12 @@ describe("a Job as it is kept", () => {
       assert.deepEqual(readRoles(trimJob(job)), readRoles(job));
     });
   }
+
+  test("has not the TestTask that a lead was made of, and what it says of its datasets", () => {
+    const annotations = { [TEST_TASK_ANNOTATION]: "{}", [MEMBER_ANNOTATION]: "{}" };
+    assert.deepEqual(trimJob(makeJob({ metadata: { annotations } })).metadata.annotations?.[MEMBER_ANNOTATION], "{}");
+    assert.equal(trimJob(makeJob({ metadata: { annotations } })).metadata.annotations?.[TEST_TASK_ANNOTATION], undefined);
+  });
 
   test("has no more of its template than that", () => {
     const kept = trimJob(makeJob({ spec: { template: TEMPLATE } }));

@@ -38,6 +38,14 @@ describe("renderBuildPage", () => {
     }
   });
 
+  test("says on which dataset it ran, and what that was made from", () => {
+    const page = render({ report: sampleBuild({ dataset: { name: "user_001", version: "2024-06-01", source: `image ${HOSTILE}` } }) });
+    assert.match(page, /, on dataset <b>user_001<\/b>/);
+    assert.match(page, /<td>user_001, version 2024-06-01: image &quot;/);
+    assert.ok(!page.includes("<script>alert"), "it stays text");
+    assert.doesNotMatch(render(), /dataset <b>|>Dataset</);
+  });
+
   test("says which attempt it was where Zuul runs it again", () => {
     const verdict = { result: null, class: "infrastructure", rule: "node-lost", message: "the node was lost" } as const;
     const page = render({ report: sampleBuild({ verdict }), attempt: 2 });
