@@ -55,7 +55,7 @@ describe("what a build's dataset is in its pod, on a real API server", { skip: k
       const body = { ...volumeClaimTemplate, metadata: { name } };
       const claim = await target.client.create<{ spec: Record<string, unknown> }>(CLAIMS, namespace, body);
       const { dataSource, resources } = claim.spec as { dataSource: { kind: string }; resources: { requests: { storage: string } } };
-      assert.deepEqual([dataSource.kind, resources.requests.storage], [kind, "20Gi"]);
+      assert.deepEqual([dataSource.kind, resources.requests.storage], [kind, String(dataset.size)]);
     });
   }
 });
