@@ -43,7 +43,7 @@ export function isMet({ ratio, catastrophic, memoryMb: { small, large } }: Check
 
 export function renderChecks(report: ChecksReport): string {
   const { bytes, catastrophic, memoryMb } = report;
-  const line = (what: string, { ours, grep, ratio }: Compared) => `${what}  ours ${ours} s, grep -E ${grep} s: ${ratio} times`;
+  const line = (what: string, { ours, grep, ratio }: Compared) => `${what}  ours ${ours} s, grep -En ${grep} s: ${ratio} times`;
   return [
     `A log of ${(bytes / 1e6).toFixed(0)} MB, in seconds (medians)`,
     line("patterns of four checks    ", report),

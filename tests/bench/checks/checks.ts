@@ -81,7 +81,8 @@ function ourCommand(task: string, file: string): string[] {
 }
 
 function grepCommand(patterns: readonly string[], file: string): string[] {
-  return ["grep", "-E", "-c", ...patterns.flatMap((pattern) => ["-e", pattern]), file];
+  // With numbers of lines, which checks tell as well.
+  return ["grep", "-E", "-n", ...patterns.flatMap((pattern) => ["-e", pattern]), file];
 }
 
 /** grep counts bytes for characters, which is the faster way. */

@@ -23,5 +23,5 @@ test("the figures are met where each is, and printed all the same where one is n
     assert.equal(isMet({ ...REPORT, ...each }), false, JSON.stringify(each));
     assert.match(renderChecks({ ...REPORT, ...each }), /MISSED/);
   }
-  assert.match(renderChecks(REPORT), /ours 2 s, grep -E 1 s: 2 times[\s\S]*met$/);
+  assert.match(renderChecks(REPORT), /ours 2 s, grep -En 1 s: 2 times[\s\S]*met$/);
 });
