@@ -27,27 +27,6 @@ let zuul: ZuulLauncher;
 let operator: OperatorProcess;
 let config: object;
 
-before(async () => {
-  directory = await mkdtemp(join(tmpdir(), "th-checks-"));
-  gearman = await startGearmand();
-  zuul = await startZuulLauncher({ server: gearman.address, patient: true });
-  const internal = `${context.cluster.hostAddress}:${await findFreePort(context.cluster.hostAddress)}`;
-  config = {
-    ...{ installation: "checks", namespaces: [context.namespace], image: context.image, gearman: { servers: [gearman.address] } },
-    logs: { store: "files", directory },
-    http: { public: `127.0.0.1:${await findFreePort("127.0.0.1")}`, internal },
-    internalUrl: `http://${internal}`,
-  };
-  operator = await startOperator({ kubeconfig: context.cluster.kubeconfig, config });
-});
-
-after(async () => {
-  await operator?.stop();
-  await zuul?.stop();
-  await gearman?.stop();
-  await rm(directory, { recursive: true, force: true });
-});
-
 async function applyTask(name: string, spec: object): Promise<void> {
   await context.apply({
     ...{ apiVersion: "turbo-hipster.io/v1alpha1", kind: "TestTask", metadata: { name }, spec: { image: context.image, ...spec } },
@@ -64,6 +43,27 @@ async function storedFile(folder: string) {
 }
 
 describe("checks on the real kubelet", () => {
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), "th-checks-"));
+    gearman = await startGearmand();
+    zuul = await startZuulLauncher({ server: gearman.address, patient: true });
+    const internal = `${context.cluster.hostAddress}:${await findFreePort(context.cluster.hostAddress)}`;
+    config = {
+      ...{ installation: "checks", namespaces: [context.namespace], image: context.image, gearman: { servers: [gearman.address] } },
+      logs: { store: "files", directory },
+      http: { public: `127.0.0.1:${await findFreePort("127.0.0.1")}`, internal },
+      internalUrl: `http://${internal}`,
+    };
+    operator = await startOperator({ kubeconfig: context.cluster.kubeconfig, config });
+  });
+
+  after(async () => {
+    await operator?.stop();
+    await zuul?.stop();
+    await gearman?.stop();
+    await rm(directory, { recursive: true, force: true });
+  });
+
   test("time steps by when the kubelet has read their lines, and say which took too long", async () => {
     await applyTask("slow", { script: [upgrade(204, 0), upgrade(205, 4)].join("\n"), checks: [STEPS] });
     const build = zuul.launch({ job: "slow", attempts: 1, params: { LOG_PATH: "slow" } });
