@@ -28,6 +28,7 @@ test("defaults are applied: one job of the task's name, 10m to pull, 1h to run, 
     suspend: false,
     timeouts: { pull: "10m", run: "1h", collect: "10m" },
     checkout: { enabled: false, path: "/workspace" },
+    whenNoDataset: "refuse",
   });
   assert.equal(metadata.namespace, "default");
 });
