@@ -96,8 +96,10 @@ async function grown(spool: LogSpool | undefined, clock: Clock, signal: AbortSig
   const { promise, resolve } = Promise.withResolvers<void>();
   const stop = spool?.onGrowth(resolve);
   const cancel = clock.schedule(LOOK_MS, resolve);
-  signal.addEventListener("abort", () => resolve(), { once: true });
+  const abort = () => resolve();
+  signal.addEventListener("abort", abort);
   await promise;
+  signal.removeEventListener("abort", abort);
   cancel();
   stop?.();
 }
