@@ -35,6 +35,11 @@ function tellFault(fault: string, { operatorLog }: DrillReport): string[] {
   return [fault, ...operatorLog.filter((line) => [...numbers].some((number) => line.includes(number))).map((line) => `  ${line}`)];
 }
 
+/** Whether the operator held the installation, and which servers it had: without either nothing is taken. */
+function tellRoles({ operatorLog }: DrillReport): string[] {
+  return operatorLog.filter((line) => /"lease":|gearman server|lane\/shared/.test(line)).slice(-60);
+}
+
 describe("no build is lost, wrong, hanging or run twice", () => {
   for (const { title, kinds, troubles } of DRILLS) {
     test(`while ${title}`, { timeout: isLong ? 900_000 : 175_000 }, async (t) => {
@@ -44,7 +49,13 @@ describe("no build is lost, wrong, hanging or run twice", () => {
       t.diagnostic(`seed=${seed} ${line}`);
       const { lost, wrong, hanging, reruns, orphans, zuulGaveUp } = report.counts;
       const story = () =>
-        [line, `seed ${seed}`, ...report.events, ...report.faults.slice(0, 3).flatMap((fault) => tellFault(fault, report))].join("\n");
+        [
+          line,
+          `seed ${seed}`,
+          ...report.events,
+          ...tellRoles(report),
+          ...report.faults.slice(0, 3).flatMap((fault) => tellFault(fault, report)),
+        ].join("\n");
       assert.deepEqual({ lost, wrong, hanging, reruns, orphans }, { lost: 0, wrong: 0, hanging: 0, reruns: 0, orphans: 0 }, story());
       assert.ok(report.cuts + report.kills > 0, story());
       if (!troubles.includes("zuul") && !troubles.includes("kill")) assert.equal(zuulGaveUp, 0, story());
