@@ -110,9 +110,7 @@ export class BuildRun {
 
   /** Until there is a verdict, and nothing is waited for any more: its Job's, or that of all its members. */
   async #follow(stopping: AbortSignal): Promise<Verdict | Left> {
-    const seen = await this.#job.follow(stopping);
-    if (seen === "left" || seen === "over") return seen;
-    const own = (await this.#job.collect(seen, stopping)) ?? (await this.#job.check(seen, stopping));
+    const own = await this.#job.live(stopping);
     if (own === "left" || own === "over") return own;
     this.#own = own;
     return this.#parts.members ? this.#join(own, this.#parts.members, stopping) : own;

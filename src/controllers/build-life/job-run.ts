@@ -69,8 +69,15 @@ export class JobRun {
     return withdrawal.reason && endedBeforeStart(withdrawal.reason);
   }
 
+  /** Once the Job is there: until there is a verdict on it, its artifacts are stored and its log is checked. */
+  async live(stopping: AbortSignal): Promise<Verdict | Left> {
+    const verdict = await this.#follow(stopping);
+    if (verdict === "left" || verdict === "over") return verdict;
+    return (await this.#collect(verdict, stopping)) ?? (await this.#check(verdict, stopping));
+  }
+
   /** Follows the Job until there is a verdict; "left" when `stopping` or another replica came first. */
-  async follow(stopping: AbortSignal): Promise<Verdict | Left> {
+  async #follow(stopping: AbortSignal): Promise<Verdict | Left> {
     const { life, record, withdrawal, ownership, wakeup, logger, look, standBy, onState } = this.#options;
     for (let failures = 0; !stopping.aborted; ) {
       try {
@@ -101,7 +108,7 @@ export class JobRun {
   }
 
   /** Until its artifacts are stored or are not to be waited for, see `CollectPhase`; what would keep the collector waiting is ended. */
-  async collect(verdict: Verdict, stopping: AbortSignal): Promise<Left | undefined> {
+  async #collect(verdict: Verdict, stopping: AbortSignal): Promise<Left | undefined> {
     const { collecting, end, withdrawal, wakeup, logger, look, standBy } = this.#options;
     while (!stopping.aborted) {
       if (!look()) {
@@ -118,7 +125,7 @@ export class JobRun {
   }
 
   /** What the task's checks make of a test that has passed, as long as the build is this replica's: another one checks it anew. */
-  async check(passed: Verdict, stopping: AbortSignal): Promise<Verdict | Left> {
+  async #check(passed: Verdict, stopping: AbortSignal): Promise<Verdict | Left> {
     const { life, checker, wakeup, look, standBy } = this.#options;
     const job = life.made;
     if (!job || !hasChecks(job) || !awaitsChecks(passed)) return passed;

@@ -136,9 +136,7 @@ export class Member {
       await parts.wakeup.wait(LOOK_MS, stopping);
     }
     this.#created.resolve();
-    const seen = await run.follow(stopping);
-    if (seen === "left" || seen === "over") return undefined;
-    const verdict = (await run.collect(seen, stopping)) ?? (await run.check(seen, stopping));
+    const verdict = await run.live(stopping);
     return verdict === "left" || verdict === "over" ? undefined : verdict;
   }
 

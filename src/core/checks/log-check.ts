@@ -31,6 +31,3 @@ export interface LogCheck {
   see(line: SeenLine): void;
   end(end: LogEnd): CheckedLog;
 }
-
-/** A check's own fault, as a clause. */
-export class CheckFault extends Error {}

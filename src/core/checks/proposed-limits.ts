@@ -1,7 +1,6 @@
 import { parseDurationMs } from "../kubernetes/duration.ts";
 import type { Check } from "../test-task/schema/check.ts";
-import type { CheckResult } from "./check-result.ts";
-import { secondsWords } from "./check-result.ts";
+import { type CheckResult, secondsWords } from "./check-result.ts";
 
 /** A step of fewer samples has no limit of its own proposed. */
 const LEAST_SAMPLES = 8;
