@@ -119,19 +119,22 @@ export class PodWorld {
   /** Verdicts of these classes are right. */
   get allowed(): readonly VerdictClass[] {
     const own = [...((this.#cause ?? this.#hold)?.classes ?? [])];
-    // None of the pod's images may be missing as long as its test has not begun.
-    const isMissing = this.#actors.some(({ isOurs, plan }) => isOurs && plan.image === "missing") && !this.#hasTestBegun;
     // One that was not there saw only that a service had ended before.
     const isCrashed = this.#wasUnwatched && !this.#hasTestBegun && this.plan.services.some(({ crashMs }) => crashMs !== undefined);
     // Nor is told by a kubelet that says nothing until the time for it is over.
     const isFrozen = this.#wasFrozen && this.plan.services.length > 0;
-    if (isMissing || isCrashed || isFrozen) own.push("configuration");
+    if (this.#lacksImage || isCrashed || isFrozen) own.push("configuration");
     return [
       ...own,
       ...this.#asked,
       ...(this.#isDisturbed ? (["infrastructure"] as const) : []),
       ...(this.isStopped ? (["cancelled"] as const) : []),
     ];
+  }
+
+  /** None of the pod's images may be missing as long as its test has not begun. */
+  get #lacksImage(): boolean {
+    return this.#actors.some(({ isOurs, plan }) => isOurs && plan.image === "missing") && !this.#hasTestBegun;
   }
 
   /** Who ended the test, or kept it from running. */
@@ -186,7 +189,8 @@ export class PodWorld {
   endPod(): void {
     if (!this.#pod || this.#isEnding) return;
     const classes = this.#classesOfEnd();
-    this.#asked.push(...classes);
+    // A kubelet that is away may begin the test yet, before it hears of the end.
+    this.#asked.push(...classes, ...(this.#lacksImage ? (["configuration"] as const) : []));
     this.#isEnding = true;
     this.#pod = { ...this.#pod, spec: { ...this.#pod.spec, activeDeadlineSeconds: 1 } as Pod["spec"] & object };
     if (this.#reported) this.#reported = { ...this.#reported, spec: this.#pod.spec as Pod["spec"] & object };
