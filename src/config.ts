@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
-import { isDuration } from "./core/kubernetes/duration.ts";
+import { durationText } from "./core/kubernetes/duration-text.ts";
 import { logsSchema } from "./core/logs/store-config.ts";
 import { knownFields } from "./core/test-task/problem.ts";
 import { resourcesSchema } from "./core/test-task/schema/pod.ts";
@@ -34,7 +34,8 @@ function isPort(text: string, least: number): boolean {
 
 const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http or https URL" });
 
-const configSchema = z.strictObject({
+/** The configuration file; the chart's values.schema.json is made of it as well. */
+export const configSchema = z.strictObject({
   installation: dnsLabel
     .max(40)
     .default("turbo-hipster")
@@ -47,9 +48,7 @@ const configSchema = z.strictObject({
       .transform((servers) => servers.map((server) => (/:\d+$/.test(server) ? server : `${server}:4730`)))
       .refine((servers) => new Set(servers).size === servers.length, "names a server twice")
       .describe("Gearman servers to take builds from; the default port is 4730"),
-    clientGoneAfter: z
-      .string()
-      .refine(isDuration, "must be a duration like 90s, 30m or 24h")
+    clientGoneAfter: durationText
       .default("60s")
       .describe("how long nobody may wait for a build at its server before it is ended; Zuul's reconnect and relaunch must fit in"),
   }),
@@ -82,9 +81,7 @@ const configSchema = z.strictObject({
     .enum(["fixed", "cluster"])
     .default("fixed")
     .describe("who chooses user and groups of builds' pods where a task does not: fixed (1000), or the cluster, as OpenShift does"),
-  keepJobs: z
-    .string()
-    .refine(isDuration, "must be a duration like 90s, 30m or 24h")
+  keepJobs: durationText
     .default("24h")
     .describe("how long a finished build's Job is kept after its result was delivered, and where no store is, its log"),
   maxKeptJobs: z
@@ -93,9 +90,7 @@ const configSchema = z.strictObject({
     .max(100_000)
     .default(5000)
     .describe("finished builds' Jobs that are kept at most: above it, the oldest are deleted before their time"),
-  drain: z
-    .string()
-    .refine(isDuration, "must be a duration like 90s, 30m or 24h")
+  drain: durationText
     .default("1h")
     .describe(
       "how long, after SIGTERM, builds under way may go on before they are left to the next replica; they end sooner by themselves",
@@ -113,7 +108,7 @@ const configSchema = z.strictObject({
     })
     .prefault({}),
   logs: logsSchema.prefault({}).describe("where the logs of builds are kept"),
-  log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info") }).prefault({}),
+  log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info").describe("how much is logged") }).prefault({}),
 });
 
 export type Config = z.infer<typeof configSchema>;

@@ -1,12 +1,13 @@
 import { z } from "zod";
-import { isDuration } from "../kubernetes/duration.ts";
-import { isQuantity } from "../kubernetes/quantity.ts";
+import { durationText } from "../kubernetes/duration-text.ts";
+import { isQuantity, QUANTITY_MAX_LENGTH } from "../kubernetes/quantity.ts";
 
 /** A bucket's name; https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html, and older ones of others. */
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/;
 const PREFIX = /^[A-Za-z0-9_=-][A-Za-z0-9._=-]*(\/[A-Za-z0-9_=-][A-Za-z0-9._=-]*)*$/;
 
 const absolutePath = z.string().regex(/^\/[^\0]*$/, "must be an absolute path");
+const quantityText = z.string().refine(isQuantity, "must be a quantity like 50Gi").meta({ maxLength: QUANTITY_MAX_LENGTH });
 const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http or https URL" });
 
 /** The configuration's `logs`: where the logs of builds go. */
@@ -34,20 +35,14 @@ export const logsSchema = z
     credentialsDirectory: absolutePath
       .optional()
       .describe("a Secret as files AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (default: the environment, or the pod's role)"),
-    limit: z
-      .string()
-      .refine(isQuantity, "must be a quantity like 50Gi")
+    limit: quantityText
       .default("256Mi")
       .describe("of one container's log; of a longer one the beginning and the end are kept, a half each"),
     url: httpUrl.optional().describe("where people reach the store without this program, if they do"),
     retention: z
       .strictObject({
-        age: z.string().refine(isDuration, "must be a duration like 90s, 30m or 24h").default("720h").describe("how long a build is kept"),
-        size: z
-          .string()
-          .refine(isQuantity, "must be a quantity like 50Gi")
-          .optional()
-          .describe("of all builds together; the oldest go first"),
+        age: durationText.default("720h").describe("how long a build is kept"),
+        size: quantityText.optional().describe("of all builds together; the oldest go first"),
       })
       .prefault({}),
   })

@@ -14,9 +14,11 @@ interface Schema {
   additionalProperties?: boolean | Schema;
   pattern?: string;
   maxLength?: number;
+  description?: string;
+  default?: unknown;
 }
 
-const schema: Schema & { definitions: object } = JSON.parse(readFileSync(join(CHART, "values.schema.json"), "utf8"));
+const schema: Schema = JSON.parse(readFileSync(join(CHART, "values.schema.json"), "utf8"));
 const defaults = parse(readFileSync(join(CHART, "values.yaml"), "utf8"));
 
 /** The values that are objects of fixed fields. */
@@ -77,6 +79,8 @@ describe("values of the chart", () => {
       { config: { http: { public: "0.0.0.0:0" } } },
       /config\.http\.public is "0\.0\.0\.0:0", which neither/,
     ],
+    ["a duration that is too long to be one", { config: { drain: "1h".repeat(11) } }, /at '\/config\/drain': maxLength/],
+    ["an amount that is none", { config: { checkout: { resources: { limits: { memory: true } } } } }, /at '\/config\/checkout\/resources/],
     ["a tag in the repository's digest", { image: { digest: "latest" } }, /at '\/image\/digest'/],
     ["a number as a label", { podLabels: { a: 1 } }, /at '\/podLabels\/a': got number, want string/],
     ["a variable without a name", { extraEnv: [{ value: "x" }] }, /at '\/extraEnv\/0': missing property 'name'/],
@@ -119,6 +123,20 @@ describe("values.schema.json", () => {
       assert.deepEqual(new Set(Object.keys(properties[name]?.properties ?? {})), new Set(Object.keys(defaults[name])), name);
       assert.equal(properties[name]?.additionalProperties, false, name);
     }
+  });
+
+  test("tells editors what every value is for, and no default of the operator's that the chart changes", () => {
+    const visit = (part: Schema, path: string) => {
+      for (const [name, inner] of Object.entries(part.properties ?? {})) {
+        const isGroup = inner.properties !== undefined && Object.values(inner.properties).some(({ description }) => description);
+        assert.ok(isGroup || inner.description, `${path}${name}`);
+        if (isGroup) visit(inner, `${path}${name}.`);
+      }
+    };
+    visit(schema, "");
+    const { installation, namespaces, logs, drain } = schema.properties?.config?.properties ?? {};
+    assert.deepEqual([installation?.default, namespaces?.default, logs?.properties?.store?.default], [undefined, undefined, undefined]);
+    assert.equal(drain?.default, "1h");
   });
 
   test("every value is in the chart's README", () => {
