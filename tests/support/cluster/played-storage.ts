@@ -4,14 +4,12 @@ import { join } from "node:path";
 import { type KubeClient, loadKubeClient } from "../../../src/kube/client/kube-client.ts";
 import type { Resource } from "../../../src/kube/client/resource.ts";
 import { coerceError } from "../../../src/runtime/errors.ts";
-import { waitUntil } from "../../../tools/machine/wait-until.ts";
+import { defineSnapshots, SNAPSHOTS } from "./snapshot-definitions.ts";
 
 const CLAIMS: Resource = { group: "", version: "v1", plural: "persistentvolumeclaims" };
 const VOLUMES: Resource = { group: "", version: "v1", plural: "persistentvolumes" };
 const EVENTS: Resource = { group: "", version: "v1", plural: "events" };
 const CLASSES: Resource = { group: "storage.k8s.io", version: "v1", plural: "storageclasses" };
-const SNAPSHOTS: Resource = { group: "snapshot.storage.k8s.io", version: "v1", plural: "volumesnapshots" };
-const DEFINITIONS: Resource = { group: "apiextensions.k8s.io", version: "v1", plural: "customresourcedefinitions" };
 
 interface Claim {
   metadata: { name: string; uid: string };
@@ -188,27 +186,4 @@ async function watchClaims(
       if (!signal.aborted) throw error;
     }
   }
-}
-
-/** As much of the definition as a claim's data source needs; a cluster that has the real one keeps it. */
-async function defineSnapshots(client: KubeClient): Promise<void> {
-  const name = `${SNAPSHOTS.plural}.${SNAPSHOTS.group}`;
-  const schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
-  const definition = {
-    metadata: { name, annotations: { "api-approved.kubernetes.io": "unapproved, a stand-in of a test" } },
-    spec: {
-      group: SNAPSHOTS.group,
-      names: { kind: "VolumeSnapshot", listKind: "VolumeSnapshotList", plural: SNAPSHOTS.plural, singular: "volumesnapshot" },
-      scope: "Namespaced",
-      versions: [{ name: "v1", served: true, storage: true, schema, subresources: { status: {} } }],
-    },
-  };
-  const { items } = await client.list<{ metadata: { name: string } }>(DEFINITIONS, undefined, {});
-  if (!items.some(({ metadata }) => metadata.name === name)) await client.create(DEFINITIONS, undefined, definition);
-  await waitUntil("the API server to serve VolumeSnapshots", 60_000, () =>
-    client.list(SNAPSHOTS, "default").then(
-      () => true,
-      () => false,
-    ),
-  );
 }
