@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { withLead } from "../../src/core/job/member.ts";
 import type { Pod } from "../../src/core/kubernetes/objects.ts";
 import { observeContainerRun } from "../../src/core/logs/container-run.ts";
 import type { KubeClient } from "../../src/kube/client/kube-client.ts";
@@ -61,7 +62,7 @@ function holdContract(open: () => Promise<ContractTarget>): void {
   });
   after(() => target[Symbol.asyncDispose]());
 
-  const run = (body: ReturnType<typeof job>) => client.create<StoredObject>(JOBS, namespace, body);
+  const run = (body: object) => client.create<StoredObject>(JOBS, namespace, body);
 
   /** Watches the Job's pod until it is as wanted. */
   async function awaitPod(jobName: string, isWanted: (pod: StoredObject) => boolean): Promise<StoredObject> {
@@ -153,6 +154,21 @@ function holdContract(open: () => Promise<ContractTarget>): void {
     await awaitPod("deleted", isRunning);
     await client.delete(JOBS, namespace, "deleted", { propagationPolicy: "Background" });
     await awaitNoPod("deleted");
+  });
+
+  it("takes the other Jobs of a build, and their pods, with the lead that they say they belong to", async () => {
+    const play = { log: ["ready"], runs: true, exitCodeOnTerm: 0 };
+    const lead = await run(job("lead-0", WAITS_FOR_TERM, play));
+    const member = { index: 1, datasets: [{ name: "one" }, { name: "two" }], since: "2026-11-28T09:40:00Z" };
+    const other = await run(withLead(job("lead-1", WAITS_FOR_TERM, play), member, lead));
+    const { apiVersion, kind, name, uid } = (other.metadata.ownerReferences ?? [])[0] ?? {};
+    assert.deepEqual([apiVersion, kind, name, uid], ["batch/v1", "Job", "lead-0", lead.metadata.uid]);
+    await awaitPod("lead-1", isRunning);
+    await client.delete(JOBS, namespace, "lead-0", { propagationPolicy: "Background" });
+    await awaitNoPod("lead-0");
+    await awaitNoPod("lead-1");
+    const left = (await client.list<StoredObject>(JOBS, namespace)).items.filter(({ metadata }) => metadata.name.startsWith("lead-"));
+    assert.deepEqual(left, []);
   });
 
   it("gives a log whole, by its tail, with timestamps, and followed to the container's end", async () => {

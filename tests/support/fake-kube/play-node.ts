@@ -36,7 +36,7 @@ export interface PlayedNode extends Disposable {
  * Plays Job controller, scheduler, kubelet and garbage collector until disposed: every Job that is not suspended gets a pod that goes from
  * Pending over Running to its end, and its status follows. A running pod whose `activeDeadlineSeconds` is lowered ends as
  * Failed/DeadlineExceeded (one without `startTime` does not care, as with the real kubelet), a deleted pod ends and goes, a deleted Job
- * takes its pods with it.
+ * takes its pods with it, and the Jobs that it owns.
  */
 export function playNode(fake: FakeKube, scriptOf: (job: StoredObject) => PodScript = () => ({})): PlayedNode {
   const failures: Error[] = [];
@@ -97,7 +97,7 @@ export function playNode(fake: FakeKube, scriptOf: (job: StoredObject) => PodScr
   function onChange({ rules, type, object, before }: StoreChange): void {
     const is = (resource: Resource) => rules.plural === resource.plural && rules.group === resource.group;
     if (is(JOBS) && type === "ADDED" && object.spec?.suspend !== true) later(() => runPod(object));
-    if (is(JOBS) && type === "DELETED") later(async () => deletePodsOf(fake, object));
+    if (is(JOBS) && type === "DELETED") later(async () => deleteDependentsOf(fake, object));
     if (!is(PODS) || type !== "MODIFIED") return;
     const end = toldToEnd.get(`${object.metadata.namespace}/${object.metadata.name}`);
     const isLowered = object.spec.activeDeadlineSeconds < (before?.spec.activeDeadlineSeconds ?? Number.POSITIVE_INFINITY);
@@ -120,9 +120,11 @@ function hasRunner({ metadata }: StoredObject): boolean {
   return JSON.parse(metadata.annotations?.["turbo-hipster.io/containers"] ?? "{}").marked === true;
 }
 
-function deletePodsOf(fake: FakeKube, job: StoredObject): void {
+function deleteDependentsOf(fake: FakeKube, job: StoredObject): void {
   const namespace = job.metadata.namespace ?? "";
-  for (const pod of fake.list(PODS, namespace)) {
-    if (pod.metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid)) fake.delete(PODS, namespace, pod.metadata.name);
+  for (const resource of [PODS, JOBS]) {
+    for (const { metadata } of fake.list(resource, namespace)) {
+      if (metadata.ownerReferences?.some((owner) => owner.uid === job.metadata.uid)) fake.delete(resource, namespace, metadata.name);
+    }
   }
 }
