@@ -5,10 +5,11 @@ import { renderPodFieldsPage } from "../src/core/kubernetes/pod-fields-page.ts";
 import { renderTestTaskCrd, TEST_TASK_CRD_NAME } from "../src/core/test-task/crd.ts";
 import { renderVerdictPage } from "../src/core/verdict/page.ts";
 import { renderValuesSchema } from "./chart/values-schema.ts";
+import { renderReadme } from "./chart/values-table.ts";
 
 /**
- * Writes what is generated from the sources and committed: the CRD, plain and as the chart's template, the schema of the chart's values, and the
- * pages of verdicts and pod fields.
+ * Writes what is generated from the sources and committed: the CRD, plain and as the chart's template, the schema and the table of the chart's
+ * values, and the pages of verdicts and pod fields.
  */
 
 const ROOT = dirname(import.meta.dirname);
@@ -21,6 +22,7 @@ export function renderGeneratedFiles(): Map<string, string> {
     [`crds/${TEST_TASK_CRD_NAME}.yaml`, NOTICE + renderYaml(crd)],
     ["charts/turbo-hipster/templates/crd.yaml", renderChartTemplate(crd)],
     ["charts/turbo-hipster/values.schema.json", `${JSON.stringify(renderValuesSchema(readChartFile("values.yaml")), null, 2)}\n`],
+    ["charts/turbo-hipster/README.md", renderReadme(readChartFile("README.md"), readChartFile("values.yaml"))],
     ["docs/verdicts.md", renderVerdictPage()],
     ["docs/pod-fields.md", renderPodFieldsPage()],
   ]);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -172,6 +172,29 @@ describe("the chart on a cluster", () => {
     return readFile(join(files, String(directory), file), "utf8");
   }
 
+  test("what it makes with all that is off by default is what the API server takes", async () => {
+    const config = { gearman: { servers: [gearmand.address] }, logs: { store: "s3", bucket: "a" } };
+    const all = {
+      ...{ config, crds: { install: false }, commonLabels: { team: "ci" } },
+      ...{ ingress: { enabled: true, host: "builds.example.org", tls: { enabled: true } } },
+      networkPolicy: { podRanges: ["10.0.0.0/8"], operator: { enabled: true, metricsFrom: [{ namespaceSelector: {} }] } },
+      topologySpreadConstraints: [{ maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule" }],
+      extraEnvFrom: [{ secretRef: { name: "a" } }],
+      extraContainers: [
+        { name: "beside", image: "a:1", securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } } },
+      ],
+    };
+    const given = ["--values", join(ROOT, "deploy/examples/tls/values.yaml"), "--values", join(files, "all.json")];
+    await writeFile(join(files, "all.json"), JSON.stringify(all));
+    await writeFile(join(files, "all.yaml"), await helm("template", "all", CHART, ...given));
+    const taken = await kubectl("apply", "--dry-run=server", "--validate=strict", "--filename", join(files, "all.yaml"));
+    await rm(join(files, "all.json"));
+    await rm(join(files, "all.yaml"));
+    for (const kind of ["deployment.apps", "ingress.networking.k8s.io", "networkpolicy.networking.k8s.io"])
+      assert.match(taken, new RegExp(`^${kind}/all-turbo-hipster created \\(server dry run\\)$`, "m"));
+    assert.doesNotMatch(taken, /Warning/);
+  });
+
   test("helm installs it, and says what to do next", async () => {
     // The definition is there already, as kubectl applied it.
     const notes = await helm("install", RELEASE, CHART, ...values, "--take-ownership", "--wait", "--timeout", "2m");
@@ -223,6 +246,33 @@ describe("the chart on a cluster", () => {
     assert.match(await mayI("get", "secrets", "--namespace", "default"), /^no$/m);
     assert.match(await mayI("list", "testtasks.turbo-hipster.io", "--namespace", "default"), /^no$/m);
     assert.match(await mayI("list", "pods", "--all-namespaces"), /^no$/m);
+  });
+
+  test("who may view a namespace may read its TestTasks, and who may edit it may write them", async () => {
+    for (const [role, question, answer] of [
+      ["view", "list", "yes"],
+      ["view", "create", "no"],
+      ["edit", "create", "yes"],
+    ] as const) {
+      const user = `${context.namespace}-${role}`;
+      const binding = await kubectl(
+        "create",
+        "rolebinding",
+        role,
+        "--clusterrole",
+        role,
+        "--user",
+        user,
+        "--dry-run=client",
+        "--output=json",
+      );
+      await context.apply(JSON.parse(binding));
+      await waitUntil(`${role} to be allowed ${question}: ${answer}`, LIMIT_MS, async () => {
+        const said = await kubectl("auth", "can-i", question, "testtasks.turbo-hipster.io", "--as", user).catch(String);
+        return new RegExp(`^${answer}$`, "m").test(said);
+      });
+      await kubectl("delete", "rolebinding", role);
+    }
   });
 
   test("a build goes through it, from either Gearman server", async () => {

@@ -16,6 +16,7 @@ export const FILLED_IN: Readonly<Record<string, string>> = {
   "config.installation": "the release's name",
   "config.namespaces": "the release's namespace",
   "config.image": "the image of the operator",
+  "config.publicUrl": "the Ingress's address, if there is one",
   "config.internalUrl": "the Service of that port",
   "config.logs.store": "`files`",
   "config.logs.directory": "with `files` `/var/lib/turbo-hipster`",

@@ -14,11 +14,11 @@ app.kubernetes.io/name: {{ include "turbo-hipster.name" . | quote }}
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
+{{- /* Of every object but the definition, which other releases of the cluster have, too; the chart's own win over the user's. */}}
 {{- define "turbo-hipster.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{ include "turbo-hipster.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- $chart := printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- $own := dict "helm.sh/chart" $chart "app.kubernetes.io/version" .Chart.AppVersion "app.kubernetes.io/managed-by" .Release.Service }}
+{{- toYaml (merge $own (include "turbo-hipster.selectorLabels" . | fromYaml) .Values.commonLabels) }}
 {{- end }}
 
 {{- define "turbo-hipster.serviceAccountName" -}}
@@ -49,9 +49,38 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- $_ := set $config "namespaces" (default (list .Release.Namespace) $config.namespaces) }}
 {{- $_ := set $config "image" (default (include "turbo-hipster.image" .) $config.image) }}
+{{- with include "turbo-hipster.publicUrl" . }}
+{{- $_ := set $config "publicUrl" . }}
+{{- end }}
 {{- $_ := set $config "internalUrl" (default (printf "http://%s-internal.%s.svc:%s" (include "turbo-hipster.fullname" .) .Release.Namespace (include "turbo-hipster.port" (list . "internal"))) $config.internalUrl) }}
 {{- $_ := set $config "logs" (include "turbo-hipster.logs" . | fromYaml) }}
 {{- toYaml $config }}
+{{- end }}
+
+{{- /* What reviewers get as link: as configured, or where the Ingress has the pages. A Gateway's listener tells nobody here whether it speaks TLS. */}}
+{{- define "turbo-hipster.publicUrl" -}}
+{{- if .Values.config.publicUrl }}
+{{- .Values.config.publicUrl }}
+{{- else if .Values.ingress.enabled }}
+{{- printf "%s://%s" (ternary "https" "http" .Values.ingress.tls.enabled) .Values.ingress.host }}
+{{- end }}
+{{- end }}
+
+{{- /*
+Constraints for the operator's pods; one without a selector means these pods. A claim of one node keeps them together, so that no constraint can
+keep them apart.
+*/}}
+{{- define "turbo-hipster.spread" -}}
+{{- $constraints := list }}
+{{- range .Values.topologySpreadConstraints }}
+{{- $isHard := ne (default "DoNotSchedule" .whenUnsatisfiable) "ScheduleAnyway" }}
+{{- if and $isHard (include "turbo-hipster.isOneNode" $) (gt (int64 $.Values.replicas) 1) }}
+{{- fail (printf "topologySpreadConstraints would keep replicas apart by %s, and their claim (persistence.accessMode ReadWriteOnce) is mounted on one node: they would wait for ever. Set persistence.accessMode to ReadWriteMany, config.logs.store to s3, or whenUnsatisfiable to ScheduleAnyway." .topologyKey) }}
+{{- end }}
+{{- $selector := dict "matchLabels" (include "turbo-hipster.selectorLabels" $ | fromYaml) }}
+{{- $constraints = append $constraints (ternary . (set (deepCopy .) "labelSelector" $selector) (hasKey . "labelSelector")) }}
+{{- end }}
+{{- toYaml $constraints }}
 {{- end }}
 
 {{- /*
@@ -114,4 +143,28 @@ that, from nine tenths of a size in Gi on.
 {{- else }}
 {{- int64 .Values.terminationGracePeriodSeconds }}
 {{- end }}
+{{- end }}
+
+{{- /*
+The ports of TCP that builds may reach, as ranges of a NetworkPolicy: all but those of the Gearman servers, wherever these are, and those that are
+closed by hand.
+*/}}
+{{- define "turbo-hipster.openPorts" -}}
+{{- $closed := list }}
+{{- range .Values.networkPolicy.builds.closedPorts }}
+{{- $closed = append $closed (printf "%05d" (int .)) }}
+{{- end }}
+{{- range .Values.config.gearman.servers }}
+{{- $closed = append $closed (printf "%05d" (regexFind "[0-9]+$" (ternary . (printf "%s:4730" .) (regexMatch ":[0-9]+$" .)) | atoi)) }}
+{{- end }}
+{{- $ranges := list }}
+{{- $from := 1 }}
+{{- range append (sortAlpha (uniq $closed)) "65536" }}
+{{- $port := atoi . }}
+{{- if lt $from $port }}
+{{- $ranges = append $ranges (dict "protocol" "TCP" "port" $from "endPort" (sub $port 1)) }}
+{{- end }}
+{{- $from = add1 $port | int }}
+{{- end }}
+{{- toYaml $ranges }}
 {{- end }}

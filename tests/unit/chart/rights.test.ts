@@ -207,7 +207,8 @@ describe("the operator's rights", () => {
   });
 
   test("are given to its account by a Role in each served namespace, and in the cluster to ask whose a token is", async () => {
-    const values = { config: { ...LEAST_VALUES.config, namespaces: ["one", "two"] }, serviceAccount: { name: "runner" } };
+    const config = { ...LEAST_VALUES.config, namespaces: ["one", "two"] };
+    const values = { config, serviceAccount: { name: "runner" }, rbac: { aggregate: false } };
     const objects = await renderChart(values, { namespace: "operators" });
     const rbac = objects.filter(({ apiVersion }) => apiVersion.startsWith("rbac.authorization.k8s.io/"));
     assert.equal(rbac.length, 6);
@@ -229,5 +230,21 @@ describe("the operator's rights", () => {
     assert.ok(!objects.some(({ kind }) => ["Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAccount"].includes(kind)));
     const deployment = objects.find(({ kind }) => kind === "Deployment");
     assert.equal(deployment?.spec.template.spec.serviceAccountName, "default");
+  });
+
+  test("of users: Kubernetes' roles view, edit and admin have TestTasks in them, by roles that give the operator nothing", async () => {
+    const objects = await renderChart(LEAST_VALUES);
+    const reading = ["get", "list", "watch"];
+    const writing = ["create", "delete", "deletecollection", "patch", "update"];
+    for (const [role, verbs] of Object.entries({ view: reading, edit: [...reading, ...writing], admin: [...reading, ...writing] })) {
+      const added = objects.filter(({ metadata }) => metadata.labels?.[`rbac.authorization.k8s.io/aggregate-to-${role}`] === "true");
+      const rights = added.flatMap((part) => [...grantedBy(part)]);
+      assert.deepEqual(rights.sort(), verbs.map((verb) => `${verb} turbo-hipster.io/testtasks`).sort(), role);
+    }
+    const bound = objects.filter(({ kind }) => kind === "ClusterRoleBinding").map(({ roleRef }) => roleRef.name);
+    assert.deepEqual(bound, ["ci-turbo-hipster"]);
+    // They belong to the definition, which one release of a cluster installs.
+    for (const values of [{ rbac: { aggregate: false } }, { crds: { install: false } }])
+      assert.equal((await renderChart({ ...LEAST_VALUES, ...values })).filter(({ kind }) => kind === "ClusterRole").length, 1);
   });
 });

@@ -12,15 +12,18 @@ import { CHART, configText, EXAMPLES, find, helm, LEAST_VALUES, renderChart } fr
 describe("what the chart makes", () => {
   test("the least values give two replicas of the operator with their account, rights, configuration and two Services", async () => {
     const objects = await renderChart(LEAST_VALUES);
-    assert.equal(objects.length, 12);
+    assert.equal(objects.length, 15);
     assert.deepEqual(
       new Set(objects.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`)),
       new Set([
         "ClusterRole /ci-turbo-hipster",
+        "ClusterRole /ci-turbo-hipster-edit",
+        "ClusterRole /ci-turbo-hipster-view",
         "ClusterRoleBinding /ci-turbo-hipster",
         "ConfigMap ci/turbo-hipster",
         `CustomResourceDefinition /${TEST_TASK_CRD_NAME}`,
         "Deployment ci/turbo-hipster",
+        "NetworkPolicy ci/turbo-hipster-builds",
         "PersistentVolumeClaim ci/turbo-hipster-logs",
         "PodDisruptionBudget ci/turbo-hipster",
         "Role ci/turbo-hipster",
@@ -61,8 +64,9 @@ describe("what the chart makes", () => {
     const objects = await renderChart({ ...LEAST_VALUES, config: { ...LEAST_VALUES.config, installation: "short" } }, { release });
     const own = objects.filter(({ kind }) => kind !== "CustomResourceDefinition");
     for (const { metadata } of own) assert.ok(metadata.name.length <= 63, metadata.name);
-    // Of the cluster's objects the name begins with the namespace; the Service for pods and the claim have an end of their own.
-    assert.equal(new Set(own.map(({ metadata }) => metadata.name)).size, 4);
+    // Of the cluster's objects the name begins with the namespace, two of which have an end of their own; so have the Service for pods, the claim
+    // and the policy.
+    assert.equal(new Set(own.map(({ metadata }) => metadata.name)).size, 7);
   });
 
   test("the definition can be left out, and is kept at uninstall unless that is unwanted", async () => {
@@ -176,7 +180,7 @@ describe("logs", () => {
     const { claim, objects, affinity } = await withLogs({ store: "none" });
     assert.equal(claim, undefined);
     assert.deepEqual(Object.keys(affinity), ["podAntiAffinity"]);
-    assert.ok(!objects.some(({ kind }) => kind.startsWith("ClusterRole")));
+    assert.ok(!objects.some(({ kind, metadata }) => kind.startsWith("ClusterRole") && !/-(edit|view)$/.test(metadata.name)));
   });
 
   test("without the right to read Secrets have none masked", async () => {

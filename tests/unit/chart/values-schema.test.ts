@@ -22,7 +22,9 @@ const schema: Schema = JSON.parse(readFileSync(join(CHART, "values.schema.json")
 const defaults = parse(readFileSync(join(CHART, "values.yaml"), "utf8"));
 
 /** The values that are objects of fixed fields. */
-const GROUPS = ["podDisruptionBudget", "persistence", "image", "crds", "rbac", "serviceAccount", "service"];
+const GROUPS = [
+  ...["podDisruptionBudget", "persistence", "image", "crds", "rbac", "serviceAccount", "service", "ingress", "httpRoute", "networkPolicy"],
+];
 
 function refuses(values: object, expected: RegExp): Promise<void> {
   return assert.rejects(renderChart(values), (error: Error) => {
@@ -81,6 +83,13 @@ describe("values of the chart", () => {
     ],
     ["a duration that is too long to be one", { config: { drain: "1h".repeat(11) } }, /at '\/config\/drain': maxLength/],
     ["an amount that is none", { config: { checkout: { resources: { limits: { memory: true } } } } }, /at '\/config\/checkout\/resources/],
+    ["a range that is none", { networkPolicy: { podRanges: ["10.0.0.0"] } }, /at '\/networkPolicy\/podRanges\/0'/],
+    [
+      "a port of a name",
+      { networkPolicy: { builds: { closedPorts: ["https"] } } },
+      /at '\/networkPolicy\/builds\/closedPorts\/0': got string/,
+    ],
+    ["a container without an image", { extraContainers: [{ name: "a" }] }, /at '\/extraContainers\/0': missing property 'image'/],
     ["a tag in the repository's digest", { image: { digest: "latest" } }, /at '\/image\/digest'/],
     ["a number as a label", { podLabels: { a: 1 } }, /at '\/podLabels\/a': got number, want string/],
     ["a variable without a name", { extraEnv: [{ value: "x" }] }, /at '\/extraEnv\/0': missing property 'name'/],
@@ -139,14 +148,16 @@ describe("values.schema.json", () => {
     assert.equal(drain?.default, "1h");
   });
 
-  test("every value is in the chart's README", () => {
+  test("every value has a row in the chart's README, those of the configuration at any depth", () => {
     const readme = readFileSync(join(CHART, "README.md"), "utf8");
-    const names = Object.keys(defaults).flatMap((name) =>
-      GROUPS.includes(name) ? Object.keys(defaults[name]).map((inner) => `${name}.${inner}`) : [name],
-    );
-    const configNames = Object.entries(schema.properties?.config?.properties ?? {}).flatMap(([name, { properties }]) =>
-      properties ? Object.keys(properties).map((inner) => `config.${name}.${inner}`) : [`config.${name}`],
-    );
-    for (const name of [...names.filter((name) => name !== "config"), ...configNames]) assert.ok(readme.includes(`\`${name}\``), name);
+    const visit = (part: Schema, path: string): string[] =>
+      Object.entries(part.properties ?? {}).flatMap(([name, inner]) =>
+        inner.properties && Object.keys(inner.properties).length > 0 && name !== "resources"
+          ? visit(inner, `${path}${name}.`)
+          : [`${path}${name}`],
+      );
+    const names = visit(schema, "").filter((name) => name !== "global");
+    assert.ok(names.length > 90, `${names.length}`);
+    for (const name of names) assert.match(readme, new RegExp(`^\\| \`${name.replaceAll(".", "\\.")}\` \\| .* \\| .+ \\|$`, "m"), name);
   });
 });
