@@ -1,15 +1,17 @@
 import { open, readFile, stat } from "node:fs/promises";
 import { join, normalize } from "node:path";
 import { Command } from "commander";
-import type { JunitRecord } from "../core/artifacts/artifacts-record.ts";
+import { artifactsRecordSchema, type JunitRecord } from "../core/artifacts/artifacts-record.ts";
 import type { CheckResult } from "../core/checks/check-result.ts";
 import { judgeChecks } from "../core/checks/checks-verdict.ts";
 import { LineTimes } from "../core/checks/line-times.ts";
 import { LogChecks } from "../core/checks/log-checks.ts";
 import type { ReadArtifact, ReadValues } from "../core/checks/values-check.ts";
+import { ARTIFACTS_FILE } from "../core/logs/log-files.ts";
 import type { Check } from "../core/test-task/schema/check.ts";
 import { coerceError, InputError } from "../runtime/errors.ts";
 import { chooseTask } from "./choose-task.ts";
+import { countJunitFiles } from "./junit-files.ts";
 import { printable } from "./printable.ts";
 import { TimedLog } from "./timed-log.ts";
 
@@ -36,7 +38,7 @@ export function checkCommand(): Command {
     .description("run a TestTask's checks on a log at hand, without a cluster")
     .argument("<task-file>", "file with the TestTask")
     .requiredOption("--log <file>", "the log; - is standard input. With the timestamps of kubectl logs --timestamps, or without")
-    .option("--artifacts <directory>", "where the artifacts lie that checks of values read")
+    .option("--artifacts <directory>", "where the artifacts and junit files lie that checks of values read")
     .option("--task <name>", "which TestTask of the file (default: the only one)")
     .option("--json", "print one JSON object instead of lines", false)
     .addHelpText("after", HELP)
@@ -61,8 +63,8 @@ a check needs)`;
 export async function performCheck(file: string, flags: Flags, world: CheckWorld): Promise<0 | 1 | 2> {
   const { print, printError } = world;
   try {
-    const checks = readChecks(file, flags.task);
-    const { checked, isTimed } = await goThrough(checks, flags, world);
+    const task = readTask(file, flags.task);
+    const { checked, isTimed } = await goThrough(task, flags, world);
     const { result, class: verdictClass, message } = judgeChecks(PASSED, checked);
     const results = checked.map(({ result: each }) => each);
     if (flags.json) print(JSON.stringify({ result, class: verdictClass, message, checks: results }));
@@ -83,20 +85,26 @@ const HOW_TIMED = "write it with kubectl logs --timestamps";
 /** What a test with exit code 0 has before its checks. */
 const PASSED = { result: "SUCCESS", class: "success", rule: "exit-0", message: "" } as const;
 
-function readChecks(file: string, name: string | undefined): Check[] {
-  const { metadata, spec } = chooseTask(file, name);
-  if (spec.checks === undefined || spec.checks.length === 0) throw new InputError(`${file}: TestTask ${metadata.name} has no checks`);
-  return spec.checks;
+interface CheckedTask {
+  readonly checks: readonly Check[];
+  /** Which of its artifacts are junit files. */
+  readonly junit: readonly string[];
 }
 
-async function goThrough(checks: Check[], { log, artifacts }: Flags, { stdin }: CheckWorld) {
+function readTask(file: string, name: string | undefined): CheckedTask {
+  const { metadata, spec } = chooseTask(file, name);
+  if (spec.checks === undefined || spec.checks.length === 0) throw new InputError(`${file}: TestTask ${metadata.name} has no checks`);
+  return { checks: spec.checks, junit: spec.artifacts?.junit ?? [] };
+}
+
+async function goThrough(task: CheckedTask, { log, artifacts }: Flags, { stdin }: CheckWorld) {
   const times = new LineTimes();
-  const run = new LogChecks(checks, { times });
+  const run = new LogChecks(task.checks, { times });
   const timed = new TimedLog(times);
   const stream = log === "-" ? stdin : readFileAgain(log);
   for await (const chunk of stream) for (const part of timed.write(chunk)) run.write(part);
   for (const part of timed.end()) run.write(part);
-  return { checked: run.end(await readValues(checks, artifacts)), isTimed: timed.isTimed === true };
+  return { checked: run.end(await readValues(task, artifacts)), isTimed: timed.isTimed === true };
 }
 
 /** Each piece is in the memory of the one before. */
@@ -114,16 +122,19 @@ async function* readFileAgain(path: string): AsyncGenerator<Buffer> {
   }
 }
 
-async function readValues(checks: readonly Check[], directory: string | undefined): Promise<ReadValues> {
+async function readValues({ checks, junit }: CheckedTask, directory: string | undefined): Promise<ReadValues> {
   const read = new Map<string, ReadArtifact>();
   for (const { values } of checks) {
     if (values?.artifact !== undefined) read.set(values.artifact, await readArtifact(values.artifact, directory));
   }
-  return { artifacts: read, junit: await readJunit(directory) };
+  const needsJunit = checks.some(({ values }) => values?.junit !== undefined);
+  return { artifacts: read, junit: needsJunit ? await readJunit(junit, directory) : undefined };
 }
 
+const HOW_FOUND = "say with --artifacts where the artifacts lie";
+
 async function readArtifact(name: string, directory: string | undefined): Promise<ReadArtifact> {
-  if (directory === undefined) return { kind: "unread", why: "say with --artifacts where the artifacts lie" };
+  if (directory === undefined) return { kind: "unread", why: HOW_FOUND };
   const path = normalize(join("/", name));
   try {
     const { size } = await stat(join(directory, path));
@@ -135,12 +146,20 @@ async function readArtifact(name: string, directory: string | undefined): Promis
   }
 }
 
-/** What the operator has written of a stored build's artifacts, where the directory is one of those. */
-async function readJunit(directory: string | undefined): Promise<JunitRecord | undefined> {
-  if (directory === undefined) return undefined;
-  const { artifactsRecordSchema } = await import("../core/artifacts/artifacts-record.ts");
-  const text = await readFile(join(directory, "..", "artifacts.json"), "utf8").catch(() => undefined);
-  return text === undefined ? undefined : artifactsRecordSchema.safeParse(JSON.parse(text)).data?.junit;
+/** What the operator has counted, where the directory is a stored build's; else what the files say. */
+async function readJunit(patterns: readonly string[], directory: string | undefined): Promise<ReadValues["junit"]> {
+  if (directory === undefined) return { kind: "unread", why: HOW_FOUND };
+  return (await readStoredJunit(directory)) ?? (await countJunitFiles(directory, patterns));
+}
+
+async function readStoredJunit(directory: string): Promise<JunitRecord | undefined> {
+  const text = await readFile(join(directory, "..", ARTIFACTS_FILE), "utf8").catch(() => undefined);
+  try {
+    return text === undefined ? undefined : artifactsRecordSchema.safeParse(JSON.parse(text)).data?.junit;
+  } catch {
+    // A file of that name which is none of ours.
+    return undefined;
+  }
 }
 
 const MARKS: Record<CheckResult["outcome"], string> = { passed: "ok", failed: "FAILED", fault: "WRONG", unknown: "UNKNOWN" };

@@ -10,7 +10,7 @@ export interface ReadValues {
   /** By name; of those that checks name. */
   readonly artifacts: ReadonlyMap<string, ReadArtifact>;
   /** Counts of the task's junit files; undefined where there were none. */
-  readonly junit: JunitRecord | undefined;
+  readonly junit: JunitRecord | { kind: "unread"; why: string } | undefined;
 }
 
 /** A number in an artifact that may only be so small or so large. */
@@ -34,7 +34,10 @@ export function checkValues(name: string, message: string | undefined, check: Va
 type NoValue = { outcome: "failed" | "unknown"; words: string };
 
 function numberAt({ artifact = "", path = "", junit }: ValuesCheck, { artifacts, junit: counts }: ReadValues): number | NoValue {
-  if (junit !== undefined) return counts?.[junit] ?? { outcome: "failed", words: "there are no junit files" };
+  if (junit !== undefined) {
+    if (counts && "kind" in counts) return { outcome: "unknown", words: `junit files can not be read - ${counts.why}` };
+    return counts?.[junit] ?? { outcome: "failed", words: "there are no junit files" };
+  }
   const read = artifacts.get(artifact) ?? { kind: "missing" };
   if (read.kind === "unread") return { outcome: "unknown", words: `${artifact} can not be read - ${read.why}` };
   if (read.kind === "missing") return { outcome: "failed", words: `the test left no ${artifact}` };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
@@ -105,6 +105,40 @@ describe("turbo-hipster check", () => {
     write("outside.json", '{"ms": 1}');
     assert.equal((await check(of("../outside.json"), log, { artifacts })).printed[0], "FAILED fast: the test left no ../outside.json");
     assert.equal((await check(of("perf.json"), log)).code, 2);
+  });
+
+  test("counts the junit files among artifacts, and takes what the operator has counted where that is there", async () => {
+    const artifacts = join(DIRECTORY, "stored", "artifacts");
+    mkdirSync(join(artifacts, "results", "more"), { recursive: true });
+    const suite = (cases: string) => `<testsuite>${cases}</testsuite>`;
+    writeFileSync(join(artifacts, "results", "a.xml"), suite('<testcase name="a"/><testcase name="b"><failure/></testcase>'));
+    writeFileSync(join(artifacts, "results", "more", "b.xml"), suite('<testcase name="c"><failure/></testcase>'));
+    writeFileSync(join(artifacts, "other.xml"), suite('<testcase name="d"><failure/></testcase>'));
+    symlinkSync(join(artifacts, "other.xml"), join(artifacts, "results", "link.xml"));
+    const checks =
+      "  artifacts: {paths: [results], junit: [results/**/*.xml]}\n  checks: [{name: good, values: {junit: failures, max: 1}}]\n";
+    const task = TASK.replace(/ {2}checks:[\s\S]*/, checks);
+    const log = write("empty.log", "");
+    const found = await check(task, log, { artifacts });
+    assert.deepEqual([found.code, found.printed[0]], [1, "FAILED good: failures is 2 (limit at most 1)"]);
+    const counts = { tests: 9, failures: 0, errors: 0, skipped: 0, seconds: 1, failed: [], unread: [] };
+    const record = { files: [], bytes: 0, leftOut: [], leftOutCount: 0, junit: counts };
+    for (const [text, said] of [
+      [JSON.stringify(record), "ok good: failures is 0 (limit at most 1)"],
+      ["no JSON", "FAILED good: failures is 2 (limit at most 1)"],
+      [JSON.stringify({ ...record, junit: undefined }), "FAILED good: failures is 2 (limit at most 1)"],
+    ] as const) {
+      writeFileSync(join(artifacts, "..", "artifacts.json"), text);
+      assert.equal((await check(task, log, { artifacts })).printed[0], said);
+    }
+    assert.deepEqual(
+      (await check(task, log)).printed[0],
+      "UNKNOWN good: junit files can not be read - say with --artifacts where the artifacts lie",
+    );
+    const empty = join(DIRECTORY, "empty");
+    mkdirSync(empty);
+    assert.equal((await check(task, log, { artifacts: empty })).printed[0], "FAILED good: there are no junit files");
+    assert.equal((await check(task, log, { artifacts: join(DIRECTORY, "nowhere") })).code, 2);
   });
 
   test("prints the same as JSON", async () => {
