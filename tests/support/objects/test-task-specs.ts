@@ -1,4 +1,6 @@
 import fc from "fast-check";
+import { checks, datasets } from "./dataset-and-check-specs.ts";
+import { durations, fields, paths, pick, usually } from "./spec-arbitraries.ts";
 
 /**
  * Specs of TestTasks, most of them nearly right: each field has values that are good, bad, of a wrong type or null. Meant for asking two
@@ -47,8 +49,9 @@ export function testTaskSpecs(): fc.Arbitrary<unknown> {
       }),
       pick(null, {}),
     ),
-    datasets: usually(fc.array(dataset(), { maxLength: 1 }), pick(null, {})),
-    checks: usually(fc.array(check(), { maxLength: 1 }), pick(null, {})),
+    whenNoDataset: usually(pick("refuse", "succeed"), pick("pass", "", null)),
+    datasets: usually(datasets(), pick(null, {})),
+    checks: usually(checks(), pick(null, {})),
     image: usually(pick("busybox", "localhost:5000/a/b:1", "a@sha256:00", "[::1]:5000/a"), pick("", "a b", " a", 1, null, "-a")),
     script: usually(
       pick("true", "a\nb", "é\u{1f389}"),
@@ -69,23 +72,6 @@ export function testTaskSpecs(): fc.Arbitrary<unknown> {
     .map(([fields, dice]) => (dice > 1 && !("image" in fields) && !("template" in fields) ? { ...fields, image: "busybox" } : fields));
 }
 
-/** An object with some of the fields. */
-function fields(model: Record<string, fc.Arbitrary<unknown>>): fc.Arbitrary<Record<string, unknown>> {
-  const entries = Object.entries(model).map(([name, value]) => fc.tuple(fc.constant(name), value, fc.nat(name === "unknown" ? 19 : 3)));
-  return fc
-    .tuple(...entries)
-    .map((list) => Object.fromEntries(list.filter(([, , dice]) => dice === 0).map(([name, value]) => [name, value])));
-}
-
-function pick(...values: unknown[]): fc.Arbitrary<unknown> {
-  return fc.constantFrom(...values);
-}
-
-/** Nine times of ten the first. */
-function usually(good: fc.Arbitrary<unknown>, ...others: fc.Arbitrary<unknown>[]): fc.Arbitrary<unknown> {
-  return fc.oneof({ weight: 9 * others.length, arbitrary: good }, ...others.map((arbitrary) => ({ weight: 1, arbitrary })));
-}
-
 function names(): fc.Arbitrary<unknown> {
   return usually(
     pick("unit", "bionic", "a.b", "c++", "py27,py35", "docs(html)", "folder/a", "-a", "ü", "$(HOME)", "a@b", "a{b"),
@@ -93,16 +79,6 @@ function names(): fc.Arbitrary<unknown> {
       ...["", "a:b", "a b", "a\n", "a\t", "a\u00a0", "a\u2028", "a\u0085", "a\u200b", "^a", "{name}-a", "{", "a{}b", "\ud83d\ude00"],
       ...["a".repeat(101), "a".repeat(200), "a".repeat(201), "ü".repeat(50), "ü".repeat(51), "ü".repeat(101), 1, null],
     ),
-  );
-}
-
-function durations(): fc.Arbitrary<unknown> {
-  const term = fc.tuple(fc.nat(200), pick("h", "m", "s", "ms")).map(([amount, unit]) => `${amount}${unit}`);
-  const sums = fc.array(term, { minLength: 1, maxLength: 4 }).map((terms) => terms.join(""));
-  return usually(
-    pick("90s", "1h30m", "1.5h", "168h", "1s"),
-    sums,
-    pick("", "0s", "999ms", "168h1ms", "1d", "-1h", "1", 60, null, "1.h", ".5h", "1us", "1h ", "+1h", "1H"),
   );
 }
 
@@ -294,69 +270,6 @@ function checkout(): fc.Arbitrary<Record<string, unknown>> {
     submodules: usually(fc.boolean(), pick("no", null)),
     path: usually(paths(), pick(null, 1)),
   });
-}
-
-function paths(): fc.Arbitrary<unknown> {
-  return usually(
-    pick("/workspace", "/home/zuul/src", "/a", "/tmpfoo", "/devel", "/run/turbo"),
-    pick("", "/", "a", "/a/", "/a//b", "/..", "/a/.b", "/tmp", "/tmp/a", "/dev", "/run/turbo-hipster", "/a b", "/run/turbo-hipster/x"),
-  );
-}
-
-function dataset(): fc.Arbitrary<unknown> {
-  const source = usually(
-    pick(
-      { image: { reference: "a" } },
-      { configMap: { name: "a" } },
-      { persistentVolumeClaim: { claimName: "a" }, size: "1Gi" },
-      { persistentVolumeClaim: { claimName: "a", readOnly: true } },
-      { volumeSnapshot: { name: "a" }, size: 1 },
-    ),
-    pick(
-      {},
-      { image: { reference: "a" }, configMap: { name: "a" } },
-      { configMap: {} },
-      { configMap: { name: "a" }, size: "1Gi" },
-      { persistentVolumeClaim: { claimName: "a", readOnly: "yes" } },
-      { volumeSnapshot: { name: "a" } },
-    ),
-  );
-  return fc
-    .tuple(
-      usually(pick({ name: "a" }), pick({}, { name: "A" })),
-      source,
-      fields({
-        projects: usually(pick(["a/b"]), pick([], ["/a"])),
-        branches: usually(pick(["master"]), pick([], [""])),
-        containers: usually(pick(["test"]), pick([], ["nobody"])),
-        storageClassName: usually(pick("fast"), pick("Fast")),
-        path: paths(),
-      }),
-    )
-    .map((parts) => Object.assign({}, ...parts));
-}
-
-function check(): fc.Arbitrary<unknown> {
-  const steps = fc
-    .tuple(
-      fc.record({ start: usually(pick("a"), pick("", 1)), end: pick("b"), limit: durations() }),
-      fields({
-        overrides: usually(
-          fc.record({ step: pick("a"), limit: durations() }).map((each) => [each]),
-          pick([{}], null),
-        ),
-      }),
-    )
-    .map((parts) => Object.assign({}, ...parts));
-  const kind = usually(
-    pick({ pattern: { regex: "a" } }, { pattern: { regex: "a", expect: "present" } }),
-    pick({}, { pattern: {} }, { pattern: { regex: "a", expect: "never" } }, { counters: { regex: "a", limit: -1 } }),
-    pick({ counters: { regex: "a", limit: 0 } }, { counters: { regex: "a", limit: 5, overrides: [{ step: "a", limit: "1" }] } }),
-    fc.record({ steps }),
-    fc.record({ steps }),
-  );
-  const message = fields({ message: usually(pick("a"), pick("", "a".repeat(121))) });
-  return fc.tuple(usually(pick({ name: "a" }), pick({}, { name: "A" })), kind, message).map((parts) => Object.assign({}, ...parts));
 }
 
 function amounts(): fc.Arbitrary<unknown> {
