@@ -7,6 +7,7 @@ import { makeSampleSources, sampleBuild } from "../support/pages/sample-pages.ts
 import { servePages } from "../support/pages/serve-pages.ts";
 
 const HOSTILE = "<img src=x onerror=alert(1)></summary></details><script>document.title='taken over'</script>";
+const TURNED = "\u202enrut \x1b[31mred\0";
 const CHECKS = [
   { name: "no-traceback", pattern: { regex: "^Traceback" } },
   { name: "migrations", steps: { start: "^Running upgrade (.+)$", limit: "30s" } },
@@ -19,7 +20,8 @@ const LINES: [second: number, line: string][] = [
   [64, "Running upgrade b -> c"],
   [65, "rows=5"],
   [66, "rows=11"],
-  ...Array.from({ length: 3000 }, (_, index): [number, string] => [67, `line ${index + 3005}`]),
+  [67, `Traceback ${TURNED}`],
+  ...Array.from({ length: 3000 }, (_, index): [number, string] => [68, `line ${index + 3006}`]),
 ];
 
 describe("the checks on a build's page", () => {
@@ -44,14 +46,15 @@ describe("the checks on a build's page", () => {
       await using opened = await openPage(browser, served.url, options);
       const { page, faults } = opened;
       await page.goto(`${served.url}/builds/${build.number}`);
-      assert.equal(await page.getByRole("heading", { name: "Checks: 2 of 3 did not pass" }).count(), 1);
+      assert.equal(await page.getByRole("heading", { name: "Checks: 3 of 3 did not pass" }).count(), 1);
       const checks = page.locator("ul.checks");
-      assert.deepEqual(
-        await checks.locator("details").evaluateAll((all) => all.map((each) => each.hasAttribute("open"))),
-        [true, true],
-        "what did not pass is open, and what found nothing has nothing to open",
-      );
+      assert.deepEqual(await checks.locator("details").evaluateAll((all) => all.map((each) => each.hasAttribute("open"))), [
+        true,
+        true,
+        true,
+      ]);
       assert.ok((await checks.textContent())?.includes(`step ${HOSTILE} took`), (await checks.textContent()) ?? "");
+      assert.ok((await checks.textContent())?.includes("Traceback U+202Enrut red␀"), "and nothing turns what stands behind it");
       assert.equal(await page.locator("main img, main script").count(), 0);
       assert.notEqual(await page.title(), "taken over");
       assert.equal(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"), 0);
