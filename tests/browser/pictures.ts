@@ -3,6 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { openPage, startChromium } from "../support/pages/chromium.ts";
 import { GrownLog } from "../support/pages/grown-log.ts";
+import { sampleChecks } from "../support/pages/sample-checks.ts";
 import { FAILED, FAILED_FILE } from "../support/pages/sample-file.ts";
 import { makeSampleSources, pastBuilds, RUNNING, sampleBuild, WAITING } from "../support/pages/sample-pages.ts";
 import { servePages } from "../support/pages/serve-pages.ts";
@@ -59,6 +60,46 @@ const MIGRATED = sampleBuild({
   ],
 });
 
+/** Of its second dataset: what the checks of the example found in its log. */
+const CHECKED_LOG = sampleChecks(
+  [
+    {
+      ...{ name: "migrations", message: "WARNING - Migration {step} took too long" },
+      steps: {
+        ...{ start: "Running upgrade (\\S+) -> (\\S+),", end: "^done$", key: "{1}->{2}", limit: "15s" },
+        overrides: [{ step: "0001->0002", limit: "60s", reason: "fills a column of every row" }],
+      },
+    },
+    {
+      ...{ name: "rows-read", message: "WARNING - Migration {step} read too many rows ({found})" },
+      counters: { regex: "^counter rows_read ([0-9]+)$", measure: "step", steps: "migrations", limit: 200_000 },
+    },
+    { name: "schema", pattern: { regex: "^Final schema version is", expect: "present" } },
+  ],
+  [
+    [0, "counter rows_read 12"],
+    [1, "Running upgrade 0001 -> 0002, fill item.state"],
+    [19.4, "done"],
+    [19.5, "counter rows_read 84012"],
+    [20, "Running upgrade 0002 -> 0003, index item.owner"],
+    [45.2, "done"],
+    [45.3, "counter rows_read 101300"],
+    [45.9, "Final schema version is 0003"],
+  ],
+);
+const CHECKED = sampleBuild({
+  ...{ number: "db-migrations-00000000000000ff-1", jobName: "db-migrations-00000000000000ff-1", task: "db-migrations" },
+  ...{ functionName: "build:inventory-db-migrations", pod: "db-migrations-00000000000000ff-1-9d7vk", item: MIGRATED.item },
+  times: [...sampleBuild().times.slice(0, 5), { step: "ended", at: "2026-11-28T09:41:56Z" }],
+  endedAt: "2026-11-28T09:41:57Z",
+  dataset: { name: "user_002", version: "2024-06-01", source: "image registry.example.com/ci/inventory-user-002:1" },
+  verdict: {
+    ...{ class: "failure", rule: "check-failed", checks: CHECKED_LOG.results },
+    result: "WARNING - Migration 0002->0003 took too long",
+    message: "check migrations failed: step 0002->0003 took 25.2s, limit 15s",
+  },
+});
+
 function console_(isEnded: boolean): GrownLog {
   const log = new GrownLog(
     [
@@ -103,12 +144,17 @@ const logs = new Map([
   [PASSED.number, ended],
   [NODE_LOST.number, console_(false)],
   [RUNNING.number, console_(false)],
+  [CHECKED.number, CHECKED_LOG.log],
 ]);
 const find = async (number: string) =>
   number === FAILED.number ? { file: FAILED_FILE, log: () => undefined, artifact: async () => undefined } : undefined;
-const sources = makeSampleSources([RUNNING, WAITING, FAILED, NODE_LOST, MISCONFIGURED, MIGRATED, PASSED, ...pastBuilds(45)], logs, {
-  stored: { find, recent: async () => [] },
-});
+const sources = makeSampleSources(
+  [RUNNING, WAITING, FAILED, NODE_LOST, MISCONFIGURED, MIGRATED, CHECKED, PASSED, ...pastBuilds(45)],
+  logs,
+  {
+    stored: { find, recent: async () => [] },
+  },
+);
 await using served = await servePages(sources);
 const browser = await startChromium();
 const pages = {
@@ -118,6 +164,7 @@ const pages = {
   lost: `/builds/${NODE_LOST.number}`,
   misconfigured: `/builds/${MISCONFIGURED.number}`,
   datasets: `/builds/${MIGRATED.number}`,
+  checks: `/builds/${CHECKED.number}`,
   builds: "/builds",
   tasks: "/tasks",
   log: `/builds/${FAILED.number}/logs/test?line=1#L50-L52`,
