@@ -4,12 +4,13 @@ import { stringify } from "yaml";
 import { renderPodFieldsPage } from "../src/core/kubernetes/pod-fields-page.ts";
 import { renderTestTaskCrd, TEST_TASK_CRD_NAME } from "../src/core/test-task/crd.ts";
 import { renderVerdictPage } from "../src/core/verdict/page.ts";
+import { renderDashboard } from "./chart/dashboard.ts";
 import { renderValuesSchema } from "./chart/values-schema.ts";
 import { renderReadme } from "./chart/values-table.ts";
 
 /**
  * Writes what is generated from the sources and committed: the CRD, plain and as the chart's template, the schema and the table of the chart's
- * values, and the pages of verdicts and pod fields.
+ * values, its dashboard, and the pages of verdicts and pod fields.
  */
 
 const ROOT = dirname(import.meta.dirname);
@@ -22,6 +23,7 @@ export function renderGeneratedFiles(): Map<string, string> {
     [`crds/${TEST_TASK_CRD_NAME}.yaml`, NOTICE + renderYaml(crd)],
     ["charts/turbo-hipster/templates/crd.yaml", renderChartTemplate(crd)],
     ["charts/turbo-hipster/values.schema.json", `${JSON.stringify(renderValuesSchema(readChartFile("values.yaml")), null, 2)}\n`],
+    ["charts/turbo-hipster/files/dashboard.json", `${JSON.stringify(renderDashboard(), null, 2)}\n`],
     ["charts/turbo-hipster/README.md", renderReadme(readChartFile("README.md"), readChartFile("values.yaml"))],
     ["docs/verdicts.md", renderVerdictPage()],
     ["docs/pod-fields.md", renderPodFieldsPage()],

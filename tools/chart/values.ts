@@ -80,6 +80,15 @@ export const valuesSchema = z.strictObject({
     }),
     operator: z.strictObject({ enabled: z.boolean().optional(), metricsFrom: listOfTheirs.optional() }),
   }),
+  monitoring: z.strictObject({
+    serviceMonitor: z.strictObject({
+      enabled: z.boolean().optional(),
+      labels: strings,
+      interval: z.string().regex(/^([0-9]+(h|m|s|ms))+$/),
+    }),
+    rules: z.strictObject({ enabled: z.boolean().optional(), labels: strings }),
+    dashboard: z.strictObject({ enabled: z.boolean().optional(), labels: strings }),
+  }),
   resources: z.strictObject({ requests: amounts.optional(), limits: amounts.optional(), claims: listOfTheirs.optional() }).optional(),
   podSecurityContext: theirs.optional(),
   securityContext: theirs.optional(),
