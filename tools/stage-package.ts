@@ -8,7 +8,9 @@ const ROOT = join(import.meta.dirname, "..");
 const PUBLISHED: readonly string[] = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).files;
 
 /** What is published for people to read and copy. An image holds none of it: nobody reads there, and a changed page needs no new one. */
-const FOR_READERS: ReadonlySet<string> = new Set(["charts", "deploy/examples", "docs", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"]);
+const FOR_READERS: ReadonlySet<string> = new Set([
+  ...["charts", "deploy/examples", "deploy/manifests", "docs", "README.md", "CONTRIBUTING.md", "CHANGELOG.md"],
+]);
 
 /** Puts the package into the missing `directory`, made anew: all of what is published that the program needs to run. It runs without node_modules. */
 export async function stageProgram(directory: string): Promise<void> {

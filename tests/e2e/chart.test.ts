@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { parseTestTask } from "../../src/core/test-task/test-task.ts";
 import { CommandError, runCommand } from "../../tools/machine/run-command.ts";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
@@ -172,8 +172,8 @@ describe("the chart on a cluster", () => {
     return readFile(join(files, String(directory), file), "utf8");
   }
 
-  test("what it makes with all that is off by default is what the API server takes", async () => {
-    const config = { gearman: { servers: [gearmand.address] }, logs: { store: "s3", bucket: "a" } };
+  test("what it makes with all that is off by default, and the manifests made of it, are what the API server takes", async () => {
+    const config = { gearman: { servers: [gearmand.address] }, logs: { store: "s3", bucket: "any" } };
     const all = {
       ...{ config, crds: { install: false }, commonLabels: { team: "ci" } },
       ...{ ingress: { enabled: true, host: "builds.example.org", tls: { enabled: true } } },
@@ -188,6 +188,13 @@ describe("the chart on a cluster", () => {
     await writeFile(join(files, "all.json"), JSON.stringify(all));
     await writeFile(join(files, "all.yaml"), await helm("template", "all", CHART, ...given));
     const taken = await kubectl("apply", "--dry-run=server", "--validate=strict", "--filename", join(files, "all.yaml"));
+    const manifests = await readFile(join(ROOT, "deploy/manifests/turbo-hipster.yaml"), "utf8");
+    const objects = parseAllDocuments(manifests).map((document) => document.toJS());
+    // Into a namespace that is there: a dry run makes none.
+    const moved = objects.map(({ metadata, ...rest }) => ({ ...rest, metadata: { ...metadata, namespace: undefined } }));
+    await writeFile(join(files, "all.yaml"), JSON.stringify({ apiVersion: "v1", kind: "List", items: moved }));
+    const applied = await kubectl("apply", "--dry-run=server", "--validate=strict", "--filename", join(files, "all.yaml"));
+    assert.equal(applied.trim().split("\n").length, objects.length);
     await rm(join(files, "all.json"));
     await rm(join(files, "all.yaml"));
     for (const kind of ["deployment.apps", "ingress.networking.k8s.io", "networkpolicy.networking.k8s.io"])
@@ -381,7 +388,10 @@ describe("the chart on a cluster", () => {
     const running = await startBuilds();
     const workers: number[] = [];
     let isOver = false;
-    const upgrade = helm("upgrade", RELEASE, CHART, ...values, "--set", "config.drain=0s", "--wait", "--timeout", "2m").finally(() => {
+    // By its address: this cluster has no names.
+    const internalUrl = `config.internalUrl=http://${await serviceAddress(`${DEPLOYMENT}-internal`)}`;
+    const changes = ["--set", "config.drain=0s", "--set", internalUrl];
+    const upgrade = helm("upgrade", RELEASE, CHART, ...values, ...changes, "--wait", "--timeout", "2m").finally(() => {
       isOver = true;
     });
     await waitUntil("the upgrade", 3 * LIMIT_MS, async () => {
@@ -397,6 +407,12 @@ describe("the chart on a cluster", () => {
       all.filter(({ name }) => before.all.some((old) => old.name === name)),
       [],
     );
+  });
+
+  test("helm test says whether builds' pods reach the operator, and whether its jobs are registered", async () => {
+    const said = await helm("test", RELEASE, "--logs", "--timeout", "2m");
+    assert.match(said, /Phase: +Succeeded/);
+    assert.match(await kubectl("get", "pods", "--output", "name"), /^(?!.*-test$)/m);
   });
 
   test("without a time to drain the next one goes on with the builds: geard makes Zuul launch them again, gearmand does not", async () => {

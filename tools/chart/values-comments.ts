@@ -16,13 +16,18 @@ export function describeValues(valuesYaml: string): Map<string, string> {
       if (path === "config") continue;
       const comment = commentAbove(valuesYaml, key);
       if (comment !== "") described.set(path, comment);
-      if (isMap(value) && value.items.some((item) => isScalar(item.key) && commentAbove(valuesYaml, item.key) !== ""))
-        visit(value, `${path}.`);
+      if (isMap(value) && hasComments(valuesYaml, value)) visit(value, `${path}.`);
       else if (comment === "") throw new Error(`values.yaml has no comment above ${path}`);
     }
   };
   visit(contents, "");
   return described;
+}
+
+function hasComments(text: string, map: YAMLMap): boolean {
+  return map.items.some(
+    ({ key, value }) => (isScalar(key) && commentAbove(text, key) !== "") || (isMap(value) && hasComments(text, value)),
+  );
 }
 
 /** The lines of comment that stand above a key, as far in as it does. The parser would give some of them to the value before. */

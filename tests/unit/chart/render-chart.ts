@@ -24,14 +24,21 @@ export interface RenderOptions {
   namespace?: string;
   /** More values files, laid under `values`. */
   files?: readonly string[];
+  /** What `helm test` makes, too. */
+  hooks?: boolean;
 }
 
-/** The objects that `helm template` makes of the chart; rejects with helm's own words when it refuses. */
+/** What `helm template` prints of the chart; rejects with helm's own words when it refuses. */
+export function renderChartText(values: object, options: RenderOptions = {}): Promise<string> {
+  const { release = "turbo-hipster", namespace = "ci", files = [], hooks = false } = options;
+  const flags = ["--namespace", namespace, "--kube-version", "1.29.0", ...(hooks ? [] : ["--no-hooks"])];
+  const given = [...files.flatMap((file) => ["--values", file]), "--values", "-"];
+  return helm(["template", release, CHART, ...flags, ...given], JSON.stringify(values));
+}
+
+/** The objects of that. */
 export async function renderChart(values: object, options: RenderOptions = {}): Promise<ChartObject[]> {
-  const { release = "turbo-hipster", namespace = "ci", files = [] } = options;
-  const flags = ["--namespace", namespace, "--kube-version", "1.29.0", ...files.flatMap((file) => ["--values", file]), "--values", "-"];
-  const text = await helm(["template", release, CHART, ...flags], JSON.stringify(values));
-  return parseAllDocuments(text)
+  return parseAllDocuments(await renderChartText(values, options))
     .map((document) => {
       for (const error of [...document.errors, ...document.warnings]) throw error;
       return document.toJS();
