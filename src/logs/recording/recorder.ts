@@ -120,7 +120,7 @@ export class Recorder implements Service {
     if (!isOurs || deletionTimestamp !== undefined || this.#done.has(uid) || readStoredRecord(job)) return;
     const { cluster } = this.#options;
     const pod = recordedPod(job, cluster.cachedPods(job.metadata.namespace ?? "", job.metadata.name));
-    if (pod || (isRecorded(job) && this.#sweep.isLeft(uid))) this.#begin(uid, job);
+    if (pod || (isRecorded(job) && (this.#sweep.isLeft(uid) || isMember(job)))) this.#begin(uid, job);
   }
 
   #isOurs(job: Job): boolean {
@@ -162,4 +162,9 @@ export class Recorder implements Service {
     this.#options.logger.error({ err: coerceError(thrown) }, "could not record a build after an unexpected error");
     return LOOK_MS;
   }
+}
+
+/** Of several datasets: whatever became of it, others' pages lead to its own, and a lead's is that of all. */
+function isMember(job: Job): boolean {
+  return readJobRecord(job)?.member !== undefined;
 }

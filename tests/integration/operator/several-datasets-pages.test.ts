@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { access, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { performExplain } from "../../../src/commands/explain.ts";
 import { DATASET_LABEL } from "../../../src/core/kubernetes/labels.ts";
 import { parseBuildFile } from "../../../src/core/logs/build-file.ts";
-import { JOBS } from "../../../src/kube/client/resource.ts";
+import { JOBS, PODS } from "../../../src/kube/client/resource.ts";
 import { FilesStore } from "../../../src/logs/stores/files/files-store.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
@@ -120,6 +120,54 @@ describe("a build over two datasets", () => {
         assert.ok(lines.includes(`  user_002: Failed, It is slow (${number}-1)`), lines.join("\n"));
         const listed = (await json("/builds")).builds.map((each: { number: string }) => each.number);
         assert.deepEqual(listed, [number], "in lists it is one");
+      }
+    }));
+
+  test("one of which never began has its pages in the store all the same, be it the first, and none of their links leads nowhere", () =>
+    withDirectory(async (directory) => {
+      await using stage = await startStage({
+        start: () => startGearmand(),
+        tasks: {
+          unit: { datasets: NAMES.map((name) => ({ name, persistentVolumeClaim: { claimName: name.replace("_", "-"), readOnly: true } })) },
+        },
+        makeStore: () => new FilesStore({ directory, publicUrl: undefined, clock: systemClock, logger: silentLogger }),
+        config: { logs: { store: "files", directory } },
+        script: (job) => {
+          const name = job.metadata.labels?.[DATASET_LABEL];
+          return { log: [`runs on ${name}`], ...(name === NAMES[0] ? { scheduled: new Promise(() => {}) } : {}) };
+        },
+      });
+      const build = await stage.submit("unit", { parameters: { LOG_PATH: "logs/42/unit" } });
+      const number = await numberOf(build);
+      await stage.reached("exited");
+      const waiting = stage.pods().find(({ metadata }) => metadata.labels?.[DATASET_LABEL] === NAMES[0]);
+      const message = '0/1 nodes are available: persistentvolumeclaim "user-001" not found. Preemption is not helpful.';
+      stage.kube.patchStatus(PODS, NAMESPACE, waiting?.metadata.name ?? "", {
+        conditions: [{ type: "PodScheduled", status: "False", reason: "Unschedulable", message }],
+      });
+      await stage.logged("build waits for what may not come");
+      await stage.skip(31_000);
+      const sentence = "CONFIG_ERROR - persistentvolumeclaim user-001 not found";
+      assert.equal((await answerOf(build)).result, `${sentence} (user_001, 1 of 2 datasets failed)`);
+      const jobs = [0, 1].map((index) => `${number}-${index}`);
+      const stored = (name: string) =>
+        stage.jobs().find(({ metadata }) => metadata.name === name)?.metadata.annotations?.["turbo-hipster.io/stored"];
+      await stage.until(() => jobs.every(stored), "what is stored of both");
+      const index = await readFile(join(directory, "logs/42/unit/index.html"), "utf8");
+      for (const name of NAMES) {
+        assert.ok(index.includes(`<a href="${name}/index.html">`), index);
+        await access(join(directory, `logs/42/unit/${name}/index.html`));
+      }
+      for (const name of jobs) stage.kube.delete(JOBS, NAMESPACE, name);
+      await stage.until(() => stage.jobs().length === 0, "no Jobs");
+      const base = `http://127.0.0.1:${stage.operator.ports.public}`;
+      for (const [path, words] of [
+        [number, `${sentence} (user_001`],
+        [`${number}-0`, sentence],
+        [`${number}-1`, "runs on user_002"],
+      ]) {
+        const page = await (await fetch(`${base}/builds/${path}`, { headers: { connection: "close" } })).text();
+        assert.ok(page.includes(words ?? ""), `${path}: ${page}`);
       }
     }));
 });
