@@ -17,6 +17,7 @@ import { PodLogs } from "./kube/objects/pod-logs.ts";
 import { SecretValues } from "./kube/objects/secret-values.ts";
 import { TokenReviews } from "./kube/objects/token-reviews.ts";
 import { CheckThread } from "./logs/checking/check-thread.ts";
+import { KeptBuilds } from "./logs/checking/kept-builds.ts";
 import { LogChecker } from "./logs/checking/log-checker.ts";
 import { ArtifactStore } from "./logs/recording/artifact-store.ts";
 import { MAX_STORING_MS } from "./logs/recording/build-storing.ts";
@@ -99,7 +100,7 @@ export function makeRecording(options: RecordingOptions): Recording {
   const retention = new Retention({ store, builds, limits, isHolder: () => replicas.isHolder, now, clock, logger });
   const stored = new StoredBuildSource({ store, builds, clock, logger });
   const thread = new CheckThread({ clock });
-  const checker = new LogChecker({ recorder, store, thread, limit: config.logs.limit, clock, logger });
+  const checker = new LogChecker({ recorder, store, thread, kept: new KeptBuilds(store, builds), limit: config.logs.limit, clock, logger });
   const services: Service[] = [readers, recorder, retention, thread];
   return {
     async start() {

@@ -8,10 +8,14 @@ import { LineTimes } from "../core/checks/line-times.ts";
 import { LogChecks } from "../core/checks/log-checks.ts";
 import type { ReadArtifact, ReadValues } from "../core/checks/values-check.ts";
 import { ARTIFACTS_FILE } from "../core/logs/log-files.ts";
+import type { BuildReport } from "../core/report/build-report.ts";
 import type { Check } from "../core/test-task/schema/check.ts";
-import { coerceError, InputError } from "../runtime/errors.ts";
+import { KeptBuilds } from "../logs/checking/kept-builds.ts";
+import { StoredBuilds } from "../logs/stores/stored-builds.ts";
+import { coerceError, InputError, TurboHipsterError } from "../runtime/errors.ts";
 import { chooseTask } from "./choose-task.ts";
 import { countJunitFiles } from "./junit-files.ts";
+import { openLogStore } from "./open-log-store.ts";
 import { printable } from "./printable.ts";
 import { TimedLog } from "./timed-log.ts";
 
@@ -23,6 +27,10 @@ interface Flags {
   log: string;
   artifacts?: string;
   task?: string;
+  store?: string;
+  config?: string;
+  branch?: string;
+  dataset?: string;
   json: boolean;
 }
 
@@ -39,6 +47,10 @@ export function checkCommand(): Command {
     .argument("<task-file>", "file with the TestTask")
     .requiredOption("--log <file>", "the log; - is standard input. With the timestamps of kubectl logs --timestamps, or without")
     .option("--artifacts <directory>", "where the artifacts and junit files lie that checks of values read")
+    .option("--store <directory>", "the log store with the builds that a baseline is made of, where it is a directory")
+    .option("--config <file>", "the log store is that of this configuration of the operator")
+    .option("--branch <name>", "which builds a baseline without a branch is made of (default: those of any)")
+    .option("--dataset <name>", "only builds on this dataset (default: on any)")
     .option("--task <name>", "which TestTask of the file (default: the only one)")
     .option("--json", "print one JSON object instead of lines", false)
     .addHelpText("after", HELP)
@@ -74,7 +86,7 @@ export async function performCheck(file: string, flags: Flags, world: CheckWorld
     return verdictClass === "success" ? 0 : verdictClass === "failure" ? 1 : 2;
   } catch (thrown) {
     const error = coerceError(thrown);
-    if (!(error instanceof InputError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
+    if (!(error instanceof TurboHipsterError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
     printError(`check: ${error.message}`);
     return 2;
   }
@@ -86,6 +98,7 @@ const HOW_TIMED = "write it with kubectl logs --timestamps";
 const PASSED = { result: "SUCCESS", class: "success", rule: "exit-0", message: "" } as const;
 
 interface CheckedTask {
+  readonly name: string;
   readonly checks: readonly Check[];
   /** Which of its artifacts are junit files. */
   readonly junit: readonly string[];
@@ -94,17 +107,34 @@ interface CheckedTask {
 function readTask(file: string, name: string | undefined): CheckedTask {
   const { metadata, spec } = chooseTask(file, name);
   if (spec.checks === undefined || spec.checks.length === 0) throw new InputError(`${file}: TestTask ${metadata.name} has no checks`);
-  return { checks: spec.checks, junit: spec.artifacts?.junit ?? [] };
+  return { name: metadata.name, checks: spec.checks, junit: spec.artifacts?.junit ?? [] };
 }
 
-async function goThrough(task: CheckedTask, { log, artifacts }: Flags, { stdin }: CheckWorld) {
+async function goThrough(task: CheckedTask, flags: Flags, { stdin }: CheckWorld) {
+  const { log, artifacts } = flags;
   const times = new LineTimes();
-  const run = new LogChecks(task.checks, { times });
+  const run = new LogChecks(task.checks, { times, kept: await readKept(task, flags) });
   const timed = new TimedLog(times);
   const stream = log === "-" ? stdin : readFileAgain(log);
   for await (const chunk of stream) for (const part of timed.write(chunk)) run.write(part);
   for (const part of timed.end()) run.write(part);
   return { checked: run.end(await readValues(task, artifacts)), isTimed: timed.isTimed === true };
+}
+
+/** What baselines are made of; undefined where nothing says where builds are kept. */
+async function readKept({ name: task, checks }: CheckedTask, { dataset, branch, store, config }: Flags) {
+  if (store === undefined && config === undefined) return undefined;
+  const opened = await openLogStore({ ...(store === undefined ? {} : { store }), ...(config === undefined ? {} : { config }) });
+  try {
+    const isWanted = ({ verdict, item, dataset: used }: BuildReport, of: string | undefined) =>
+      verdict?.class === "success" && (of === undefined || item.branch === of) && (dataset === undefined || used?.name === dataset);
+    const builds = new KeptBuilds(opened, new StoredBuilds(opened));
+    // Who interrupts the command ends it.
+    const { signal } = new AbortController();
+    return await builds.amountsFor(checks, { task, namespace: undefined, branch }, isWanted, signal);
+  } finally {
+    opened.close();
+  }
 }
 
 /** Each piece is in the memory of the one before. */

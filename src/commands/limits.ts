@@ -1,24 +1,17 @@
 import { Command } from "commander";
 import { stringify } from "yaml";
-import { loadConfig } from "../config.ts";
 import type { CheckResult } from "../core/checks/check-result.ts";
 import { type ProposedLimit, proposeLimits, renderLimit } from "../core/checks/proposed-limits.ts";
-import { BUILD_FILE, parseBuildFile } from "../core/logs/build-file.ts";
+import type { BuildReport } from "../core/report/build-report.ts";
+import { KeptBuilds } from "../logs/checking/kept-builds.ts";
 import type { LogStore } from "../logs/stores/log-store.ts";
-import { makeLogStore } from "../logs/stores/make-log-store.ts";
 import { StoredBuilds } from "../logs/stores/stored-builds.ts";
-import { readStoredText } from "../logs/stores/stored-text.ts";
-import { systemClock } from "../runtime/clock.ts";
 import { coerceError, InputError } from "../runtime/errors.ts";
-import { makeLogger } from "../runtime/logger.ts";
 import { chooseTask } from "./choose-task.ts";
 import { runInterruptible } from "./interruptible.ts";
+import { openLogStore } from "./open-log-store.ts";
 import { wholePercent } from "./option-parsers.ts";
 import { printable } from "./printable.ts";
-
-/** As many as a page of builds would ever be asked for. */
-const MAX_BUILDS = 2000;
-const MAX_BUILD_BYTES = 8 * 2 ** 20;
 
 interface Flags {
   store?: string;
@@ -34,10 +27,10 @@ interface LimitsWorld {
   printError(line: string): void;
 }
 
-/** `turbo-hipster limits TASK-FILE`: limits of steps by how long they took in the builds that are kept. */
+/** `turbo-hipster limits TASK-FILE`: limits of steps and numbers by what they came to in the builds that are kept. */
 export function limitsCommand(): Command {
   return new Command("limits")
-    .description("propose limits for a TestTask's steps by how long they took in the builds that are kept")
+    .description("propose limits for a TestTask's steps, counters and values by the builds that are kept")
     .argument("<task-file>", "file with the TestTask")
     .option("--store <directory>", "the log store, where it is a directory")
     .option("--config <file>", "the log store is that of this configuration of the operator")
@@ -63,14 +56,14 @@ Exit codes: 0 told, 1 no such build is kept, 2 unusable arguments, or a store th
 export async function performLimits(file: string, flags: Flags, { signal, print, printError }: LimitsWorld): Promise<0 | 1 | 2> {
   try {
     const { metadata, spec } = chooseTask(file, flags.task);
-    const checks = spec.checks?.filter(({ steps }) => steps) ?? [];
-    if (checks.length === 0) throw new InputError(`${file}: TestTask ${metadata.name} has no checks of steps`);
-    const store = await openStore(flags);
+    const isLimited = spec.checks?.some(({ steps, counters, values }) => steps ?? counters ?? values);
+    if (!isLimited) throw new InputError(`${file}: TestTask ${metadata.name} has no checks of steps, counters or values`);
+    const store = await openLogStore(flags);
     try {
       const builds = await readBuilds(store, { task: metadata.name, namespace: flags.namespace }, signal);
       const { limits, checks: proposed } = proposeLimits(spec.checks ?? [], builds, flags.margin);
       if (limits.length === 0) {
-        printError(`limits: no build of ${metadata.name} that has succeeded is kept with times of its steps`);
+        printError(`limits: no build of ${metadata.name} that has succeeded is kept with what its checks measured`);
         return 1;
       }
       print(`# ${builds.length} builds of ${metadata.name}; limits are ${flags.margin}% above the 99th percentile`);
@@ -86,36 +79,14 @@ export async function performLimits(file: string, flags: Flags, { signal, print,
   }
 }
 
-async function openStore({ store, config }: Flags): Promise<LogStore> {
-  if ((store === undefined) === (config === undefined)) throw new InputError("say where builds are kept, with --store or --config");
-  const logger = makeLogger("warn", process.stderr);
-  if (store !== undefined) {
-    const { FilesStore } = await import("../logs/stores/files/files-store.ts");
-    return new FilesStore({ directory: store, publicUrl: undefined, clock: systemClock, logger });
-  }
-  const made = await makeLogStore(loadConfig(config ?? "").logs, { clock: systemClock, logger });
-  if (!made) throw new InputError(`${config}: logs.store is none: no builds are kept`);
-  return made;
-}
-
 /** What checks found in those of this task that have succeeded, the newest ones. */
 async function readBuilds(
   store: LogStore,
-  { task, namespace }: { task: string; namespace: string | undefined },
+  of: { task: string; namespace: string | undefined },
   signal: AbortSignal,
 ): Promise<CheckResult[][]> {
-  const builds = new StoredBuilds(store);
-  const found: CheckResult[][] = [];
-  for (const stored of await builds.newest(MAX_BUILDS, undefined, signal)) {
-    const report = await builds.readReport(stored, signal);
-    const isWanted = report?.task === task && (namespace === undefined || report.namespace === namespace);
-    if (!isWanted || report.verdict?.class !== "success") continue;
-    const directory = await builds.find(report.number, signal);
-    const text = directory === undefined ? undefined : await readStoredText(store, `${directory}/${BUILD_FILE}`, MAX_BUILD_BYTES, signal);
-    const checks = text === undefined ? undefined : parseBuildFile(text)?.checks;
-    if (checks) found.push(checks);
-  }
-  return found;
+  const isWanted = ({ task, verdict }: BuildReport) => task === of.task && verdict?.class === "success";
+  return Array.fromAsync(new KeptBuilds(store, new StoredBuilds(store)).checksOf(of, isWanted, signal));
 }
 
 function renderDiff(limits: readonly ProposedLimit[]): string[] {

@@ -1,5 +1,6 @@
 import { makeProblem, type Problem } from "../test-task/problem.ts";
 import type { Check } from "../test-task/schema/check.ts";
+import { baselineOf } from "./baseline.ts";
 import { compilePattern, type LinePattern } from "./line-pattern.ts";
 import { keyGroups } from "./step-key.ts";
 
@@ -21,9 +22,10 @@ export function findCheckFaults(checks: readonly Check[] = []): Problem[] {
   return isLarge ? [...faults, makeProblem(["spec", "checks"], "must be at most 64 KiB together; shorten lists of overrides")] : faults;
 }
 
-function faultsOf({ pattern, steps, counters }: Check, all: readonly Check[]): Fault[] {
+function faultsOf(check: Check, all: readonly Check[]): Fault[] {
+  const { message, pattern, steps, counters } = check;
   const faults: Fault[] = [];
-  const fault = (path: string, message: string) => faults.push({ at: path.split("."), message });
+  const fault = (path: string, words: string) => faults.push({ at: path.split("."), message: words });
   const compile = (path: string, source: string): LinePattern | undefined => {
     try {
       return compilePattern(source);
@@ -32,6 +34,7 @@ function faultsOf({ pattern, steps, counters }: Check, all: readonly Check[]): F
       return undefined;
     }
   };
+  if (message?.includes("{usual}") && !baselineOf(check)) fault("message", "has {usual}, and the check has no baseline");
   if (pattern) compile("pattern.regex", pattern.regex);
   if (steps) {
     const start = compile("steps.start", steps.start);

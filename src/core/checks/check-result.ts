@@ -19,6 +19,18 @@ const stepTimeSchema = z.object({
   line: z.int().positive(),
   seconds: z.number(),
   limitSeconds: z.number().optional(),
+  /** The mean of kept builds, where the check has a baseline and there are enough of them. */
+  usualSeconds: z.number().optional(),
+});
+
+const amountSchema = z.object({
+  /** Missing where the numbers are no step's. */
+  step: z.string().optional(),
+  /** Of all that were judged. */
+  most: z.number(),
+  limit: z.number().optional(),
+  /** As `usualSeconds`. */
+  usual: z.number().optional(),
 });
 
 /** What one check has found: part of a build's record. */
@@ -34,17 +46,24 @@ export const checkResultSchema = z.object({
   more: z.int().nonnegative(),
   /** How long each took, of a check of steps. */
   steps: z.array(stepTimeSchema).optional(),
+  /** What numbers came to, of a check of counters or values. */
+  amounts: z.array(amountSchema).optional(),
 });
 
 export type CheckResult = z.infer<typeof checkResultSchema>;
 export type CheckFinding = z.infer<typeof findingSchema>;
 export type StepTime = z.infer<typeof stepTimeSchema>;
+export type StepAmount = z.infer<typeof amountSchema>;
 export type CheckOutcome = CheckResult["outcome"];
 
 /** What reviewers are told of a check that failed: its own message, in which names in braces stand for what was found, or else `otherwise`. */
-export function sayFailed(message: string | undefined, values: { step?: string; found: string; limit: string }, otherwise: string): string {
+export function sayFailed(
+  message: string | undefined,
+  values: { step?: string; found: string; limit: string; usual?: string | undefined },
+  otherwise: string,
+): string {
   const known: Record<string, string | undefined> = values;
-  return message?.replace(/\{(step|found|limit)\}/g, (_, name: string) => known[name] ?? "") ?? `FAILURE - ${otherwise}`;
+  return message?.replace(/\{(step|found|limit|usual)\}/g, (_, name: string) => known[name] ?? "") ?? `FAILURE - ${otherwise}`;
 }
 
 /** Keeps the first findings, and of those the ones that make the check fail before others. */
@@ -73,6 +92,22 @@ export function keptSteps(steps: readonly StepTime[], most = MAX_STEPS): StepTim
   const bySeconds = [...steps].sort((one, other) => other.seconds - one.seconds).slice(0, most);
   const kept = new Set(bySeconds);
   return steps.filter((step) => kept.has(step));
+}
+
+/** The largest ones, in their order. */
+export function keptAmounts(amounts: readonly StepAmount[], most = MAX_STEPS): StepAmount[] {
+  if (amounts.length <= most) return [...amounts];
+  const kept = new Set([...amounts].sort((one, other) => other.most - one.most).slice(0, most));
+  return amounts.filter((amount) => kept.has(amount));
+}
+
+/** The most that each step came to, in seconds where it is a check of steps; "" stands for no step. */
+export function amountsOf({ steps = [], amounts = [] }: CheckResult): Map<string, number> {
+  const found = new Map<string, number>();
+  const note = (step: string, amount: number) => found.set(step, Math.max(amount, found.get(step) ?? amount));
+  for (const { name, seconds } of steps) note(name, seconds);
+  for (const { step = "", most } of amounts) note(step, most);
+  return found;
 }
 
 /** `0.4s`, `61.5s`, `12m5s`, `2h3m`; upwards, so that what is over a limit looks like it. */
@@ -105,5 +140,6 @@ function shorten(result: CheckResult, most: { findings: number; steps: number })
     findings,
     more: result.more + result.findings.length - findings.length,
     ...(result.steps ? { steps: keptSteps(result.steps, most.steps) } : {}),
+    ...(result.amounts ? { amounts: keptAmounts(result.amounts, most.steps) } : {}),
   };
 }

@@ -1,5 +1,6 @@
 import type { CountersCheck } from "../test-task/schema/check.ts";
-import { Findings, sayFailed } from "./check-result.ts";
+import { type KeptAmounts, PLAIN_AMOUNT, Usual } from "./baseline.ts";
+import { Findings, keptAmounts, type StepAmount, sayFailed } from "./check-result.ts";
 import type { CheckedLog, LogCheck, SeenLine } from "./log-check.ts";
 
 /** Steps whose growth is counted; beyond that there is no use in names. */
@@ -22,19 +23,28 @@ export class CountersRun implements LogCheck {
   readonly #hasStep: boolean;
   readonly #findings = new Findings();
   readonly #growth = new Map<string, Growth>();
+  /** By step, "" where there is none. */
+  readonly #amounts = new Map<string, StepAmount>();
+  readonly #usual: Usual | undefined;
   #step: string | undefined;
   #count = 0;
   #previous: number | undefined;
   #most: number | undefined;
   #fault: string | undefined;
-  #failure: { step: string; found: string; limit: string; words: string } | undefined;
+  #failure: { step: string; found: string; limit: string; usual?: string; words: string } | undefined;
 
-  /** `names` are the groups of its pattern. */
-  constructor(name: string, message: string | undefined, check: CountersCheck, names: readonly string[]) {
+  /** `names` are the groups of its pattern; `kept` is what a baseline is made of. */
+  constructor(
+    name: string,
+    message: string | undefined,
+    check: CountersCheck,
+    { names, kept }: { names: readonly string[]; kept: KeptAmounts | undefined },
+  ) {
     this.patterns = [check.regex];
     this.#name = name;
     this.#message = message;
     this.#check = check;
+    this.#usual = check.baseline && new Usual(check.baseline, kept, PLAIN_AMOUNT);
     this.#valueGroup = names.includes("value") ? "value" : "1";
     this.#hasStep = names.includes("step");
   }
@@ -71,13 +81,33 @@ export class CountersRun implements LogCheck {
   #judge(step: string | undefined, amount: number, line: number, how: string): void {
     const override = this.#check.overrides?.find((each) => each.step === step);
     const limit = override?.limit ?? this.#check.limit;
-    const isBad = amount > limit;
+    // A limit of a step's own is the one that counts.
+    const usual = override ? undefined : this.#usual;
+    const name = step ?? "";
+    const isOverLimit = limit !== undefined && amount > limit;
+    const over = usual?.over(name, amount);
     this.#most = Math.max(this.#most ?? amount, amount);
+    this.#keep(step, amount, { limit, usual: usual?.of(name).known?.mean });
     const where = step === undefined ? "" : ` in ${step}`;
     const why = override?.reason === undefined ? "" : ` (${override.reason})`;
-    this.#findings.note(line, `${how} ${amount}${where}, limit ${limit}${why}`, isBad);
-    if (isBad)
-      this.#failure ??= { step: step ?? "", found: `${amount}`, limit: `${limit}`, words: `${how} ${amount}${where} (limit ${limit})` };
+    const limited = limit === undefined ? "" : `, limit ${limit}${why}`;
+    const compared = usual ? `, ${usual.of(name).words}` : "";
+    this.#findings.note(line, `${how} ${amount}${where}${limited}${compared}`, isOverLimit || over !== undefined);
+    const allowed = isOverLimit ? { limit: `${limit}`, words: `limit ${limit}` } : over && { limit: over.limit, words: overWords(over) };
+    if (!allowed) return;
+    const words = `${how} ${amount}${where} (${allowed.words})`;
+    const told = usual ? { usual: usual.usualWords(name) } : {};
+    this.#failure ??= { step: name, found: `${amount}`, limit: allowed.limit, ...told, words };
+  }
+
+  #keep(step: string | undefined, amount: number, { limit, usual }: { limit: number | undefined; usual: number | undefined }): void {
+    const name = step ?? "";
+    const known = this.#amounts.get(name);
+    if (known) known.most = Math.max(known.most, amount);
+    else if (this.#amounts.size < MAX_STEPS) {
+      const limits = { ...(limit === undefined ? {} : { limit }), ...(usual === undefined ? {} : { usual }) };
+      this.#amounts.set(name, { ...(step === undefined ? {} : { step }), most: amount, ...limits });
+    }
   }
 
   end(): CheckedLog {
@@ -90,11 +120,16 @@ export class CountersRun implements LogCheck {
     const outcome = this.#fault !== undefined ? ("fault" as const) : this.#failure ? ("failed" as const) : ("passed" as const);
     const most = this.#most === undefined ? "" : `, ${measure === "value" ? "at most" : "growing by at most"} ${this.#most}`;
     const message = this.#fault ?? this.#failure?.words ?? `found ${this.#count} numbers${most}`;
-    const result = { ...{ name: this.#name, kind: "counters" as const, outcome, message }, ...this.#findings.kept };
+    const amounts = keptAmounts([...this.#amounts.values()]);
+    const result = { ...{ name: this.#name, kind: "counters" as const, outcome, message }, ...this.#findings.kept, amounts };
     if (outcome !== "failed" || !this.#failure) return { result };
     const { words, ...values } = this.#failure;
     return { result, says: sayFailed(this.#message, values, `${this.#name} - ${words}`) };
   }
+}
+
+function overWords({ usual, limit }: { usual: string; limit: string }): string {
+  return `usually ${usual}, limit ${limit}`;
 }
 
 function readNumber(text: string | undefined): number | undefined {

@@ -1,5 +1,6 @@
 import { parseDurationMs } from "../kubernetes/duration.ts";
 import type { StepsCheck } from "../test-task/schema/check.ts";
+import { type AmountUnit, type KeptAmounts, Usual } from "./baseline.ts";
 import { type CheckOutcome, Findings, keptSteps, type StepTime, sayFailed, secondsWords } from "./check-result.ts";
 import type { CheckedLog, LogCheck, LogEnd, SeenLine } from "./log-check.ts";
 import { keyGroups, keyOf } from "./step-key.ts";
@@ -9,6 +10,8 @@ const MAX_OPEN = 1000;
 /** Steps of which the times are kept. */
 const MAX_STEPS = 100_000;
 const MAX_NAME = 200;
+/** The kubelet's times of lines are good for some hundredths of a second, and any node stalls for one now and then. */
+const SECONDS: AmountUnit = { leastDeviation: 1, show: (seconds) => secondsWords(seconds * 1000) };
 
 interface OpenStep {
   readonly name: string;
@@ -20,6 +23,7 @@ interface Failure {
   readonly step: string;
   readonly found: string;
   readonly limit: string;
+  readonly usual?: string | undefined;
   readonly words: string;
 }
 
@@ -35,6 +39,7 @@ export class StepsRun implements LogCheck {
   /** What a step's name is made of; undefined: their numbers. */
   readonly #key: string | undefined;
   readonly #endHasKey: boolean;
+  readonly #usual: Usual | undefined;
   readonly #listeners: StepListener[] = [];
   readonly #findings = new Findings();
   readonly #open: OpenStep[] = [];
@@ -45,12 +50,13 @@ export class StepsRun implements LogCheck {
   #isUntimed = false;
   #failure: Failure | undefined;
 
-  /** `groups` are those of `start` and `end`. */
+  /** `groups` are those of `start` and `end`; `kept` is what a baseline is made of. */
   constructor(
     name: string,
     message: string | undefined,
     check: StepsCheck,
     groups: { start: { names: readonly string[]; groupCount: number }; end: readonly string[] },
+    kept: KeptAmounts | undefined,
   ) {
     const { start, end, key } = check;
     // Of a line that ends one step and begins another the end comes first.
@@ -58,6 +64,7 @@ export class StepsRun implements LogCheck {
     this.#name = name;
     this.#message = message;
     this.#check = check;
+    this.#usual = check.baseline && new Usual(check.baseline, kept, SECONDS);
     this.#key = key ?? (groups.start.names.includes("step") ? "{step}" : groups.start.groupCount > 0 ? "{1}" : undefined);
     const used = this.#key === undefined ? [] : keyGroups(this.#key);
     this.#endHasKey = used.length > 0 && used.every((group) => groups.end.includes(group));
@@ -96,28 +103,36 @@ export class StepsRun implements LogCheck {
   #close(step: OpenStep | undefined, endMs: number | undefined, endLine: number): void {
     if (!step) return;
     this.#lastEnded = step.name;
-    const { limit, reason } = this.#limitOf(step.name);
+    const { limit, reason, usual } = this.#limitOf(step.name);
     if (step.ms === undefined || endMs === undefined) {
-      if (limit !== undefined) this.#isUntimed = true;
+      if (limit !== undefined || usual) this.#isUntimed = true;
       this.#findings.note(step.line, `${step.name} ended in line ${endLine}`, false);
       return;
     }
-    const tookMs = Math.max(0, endMs - step.ms);
-    const limitMs = limit === undefined ? undefined : parseDurationMs(limit);
-    const isBad = limitMs !== undefined && tookMs > limitMs;
-    const took = secondsWords(tookMs);
+    const seconds = Math.max(0, endMs - step.ms) / 1000;
+    const limitSeconds = limit === undefined ? undefined : parseDurationMs(limit) / 1000;
+    const over = usual?.over(step.name, seconds);
+    const isOverLimit = limitSeconds !== undefined && seconds > limitSeconds;
+    const took = SECONDS.show(seconds);
     if (this.#steps.length < MAX_STEPS) {
-      const limited = limitMs === undefined ? {} : { limitSeconds: limitMs / 1000 };
-      this.#steps.push({ name: step.name, line: step.line, seconds: tookMs / 1000, ...limited });
+      const usualSeconds = usual?.of(step.name).known?.mean;
+      const limited = { ...(limitSeconds === undefined ? {} : { limitSeconds }), ...(usualSeconds === undefined ? {} : { usualSeconds }) };
+      this.#steps.push({ name: step.name, line: step.line, seconds, ...limited });
     }
     const allowed = limit === undefined ? "" : `, limit ${limit}${reason === undefined ? "" : ` (${reason})`}`;
-    this.#findings.note(step.line, `${step.name} took ${took}${allowed}`, isBad);
-    if (isBad) this.#fail({ step: step.name, found: took, limit: limit ?? "", words: `step ${step.name} took ${took} (limit ${limit})` });
+    const compared = usual ? `, ${usual.of(step.name).words}` : "";
+    this.#findings.note(step.line, `${step.name} took ${took}${allowed}${compared}`, isOverLimit || over !== undefined);
+    const of = { step: step.name, found: took, usual: usual?.usualWords(step.name) };
+    if (isOverLimit) this.#fail({ ...of, limit: limit ?? "", words: `step ${step.name} took ${took} (limit ${limit})` });
+    else if (over) {
+      this.#fail({ ...of, limit: over.limit, words: `step ${step.name} took ${took} (usually ${over.usual}, limit ${over.limit})` });
+    }
   }
 
-  #limitOf(name: string): { limit: string | undefined; reason: string | undefined } {
+  /** A limit of a step's own is the one that counts: its reason says why the step is not as usual. */
+  #limitOf(name: string): { limit: string | undefined; reason?: string | undefined; usual?: Usual | undefined } {
     const override = this.#check.overrides?.find(({ step }) => step === name);
-    return { limit: override?.limit ?? this.#check.limit, reason: override?.reason };
+    return override ?? { limit: this.#check.limit, usual: this.#usual };
   }
 
   /** The first is told to reviewers. */

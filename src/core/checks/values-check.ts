@@ -1,6 +1,7 @@
 import type { JunitRecord } from "../artifacts/artifacts-record.ts";
 import type { ValuesCheck } from "../test-task/schema/check.ts";
-import { type CheckOutcome, sayFailed } from "./check-result.ts";
+import { type KeptAmounts, PLAIN_AMOUNT, Usual } from "./baseline.ts";
+import { type CheckOutcome, type StepAmount, sayFailed } from "./check-result.ts";
 import type { CheckedLog } from "./log-check.ts";
 
 /** What there is of an artifact: its text; "missing": the test left none of that name; "unread": artifacts were not stored, or it is too large, and why. */
@@ -14,21 +15,38 @@ export interface ReadValues {
 }
 
 /** A number in an artifact that may only be so small or so large. */
-export function checkValues(name: string, message: string | undefined, check: ValuesCheck, read: ReadValues): CheckedLog {
-  const { min, max } = check;
+export function checkValues(
+  { name, message }: { name: string; message?: string | undefined },
+  check: ValuesCheck,
+  read: ReadValues,
+  kept: KeptAmounts | undefined,
+): CheckedLog {
+  const { min, max, baseline } = check;
+  const usual = baseline && new Usual(baseline, kept, PLAIN_AMOUNT);
   const what = check.junit ?? `${check.path} of ${check.artifact}`;
   const limit = [min === undefined ? "" : `at least ${min}`, max === undefined ? "" : `at most ${max}`].filter(Boolean).join(", ");
   const found = numberAt(check, read);
-  const conclude = (outcome: CheckOutcome, words: string, shown: string): CheckedLog => ({
+  const conclude = (outcome: CheckOutcome, words: string, shown: { found: string; limit: string }): CheckedLog => ({
     result: {
       ...{ name, kind: "values", outcome, message: words, more: 0 },
       findings: [{ text: words, ...(outcome === "failed" ? { isBad: true as const } : {}) }],
+      ...(typeof found === "number" ? { amounts: [amountOf(found, max, usual)] } : {}),
     },
-    ...(outcome === "failed" ? { says: sayFailed(message, { found: shown, limit }, `${name} - ${words}`) } : {}),
+    ...(outcome === "failed"
+      ? { says: sayFailed(message, { ...shown, ...(usual ? { usual: usual.usualWords("") } : {}) }, `${name} - ${words}`) }
+      : {}),
   });
-  if (typeof found !== "number") return conclude(found.outcome, found.words, "nothing");
-  const isBad = (min !== undefined && found < min) || (max !== undefined && found > max);
-  return conclude(isBad ? "failed" : "passed", `${what} is ${found} (limit ${limit})`, `${found}`);
+  if (typeof found !== "number") return conclude(found.outcome, found.words, { found: "nothing", limit });
+  const isBeyond = (min !== undefined && found < min) || (max !== undefined && found > max);
+  const over = usual?.over("", found);
+  const limits = [limit === "" ? "" : `limit ${limit}`, usual?.of("").words].filter(Boolean).join(", ");
+  const allowed = isBeyond || !over ? limit : over.limit;
+  return conclude(isBeyond || over ? "failed" : "passed", `${what} is ${found} (${limits})`, { found: `${found}`, limit: allowed });
+}
+
+function amountOf(most: number, limit: number | undefined, usual: Usual | undefined): StepAmount {
+  const mean = usual?.of("").known?.mean;
+  return { most, ...(limit === undefined ? {} : { limit }), ...(mean === undefined ? {} : { usual: mean }) };
 }
 
 type NoValue = { outcome: "failed" | "unknown"; words: string };

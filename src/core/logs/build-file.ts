@@ -73,6 +73,17 @@ export function parseBuildFile(text: string): BuildFile | undefined {
   }
 }
 
+const onlyChecksSchema = buildFileSchema.pick({ version: true, checks: true });
+
+/** Of such a file what its checks found, without a look at the rest; undefined where there were none, and for what is no such file. */
+export function parseStoredChecks(text: string): BuildFile["checks"] {
+  try {
+    return onlyChecksSchema.safeParse(JSON.parse(text)).data?.checks;
+  } catch {
+    return undefined;
+  }
+}
+
 /** For people too: indented, but for the points. No string of JSON holds a newline. */
 export function renderBuildFile(file: z.input<typeof buildFileSchema>): string {
   return `${JSON.stringify(file, undefined, 2).replace(/\[\n +(\d+),\n +(\d+)\n +\]/g, "[$1,$2]")}\n`;

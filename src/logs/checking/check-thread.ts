@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import type { KeptAmounts } from "../../core/checks/baseline.ts";
 import type { LineTime } from "../../core/checks/line-times.ts";
 import type { CheckedLog } from "../../core/checks/log-check.ts";
 import type { ReadValues } from "../../core/checks/values-check.ts";
@@ -23,6 +24,8 @@ export interface LogToCheck {
   /** Of which each may be given away. */
   chunks(): AsyncIterable<Uint8Array>;
   readonly values: ReadValues;
+  /** What baselines are made of, by the names of checks. */
+  readonly kept: ReadonlyMap<string, KeptAmounts>;
 }
 
 /** Its patterns take too long; the message says so, as a clause. */
@@ -76,9 +79,9 @@ export class CheckThread implements Service {
     worker.once("exit", exited);
     try {
       const both = AbortSignal.any([signal, failing.signal]);
-      const { checks, times, lastMs, values } = log;
+      const { checks, times, lastMs, values, kept } = log;
       const post = (message: ToWorker, transfer: ArrayBuffer[] = []) => worker.postMessage(message, transfer);
-      post({ kind: "begin", checks, times, lastMs });
+      post({ kind: "begin", checks, times, lastMs, kept });
       for await (const bytes of log.chunks()) {
         const answer = nextMessage(worker, both);
         // Of Node's small buffers several are in one piece of memory.

@@ -23,7 +23,7 @@ function take(message: ToWorker): void {
       const times = new LineTimes();
       for (const { line, ms } of message.times) times.note(line, ms);
       const last = { at: (line: number) => times.at(line), lastMs: message.lastMs };
-      run = new LogChecks(message.checks, { times: last });
+      run = new LogChecks(message.checks, { times: last, kept: message.kept });
       break;
     }
     case "chunk":

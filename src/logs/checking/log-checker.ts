@@ -1,6 +1,9 @@
+import { baselineOf, type KeptAmounts } from "../../core/checks/baseline.ts";
 import { judgeChecks, judgeWithoutLog, type LogTrouble } from "../../core/checks/checks-verdict.ts";
+import { isComparable, readComparedBuild } from "../../core/checks/compared-build.ts";
 import { readChecks } from "../../core/checks/job-checks.ts";
 import type { Job } from "../../core/kubernetes/objects.ts";
+import type { Check } from "../../core/test-task/schema/check.ts";
 import type { Verdict } from "../../core/verdict/verdict.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import { coerceError } from "../../runtime/errors.ts";
@@ -10,17 +13,21 @@ import type { BuildRecording } from "../recording/build-recording.ts";
 import type { LogStore } from "../stores/log-store.ts";
 import { type CheckThread, SlowChecksError } from "./check-thread.ts";
 import { readCheckedValues } from "./checked-values.ts";
+import type { KeptBuilds } from "./kept-builds.ts";
 
 const READ_BYTES = 256 * 1024;
 /** How long a log whose container has ended is waited for: as long as it is tried to be read, see `followLog`. */
 const LOG_MS = 6 * 60_000;
 /** A recording that is about to begin, or to be taken up again, is looked for so often. */
 const LOOK_MS = 100;
+/** How long it may take to read what baselines are made of, all waiting for a store that is asked by many included. */
+const KEPT_MS = 2 * 60_000;
 
 export interface LogCheckerOptions {
   recorder: { of(uid: string | undefined): Pick<BuildRecording, "testLog" | "directory" | "masker"> | undefined };
   store: LogStore;
   thread: Pick<CheckThread, "check">;
+  kept: Pick<KeptBuilds, "amountsFor">;
   /** As the configuration says it: of a log that is kept. */
   limit: string;
   clock: Clock;
@@ -29,7 +36,8 @@ export interface LogCheckerOptions {
 
 /**
  * Checks the log of a test that has ended, as it is kept: masked, and as far as this replica has followed it. What can't be read is told as it is; a
- * log that is checked again, by another replica or after a restart, gives the same again.
+ * log that is checked again, by another replica or after a restart, gives the same again, as far as no other build has been kept meanwhile that a
+ * baseline is made of.
  */
 export class LogChecker {
   readonly #options: LogCheckerOptions;
@@ -49,14 +57,31 @@ export class LogChecker {
       const { store, thread, recorder } = this.#options;
       const directory = recorder.of(job.metadata.uid)?.directory;
       const values = await readCheckedValues(checks, { store, directory }, signal);
+      const kept = await this.#readKept(job, checks, signal);
       const { times, size: bytes } = log;
-      const whole = { checks, times: times.entries, lastMs: times.lastMs, bytes, chunks: () => readWhole(log), values };
+      const whole = { checks, times: times.entries, lastMs: times.lastMs, bytes, chunks: () => readWhole(log), values, kept };
       return judgeChecks(passed, await thread.check(whole, signal));
     } catch (thrown) {
       signal.throwIfAborted();
       const error = coerceError(thrown);
       logger.warn({ err: error, job: job.metadata.name }, "could not check a log");
       return judgeWithoutLog(passed, { kind: error instanceof SlowChecksError ? "fault" : "unread", why: error.message });
+    }
+  }
+
+  /** What baselines are made of: rejects as the store does, and where that takes too long. */
+  async #readKept(job: Job, checks: readonly Check[], signal: AbortSignal): Promise<ReadonlyMap<string, KeptAmounts>> {
+    if (!checks.some(baselineOf)) return new Map();
+    const { kept, clock } = this.#options;
+    const build = readComparedBuild(job);
+    if (!build) throw new Error("the Job does not say any more which kept builds it can be compared with");
+    const late = new AbortController();
+    const cancel = clock.schedule(KEPT_MS, () => late.abort(new Error("the kept builds that it is compared with were not read in time")));
+    try {
+      const isWanted: Parameters<KeptBuilds["amountsFor"]>[2] = (report, branch) => isComparable(report, { ...build, branch });
+      return await kept.amountsFor(checks, build, isWanted, AbortSignal.any([signal, late.signal]));
+    } finally {
+      cancel();
     }
   }
 

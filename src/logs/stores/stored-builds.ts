@@ -74,9 +74,16 @@ export class StoredBuilds {
   }
 
   /** What `finish` was given of a build; undefined where that is not there any more, or was written by another version. */
-  async readReport({ path }: StoredBuild, signal: AbortSignal): Promise<BuildReport | undefined> {
-    const { build } = parseObject(await this.#readText(path, signal));
-    return buildReportSchema.safeParse(build).data;
+  async readReport(stored: StoredBuild, signal: AbortSignal): Promise<BuildReport | undefined> {
+    return (await this.readEntry(stored, signal))?.report;
+  }
+
+  /** The same, and where its files are. */
+  async readEntry({ path }: StoredBuild, signal: AbortSignal): Promise<{ directory: string; report: BuildReport } | undefined> {
+    const text = await this.#readText(path, signal);
+    const directory = readDirectory(text);
+    const report = buildReportSchema.safeParse(parseObject(text).build).data;
+    return directory === undefined || report === undefined ? undefined : { directory, report };
   }
 
   /** All entries, oldest first. */

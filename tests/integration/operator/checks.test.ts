@@ -8,6 +8,7 @@ import { FilesStore } from "../../../src/logs/stores/files/files-store.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { startGeard } from "../../support/gearman/geard.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
+import { keepBuild, keptCheck } from "../../support/logs/kept-build.ts";
 import { silentLogger } from "../../support/silent-logger.ts";
 import { answerOf, NAMESPACE, numberOf, type Stage, type StageOptions, startStage } from "./stage.ts";
 
@@ -99,6 +100,42 @@ describe("the checks of a task", () => {
       }
     });
   }
+
+  test("fail a step that is slower than usual in kept builds of its branch, and say both numbers; few builds fail nothing", async () => {
+    const usual = { ...SLOW, message: "WARNING - Migration {step} took {found}, usually {usual}" };
+    const { limit: _, ...steps } = SLOW.steps;
+    const finished: PromiseWithResolvers<void>[] = [];
+    const script = () => {
+      const one = Promise.withResolvers<void>();
+      finished.push(one);
+      return { finished: one.promise };
+    };
+    await using stage = await start([{ ...usual, steps: { ...steps, baseline: {} } }], { script });
+    const store = new FilesStore({ directory, publicUrl: undefined, clock: systemClock, logger: silentLogger });
+    for (let index = 0; index < 7; index += 1) await keepBuild(store, "unit", index, { checks: [keptCheck("migrations", 14, "204->205")] });
+    store.close();
+    for (const [branch, seconds, result, finding] of [
+      ["master", 14, "SUCCESS", "204->205 took 14s, 7 builds of master kept that have it, 8 needed"],
+      ["stable", 61, "SUCCESS", "204->205 took 61s, 0 builds of stable kept that have it, 8 needed"],
+      [
+        "master",
+        61,
+        "WARNING - Migration 204->205 took 61s, usually 14s",
+        "204->205 took 61s, usually 14s in 8 builds of master, allowed 18.2s",
+      ],
+    ] as const) {
+      const build = await stage.submit("unit", { parameters: { ZUUL_PROJECT: "nova", ZUUL_BRANCH: branch } });
+      const number = await numberOf(build);
+      await play(stage, number, [
+        [0, "Running upgrade 204 -> 205"],
+        [seconds, "done"],
+      ]);
+      finished.at(-1)?.resolve();
+      assert.equal((await answerOf(build)).result, result);
+      const file = await storedFile(stage, number);
+      assert.equal(file?.checks?.[0]?.findings[0]?.text, finding);
+    }
+  });
 
   test("change nothing of a test that fails by itself", async () => {
     await using stage = await start([{ name: "a", pattern: { regex: "x" } }], {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { mapListOf, withRules } from "./rule.ts";
+import { mapListOf, matchingString, withRules } from "./rule.ts";
 import { dnsLabelSchema, durationSchema } from "./scalar.ts";
 
 /** Checks of the finished log, and of artifacts. What is in a regular expression is looked at by `findCheckFaults`, which the API server can't do. */
@@ -22,6 +22,27 @@ const overridesOf = <S extends z.ZodType>(limit: S) =>
     "step",
     { max: 200 },
   );
+
+const baselineSchema = z.strictObject({
+  branch: z
+    .string()
+    .min(1)
+    .max(255)
+    .meta({ description: "Builds of this branch are compared with; without it those of the build's own." })
+    .exactOptional(),
+  last: z
+    .int()
+    .min(8)
+    .max(100)
+    .meta({ description: "How many of them, the newest; with fewer than 8 that tell of it nothing fails." })
+    .default(20),
+  allow: matchingString("^[1-9][0-9]?(\\.[0-9])? sigma$", 10, "must be a number of standard deviations above the mean, such as 3 sigma")
+    .meta({
+      description:
+        "How much more than their mean it may be: so many standard deviations, of which each counts as at least a tenth of the mean and, of steps, a second.",
+    })
+    .default("3 sigma"),
+});
 
 const patternSchema = withRules(
   z.strictObject({
@@ -61,6 +82,9 @@ const stepsSchema = z.strictObject({
     .exactOptional(),
   limit: durationSchema.meta({ description: "How long a step may take; without it only those of overrides are limited." }).exactOptional(),
   overrides: overridesOf(durationSchema).meta({ description: "Limits of single steps." }).exactOptional(),
+  baseline: baselineSchema
+    .meta({ description: "How long a step usually takes, by builds that are kept, is its limit too, unless overrides have one." })
+    .exactOptional(),
   atLeast: countSchema
     .meta({ description: "How many steps there must be; 0: there need be none, as for a change without a migration." })
     .default(1),
@@ -82,13 +106,21 @@ const countersSchema = withRules(
     steps: dnsLabelSchema
       .meta({ description: "Name of the check whose steps the lines lie in, where they do not name them themselves." })
       .exactOptional(),
-    limit: limitSchema.meta({ description: "How much that may be.", format: "int64" }),
+    limit: limitSchema.meta({ description: "How much that may be.", format: "int64" }).exactOptional(),
     overrides: overridesOf(limitSchema.meta({ format: "int64" }))
       .meta({ description: "Limits of single steps." })
+      .exactOptional(),
+    baseline: baselineSchema
+      .meta({ description: "How much it usually is at most, by builds that are kept, is its limit too, unless overrides have one." })
       .exactOptional(),
     atLeast: countSchema.meta({ description: "How many such lines there must be." }).default(1),
   }),
   [
+    {
+      cel: "has(self.limit) || has(self.baseline)",
+      holds: ({ limit, baseline }) => limit !== undefined || baseline !== undefined,
+      message: "must have limit or baseline",
+    },
     {
       cel: "!has(self.steps) || (has(self.measure) && self.measure == 'step')",
       holds: ({ measure, steps }) => steps === undefined || measure === "step",
@@ -110,6 +142,7 @@ const valuesSchema = withRules(
     junit: z.enum(JUNIT_COUNTS).meta({ description: "Or one of the counts of artifacts.junit." }).exactOptional(),
     min: z.number().meta({ description: "The least that it may be." }).exactOptional(),
     max: z.number().meta({ description: "The most that it may be." }).exactOptional(),
+    baseline: baselineSchema.meta({ description: "What it usually is, by builds that are kept, limits it upwards too." }).exactOptional(),
   }),
   [
     {
@@ -119,9 +152,9 @@ const valuesSchema = withRules(
       message: "must have artifact and path, or junit",
     },
     {
-      cel: "has(self.min) || has(self.max)",
-      holds: ({ min, max }) => min !== undefined || max !== undefined,
-      message: "must have min or max",
+      cel: "has(self.min) || has(self.max) || has(self.baseline)",
+      holds: ({ min, max, baseline }) => min !== undefined || max !== undefined || baseline !== undefined,
+      message: "must have min, max or baseline",
     },
   ],
 );
@@ -134,7 +167,8 @@ const checkSchema = withRules(
       .min(1)
       .max(120)
       .meta({
-        description: "What reviewers read when it fails; {step} is the step's name, {found} and {limit} are what was found and allowed.",
+        description:
+          "What reviewers read when it fails; {step} is the step's name, {found}, {limit} and {usual} are what was found, allowed and usual.",
       })
       .exactOptional(),
     pattern: patternSchema.meta({ description: "A line that must, or must not, be in the log." }).exactOptional(),
@@ -154,6 +188,7 @@ const checkSchema = withRules(
 export const checksSchema = mapListOf(checkSchema, "name", { max: 50 });
 
 export type Check = z.output<typeof checkSchema>;
+export type Baseline = z.output<typeof baselineSchema>;
 export type StepsCheck = z.output<typeof stepsSchema>;
 export type CountersCheck = z.output<typeof countersSchema>;
 export type PatternCheck = z.output<typeof patternSchema>;

@@ -4,10 +4,14 @@ import { describe, it } from "node:test";
 import type { Job } from "../../../../src/core/kubernetes/objects.ts";
 import type { Verdict } from "../../../../src/core/verdict/verdict.ts";
 import { CheckThread, SlowChecksError } from "../../../../src/logs/checking/check-thread.ts";
+import { KeptBuilds } from "../../../../src/logs/checking/kept-builds.ts";
 import { LogChecker } from "../../../../src/logs/checking/log-checker.ts";
 import { LogSpool } from "../../../../src/logs/follow/log-spool.ts";
 import { FilesStore } from "../../../../src/logs/stores/files/files-store.ts";
+import { StoreError } from "../../../../src/logs/stores/log-store.ts";
+import { StoredBuilds } from "../../../../src/logs/stores/stored-builds.ts";
 import { systemClock } from "../../../../src/runtime/clock.ts";
+import { keepBuild, keptCheck } from "../../../support/logs/kept-build.ts";
 import { makeDirectory } from "../../../support/logs/spools.ts";
 import { makeTask } from "../../../support/objects/test-tasks.ts";
 import { silentLogger } from "../../../support/silent-logger.ts";
@@ -37,7 +41,8 @@ async function stage(checks: readonly object[], { text = "one\n", limitBytes = 2
   const log = { spool, isTaken: false, problem: undefined as string | undefined };
   const recording = { testLog: log, directory: "build", masker: { unmasked: [], begin: () => assert.fail() } };
   const recorder = { of: (uid: string | undefined) => (uid === "uid" ? (recording as never) : undefined) };
-  const checker = new LogChecker({ recorder, store, thread, limit: "1Mi", clock, logger: silentLogger });
+  const kept = new KeptBuilds(store, new StoredBuilds(store));
+  const checker = new LogChecker({ recorder, store, thread, kept, limit: "1Mi", clock, logger: silentLogger });
   const job = {
     metadata: {
       name: "unit-1",
@@ -125,6 +130,62 @@ describe("the checks of a log", () => {
     assert.equal((await staged.check()).rule, "check-unread");
   });
 
+  describe("against what is usual", () => {
+    const check = { ...VALUE, values: { artifact: "perf.json", path: "ms", baseline: {} } };
+    const annotations = {
+      "turbo-hipster.io/request": JSON.stringify({ server: "a", unique: "b", number: "unit-1" }),
+      "turbo-hipster.io/timeouts": JSON.stringify({ pull: "1m", run: "1m" }),
+      "turbo-hipster.io/function": "build:unit",
+      "turbo-hipster.io/item": JSON.stringify({ project: "nova", branch: "master" }),
+    };
+
+    async function compared() {
+      const staged = await stage([check]);
+      const { metadata } = staged.job;
+      const labels = { "turbo-hipster.io/task": "unit" };
+      const job = { metadata: { ...metadata, namespace: "ci", labels, annotations: { ...metadata.annotations, ...annotations } } } as Job;
+      await staged.store.putText("build/artifacts/perf.json", '{"ms": 20}', new AbortController().signal);
+      const record = { bytes: 9, leftOut: [], leftOutCount: 0, files: [{ path: "perf.json", bytes: 9 }] };
+      await staged.store.putText("build/artifacts.json", JSON.stringify(record), new AbortController().signal);
+      for (let index = 0; index < 8; index += 1) await keepBuild(staged.store, "unit", index, { checks: [keptCheck("fast", 10)] });
+      return { ...staged, check: () => staged.checker.check(job, PASSED, new AbortController().signal) };
+    }
+
+    it("fail what is far above it", async () => {
+      await using staged = await compared();
+      assert.equal((await staged.check()).result, "FAILURE - fast - ms of perf.json is 20 (usually 10 in 8 builds of master, allowed 13)");
+    });
+
+    it("never pass, and never fail, where the kept builds can not be read, or not in time", async () => {
+      await using staged = await compared();
+      staged.store.folders = async () => {
+        throw new StoreError("TH_STORE_AWAY", "the store is away");
+      };
+      assert.deepEqual(told(await staged.check()), [null, "check-unread", "the store is away"]);
+      const { promise: isAsked, resolve: asked } = Promise.withResolvers<void>();
+      staged.store.folders = (_folder, _limit, signal) => {
+        const { promise, reject } = Promise.withResolvers<never>();
+        signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+        asked();
+        return promise;
+      };
+      const verdict = staged.check();
+      await isAsked;
+      await staged.clock.skip(3 * 60_000);
+      assert.deepEqual(told(await verdict), [null, "check-unread", "the kept builds that it is compared with were not read in time"]);
+    });
+
+    it("never pass where the Job does not say what it can be compared with", async () => {
+      await using staged = await stage([check]);
+      await staged.store.putText(
+        "build/artifacts.json",
+        JSON.stringify({ bytes: 0, leftOut: [], leftOutCount: 0, files: [] }),
+        new AbortController().signal,
+      );
+      assert.equal((await staged.check()).rule, "check-unread");
+    });
+  });
+
   it("end with who asked for them", async () => {
     await using staged = await stage([PATTERN], { isEnded: false });
     const asking = new AbortController();
@@ -137,7 +198,7 @@ describe("the checks of a log", () => {
 describe("the thread that checks logs", () => {
   const log = (regex: string, chunks: () => AsyncIterable<Uint8Array>) => ({
     checks: makeTask({ checks: [{ name: "a", pattern: { regex } }] }).spec.checks ?? [],
-    ...{ times: [], lastMs: undefined, bytes: 10, values: { artifacts: new Map(), junit: undefined } },
+    ...{ times: [], lastMs: undefined, bytes: 10, values: { artifacts: new Map(), junit: undefined }, kept: new Map() },
     chunks,
   });
   const one = async function* () {

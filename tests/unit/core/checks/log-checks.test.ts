@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import type { KeptAmounts } from "../../../../src/core/checks/baseline.ts";
 import type { CheckResult } from "../../../../src/core/checks/check-result.ts";
 import { LineTimes } from "../../../../src/core/checks/line-times.ts";
 import { LogChecks } from "../../../../src/core/checks/log-checks.ts";
@@ -10,11 +11,15 @@ const NO_VALUES: ReadValues = { artifacts: new Map(), junit: undefined };
 const START_MS = Date.parse("2026-01-01T00:00:00Z");
 
 /** Each line begins with its second; `isTimed` false: nobody knows that. */
-function checkLines(check: object, lines: readonly string[], { isTimed = true, values = NO_VALUES, others = [] as object[] } = {}) {
+function checkLines(
+  check: object,
+  lines: readonly string[],
+  { isTimed = true, values = NO_VALUES, others = [] as object[], kept = undefined as KeptAmounts | undefined } = {},
+) {
   const checks = makeTask({ checks: [...others, { name: "it", ...check }] }).spec.checks ?? [];
   const times = new LineTimes();
   if (isTimed) for (const [index, line] of lines.entries()) times.note(index + 1, START_MS + Number.parseFloat(line) * 1000);
-  const run = new LogChecks(checks, { times });
+  const run = new LogChecks(checks, { times, kept: kept && new Map([["it", kept]]) });
   run.write(Buffer.from(lines.map((line) => `${line.replace(/^\S+ /, "")}\n`).join("")));
   const checked = run.end(values).at(-1);
   assert.ok(checked);
@@ -333,5 +338,78 @@ describe("a value", () => {
   test("of artifacts that were not stored is not known", () => {
     const values: ReadValues = { artifacts: new Map([["perf.json", { kind: "unread", why: "they came too late" }]]), junit: undefined };
     assert.equal(checkLines(value({}), [], { values }).result.outcome, "unknown");
+  });
+});
+
+describe("what is usual in kept builds", () => {
+  const kept = (count: number, ...amounts: [string, number][]): KeptAmounts => ({
+    branch: "master",
+    builds: Array.from({ length: count }, () => new Map(amounts)),
+  });
+  const steps = (more: object = {}) => ({
+    message: "WARNING - Migration {step} took {found}, usually {usual}",
+    steps: { start: "^begin (\\w+)", baseline: {}, ...more },
+  });
+  const slow = ["0 begin a", "61 begin b", "62 x"];
+
+  test("limits steps, each by its own, and both numbers are told", () => {
+    const found = checkLines(steps(), slow, { kept: kept(8, ["a", 14]) });
+    assert.deepEqual(
+      [found.result.outcome, found.says, found.bad],
+      ["failed", "WARNING - Migration a took 61s, usually 14s", ["1: a took 61s, usually 14s in 8 builds of master, allowed 18.2s"]],
+    );
+    assert.equal(found.result.message, "step a took 61s (usually 14s, limit 18.2s)");
+    assert.deepEqual(found.result.steps?.[0], { name: "a", line: 1, seconds: 61, usualSeconds: 14 });
+    assert.equal(found.result.findings[1]?.text, "b took 1s, 0 builds of master kept that have it, 8 needed");
+    assert.equal(checkLines(steps(), ["0 begin a", "18 x"], { kept: kept(8, ["a", 14]) }).result.outcome, "passed");
+  });
+
+  test("is unknown of few builds, and where there is nothing to compare with: then nothing fails", () => {
+    for (const [few, words] of [
+      [kept(7, ["a", 14]), "7 builds of master kept that have it, 8 needed"],
+      [undefined, "no kept builds at hand to compare with"],
+    ] as const) {
+      const { result } = checkLines(steps(), slow, { kept: few });
+      assert.deepEqual([result.outcome, result.findings[0]?.text], ["passed", `a took 61s, ${words}`]);
+    }
+  });
+
+  test("stands beside a limit of all, behind one of a step's own, and needs the times of lines", () => {
+    const amounts = kept(8, ["a", 14]);
+    assert.equal(
+      checkLines(steps({ limit: "30s" }), slow, { kept: amounts }).bad[0],
+      "1: a took 61s, limit 30s, usually 14s in 8 builds of master, allowed 18.2s",
+    );
+    const own = { overrides: [{ step: "a", limit: "2m" }] };
+    assert.equal(checkLines(steps(own), slow, { kept: amounts }).result.outcome, "passed");
+    assert.equal(checkLines(steps(), slow, { kept: amounts, isTimed: false }).result.outcome, "unknown");
+  });
+
+  test("limits counters, in steps and without", () => {
+    const counters = (more: object) => ({ message: "{found} {usual} {limit}", counters: { regex: "read (\\d+)", baseline: {}, ...more } });
+    const found = checkLines(counters({ measure: "value" }), ["0 read 150", "0 read 100"], { kept: kept(8, ["", 100]) });
+    assert.deepEqual([found.says, found.bad], ["150 100 130", ["1: is 150, usually 100 in 8 builds of master, allowed 130"]]);
+    assert.deepEqual(found.result.amounts, [{ most: 150, usual: 100 }]);
+    const named = { regex: "(?<step>\\w) (?<value>\\d+)", measure: "step" };
+    const amounts = kept(8, ["b", 1000]);
+    const both = (more: object = {}) => checkLines(counters({ ...named, ...more }), ["0 a 0", "0 b 2000"], { kept: amounts });
+    assert.deepEqual(both().bad, ["2: grew by 2000 in b, usually 1000 in 8 builds of master, allowed 1300"]);
+    assert.equal(both({ overrides: [{ step: "b", limit: 2000 }] }).result.outcome, "passed");
+    assert.equal(both({ limit: 1999 }).says, "2000 1000 1999");
+    assert.deepEqual(both().result.amounts, [
+      { step: "a", most: 0 },
+      { step: "b", most: 2000, usual: 1000 },
+    ]);
+  });
+
+  test("limits values upwards", () => {
+    const check = { values: { artifact: "perf.json", path: "ms", baseline: {} } };
+    const of = (ms: number) => ({
+      values: { artifacts: new Map([["perf.json", { kind: "text" as const, text: `{"ms": ${ms}}` }]]), junit: undefined },
+    });
+    const found = checkLines(check, [], { ...of(20), kept: kept(8, ["", 10]) });
+    assert.equal(found.says, "FAILURE - it - ms of perf.json is 20 (usually 10 in 8 builds of master, allowed 13)");
+    assert.deepEqual(found.result.amounts, [{ most: 20, usual: 10 }]);
+    assert.equal(checkLines(check, [], { ...of(1), kept: kept(8, ["", 10]) }).result.outcome, "passed");
   });
 });

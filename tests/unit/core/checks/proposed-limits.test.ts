@@ -29,7 +29,7 @@ describe("limits by what steps took", () => {
   test("are the 99th percentile and the margin, with the number of samples", () => {
     const builds = Array.from({ length: 100 }, (_, index) => build({ a: index + 1 }));
     assert.deepEqual(propose(STEPS, builds), {
-      told: ["- limit: 30s | + limit: 2m29s (99% of 100 samples took at most 99s)"],
+      told: ["- limit: 30s | + limit: 2m29s (99% of 100 samples came to at most 99s)"],
       limit: "2m29s",
       overrides: undefined,
     });
@@ -37,7 +37,7 @@ describe("limits by what steps took", () => {
   });
 
   test("are as they were where that comes to the same, and one second at least", () => {
-    assert.deepEqual(propose(STEPS, [build({ a: 20 })]).told, ["  limit: 30s (99% of 1 samples took at most 20s)"]);
+    assert.deepEqual(propose(STEPS, [build({ a: 20 })]).told, ["  limit: 30s (99% of 1 samples came to at most 20s)"]);
     assert.equal(propose(STEPS, [build({ a: 0 })]).limit, "1s");
   });
 
@@ -48,8 +48,8 @@ describe("limits by what steps took", () => {
     ];
     assert.deepEqual(propose({ ...STEPS, overrides }, [build({ a: 10, slow: 3000 })]), {
       told: [
-        "- limit: 30s | + limit: 15s (99% of 1 samples took at most 10s)",
-        "- limit of slow: 1m | + limit of slow: 1h15m (99% of 1 samples took at most 50m)",
+        "- limit: 30s | + limit: 15s (99% of 1 samples came to at most 10s)",
+        "- limit of slow: 1m | + limit of slow: 1h15m (99% of 1 samples came to at most 50m)",
       ],
       limit: "15s",
       overrides: [
