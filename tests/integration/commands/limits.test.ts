@@ -76,7 +76,7 @@ describe("turbo-hipster limits", () => {
       [{ store: at("logs"), namespace: "elsewhere" }, 1, /no build of migrations that has succeeded is kept/],
       [{}, 2, /say where builds are kept, with --store or --config/],
       [{ store: at("logs"), config: "a" }, 2, /--store or --config/],
-      [{ store: at("logs") }, 2, /TestTask migrations has no checks of steps/, HEAD],
+      [{ store: at("logs") }, 2, /TestTask migrations has no checks of steps, counters or values/, HEAD],
     ];
     for (const [flags, code, why, task] of refusals) {
       const found = await limits(flags, task);

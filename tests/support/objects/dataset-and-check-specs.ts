@@ -78,6 +78,14 @@ function overrides(limit: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> {
   return usually(fc.uniqueArray(one, { maxLength: 2, selector: (entry) => (entry as { step?: unknown }).step }), pick([{}], null));
 }
 
+function baselines(): fc.Arbitrary<unknown> {
+  return fields({
+    branch: usually(pick("master", "feature/a"), pick("", 1)),
+    last: usually(pick(8, 20, 100), pick(7, 101, "8")),
+    allow: usually(pick("3 sigma", "2.5 sigma", "99.9 sigma"), pick("0 sigma", "3", "100 sigma", "3 sigma ", 3)),
+  });
+}
+
 function pattern(): fc.Arbitrary<unknown> {
   const others = fields({ expect: usually(pick("present", "absent"), pick("never", null)), atLeast: counts(), atMost: counts() });
   return fc.tuple(fc.record({ regex: regexes() }), others).map((parts) => ({ pattern: join(parts) }));
@@ -89,6 +97,7 @@ function steps(): fc.Arbitrary<unknown> {
     key: usually(pick("{1}->{2}", "{step}", "a"), pick("", 1, "a".repeat(201))),
     limit: durations(),
     overrides: overrides(durations()),
+    baseline: baselines(),
     atLeast: counts(),
     last: usually(pick("205->206"), pick("", 1)),
   });
@@ -101,9 +110,11 @@ function counters(): fc.Arbitrary<unknown> {
     measure: usually(pick("value", "delta", "step"), pick("sum", null)),
     steps: usually(pick("a", "nobody"), pick("A", "")),
     overrides: overrides(limit),
+    baseline: baselines(),
     atLeast: counts(),
   });
-  return fc.tuple(fc.record({ regex: regexes(), limit }), others).map((parts) => ({ counters: join(parts) }));
+  const limits = fc.oneof(fc.record({ limit }), fc.record({ baseline: baselines() }), fc.constant({}));
+  return fc.tuple(fc.record({ regex: regexes() }), limits, others).map((parts) => ({ counters: join(parts) }));
 }
 
 function values(): fc.Arbitrary<unknown> {
@@ -111,6 +122,6 @@ function values(): fc.Arbitrary<unknown> {
     pick({ artifact: "results/perf.json", path: "latency.p99" }, { junit: "failures" }, { junit: "seconds" }),
     pick({}, { artifact: "a.json" }, { artifact: "a.json", path: "a", junit: "tests" }, { junit: "flaky" }, { artifact: "", path: "a" }),
   );
-  const limits = fields({ min: pick(0, -1.5, 1e300), max: usually(pick(0, 250), pick("1", null)) });
+  const limits = fields({ min: pick(0, -1.5, 1e300), max: usually(pick(0, 250), pick("1", null)), baseline: baselines() });
   return fc.tuple(source, limits).map((parts) => ({ values: join(parts) }));
 }

@@ -68,6 +68,41 @@ describe("limits by what steps took", () => {
     assert.equal(propose(STEPS, builds(7)).overrides, undefined);
   });
 
+  test("of counters and values are made of the largest amount of each build, whole for counters and with four digits for values", () => {
+    const found = (name: string, kind: "counters" | "values", amounts: CheckResult["amounts"]): CheckResult => ({
+      ...{ name, kind, outcome: "passed", message: "", findings: [], more: 0 },
+      ...(amounts ? { amounts } : {}),
+    });
+    const rows = (step: string, most: number) => found("rows", "counters", [{ step, most }]);
+    const many = Array.from({ length: 1000 }, () => [rows("a", 101), found("p99", "values", [{ most: 1.23456 }])]);
+    const builds = [...many, ...Array.from({ length: 8 }, () => [rows("b", 1000)]), [rows("slow", 7)]];
+    const checks =
+      makeTask({
+        checks: [
+          {
+            name: "rows",
+            counters: { regex: "(?<step>a)(?<value>1)", measure: "step", limit: 200, overrides: [{ step: "slow", limit: 9 }] },
+          },
+          { name: "p99", values: { artifact: "a", path: "b", min: 1, max: 9 } },
+          { name: "least", values: { artifact: "a", path: "b", min: 1 } },
+          { name: "usual", counters: { regex: "(1)", baseline: {} } },
+        ],
+      }).spec.checks ?? [];
+    const { limits, checks: proposed } = proposeLimits(checks, builds, 50);
+    assert.deepEqual(
+      limits.map((limit) => renderLimit(limit).join(" | ")),
+      [
+        "- limit: 200 | + limit: 152 (99% of 1008 samples came to at most 101)",
+        "- limit of slow: 9 | + limit of slow: 11 (99% of 1 samples came to at most 7)",
+        "+ limit of b: 1500 (99% of 8 samples came to at most 1000)",
+        "- limit: 9 | + limit: 1.852 (99% of 1000 samples came to at most 1.235)",
+      ],
+    );
+    assert.deepEqual([proposed[0]?.counters?.limit, proposed[0]?.counters?.overrides?.map(({ limit }) => limit)], [152, [11, 1500]]);
+    assert.deepEqual([proposed[1]?.values?.min, proposed[1]?.values?.max], [1, 1.852]);
+    assert.deepEqual(proposed.slice(2), checks.slice(2));
+  });
+
   test("are not proposed where nothing is known", () => {
     assert.deepEqual(propose(STEPS, []), { told: [], limit: "30s", overrides: undefined });
   });
