@@ -225,6 +225,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     activeBuilds: () => tallies.active,
     pendingBuilds: () => tallies.pending,
     undeliveredBuilds: () => builds.undelivered,
+    longestUnstoredMs: () => recording.longestUnstoredMs(),
     pools: () => testTasks.pools,
     servers: () => link.servers,
     watchAgesMs: () => ({

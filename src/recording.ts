@@ -60,6 +60,8 @@ export interface Recording extends Service {
   urlOf(job: Job | undefined): string | undefined;
   /** Of what a pod says that is recorded here; undefined until the Secrets that it names were read. */
   maskerOf(jobUid: string | undefined): Masker | undefined;
+  /** For how long the build waits for the store that has waited longest; 0 where none does. */
+  longestUnstoredMs(): number;
   /** How long a Job is kept whose build is not stored. */
   readonly keepUnstoredSeconds: number;
   readonly uploads: UploadHandler | undefined;
@@ -82,6 +84,7 @@ export function makeRecording(options: RecordingOptions): Recording {
       wake() {},
       noteReplicas() {},
       urlOf: () => undefined,
+      longestUnstoredMs: () => 0,
       keepUnstoredSeconds: keepJobSeconds,
       maskerOf: () => undefined,
       uploads: undefined,
@@ -120,6 +123,7 @@ export function makeRecording(options: RecordingOptions): Recording {
       const place = recorder.of(job?.metadata.uid)?.place ?? (job && storedPlace(job));
       return place === undefined ? undefined : store.url(`${place}/${INDEX_FILE}`);
     },
+    longestUnstoredMs: () => recorder.longestUnstoredMs(),
     // An operator that is started again knows by its Job that it is to be stored.
     keepUnstoredSeconds: keepJobSeconds + MAX_STORING_MS / 1000,
     maskerOf: (uid) => recorder.of(uid)?.masker,

@@ -18,6 +18,8 @@ export interface MetricSources {
   pendingBuilds(): number;
   /** Builds with a verdict that no Gearman server has read yet. */
   undeliveredBuilds(): number;
+  /** For how long the build waits for the log store that has waited longest; 0 where none does. */
+  longestUnstoredMs(): number;
   pools(): Iterable<{ name: string; used: number; capacity: number }>;
   servers(): Iterable<{ server: string; isConnected: boolean; isRegistered: boolean }>;
   /** Milliseconds since each watch last heard of the API server, by resource. */
@@ -126,6 +128,12 @@ function registerSourceGauges(registry: Registry, sources: () => MetricSources |
   gauge("active_builds", ["task"], "Builds under way by TestTask.", (from) => bounded(from.activeBuilds()));
   gauge("pending_builds", [], "Builds under way that wait for room in the cluster.", (from) => [[{}, from.pendingBuilds()]]);
   gauge("undelivered_builds", [], "Builds judged whose answer no Gearman server has read yet.", (from) => [[{}, from.undeliveredBuilds()]]);
+  gauge(
+    "unstored_seconds",
+    [],
+    "Time that the build which has waited longest waits for the log store to take it; 0 where none does.",
+    (from) => [[{}, from.longestUnstoredMs() / 1000]],
+  );
   gauge("pool_used_slots", ["pool"], "Builds that hold a place, by pool: the installation's, each TestTask's with maxConcurrent.", (from) =>
     [...from.pools()].map(({ name, used }) => [{ pool: name }, used]),
   );

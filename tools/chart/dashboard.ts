@@ -67,6 +67,11 @@ const PANELS: readonly Panel[] = [
     queries: [["{{ready}}", "max by (ready) (turbo_hipster_test_tasks{$sel})"]],
   },
   {
+    title: "For how long a build waits for the log store",
+    unit: "s",
+    queries: [["{{pod}}", "turbo_hipster_unstored_seconds{$sel}"]],
+  },
+  {
     title: "Since the API server was last heard",
     unit: "s",
     queries: [["{{resource}}", "max by (resource) (turbo_hipster_watch_age_seconds{$sel})"]],

@@ -42,6 +42,8 @@ export class BuildRecording {
   readonly #logs = new Map<string, ContainerLog>();
   readonly #follows = new Set<Promise<void>>();
   readonly #wakeup: Wakeup;
+  /** Since when all is there that is to be stored. */
+  #completeSinceMs: number | undefined;
 
   constructor(job: Job, context: RecordingContext) {
     const { cluster, clock } = context;
@@ -74,6 +76,12 @@ export class BuildRecording {
     return this.#storing.place;
   }
 
+  /** For how long nothing but the store is waited for; 0 before that, and once it has all. */
+  get unstoredMs(): number {
+    if (this.#completeSinceMs === undefined || this.#storing.isStored) return 0;
+    return this.#context.clock.monotonicMs() - this.#completeSinceMs;
+  }
+
   /** undefined until the Secrets were read. */
   get masker(): Masker | undefined {
     return this.#masker;
@@ -101,6 +109,7 @@ export class BuildRecording {
       await this.#follow(masked, AbortSignal.any([signal, following.signal]), signal);
       following.abort();
       await Promise.all(this.#follows);
+      this.#completeSinceMs = this.#context.clock.monotonicMs();
       if (signal.aborted || !(await reserved)) return false;
       if (this.#isTaken) return false;
       return (await this.#storing.store(this.logs, masked, signal)) === true;

@@ -50,6 +50,7 @@ export class BuildStoring {
   #directory: string | undefined;
   /** Of the lead of a build over several datasets: where that is. */
   #whole: string | undefined;
+  #isStored = false;
 
   constructor(options: BuildStoringOptions) {
     this.#options = options;
@@ -63,6 +64,11 @@ export class BuildStoring {
   /** Where its page goes in the store, of a lead that of all datasets; undefined until that is known. */
   get place(): string | undefined {
     return this.#whole ?? this.#directory;
+  }
+
+  /** Whether the store has all of it. */
+  get isStored(): boolean {
+    return this.#isStored;
   }
 
   /** Resolves with false soon after `signal` aborts. */
@@ -102,6 +108,7 @@ export class BuildStoring {
       if (!signal.aborted) await this.#note({ problem: "the store took nothing for a day" });
       return undefined;
     }
+    this.#isStored = true;
     // Each by itself: what is stored is not stored again for the sake of these.
     const { directory, pod } = stored;
     const place = { directory, ...(this.#whole === undefined ? {} : { whole: this.#whole }) };

@@ -89,6 +89,13 @@ export class Recorder implements Service {
     return uid === undefined ? undefined : this.#running.get(uid)?.recording;
   }
 
+  /** For how long the build waits for the store that has waited longest; 0 where none does. */
+  longestUnstoredMs(): number {
+    let longestMs = 0;
+    for (const { recording } of this.#running.values()) longestMs = Math.max(longestMs, recording.unstoredMs);
+    return longestMs;
+  }
+
   async #lookAtAll(): Promise<number> {
     const jobs = new Map<string, Job>();
     let count = 0;

@@ -439,8 +439,11 @@ describe("a build's log", () => {
     // It may be stored for a day yet, by an operator that is started again as well: the Job tells it.
     assert.equal((await stage.recorded(number)).spec.ttlSecondsAfterFinished, 48 * 3600);
     const refusal = stage.kube.misbehave({ verb: "patch", resource: "jobs" }, { kind: "status", code: 403, reason: "Forbidden" }, 2);
+    const waits = async () => (await stage.scrape()).turbo_hipster_unstored_seconds ?? -1;
+    await waitUntil("the metric of a build that waits for the store", 10_000, async () => (await waits()) > 0);
     store();
     await stored(stage, number);
+    await waitUntil("the metric to be 0 again", 10_000, async () => (await waits()) === 0);
     assert.deepEqual([refusal.struck, count], [2, 1]);
     assert.equal((await stage.recorded(number)).spec.ttlSecondsAfterFinished, 24 * 3600);
   });

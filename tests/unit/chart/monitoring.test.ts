@@ -112,7 +112,7 @@ describe("alerts", () => {
       assert.ok(Object.keys(rest).every((key) => key === "for"));
       assert.match(
         fixture,
-        new RegExp(`expr: ALERTS\\{alertname="${alert}", alertstate="firing"\\}\\n *exp_samples: \\[\\{value: 1`),
+        new RegExp(`expr: ALERTS\\{alertname="${alert}", alertstate="firing"\\}\\n *exp_samples:\\s+\\[\\{value: 1`),
         "fires",
       );
     });

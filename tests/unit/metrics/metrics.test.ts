@@ -7,6 +7,7 @@ const EMPTY: MetricSources = {
   activeBuilds: () => [],
   pendingBuilds: () => 0,
   undeliveredBuilds: () => 0,
+  longestUnstoredMs: () => 0,
   pools: () => [],
   servers: () => [],
   watchAgesMs: () => ({}),
@@ -95,14 +96,22 @@ describe("the metrics", () => {
       activeBuilds: () => [["ci/unit", 2]],
       pendingBuilds: () => 1,
       undeliveredBuilds: () => 3,
+      longestUnstoredMs: () => 1500,
       pools: () => [{ name: "installation", used: 2, capacity: 100 }],
       servers: () => [{ server: "zuul:4730", isConnected: true, isRegistered: false }],
       watchAgesMs: () => ({ jobs: 1500 }),
       testTaskReadiness: () => ["True", "False", undefined, "nonsense", "True"],
     });
     const gauges = [
-      ...["held_leases", "active_builds", "pending_builds", "undelivered_builds", "pool_used_slots", "pool_capacity_slots"],
-      ...["gearman_connected_links", "gearman_registered_links", "watch_age_seconds", "test_tasks"],
+      ...["held_leases", "active_builds", "pending_builds", "undelivered_builds", "unstored_seconds"],
+      ...[
+        "pool_used_slots",
+        "pool_capacity_slots",
+        "gearman_connected_links",
+        "gearman_registered_links",
+        "watch_age_seconds",
+        "test_tasks",
+      ],
     ];
     const read = async () => (await Promise.all(gauges.map((name) => linesOf(metrics, `turbo_hipster_${name}`)))).flat();
     assert.deepEqual(await read(), [
@@ -110,6 +119,7 @@ describe("the metrics", () => {
       'turbo_hipster_active_builds{task="ci/unit"} 2',
       "turbo_hipster_pending_builds 1",
       "turbo_hipster_undelivered_builds 3",
+      "turbo_hipster_unstored_seconds 1.5",
       'turbo_hipster_pool_used_slots{pool="installation"} 2',
       'turbo_hipster_pool_capacity_slots{pool="installation"} 100',
       'turbo_hipster_gearman_connected_links{server="zuul:4730"} 1',
