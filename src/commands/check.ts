@@ -1,4 +1,5 @@
-import { open, readFile, stat } from "node:fs/promises";
+import { closeSync, openSync, readSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
 import { join, normalize } from "node:path";
 import { Command } from "commander";
 import { artifactsRecordSchema, type JunitRecord } from "../core/artifacts/artifacts-record.ts";
@@ -115,7 +116,7 @@ async function goThrough(task: CheckedTask, flags: Flags, { stdin }: CheckWorld)
   const times = new LineTimes();
   const run = new LogChecks(task.checks, { times, kept: await readKept(task, flags) });
   const timed = new TimedLog(times);
-  const stream = log === "-" ? stdin : readFileAgain(log);
+  const stream = log === "-" ? stdin : readPieces(log);
   for await (const chunk of stream) for (const part of timed.write(chunk)) run.write(part);
   for (const part of timed.end()) run.write(part);
   return { checked: run.end(await readValues(task, artifacts)), isTimed: timed.isTimed === true };
@@ -137,18 +138,18 @@ async function readKept({ name: task, checks }: CheckedTask, { dataset, branch, 
   }
 }
 
-/** Each piece is in the memory of the one before. */
-async function* readFileAgain(path: string): AsyncGenerator<Buffer> {
-  const file = await open(path);
+/** Each piece is in the memory of the one before. Nothing else is to be done meanwhile, so that no thread need be asked. */
+function* readPieces(path: string): Generator<Buffer> {
+  const file = openSync(path, "r");
   try {
     const memory = Buffer.alloc(READ_BYTES);
     for (;;) {
-      const { bytesRead } = await file.read(memory, 0, memory.length, null);
+      const bytesRead = readSync(file, memory);
       if (bytesRead === 0) return;
       yield memory.subarray(0, bytesRead);
     }
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 

@@ -1,3 +1,4 @@
+import { ByteScan } from "./byte-scan.ts";
 import { LineAutomaton } from "./line-automaton.ts";
 import { compilePattern, type LineMatch, type LinePattern } from "./line-pattern.ts";
 import { LiteralSearch } from "./literal-search.ts";
@@ -7,10 +8,9 @@ const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 /** Of a longer line only the beginning is looked at. */
 const MAX_LINE_BYTES = 64 * 1024;
-/** Lines are looked at together up to so many bytes: more would only take more memory. */
-const SLICE_BYTES = 64 * 1024;
+/** Lines are looked at together up to so many bytes, which stay in the processor's cache: the longest line, cut, and its end. */
+const SLICE_BYTES = MAX_LINE_BYTES + 1;
 const NOTHING = new Uint8Array(0);
-const NO_WORDS = new Uint32Array(0);
 const ENCODER = new TextEncoder();
 const END_OF_LINE = new Uint8Array([NEWLINE]);
 
@@ -36,8 +36,11 @@ interface Candidate {
  */
 export class LineScanner {
   readonly #patterns: readonly LinePattern[];
-  /** Where each pattern has a text that it needs: looking for these takes less time than the automaton. */
+  readonly #scan = new ByteScan(SLICE_BYTES);
+  /** Of patterns that need a text: looking for that takes less time than the automaton. */
+  readonly #withLiteral: readonly number[];
   readonly #literals: LiteralSearch | undefined;
+  readonly #others: readonly number[];
   readonly #automaton: LineAutomaton | undefined;
   readonly #found: (line: FoundLine) => void;
   readonly #decoder = new TextDecoder();
@@ -52,10 +55,12 @@ export class LineScanner {
   constructor(patterns: readonly string[], found: (line: FoundLine) => void) {
     this.#patterns = patterns.map(compilePattern);
     const literals = patterns.map(requiredLiteral);
-    const known = literals.filter((literal) => literal !== undefined);
-    const isEach = known.length === patterns.length;
-    this.#literals = isEach && known.length > 0 ? new LiteralSearch(known.map((literal) => ENCODER.encode(literal))) : undefined;
-    this.#automaton = isEach ? undefined : new LineAutomaton(patterns);
+    const places = [...patterns.keys()];
+    this.#withLiteral = places.filter((place) => literals[place] !== undefined);
+    this.#others = places.filter((place) => literals[place] === undefined);
+    const texts = this.#withLiteral.map((place) => ENCODER.encode(literals[place]));
+    if (texts.length > 0) this.#literals = new LiteralSearch(texts, this.#scan);
+    if (this.#others.length > 0) this.#automaton = new LineAutomaton(this.#others.map((place) => patterns[place] as string));
     this.#found = found;
   }
 
@@ -102,7 +107,7 @@ export class LineScanner {
       return;
     }
     this.#kept = NOTHING;
-    this.#look(joined(rest.subarray(0, MAX_LINE_BYTES), END_OF_LINE));
+    this.#lookAtLines(beginningOf(rest));
     // Its end is still to come, and is counted then.
     this.#lines -= 1;
     this.#isSkipping = true;
@@ -112,45 +117,48 @@ export class LineScanner {
   #look(lines: Uint8Array): void {
     for (let from = 0; from < lines.length; ) {
       const wanted = from + SLICE_BYTES;
-      // One line at least, however long.
-      const last = wanted >= lines.length ? lines.length : lines.lastIndexOf(NEWLINE, wanted - 1) + 1;
-      const to = last > from ? last : lines.indexOf(NEWLINE, wanted) + 1;
-      this.#lookAtSlice(lines.subarray(from, to));
-      from = to;
+      const to = wanted >= lines.length ? lines.length : lines.lastIndexOf(NEWLINE, wanted - 1) + 1;
+      const isLong = to <= from;
+      this.#lookAtLines(isLong ? beginningOf(lines.subarray(from, wanted)) : lines.subarray(from, to));
+      from = isLong ? lines.indexOf(NEWLINE, wanted) + 1 : to;
     }
   }
 
-  #lookAtSlice(bytes: Uint8Array): void {
-    const candidates: Candidate[] = [];
-    const ends = this.#patterns.map(() => 0);
-    this.#literals?.scan(bytes, (pattern, at) => {
-      // Its line is known already.
-      if (at < (ends[pattern] as number)) return;
-      const start = at === 0 ? 0 : bytes.lastIndexOf(NEWLINE, at - 1) + 1;
-      const end = bytes.indexOf(NEWLINE, at);
-      candidates.push({ pattern, start, end });
-      ends[pattern] = end;
-    });
-    this.#automaton?.scan(bytes, (start, end) => {
-      for (const pattern of this.#patterns.keys()) candidates.push({ pattern, start, end });
-    });
-    candidates.sort((one, other) => one.start - other.start || one.pattern - other.pattern);
+  /** Up to SLICE_BYTES of whole lines, each with its end. */
+  #lookAtLines(bytes: Uint8Array): void {
+    this.#scan.load(bytes);
     let counted = 0;
-    for (const candidate of candidates) {
-      const { pattern, start, end } = candidate;
+    for (const { pattern, start, end } of this.#candidates(bytes)) {
       const text = this.#textOf(bytes, start, end);
       const match = this.#patterns[pattern]?.exec(text);
       if (!match) continue;
-      this.#lines += countNewlines(bytes, counted, start);
+      this.#lines += this.#scan.countNewlines(counted, start);
       counted = start;
       this.#found({ pattern, line: this.#lines + 1, text, match });
     }
-    this.#lines += countNewlines(bytes, counted, bytes.length);
+    this.#lines += this.#scan.countNewlines(counted, bytes.length);
+  }
+
+  /** Lines that may match, in order. */
+  #candidates(bytes: Uint8Array): Candidate[] {
+    const candidates: Candidate[] = [];
+    const ends = this.#withLiteral.map(() => 0);
+    this.#literals?.scan(bytes, (literal, at) => {
+      // Its line is known already.
+      if (at < (ends[literal] as number)) return;
+      const start = at === 0 ? 0 : bytes.lastIndexOf(NEWLINE, at - 1) + 1;
+      const end = bytes.indexOf(NEWLINE, at);
+      candidates.push({ pattern: this.#withLiteral[literal] as number, start, end });
+      ends[literal] = end;
+    });
+    this.#automaton?.scan(bytes, (start, end) => {
+      for (const pattern of this.#others) candidates.push({ pattern, start, end });
+    });
+    return candidates.sort((one, other) => one.start - other.start || one.pattern - other.pattern);
   }
 
   #textOf(bytes: Uint8Array, start: number, end: number): string {
-    const cut = Math.min(end, start + MAX_LINE_BYTES);
-    const to = cut === end && end > start && bytes[end - 1] === RETURN ? end - 1 : cut;
+    const to = end > start && bytes[end - 1] === RETURN ? end - 1 : end;
     return this.#decoder.decode(bytes.subarray(start, to));
   }
 }
@@ -162,24 +170,7 @@ function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
   return both;
 }
 
-/** Sums are of 255 at most. */
-const MOST_WORDS = 255;
-
-/** Four bytes at a time: the highest bit of each of `~(((x & 0x7f..) + 0x7f..) | x | 0x7f..)` is set where that byte of `x` is zero. */
-export function countNewlines(bytes: Uint8Array, start: number, end: number): number {
-  let count = 0;
-  let at = start;
-  while (at < end && (bytes.byteOffset + at) % 4 !== 0) count += bytes[at++] === NEWLINE ? 1 : 0;
-  const words = end - at < 4 ? NO_WORDS : new Uint32Array(bytes.buffer, bytes.byteOffset + at, (end - at) >> 2);
-  for (let from = 0; from < words.length; from += MOST_WORDS) {
-    const to = Math.min(words.length, from + MOST_WORDS);
-    let sums = 0;
-    for (let index = from; index < to; index += 1) {
-      const x = (words[index] as number) ^ 0x0a0a0a0a;
-      sums = (sums + (~(((x & 0x7f7f7f7f) + 0x7f7f7f7f) | x | 0x7f7f7f7f) >>> 7)) | 0;
-    }
-    count += (sums & 0xff) + ((sums >>> 8) & 0xff) + ((sums >>> 16) & 0xff) + (sums >>> 24);
-  }
-  for (at += words.length * 4; at < end; at += 1) count += bytes[at] === NEWLINE ? 1 : 0;
-  return count;
+/** Of a line that is too long, with an end. */
+function beginningOf(line: Uint8Array): Uint8Array {
+  return joined(line.subarray(0, MAX_LINE_BYTES), END_OF_LINE);
 }

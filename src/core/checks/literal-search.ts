@@ -1,52 +1,62 @@
-/** Beyond that a longer window skips hardly more. */
-const MAX_WINDOW = 200;
+import { type ByteScan, FINGERPRINT_BYTES } from "./byte-scan.ts";
 
-/**
- * Looks for several texts at once (Wu and Manber, 1994): of almost every window of as many bytes as the shortest text has, it looks at the last two alone, and
- * goes on by as many as can be without passing over one.
- */
+/** Bytes of logs, the most frequent first. */
+const FREQUENT = " e0t1aoi2nsr3l4d5c6u7m8p9.f-hg:/ybvk_wINEARSTO";
+
+interface Literal {
+  readonly index: number;
+  readonly bytes: Uint8Array;
+  /** In it, where its fingerprint begins. */
+  readonly offset: number;
+}
+
+/** Looks for several texts at once: for three bytes of each, the rarest ones, and where they stand for all of it. */
 export class LiteralSearch {
-  readonly #literals: readonly Uint8Array[];
-  readonly #window: number;
-  /** By two bytes, how far the window may move when it ends with them; 0: one of the texts may be in it. */
-  readonly #shift: Uint8Array;
-  /** By two bytes, the texts whose first window ends with them. */
-  readonly #ending = new Map<number, number[]>();
+  readonly #scan: ByteScan;
+  /** By fingerprint. */
+  readonly #literals = new Map<number, Literal[]>();
 
-  /** Each of at least two bytes. */
-  constructor(literals: readonly Uint8Array[]) {
-    this.#literals = literals;
-    const window = Math.min(MAX_WINDOW, ...literals.map(({ length }) => length));
-    this.#window = window;
-    this.#shift = new Uint8Array(1 << 16).fill(window - 1);
-    for (const [index, literal] of literals.entries()) {
-      for (let last = 1; last < window; last += 1) {
-        const pair = ((literal[last - 1] as number) << 8) | (literal[last] as number);
-        this.#shift[pair] = Math.min(this.#shift[pair] as number, window - 1 - last);
-        if (last === window - 1) this.#ending.set(pair, [...(this.#ending.get(pair) ?? []), index]);
+  /** Each of at least three bytes; `scan` looks for nothing else. */
+  constructor(literals: readonly Uint8Array[], scan: ByteScan) {
+    const fingerprints = new Map<number, Uint8Array>();
+    for (const [index, bytes] of literals.entries()) {
+      const offset = rarestPlace(bytes);
+      const key = keyAt(bytes, offset);
+      this.#literals.set(key, [...(this.#literals.get(key) ?? []), { index, bytes, offset }]);
+      fingerprints.set(key, bytes.subarray(offset, offset + FINGERPRINT_BYTES));
+    }
+    scan.lookFor(fingerprints.values());
+    this.#scan = scan;
+  }
+
+  /** Of `text`, which `scan` has loaded; calls `found` with each of the texts and a place in it, in the order of those. */
+  scan(text: Uint8Array, found: (literal: number, at: number) => void): void {
+    for (let at = this.#scan.next(0); at < text.length; at = this.#scan.next(at + 1)) {
+      for (const { index, bytes, offset } of this.#literals.get(keyAt(text, at)) ?? []) {
+        if (isAt(text, at - offset, bytes)) found(index, at);
       }
     }
   }
+}
 
-  /** Calls `found` with each text and where it begins, in the order of the bytes. */
-  scan(bytes: Uint8Array, found: (literal: number, at: number) => void): void {
-    const shift = this.#shift;
-    const end = bytes.length;
-    let at = this.#window - 1;
-    while (at < end) {
-      const pair = ((bytes[at - 1] as number) << 8) | (bytes[at] as number);
-      const step = shift[pair] as number;
-      if (step === 0) {
-        const start = at - this.#window + 1;
-        for (const index of this.#ending.get(pair) ?? []) if (this.#isAt(bytes, start, index)) found(index, start);
-        at += 1;
-      } else at += step;
-    }
-  }
+function keyAt(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
+}
 
-  #isAt(bytes: Uint8Array, start: number, index: number): boolean {
-    const literal = this.#literals[index] as Uint8Array;
-    for (let at = 0; at < literal.length; at += 1) if (bytes[start + at] !== literal[at]) return false;
-    return true;
+function isAt(text: Uint8Array, start: number, literal: Uint8Array): boolean {
+  for (let at = 0; at < literal.length; at += 1) if (text[start + at] !== literal[at]) return false;
+  return true;
+}
+
+function rarestPlace(bytes: Uint8Array): number {
+  const rarity = Array.from(bytes, (byte) => {
+    const place = FREQUENT.indexOf(String.fromCharCode(byte));
+    return place < 0 ? FREQUENT.length : place;
+  });
+  let [best, most] = [0, -1];
+  for (let at = 0; at + FINGERPRINT_BYTES <= bytes.length; at += 1) {
+    const sum = rarity.slice(at, at + FINGERPRINT_BYTES).reduce((all, each) => all + each, 0);
+    if (sum > most) [best, most] = [at, sum];
   }
+  return best;
 }

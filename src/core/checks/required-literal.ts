@@ -2,6 +2,8 @@
 const MIN_LENGTH = 3;
 /** Escapes of one letter that stand for one character, or none, and take nothing after them. */
 const PLAIN_CLASSES = /^[dDwWsSbBAzaftnrv]$/;
+/** What bytes that are no UTF-8 are read as. */
+const REPLACEMENT = "\ufffd";
 
 /**
  * A text that is in every line that a regular expression matches, so that the others need not be looked at; the longest one that is easily
@@ -10,11 +12,21 @@ const PLAIN_CLASSES = /^[dDwWsSbBAzaftnrv]$/;
 export function requiredLiteral(pattern: string): string | undefined {
   // Flags change what letters mean.
   if (/\(\?(?!:|P?<[A-Za-z_])/.test(pattern)) return undefined;
+  const runs = findRuns(pattern) ?? [];
+  const longest = runs.reduce((best, each) => (each.length > best.length ? each : best), "");
+  return longest.length < MIN_LENGTH || longest.toWellFormed().includes(REPLACEMENT) ? undefined : longest;
+}
+
+/** Texts that are there each, or undefined. */
+function findRuns(pattern: string): string[] | undefined {
   const runs: string[] = [];
   let run = "";
-  const finish = () => {
+  /** Of groups that are gone through, how much of the run comes before them. */
+  let before: number[] = [];
+  const finish = (rest = "") => {
     runs.push(run);
-    run = "";
+    run = rest;
+    before = before.map(() => 0);
   };
   for (let at = 0; at < pattern.length; ) {
     const character = pattern[at] as string;
@@ -31,20 +43,40 @@ export function requiredLiteral(pattern: string): string | undefined {
       case "?":
       case "{":
         // What stands before it may be missing.
-        run = withoutLast(run);
+        run = Array.from(run).slice(0, -1).join("");
         finish();
         at = character === "{" ? pattern.indexOf("}", at) + 1 || pattern.length : at + 1;
         break;
       case "+":
-        finish();
+        finish(repeatedEnd(run));
         at += 1;
         break;
-      case "[":
-      case "(": {
-        const end = character === "[" ? classEnd(pattern, at) : groupEnd(pattern, at);
+      case "[": {
+        const end = classEnd(pattern, at);
         if (end === undefined) return undefined;
         finish();
         at = end;
+        break;
+      }
+      case "(": {
+        const group = findGroup(pattern, at);
+        if (group === undefined) return undefined;
+        if (group.isSure) {
+          before.push(run.length);
+          at = group.begin;
+        } else {
+          finish();
+          at = group.end;
+        }
+        break;
+      }
+      case ")": {
+        const length = before.pop() ?? 0;
+        at += 1;
+        if (pattern[at] !== "+") break;
+        // It begins with its first turn, and ends with its last one.
+        finish(run.slice(length));
+        at += 1;
         break;
       }
       case "\\": {
@@ -66,12 +98,13 @@ export function requiredLiteral(pattern: string): string | undefined {
     }
   }
   finish();
-  const longest = runs.reduce((best, each) => (each.length > best.length ? each : best), "");
-  return longest.length < MIN_LENGTH ? undefined : longest;
+  return runs;
 }
 
-function withoutLast(run: string): string {
-  return Array.from(run).slice(0, -1).join("");
+/** Its last character as often as it stands there: what a run ends with when that is repeated. */
+function repeatedEnd(run: string): string {
+  const characters = Array.from(run);
+  return characters.slice(characters.findLastIndex((each) => each !== characters.at(-1)) + 1).join("");
 }
 
 /** Behind the `]`. */
@@ -90,9 +123,18 @@ function classEnd(pattern: string, start: number): number | undefined {
   return undefined;
 }
 
-/** Behind the `)` that belongs to it. */
-function groupEnd(pattern: string, start: number): number | undefined {
+interface Group {
+  /** Behind the `(` and its name. */
+  readonly begin: number;
+  /** Behind the `)` that belongs to it. */
+  readonly end: number;
+  /** What is in it is there at least once, all of it. */
+  readonly isSure: boolean;
+}
+
+function findGroup(pattern: string, start: number): Group | undefined {
   let depth = 0;
+  let hasChoice = false;
   for (let at = start; at < pattern.length; ) {
     const character = pattern[at];
     if (character === "\\") {
@@ -105,8 +147,11 @@ function groupEnd(pattern: string, start: number): number | undefined {
     } else {
       if (character === "(") depth += 1;
       if (character === ")") depth -= 1;
+      if (character === "|" && depth === 1) hasChoice = true;
       at += 1;
-      if (depth === 0) return at;
+      if (depth > 0) continue;
+      const head = /^\((?:\?(?::|P?<[^>]*>))?/.exec(pattern.slice(start, at))?.[0] ?? "(";
+      return { begin: start + head.length, end: at, isSure: !hasChoice && !/[*?{]/.test(pattern[at] ?? "") };
     }
   }
   return undefined;

@@ -18,6 +18,8 @@ export interface ChecksReport extends Compared {
   bytes: number;
   /** With one more pattern, which takes an engine that backtracks longer than anybody waits. */
   catastrophic: Compared;
+  /** With one more that has no text in each of its matches, so that every byte is looked at; told, and not judged. */
+  textless: Compared;
   /** At most resident: with a twentieth of the log, and with all of it, in MB. */
   memoryMb: { small: number; large: number };
 }
@@ -42,12 +44,13 @@ export function isMet({ ratio, catastrophic, memoryMb: { small, large } }: Check
 }
 
 export function renderChecks(report: ChecksReport): string {
-  const { bytes, catastrophic, memoryMb } = report;
+  const { bytes, catastrophic, textless, memoryMb } = report;
   const line = (what: string, { ours, grep, ratio }: Compared) => `${what}  ours ${ours} s, grep -En ${grep} s: ${ratio} times`;
   return [
     `A log of ${(bytes / 1e6).toFixed(0)} MB, in seconds (medians)`,
     line("patterns of four checks    ", report),
     line("and (x+x+)+y beside them   ", catastrophic),
+    line("and one that has no text   ", textless),
     `memory at most ${memoryMb.large} MB (${memoryMb.small} MB with a twentieth of it)`,
     isMet(report) ? "met" : `MISSED: at most ${MOST_RATIO} times, and ${GROWTH_MB} MB more`,
   ].join("\n");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 import { compilePattern } from "../../../../src/core/checks/line-pattern.ts";
-import { countNewlines, type FoundLine, LineScanner } from "../../../../src/core/checks/line-scanner.ts";
+import { type FoundLine, LineScanner } from "../../../../src/core/checks/line-scanner.ts";
 import { requiredLiteral } from "../../../../src/core/checks/required-literal.ts";
 
 function scan(patterns: readonly string[], pieces: readonly (string | Uint8Array)[]): { found: FoundLine[]; lines: number } {
@@ -19,7 +19,7 @@ const places = (patterns: readonly string[], ...pieces: string[]) =>
 /** Of the same semantics as JavaScript's, so that its engine can be the judge. */
 const PATTERNS = [
   ...["a", "^a", "a$", "^$", "^a+b*$", "(a|b)+c", "[ab]{2,3}", "abc", "a\\.c", "1 ", "\\bab\\b", "^abc: ?(\\w+)", "é"],
-  ...["(x+x+)+y", "abc.*ab", ".", "bc?d", "c+ab", "a|bc", "(?:abc|b)c", "aab+c", "^ab", "[^a]$"],
+  ...["(x+x+)+y", "(?:ab|c)+ab+c", "a(bc)+a", "((a)b)+(c)", "abc.*ab", ".", "bc?d", "c+ab", "a|bc", "(?:abc|b)c", "aab+c", "^ab", "[^a]$"],
 ];
 
 describe("lines that match patterns", () => {
@@ -58,6 +58,28 @@ describe("lines that match patterns", () => {
     }
   });
 
+  test("are cut behind 64 KiB, and there alone, however they come", () => {
+    const max = 64 * 1024;
+    const rows: [line: string, isFound: boolean][] = [
+      [`${"x".repeat(max - 6)}needle`, true],
+      [`${"x".repeat(max - 6)}needle\r`, true],
+      [`${"x".repeat(max - 6)}needley`, true],
+      [`${"x".repeat(max - 6)}needle${"y".repeat(max)}`, true],
+      [`${"x".repeat(max - 5)}needle`, false],
+    ];
+    for (const [line, isFound] of rows) {
+      for (const cut of [0, 10, max - 3, max + 1, line.length]) {
+        const { found, lines } = scan(["needle$", "[e]$"], [`short\n${line.slice(0, cut)}`, `${line.slice(cut)}\nend`]);
+        const expected = isFound ? ["0 2", "1 2"] : [];
+        assert.deepEqual(
+          found.map(({ pattern, line: number }) => `${pattern} ${number}`),
+          expected,
+        );
+        assert.equal(lines, 3);
+      }
+    }
+  });
+
   test("are those that each pattern alone finds in each line alone, in whatever pieces they come", () => {
     const line = fc.string({ unit: fc.constantFrom(..."aabbccxy .1:é\r".split("")), maxLength: 12 });
     fc.assert(
@@ -90,6 +112,43 @@ describe("lines that match patterns", () => {
     );
   });
 
+  test("are found wherever in a long text they are, beside what looks like them", () => {
+    const bodies = fc.constantFrom(
+      "",
+      "x",
+      "needle",
+      "neeeeedle",
+      "nedlenee",
+      "a needle\r",
+      "\xff needle",
+      "hay".repeat(700),
+      "e".repeat(40),
+    );
+    const lines = fc.array(bodies, { minLength: 500, maxLength: 2000 }).map((each) => [...each, "needl".repeat(20_000), ...each, "needle"]);
+    const patterns = ["needle$", "^ne+dle", "(?i)NEEDLE.", "hay[^h]*hay$", "ee(dl)+e"];
+    fc.assert(
+      fc.property(lines, fc.array(fc.nat(2 ** 20), { maxLength: 5 }), (texts, cuts) => {
+        const text = Buffer.from(texts.join("\n"), "latin1");
+        const at = [0, ...cuts.map((cut) => cut % text.length).sort((a, b) => a - b), text.length];
+        const { found, lines: count } = scan(
+          patterns,
+          at.slice(1).map((to, index) => text.subarray(at[index], to)),
+        );
+        const expected = texts.flatMap((raw, index) => {
+          const line = raw.slice(0, 64 * 1024).replace(/\r$/, "");
+          const flags = (source: string) => new RegExp(source.replace("(?i)", ""), source.startsWith("(?i)") ? "i" : "");
+          return patterns.flatMap((source, pattern) => (flags(source).test(line) ? [`${pattern} ${index + 1}`] : []));
+        });
+        assert.deepEqual(
+          found.map(({ pattern, line }) => `${pattern} ${line}`),
+          expected,
+        );
+        assert.equal(count, texts.length);
+      }),
+      { numRuns: 15 },
+    );
+  });
+
   test("are found though the patterns together need more states than are kept", () => {
     const patterns = ["(a|b)*a(a|b){11}c$", "^ab{3}"];
     const lines = Array.from({ length: 3000 }, (_, index) => index.toString(2).padStart(14, "0").replaceAll("0", "a").replaceAll("1", "b"));
@@ -105,7 +164,7 @@ describe("the text that every matching line has", () => {
   const rows: [pattern: string, literal: string | undefined][] = [
     ["Running upgrade (\\w+) -> (\\w+)", "Running upgrade "],
     ["^ERROR.*deadlock$", "deadlock"],
-    ["abc+def", "abc"],
+    ["abc+def", "cdef"],
     ["abc?", undefined],
     ["abcd*", "abc"],
     ["abcd{0,2}e", "abc"],
@@ -114,27 +173,25 @@ describe("the text that every matching line has", () => {
     ["(abc|d)efg", "efg"],
     ["abc|def", undefined],
     ["(?i)abc", undefined],
-    ["(?P<step>abc)def", "def"],
+    ["(?P<step>abc)def", "abcdef"],
     ["a\\Qbc\\Ed", undefined],
     ["\\x41abc", undefined],
-    ["([)]abc)def", "def"],
+    ["([)]abc)def", "abcdef"],
+    ["(x+x+)+y", "xxy"],
+    ["aabb+cd", "aabb"],
+    ["ab(?:cd)+ef", "abcd"],
+    ["a(?:bc)+def", "bcdef"],
+    ["a(b(cd)+e)+f", "abcd"],
+    ["(?P<größe>abc)d", "abcd"],
+    ["(?P<size>ab)cd", "abcd"],
+    ["(ab)*cde", "cde"],
+    ["(ab)?cde", "cde"],
+    ["(ab){0,2}cde", "cde"],
+    ["(abc)+?d", "abc"],
+    ["((a|b)cd)+ef", "cdef"],
+    ["caf\ufffd", undefined],
   ];
   for (const [pattern, literal] of rows) test(`of ${pattern} is ${literal}`, () => assert.equal(requiredLiteral(pattern), literal));
-});
-
-test("newlines are counted as they are, wherever the bytes begin and end", () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.constantFrom(10, 0, 0x0b, 0x8a, 0xff, 0x01, 0x09), { maxLength: 40 }),
-      fc.nat(4),
-      fc.nat(4),
-      (list, from, cut) => {
-        const bytes = Uint8Array.from(list).subarray(Math.min(from, list.length));
-        const end = Math.max(0, bytes.length - cut);
-        assert.equal(countNewlines(bytes, 0, end), bytes.subarray(0, end).filter((byte) => byte === 10).length);
-      },
-    ),
-  );
 });
 
 test("a pattern that is none says what is wrong with it", () => {

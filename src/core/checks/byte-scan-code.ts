@@ -1,0 +1,114 @@
+/** WebAssembly's binary format, as much as is needed here: https://webassembly.github.io/spec/core/binary/ */
+type Code = readonly number[];
+
+const I32 = 0x7f;
+const V128 = 0x7b;
+const VECTOR = 0xfd;
+
+const vector = (count: number, entries: Code): Code => [...unsigned(count), ...entries];
+const section = (id: number, entries: readonly Code[]): Code => sized([id], vector(entries.length, entries.flat()));
+const sized = (head: Code, body: Code): Code => [...head, ...unsigned(body.length), ...body];
+const text = (value: string): Code =>
+  vector(
+    value.length,
+    Array.from(value, (letter) => letter.charCodeAt(0)),
+  );
+
+const get = (local: number): Code => [0x20, local];
+const set = (local: number, value: Code): Code => [...value, 0x21, local];
+const tee = (local: number, value: Code): Code => [...value, 0x22, local];
+const number = (value: number): Code => [0x41, ...signed(value)];
+const plus = (one: Code, other: Code): Code => [...one, ...other, 0x6a];
+const isBelow = (one: Code, other: Code): Code => [...one, ...other, 0x49];
+const trailingZeros = (value: Code): Code => [...value, 0x68];
+const ones = (value: Code): Code => [...value, 0x69];
+/** While the condition that `body` ends with holds. */
+const loop = (body: Code): Code => [0x03, 0x40, ...body, 0x0d, 0x00, 0x0b];
+const when = (condition: Code, body: Code): Code => [...condition, 0x04, 0x40, ...body, 0x0b];
+const answer = (value: Code): Code => [...value, 0x0f];
+
+/** Sixteen bytes of memory, wherever they begin. */
+const load = (at: Code, offset: number): Code => [...at, VECTOR, 0x00, 0x00, ...unsigned(offset)];
+const sixteen = (byte: number): Code => [VECTOR, 0x0c, ...new Array<number>(16).fill(byte)];
+const both = (one: Code, other: Code): Code => [...one, ...other, VECTOR, 0x4e];
+const equal = (one: Code, other: Code): Code => [...one, ...other, VECTOR, 0x23];
+const unequal = (one: Code, other: Code): Code => [...one, ...other, VECTOR, 0x24];
+const isAny = (value: Code): Code => [...value, VECTOR, 0x53];
+/** A bit for each byte, of its highest bit. */
+const highBits = (value: Code): Code => [...value, VECTOR, 0x64];
+/** Of each byte of `places`, below 16, the byte of `table`: then it is the same everywhere, and faster than the unrelaxed one. */
+const lookUp = (table: Code, places: Code): Code => [...table, ...places, VECTOR, ...unsigned(0x100)];
+const highHalves = (value: Code): Code => [...value, ...number(4), VECTOR, 0x6d];
+const lowHalves = (value: Code): Code => both(value, sixteen(0x0f));
+
+const PAGE_BYTES = 2 ** 16;
+const [AT, END] = [0, 1];
+
+/**
+ * A WebAssembly module with vector instructions, which JavaScript has none of, for text in `memory` from `textAt` on:
+ *
+ * `next(at, end)`: where, from `at` on, three bytes stand that the tables allow; `end` or more where nowhere. The tables begin at 0, of
+ * 16 bytes, two for each of the three: what the lower half of the byte allows, and the upper one, a bit for each of eight groups. Some group
+ * must be allowed by all six (Teddy, of Hyperscan).
+ *
+ * `newlines(at, end)`: how many there are, in steps of 16 bytes: `end` is at least one such step away.
+ *
+ * Up to 17 bytes after `end` are read.
+ */
+export function byteScanCode(textAt: number, memoryBytes: number): Uint8Array<ArrayBuffer> {
+  const pages = Math.ceil(memoryBytes / PAGE_BYTES);
+  const functionType = [0x60, ...vector(2, [I32, I32]), ...vector(1, [I32])];
+  return Uint8Array.from([
+    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...section(1, [functionType]),
+    ...section(3, [[0x00], [0x00]]),
+    ...section(5, [[0x01, ...unsigned(pages), ...unsigned(pages)]]),
+    ...section(7, [
+      [...text("memory"), 0x02, 0x00],
+      [...text("next"), 0x00, 0x00],
+      [...text("newlines"), 0x00, 0x01],
+    ]),
+    ...section(10, [nextCode(textAt), newlinesCode(textAt)]),
+  ]);
+}
+
+function nextCode(textAt: number): Code {
+  const [bytes, hits] = [8, 9];
+  const low = (place: number) => 2 + 2 * place;
+  const high = (place: number) => low(place) + 1;
+  const allowed = (place: number): Code =>
+    both(lookUp(get(low(place)), lowHalves(tee(bytes, load(get(AT), textAt + place)))), lookUp(get(high(place)), highHalves(get(bytes))));
+  const tables = [0, 1, 2].flatMap((place) => [
+    ...set(low(place), load(number(0), place * 32)),
+    ...set(high(place), load(number(0), place * 32 + 16)),
+  ]);
+  // In most steps nothing is allowed by the first two.
+  const search = loop([
+    ...when(
+      isAny(tee(hits, both(allowed(0), allowed(1)))),
+      when(isAny(tee(hits, both(get(hits), allowed(2)))), answer(plus(get(AT), trailingZeros(highBits(unequal(get(hits), sixteen(0))))))),
+    ),
+    ...isBelow(tee(AT, plus(get(AT), number(16))), get(END)),
+  ]);
+  return makeFunction([8, V128], [...tables, ...search, ...get(END)]);
+}
+
+function newlinesCode(textAt: number): Code {
+  const count = 2;
+  const isNewline = equal(load(get(AT), textAt), sixteen(0x0a));
+  const body = loop([...set(count, plus(get(count), ones(highBits(isNewline)))), ...isBelow(tee(AT, plus(get(AT), number(16))), get(END))]);
+  return makeFunction([1, I32], [...body, ...get(count)]);
+}
+
+function makeFunction(locals: Code, body: Code): Code {
+  return sized([], [...vector(1, locals), ...body, 0x0b]);
+}
+
+/** LEB128. */
+function unsigned(value: number): number[] {
+  return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
+}
+
+function signed(value: number): number[] {
+  return value < 0x40 ? [value] : [(value & 0x7f) | 0x80, ...signed(value >> 7)];
+}
