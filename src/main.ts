@@ -16,7 +16,13 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   import: async () => (await import("./commands/import.ts")).importCommand(),
   checkout: async () => (await import("./commands/checkout.ts")).checkoutCommand(),
   collect: async () => (await import("./commands/collect.ts")).collectCommand(),
+  completion: async () => (await import("./commands/completion.ts")).completionCommand(loadOthers),
 };
+
+/** All but the command that asks. */
+function loadOthers(): Promise<Command[]> {
+  return Promise.all(Object.keys(COMMANDS).flatMap((name) => (name === "completion" ? [] : (COMMANDS[name]?.() ?? []))));
+}
 
 /** Runs the program with its arguments (without node and script). Bad input ends it with exit code 1 and a message without a stack. */
 export async function main(args: string[]): Promise<void> {

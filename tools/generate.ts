@@ -3,14 +3,15 @@ import { dirname, join } from "node:path";
 import { stringify } from "yaml";
 import { renderPodFieldsPage } from "../src/core/kubernetes/pod-fields-page.ts";
 import { renderTestTaskCrd, TEST_TASK_CRD_NAME } from "../src/core/test-task/crd.ts";
+import { renderTestTaskJsonSchema } from "../src/core/test-task/json-schema.ts";
 import { renderVerdictPage } from "../src/core/verdict/page.ts";
 import { renderDashboard } from "./chart/dashboard.ts";
 import { renderValuesSchema } from "./chart/values-schema.ts";
 import { renderReadme } from "./chart/values-table.ts";
 
 /**
- * Writes what is generated from the sources and committed: the CRD, plain and as the chart's template, the schema and the table of the chart's
- * values, its dashboard, and the pages of verdicts and pod fields.
+ * Writes what is generated from the sources and committed: the CRD, plain, as the chart's template and as JSON Schema, the schema and the table
+ * of the chart's values, its dashboard, and the pages of verdicts and pod fields.
  */
 
 const ROOT = dirname(import.meta.dirname);
@@ -25,6 +26,7 @@ export function renderGeneratedFiles(): Map<string, string> {
     ["charts/turbo-hipster/values.schema.json", `${JSON.stringify(renderValuesSchema(readChartFile("values.yaml")), null, 2)}\n`],
     ["charts/turbo-hipster/files/dashboard.json", `${JSON.stringify(renderDashboard(), null, 2)}\n`],
     ["charts/turbo-hipster/README.md", renderReadme(readChartFile("README.md"), readChartFile("values.yaml"))],
+    ["deploy/schema/testtask.json", `${JSON.stringify(renderTestTaskJsonSchema(), null, 2)}\n`],
     ["docs/verdicts.md", renderVerdictPage()],
     ["docs/pod-fields.md", renderPodFieldsPage()],
   ]);

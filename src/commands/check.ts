@@ -15,6 +15,7 @@ import { KeptBuilds } from "../logs/checking/kept-builds.ts";
 import { StoredBuilds } from "../logs/stores/stored-builds.ts";
 import { coerceError, InputError, TurboHipsterError } from "../runtime/errors.ts";
 import { chooseTask } from "./choose-task.ts";
+import { helpNotes } from "./help-notes.ts";
 import { countJunitFiles } from "./junit-files.ts";
 import { openLogStore } from "./open-log-store.ts";
 import { printable } from "./printable.ts";
@@ -45,7 +46,7 @@ interface CheckWorld {
 export function checkCommand(): Command {
   return new Command("check")
     .description("run a TestTask's checks on a log at hand, without a cluster")
-    .argument("<task-file>", "file with the TestTask")
+    .argument("<task-file>", "file with the TestTask; - is standard input")
     .requiredOption("--log <file>", "the log; - is standard input. With the timestamps of kubectl logs --timestamps, or without")
     .option("--artifacts <directory>", "where the artifacts and junit files lie that checks of values read")
     .option("--store <directory>", "the log store with the builds that a baseline is made of, where it is a directory")
@@ -54,7 +55,7 @@ export function checkCommand(): Command {
     .option("--dataset <name>", "only builds on this dataset (default: on any)")
     .option("--task <name>", "which TestTask of the file (default: the only one)")
     .option("--json", "print one JSON object instead of lines", false)
-    .addHelpText("after", HELP)
+    .addHelpText("after", helpNotes(HELP))
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .action(async (file: string, flags: Flags) => {
       process.exitCode = await performCheck(file, flags, {
@@ -76,6 +77,7 @@ a check needs)`;
 export async function performCheck(file: string, flags: Flags, world: CheckWorld): Promise<0 | 1 | 2> {
   const { print, printError } = world;
   try {
+    if (file === "-" && flags.log === "-") throw new InputError("the TestTask and its log can't both come from standard input");
     const task = readTask(file, flags.task);
     const { checked, isTimed } = await goThrough(task, flags, world);
     const { result, class: verdictClass, message } = judgeChecks(PASSED, checked);

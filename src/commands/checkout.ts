@@ -12,6 +12,7 @@ import { makeGitEnvironment } from "../in-pod/checkout/git-environment.ts";
 import { type MountedCredentials, type ServerAccess, withServerAccess } from "../in-pod/checkout/server-access.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
+import { helpNotes } from "./help-notes.ts";
 import { collect, parseTimeout } from "./option-parsers.ts";
 import { printable } from "./printable.ts";
 
@@ -78,14 +79,15 @@ export function checkoutCommand(): Command {
     .option("--timeout <duration>", "for everything, retries included", parseTimeout, parseDurationMs("10m"))
     .addHelpText(
       "after",
-      `
+      helpNotes(`
 Environment:
   TH_PARAMETERS_FILE   file with Zuul's parameters, one JSON object
-  TH_TERMINATION_FILE  file that gets one line on failure, for the reviewers, and on success a line of JSON for each project
+  TH_TERMINATION_FILE  file that gets one line on failure, for the reviewers,
+                       and on success a line of JSON for each project
 
 A Secret of --credentials has, for https: username and password, or token; ca.crt; proxy. For ssh: ssh-privatekey and known_hosts.
 
-Exit codes: 0 done, ${CHECKOUT_EXIT_CODES.network} network at fault, ${CHECKOUT_EXIT_CODES.ref} ref at fault, ${CHECKOUT_EXIT_CODES.configuration} configuration at fault`,
+Exit codes: 0 done, 1 unusable arguments, ${CHECKOUT_EXIT_CODES.network} network at fault, ${CHECKOUT_EXIT_CODES.ref} ref at fault, ${CHECKOUT_EXIT_CODES.configuration} configuration at fault, ${CHECKOUT_EXIT_CODES.stopped} stopped`),
     )
     .action(async (flags: CheckoutFlags) => {
       const stop = new AbortController();

@@ -3,8 +3,9 @@ import type { TestTask } from "../core/test-task/test-task.ts";
 import { InputError } from "../runtime/errors.ts";
 import { readTestTaskDocuments } from "./test-task-documents.ts";
 
-/** The TestTask of a file that is called `name`, or the only one. Throws an InputError where there is none, or it is invalid. */
+/** The TestTask of a file, or of standard input for `-`, that is called `name`, or the only one. Throws an InputError where there is none, or it is invalid. */
 export function chooseTask(file: string, name: string | undefined): TestTask {
+  const place = file === "-" ? "<stdin>" : file;
   const documents = readTestTaskDocuments(readBytes(file).toString("utf8"));
   const isWanted = (written: string | undefined) => name === undefined || written === undefined || written.replace(/^.*\//, "") === name;
   const invalid = documents.filter((document) => document.state === "invalid").filter((document) => isWanted(document.name));
@@ -12,23 +13,23 @@ export function chooseTask(file: string, name: string | undefined): TestTask {
   // A document that cannot be read at all may be the one that is wanted; beside one that can it is none of this command's business.
   if (invalid.length > 0 && !(name !== undefined && tasks.some((task) => task.metadata.name === name))) {
     const problems = invalid.flatMap((document) => document.problems);
-    const lines = problems.map(({ line, path, message }) => `  ${file}:${line}: ${path} ${message}`);
-    throw new InputError(`${file} holds an invalid TestTask:\n${lines.join("\n")}`);
+    const lines = problems.map(({ line, path, message }) => `  ${place}:${line}: ${path === "" ? "" : `${path}: `}${message}`);
+    throw new InputError(`${place} holds an invalid TestTask:\n${lines.join("\n")}`);
   }
   const names = tasks.map((task) => task.metadata.name);
   const [task, ...more] = name === undefined ? tasks : tasks.filter((candidate) => candidate.metadata.name === name);
   if (!task)
     throw new InputError(
-      name === undefined ? `${file} holds no TestTask` : `${file} holds no TestTask ${name}, but ${names.join(", ") || "none"}`,
+      name === undefined ? `${place} holds no TestTask` : `${place} holds no TestTask ${name}, but ${names.join(", ") || "none"}`,
     );
-  if (more.length > 0) throw new InputError(`${file} holds several TestTasks; name one with --task: ${names.join(", ")}`);
+  if (more.length > 0) throw new InputError(`${place} holds several TestTasks; name one with --task: ${names.join(", ")}`);
   return task;
 }
 
-/** Throws an InputError that says why it can't be read. */
+/** All of a file, or of standard input for `-`. Throws an InputError that says why it can't be read. */
 export function readBytes(path: string): Buffer {
   try {
-    return readFileSync(path);
+    return readFileSync(path === "-" ? process.stdin.fd : path);
   } catch (error) {
     throw new InputError(`cannot read ${path} (${(error as NodeJS.ErrnoException).code})`, { cause: error });
   }

@@ -5,6 +5,7 @@ import { plainLine } from "../core/zuul/clean-result-text.ts";
 import { collect as collectArtifacts } from "../in-pod/collect/collect.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { coerceError } from "../runtime/errors.ts";
+import { helpNotes } from "./help-notes.ts";
 import { collect, parseTimeout } from "./option-parsers.ts";
 import { printable } from "./printable.ts";
 
@@ -37,11 +38,11 @@ export function collectCommand(): Command {
     .option("--timeout <duration>", "for everything, retries included", parseTimeout, parseDurationMs("10m"))
     .addHelpText(
       "after",
-      `
+      helpNotes(`
 Environment:
   TH_TERMINATION_FILE  file that gets one line on failure
 
-Exit codes: 0 stored, 1 not stored`,
+Exit codes: 0 stored, 1 not stored, or unusable arguments`),
     )
     .action(async (flags: CollectFlags) => {
       const outcome = await collectArtifacts({

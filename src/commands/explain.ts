@@ -3,6 +3,7 @@ import { REACH_HELP, renderApiFailure } from "./build-api/api-help.ts";
 import { BuildApi } from "./build-api/build-api.ts";
 import { DEFAULT_URL, parseBuildPlace } from "./build-api/build-place.ts";
 import { renderExplanation } from "./build-api/explanation.ts";
+import { helpNotes } from "./help-notes.ts";
 import { runInterruptible } from "./interruptible.ts";
 
 interface Flags {
@@ -22,7 +23,7 @@ export function explainCommand(): Command {
     .description("tell what became of a build: its verdict and what that means, its steps, what failed, how to run it again")
     .argument("<build>", "the build's number, or the address of its page")
     .option("--url <url>", "the operator's public port", DEFAULT_URL)
-    .addHelpText("after", HELP)
+    .addHelpText("after", helpNotes(HELP))
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .action((build: string, flags: Flags) =>
       runInterruptible((signal) =>

@@ -4,6 +4,7 @@ import { type ImportResult, importConfiguration } from "../core/import/import-co
 import type { ImportNote } from "../core/import/original-configuration.ts";
 import { imageSchema } from "../core/test-task/schema/scalar.ts";
 import { InputError } from "../runtime/errors.ts";
+import { helpNotes } from "./help-notes.ts";
 import { readDatasets, readOriginalSettings } from "./original-files.ts";
 import { printable } from "./printable.ts";
 
@@ -42,7 +43,9 @@ export function importCommand(): Command {
     .option("--image <name>", "image that stands for the original's host, for all TestTasks", NO_IMAGE)
     .addHelpText(
       "after",
-      "\nThe TestTasks are printed as YAML; what has no counterpart, and what is left to do, is told beside it.\nExit codes: 0 each job has become a TestTask, 1 some have not, or a file cannot be read",
+      helpNotes(
+        "The TestTasks are printed as YAML; what has no counterpart, and what is left to do, is told beside it.\n\nExit codes: 0 each job has become a TestTask, 1 some have not, or unusable arguments (a file that cannot be read, for one)",
+      ),
     )
     .action((file: string, flags: ImportFlags) => {
       process.exitCode = importFile(file, flags, {

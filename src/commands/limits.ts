@@ -8,6 +8,7 @@ import type { LogStore } from "../logs/stores/log-store.ts";
 import { StoredBuilds } from "../logs/stores/stored-builds.ts";
 import { coerceError, InputError } from "../runtime/errors.ts";
 import { chooseTask } from "./choose-task.ts";
+import { helpNotes } from "./help-notes.ts";
 import { runInterruptible } from "./interruptible.ts";
 import { openLogStore } from "./open-log-store.ts";
 import { wholePercent } from "./option-parsers.ts";
@@ -31,13 +32,13 @@ interface LimitsWorld {
 export function limitsCommand(): Command {
   return new Command("limits")
     .description("propose limits for a TestTask's steps, counters and values by the builds that are kept")
-    .argument("<task-file>", "file with the TestTask")
+    .argument("<task-file>", "file with the TestTask; - is standard input")
     .option("--store <directory>", "the log store, where it is a directory")
     .option("--config <file>", "the log store is that of this configuration of the operator")
     .option("--task <name>", "which TestTask of the file (default: the only one)")
     .option("--namespace <name>", "only builds of this namespace (default: all)")
     .option("--margin <percent>", "how much more than the 99th percentile", wholePercent, 50)
-    .addHelpText("after", HELP)
+    .addHelpText("after", helpNotes(HELP))
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .action((file: string, flags: Flags) =>
       runInterruptible((signal) =>

@@ -7,6 +7,7 @@ import { BuildApi } from "./build-api/build-api.ts";
 import { DEFAULT_URL, parseBuildPlace } from "./build-api/build-place.ts";
 import { readLog } from "./build-api/log-reader.ts";
 import { renderTerminalLine, renderTerminalNote } from "./build-api/terminal-line.ts";
+import { helpNotes } from "./help-notes.ts";
 import { runInterruptible } from "./interruptible.ts";
 
 interface Flags {
@@ -34,7 +35,7 @@ export function logsCommand(): Command {
     .option("--url <url>", "the operator's public port", DEFAULT_URL)
     .option("--container <name>", "of this container (default: the test's)")
     .option("-f, --follow", "go on while it grows", false)
-    .addHelpText("after", HELP)
+    .addHelpText("after", helpNotes(HELP))
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .action((build: string, flags: Flags) => {
       process.stdout.on("error", (error: NodeJS.ErrnoException) => {

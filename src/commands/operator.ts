@@ -8,6 +8,7 @@ import { makeOperator } from "../operator.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { type LogLevel, makeLogger, type RootLogger } from "../runtime/logger.ts";
 import { VERSION } from "../version.ts";
+import { helpNotes } from "./help-notes.ts";
 
 interface OperatorFlags {
   config: string;
@@ -23,12 +24,15 @@ export function operatorCommand(): Command {
     .option("--context <name>", "context of the kubeconfig (default: its current one)")
     .addHelpText(
       "after",
-      `
+      helpNotes(`
 Signals: at SIGTERM or SIGINT it leaves the taking of builds to another replica, ends those that it has (for at most the configuration's
 drain) and exits; at the second one it leaves them to the next replica at once; the third one kills it. SIGUSR2 makes it log debug lines, the next one ends that.
+
 The internal port (http.internal of the configuration) answers /healthz, /readyz and /metrics, for Prometheus.
+
 Exit codes: 0 stopped by a signal, 1 unusable configuration or kubeconfig, or killed by a third signal. A Gearman server or an API server that is down is waited for.
-An API server behind a proxy: the kubeconfig's proxy-url, else what HTTPS_PROXY and NO_PROXY say; in a pod it is reached directly.`,
+
+An API server behind a proxy: the kubeconfig's proxy-url, else what HTTPS_PROXY and NO_PROXY say; in a pod it is reached directly.`),
     )
     .action(runOperator);
 }

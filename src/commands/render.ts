@@ -15,6 +15,7 @@ import { InputError } from "../runtime/errors.ts";
 import { sha256Hex } from "../runtime/sha256.ts";
 import { VERSION } from "../version.ts";
 import { chooseTask, readBytes } from "./choose-task.ts";
+import { helpNotes } from "./help-notes.ts";
 
 interface RenderFlags {
   params?: string;
@@ -26,12 +27,17 @@ interface RenderFlags {
 export function renderCommand(): Command {
   return new Command("render")
     .description("print the Job that a TestTask and a request would become, or of several datasets all Jobs, without a cluster")
-    .argument("<file>", "file with the TestTask")
+    .argument("<file>", "file with the TestTask; - is standard input")
     .option("--params <file>", "the request's parameters, a JSON object as Zuul sends it (default: {})")
     .option("--task <name>", "which TestTask of the file (default: the only one)")
     .option("--function <name>", "Gearman function, build:<job> or build:<job>:<node label> (default: the task's first)")
     .option("--config <file>", "take installation, image and what else shapes a Job from this configuration")
-    .addHelpText("after", "\nThe Job's name is made from what Gearman sends, so its last part differs for every real request.")
+    .addHelpText(
+      "after",
+      helpNotes(
+        "The Job's name is made from what Gearman sends, so its last part differs for every real request.\n\nExit codes: 0 printed, 1 no Job comes of it, or unusable arguments",
+      ),
+    )
     .action((file: string, flags: RenderFlags) => {
       const jobs = render(file, flags).map((job) => stringify(job, { lineWidth: 0, aliasDuplicateObjects: false }));
       process.stdout.write(jobs.join("---\n"));

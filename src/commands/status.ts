@@ -6,6 +6,7 @@ import { ANSWER_TIMEOUT_MS, fetchFunctions, fetchWorkers } from "../gearman/clie
 import { GearmanError } from "../gearman/wire/gearman-error.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { coerceError, InputError } from "../runtime/errors.ts";
+import { helpNotes } from "./help-notes.ts";
 import { runInterruptible } from "./interruptible.ts";
 import { collect, parseTimeout } from "./option-parsers.ts";
 import { isAmiss, makeServerReport, renderServerReport, type TestTasksSeen } from "./status/server-report.ts";
@@ -44,7 +45,7 @@ export function statusCommand(): Command {
     .option("--context <name>", "context of the kubeconfig (default: its current one)")
     .option("--namespace <name>", "namespace of the TestTasks (repeatable; default: all)", collect)
     .option("--json", "print one JSON object instead of text", false)
-    .addHelpText("after", HELP)
+    .addHelpText("after", helpNotes(HELP))
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .action((flags: StatusFlags) =>
       runInterruptible((signal) =>

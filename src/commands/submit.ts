@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { Command } from "commander";
 import { type Clock, systemClock } from "../runtime/clock.ts";
 import { coerceError, InputError } from "../runtime/errors.ts";
+import { helpNotes } from "./help-notes.ts";
 import { collect, parseTimeout } from "./option-parsers.ts";
 import { renderEventJson, renderEventLine, SUBMIT_EXIT_CODES, type SubmitEvent, submitExitCode } from "./submit/submit-event.ts";
 import type { SubmitFlags } from "./submit/submit-request.ts";
@@ -45,7 +46,7 @@ export function submitCommand(): Command {
     .option("--wait", "submit it even if no worker has ever registered the function")
     .option("--timeout <duration>", "stop the build when it has no result after this long, e.g. 90s or 1h30m", parseTimeout)
     .option("--json", "print one JSON object a line for each event instead of text")
-    .addHelpText("after", HELP)
+    .addHelpText("after", helpNotes(HELP))
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : SUBMIT_EXIT_CODES.noResult))
     .action(async (jobName: string, flags: Flags) => {
       const stop = new AbortController();
@@ -88,7 +89,8 @@ from here; with --json it is not.
   url        a new url
   step       numerator, denominator, name
   stopping   cause, how, manager, number
-  ended      the last one: result (null: none), reason, message, number, url, node, exitCode
+  ended      the last one: result (null: none), reason, message, number, url,
+             node, exitCode
 
 Exit codes: 0 SUCCESS, 1 any other result, 2 no result (the worker gave none, nobody serves the job, the connection was
 lost, it timed out or was withdrawn, or these arguments cannot be used)`;

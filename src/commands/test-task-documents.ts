@@ -5,6 +5,7 @@ import { parseTestTask, TEST_TASK_API_VERSION, TEST_TASK_GROUP, TEST_TASK_KIND, 
 import { type TaskWarning, testTaskWarnings } from "../core/test-task/warnings.ts";
 import { coerceError } from "../runtime/errors.ts";
 import { findFoldedLines } from "./folded-text.ts";
+import { yamlErrorMessage } from "./yaml-errors.ts";
 
 /** A problem with its place in the text; lines and columns count from 1. `path` is empty when the text is no YAML. */
 export interface LocatedProblem {
@@ -71,7 +72,11 @@ function readDocument(source: Source): TestTaskDocument[] {
   const { document } = source;
   const unnamed = { line: locate(source, []).line, kind: undefined, name: undefined, state: "invalid" } as const;
   if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => ({ path: "", message: error.message, ...position(source, error.pos[0]) }));
+    const problems = document.errors.map((error) => ({
+      path: "",
+      message: yamlErrorMessage(error, source.text),
+      ...position(source, error.pos[0]),
+    }));
     return [{ ...unnamed, problems }];
   }
   let object: unknown;

@@ -1,7 +1,10 @@
 import { createReadStream } from "node:fs";
-import { Command } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
+import { sharedNameWarnings } from "../core/test-task/shared-names.ts";
 import { coerceError } from "../runtime/errors.ts";
+import { helpNotes } from "./help-notes.ts";
 import { printable } from "./printable.ts";
+import { type Paint, paintFor, type Tone } from "./terminal-colour.ts";
 import { type LocatedProblem, readTestTaskDocuments, type TestTaskDocument } from "./test-task-documents.ts";
 
 /** Far beyond any list of TestTasks; an object of the API has at most 1.5 MiB. */
@@ -19,7 +22,10 @@ interface ValidateWorld {
   stdin: AsyncIterable<Buffer | string>;
   print(line: string): void;
   printError(line: string): void;
+  paint: Paint;
 }
+
+type ValidDocument = Extract<TestTaskDocument, { state: "valid" }>;
 
 interface FileReport {
   file: string;
@@ -28,7 +34,8 @@ interface FileReport {
 
 /**
  * Checks TestTask files without a cluster, by the schema that the CRD is made from. Returns the exit code: 0 everything is valid (other
- * kinds and warnings do not count), 1 something is not, 2 the arguments are unusable (no file, a file that cannot be read).
+ * kinds and warnings do not count), 1 something is not, or a file holds no TestTask, 2 the arguments are unusable (no file, a file that
+ * cannot be read).
  */
 export async function validateFiles({ files, json }: ValidateOptions, world: ValidateWorld): Promise<0 | 1 | 2> {
   if (files.length === 0) {
@@ -47,9 +54,34 @@ export async function validateFiles({ files, json }: ValidateOptions, world: Val
     }
   }
   if (reports.length === 0) return 2;
-  for (const line of json ? [renderJson(reports)] : renderLines(reports)) world.print(line);
+  const judged = withSharedNames(reports);
+  for (const line of json ? [renderJson(judged)] : renderLines(judged, world.paint)) world.print(line);
   if (isUnreadable) return 2;
-  return reports.some(({ documents }) => documents.some(({ state }) => state === "invalid")) ? 1 : 0;
+  return reports.some((report) => holdsNone(report) || report.documents.some(({ state }) => state === "invalid")) ? 1 : 0;
+}
+
+/** A file that was meant to hold some, by whoever named it: another one was, or an editor has emptied it. */
+function holdsNone({ documents }: FileReport): boolean {
+  return documents.every(({ state }) => state === "skipped");
+}
+
+/** Files that are named together are applied together. */
+function withSharedNames(reports: readonly FileReport[]): FileReport[] {
+  const valid = reports.flatMap(({ file, documents }) => documents.flatMap((document) => (isValid(document) ? [{ file, document }] : [])));
+  const found = sharedNameWarnings(valid.map(({ file, document }) => ({ task: document.task, place: `${file}:${document.line}` })));
+  const shared = new Map(valid.map(({ document }, index) => [document as TestTaskDocument, found[index] ?? []]));
+  return reports.map(({ file, documents }) => ({
+    file,
+    documents: documents.map((document) => {
+      const { line } = document;
+      const more = (shared.get(document) ?? []).map(({ path, message }) => ({ path, message, line, column: 1 }));
+      return isValid(document) ? { ...document, warnings: [...document.warnings, ...more] } : document;
+    }),
+  }));
+}
+
+function isValid(document: TestTaskDocument): document is ValidDocument {
+  return document.state === "valid";
 }
 
 export function validateCommand(): Command {
@@ -57,17 +89,30 @@ export function validateCommand(): Command {
     .description("check TestTask files, without a cluster")
     .argument("[file...]", "YAML or JSON files with any number of documents; - is standard input")
     .option("--json", "print one JSON object instead of lines", false)
+    .addOption(new Option("-f, --filename <file>").hideHelp().argParser(refuseFilename))
     .addHelpText(
       "after",
-      "\nWarnings are about what is valid and probably not meant.\nExit codes: 0 all valid, perhaps with warnings, 1 problems found, 2 unusable arguments (no file, or one that cannot be read)",
+      helpNotes(
+        "Warnings are about what is valid and probably not meant, such as two TestTasks with one job. NO_COLOR=1 turns colours off.\n\nExit codes: 0 all valid, perhaps with warnings, 1 problems found, or no TestTask in a file, 2 unusable arguments (no file, or one that cannot be read)",
+      ),
     )
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .action(async (files: string[], flags: { json: boolean }) => {
       process.exitCode = await validateFiles(
         { files, json: flags.json },
-        { stdin: process.stdin, print: (line) => console.log(line), printError: (line) => console.error(line) },
+        {
+          stdin: process.stdin,
+          print: (line) => console.log(line),
+          printError: (line) => console.error(line),
+          paint: paintFor(process.stdout),
+        },
       );
     });
+}
+
+/** Who comes from kubectl writes it. */
+function refuseFilename(file: string): never {
+  throw new InvalidArgumentError(`Files are named without it: turbo-hipster validate ${printable(file)}`);
 }
 
 async function readText(source: AsyncIterable<Buffer | string>): Promise<string> {
@@ -91,8 +136,11 @@ function readErrorMessage(thrown: unknown): string {
   return error.message;
 }
 
-function renderLines(reports: readonly FileReport[]): string[] {
-  const lines = reports.flatMap(({ file, documents }) => documents.flatMap((document) => renderDocument(file, document)));
+function renderLines(reports: readonly FileReport[], paint: Paint): string[] {
+  const lines = reports.flatMap((report) => [
+    ...report.documents.flatMap((document) => renderDocument(report.file, document)),
+    ...(holdsNone(report) ? [{ tone: "bad", line: `${report.file}: holds no TestTask` } as const] : []),
+  ]);
   const { valid, invalid, skipped } = countStates(reports);
   const warnings = countWarnings(reports);
   const counts = [
@@ -100,22 +148,26 @@ function renderLines(reports: readonly FileReport[]): string[] {
     ...(skipped === 0 ? [] : [`${skipped} of other kinds skipped`]),
     ...(warnings === 0 ? [] : [warnings === 1 ? "1 warning" : `${warnings} warnings`]),
   ];
-  return [...lines, counts.join(", ")].map(printable);
+  return [...lines.map(({ tone, line }) => paint(tone, printable(line))), counts.join(", ")];
 }
 
-function renderDocument(file: string, document: TestTaskDocument): string[] {
+function renderDocument(file: string, document: TestTaskDocument): { tone: Tone; line: string }[] {
   const what = [document.kind, document.name].filter((word) => word !== undefined).join(" ");
   const place = `${file}:${document.line}`;
-  if (document.state === "valid") {
-    return [
-      `${place}: ${what} is valid`,
-      ...document.warnings.map(({ line, path, message }) => `${file}:${line}: warning: ${path}: ${message}`),
-    ];
+  if (document.state === "skipped") return [{ tone: "aside", line: `${place}: ${what} skipped: not a TestTask` }];
+  if (document.state === "invalid") {
+    return document.problems.map(({ line, column, path, message }) => ({
+      tone: "bad",
+      line: path === "" ? `${file}:${line}:${column}: ${message}` : `${file}:${line}: ${path}: ${message}`,
+    }));
   }
-  if (document.state === "skipped") return [`${place}: ${what} skipped: not a TestTask`];
-  return document.problems.map(({ line, column, path, message }) =>
-    path === "" ? `${file}:${line}:${column}: ${message}` : `${file}:${line}: ${path}: ${message}`,
-  );
+  return [
+    { tone: "good", line: `${place}: ${what} is valid` },
+    ...document.warnings.map(({ line, path, message }) => ({
+      tone: "doubtful" as const,
+      line: `${file}:${line}: warning: ${path}: ${message}`,
+    })),
+  ];
 }
 
 function renderJson(reports: readonly FileReport[]): string {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -52,6 +53,18 @@ describe("turbo-hipster", () => {
       assert.equal(code, 1);
     });
   }
+});
+
+test("render - reads a TestTask, and check - its checks, from standard input", () => {
+  const runWith = (input: string, ...args: string[]) => spawnSync(process.execPath, [MAIN, ...args], { input, encoding: "utf8" });
+  const task = "apiVersion: turbo-hipster.io/v1alpha1\nkind: TestTask\nmetadata: {name: a}\nspec: {image: i, script: make}\n";
+  const rendered = runWith(task, "render", "-");
+  assert.equal(rendered.status, 0, rendered.stderr);
+  assert.match(rendered.stdout, /^kind: Job$/m);
+  const refused = runWith(task.replace("image", "imgae"), "render", "-");
+  assert.equal(refused.status, 1);
+  assert.match(refused.stderr, /<stdin>:4: spec\.imgae: unknown field; did you mean image\?/);
+  assert.match(runWith(task, "check", "-", "--log", "-").stderr, /can't both come from standard input/);
 });
 
 describe("turbo-hipster operator", () => {

@@ -1,4 +1,6 @@
 import { judgedContainer, TEST_CONTAINER } from "../kubernetes/container-roles.ts";
+import type { PodSpec } from "../kubernetes/objects.ts";
+import { namedSecrets } from "../logs/named-secrets.ts";
 import { makeProblem, type Problem } from "./problem.ts";
 import { WORKSPACE_VOLUME } from "./schema/reserved-names.ts";
 import { scriptWarnings } from "./script-warnings.ts";
@@ -17,6 +19,7 @@ export function testTaskWarnings({ spec }: TestTask): TaskWarning[] {
   const containers: Containers = spec.template?.spec.containers ?? [];
   return [
     ...jobWarnings(spec),
+    ...secretWarnings(spec),
     ...ownCommandWarnings(spec, containers),
     ...judgedWarnings(containers),
     ...mountWarnings(spec, containers),
@@ -28,6 +31,17 @@ export function testTaskWarnings({ spec }: TestTask): TaskWarning[] {
 function jobWarnings({ jobs }: TestTaskSpec): TaskWarning[] {
   const index = jobs.indexOf("noop");
   return index < 0 ? [] : [makeProblem(["spec", "jobs", index], "Zuul answers noop by itself and never sends it; remove it")];
+}
+
+/** What a test gets of Secrets, a change that nobody has looked at can print, or send away. */
+function secretWarnings({ pipelines, env = [], envFrom = [], services = [], template }: TestTaskSpec): TaskWarning[] {
+  if (pipelines !== undefined) return [];
+  const pods = [{ containers: [{ env, envFrom }, ...services] }, ...(template ? [template.spec] : [])];
+  const [first, ...others] = namedSecrets(pods as PodSpec[]).map(({ name }) => name);
+  if (first === undefined) return [];
+  const which = others.length === 0 ? `Secret ${first}` : `Secrets ${[first, ...others].join(", ")}`;
+  const message = `is not set, so builds of every pipeline get ${which}: in a check pipeline anybody's change does; name those that may`;
+  return [makeProblem(["spec", "pipelines"], message)];
 }
 
 function ownCommandWarnings({ script }: TestTaskSpec, containers: Containers): TaskWarning[] {

@@ -151,7 +151,12 @@ describe("turbo-hipster check", () => {
   });
 
   const unusable: [what: string, task: string, log: string, error: RegExp][] = [
-    ["a pattern that is none", TASK.replace("^Traceback", "(Traceback"), "-", /spec\.checks\[0\]\.pattern\.regex is no regular expression/],
+    [
+      "a pattern that is none",
+      TASK.replace("^Traceback", "(Traceback"),
+      "-",
+      /spec\.checks\[0\]\.pattern\.regex: is no regular expression/,
+    ],
     ["a task without checks", TASK.replace(/ {2}checks:[\s\S]*/, ""), "-", /TestTask migrations has no checks/],
     ["a log that is not there", TASK, "/nowhere/a.log", /no such file/],
   ];

@@ -121,8 +121,8 @@ describe("turbo-hipster render", () => {
   const bad: [string, string[], RegExp][] = [
     ["a file that is not there", ["nowhere.yaml"], /cannot read .*nowhere\.yaml \(ENOENT\)/],
     ["a file without a TestTask", ["none.yaml"], /none\.yaml holds no TestTask$/],
-    ["an invalid TestTask", ["bad.yaml"], /bad\.yaml holds an invalid TestTask:\n {2}.*bad\.yaml:5: spec\.image /],
-    ["an invalid TestTask beside a valid one", ["beside.yaml"], /beside\.yaml holds an invalid TestTask:\n {2}.*beside\.yaml:3: spec /],
+    ["an invalid TestTask", ["bad.yaml"], /bad\.yaml holds an invalid TestTask:\n {2}.*bad\.yaml:5: spec\.image: /],
+    ["an invalid TestTask beside a valid one", ["beside.yaml"], /beside\.yaml holds an invalid TestTask:\n {2}.*beside\.yaml:3: spec: /],
     ["an invalid TestTask that is named", ["beside.yaml", "--task", "bad"], /beside\.yaml holds an invalid TestTask:\n/],
     ["several TestTasks", ["two.yaml"], /holds several TestTasks; name one with --task: unit, other/],
     ["a name that is not in the file", ["two.yaml", "--task", "x"], /holds no TestTask x, but unit, other/],

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import test, { type TestContext } from "node:test";
 import { validateFiles } from "../../../src/commands/validate.ts";
 
@@ -20,6 +21,7 @@ async function validate(files: string[], { json = false, stdin = "" }: { json?: 
       })(),
       print: (line) => printed.push(line),
       printError: (line) => errors.push(line),
+      paint: (_tone, line) => line,
     },
   );
   return { exitCode, printed, errors };
@@ -100,10 +102,38 @@ test("--json prints one object with every document and problem", async () => {
   });
 });
 
-test("files of other kinds only are no problem", async () => {
-  const { exitCode, printed } = await validate(["-"], { stdin: "apiVersion: v1\nkind: Pod\n" });
+test("a file without a TestTask is no success, whatever others hold", async (t) => {
+  const other = await validate(["-"], { stdin: "apiVersion: v1\nkind: Pod\n" });
+  assert.equal(other.exitCode, 1);
+  assert.deepEqual(other.printed.slice(1), ["<stdin>: holds no TestTask", "0 valid, 0 invalid, 1 of other kinds skipped"]);
+  const file = await makeFile(t, TASK);
+  const { exitCode, printed } = await validate([file, "-"], { stdin: "---\n# nothing\n" });
+  assert.equal(exitCode, 1);
+  assert.deepEqual(printed, [`${file}:1: TestTask nova is valid`, "<stdin>: holds no TestTask", "1 valid, 0 invalid"]);
+});
+
+test("TestTasks of one name, or with one job, are warned of across files", async (t) => {
+  const file = await makeFile(t, TASK);
+  const named = (name: string, spec: string, namespace = "default") =>
+    `${TASK.replace("{name: nova}", `{name: ${name}, namespace: ${namespace}}`).replace("{image", `{${spec}, image`)}---\n`;
+  const stdin = [
+    named("nova", "jobs: [b]"),
+    named("other", "jobs: [a, nova]"),
+    named("labelled", "jobs: [c], nodeLabels: [{name: bionic}]"),
+    named("again", "jobs: [d, c], nodeLabels: [{name: bionic}]"),
+    named("elsewhere", "jobs: [a]", "ci"),
+  ].join("");
+  const { exitCode, printed } = await validate([file, "-"], { stdin });
   assert.equal(exitCode, 0);
-  assert.equal(printed.at(-1), "0 valid, 0 invalid, 1 of other kinds skipped");
+  assert.deepEqual(
+    printed.filter((line) => line.includes("warning")),
+    [
+      `<stdin>:1: warning: metadata.name: is that of the TestTask at ${file}:1 too, which this one replaces; rename one`,
+      `<stdin>:6: warning: spec.jobs[1]: build:nova is served by the TestTask at ${file}:1 too: the older one of the two gets its builds`,
+      "<stdin>:16: warning: spec.jobs[1]: build:c is served by the TestTask at <stdin>:11 too: the older one of the two gets its builds",
+      "6 valid, 0 invalid, 3 warnings",
+    ],
+  );
 });
 
 test("what is valid and probably not meant is a warning, at its line, and the exit code stays 0", async (t) => {
@@ -127,6 +157,47 @@ test("a YAML error is told with line and column", async () => {
   const { exitCode, printed } = await validate(["-"], { stdin: "a: [1\n" });
   assert.equal(exitCode, 1);
   assert.match(printed[0] ?? "", /^<stdin>:2:1: /);
+});
+
+for (const [what, text, place, message] of [
+  [
+    "a key that stands twice",
+    "a:\n  image: b\n  image: c\n",
+    "3:3",
+    "image stands here a second time in the same object; remove one of the two",
+  ],
+  ["a quoted one", '"a b": 1\n"a b": 2\n', "2:1", '"a b" stands here a second time in the same object; remove one of the two'],
+  ["one between braces", "{a: 1, b: 2, a: 3}\n", "1:14", "a stands here a second time in the same object; remove one of the two"],
+  [
+    "a long one",
+    `${"a".repeat(90)}: 1\n${"a".repeat(90)}: 2\n`,
+    "2:1",
+    "a key stands here a second time in the same object; remove one of the two",
+  ],
+  ["a tab", "a:\n\tb: 1\n", "2:1", "is indented by a tab, which YAML does not allow; write spaces"],
+] as const) {
+  test(`${what} is told with its remedy`, async () => {
+    const { exitCode, printed } = await validate(["-"], { stdin: text });
+    assert.equal(exitCode, 1);
+    assert.equal(printed[0], `<stdin>:${place}: ${message}`);
+  });
+}
+
+test("lines have the colour of what they say, the count has none", async () => {
+  const painted: string[] = [];
+  const world = {
+    stdin: Readable.from([
+      `${TASK}---\n${TASK.replace("nova", "b").replace("make", "a, jobs: [noop]")}---\n${TASK}x: 1\n---\n{apiVersion: v1, kind: Pod}\n`,
+    ]),
+    print: () => {},
+    printError: () => {},
+    paint: (tone: string, line: string) => {
+      painted.push(`${tone} ${line.split(" ")[0]}`);
+      return line;
+    },
+  };
+  await validateFiles({ files: ["-"], json: false }, world);
+  assert.deepEqual(painted, ["good <stdin>:1:", "good <stdin>:6:", "doubtful <stdin>:9:", "bad <stdin>:15:", "aside <stdin>:17:"]);
 });
 
 test("no file, a missing file and a directory are unusable arguments, and the other files are still judged", async (t) => {

@@ -10,6 +10,7 @@ const OVER = [
   { name: "a", mountPath: "/a" },
   { name: "b", mountPath: "/workspace" },
 ];
+const CREDENTIALS = [{ url: "https://git.example.org/", secretName: "s" }];
 const BASH_ONLY = "[[ -d a ]]\n";
 
 /** `path: message` of each warning, after its line of the script. */
@@ -31,6 +32,24 @@ const ROWS: [what: string, spec: object, warnings: (string | RegExp)[]][] = [
   ["one container with another name", { script: "make\n", ...inPod({ name: "unit", image: "i" }) }, []],
   ["the job that Zuul answers", { image: "i", script: "make\n", jobs: ["noop"] }, [/^spec\.jobs\[0\]: Zuul answers noop by itself/]],
   ["that among others", { image: "i", script: "make\n", jobs: ["a", "noop"] }, [/^spec\.jobs\[1\]: Zuul answers noop by itself/]],
+  ["a Secret for builds of named pipelines", { image: "i", script: "m", pipelines: ["post"], envFrom: [{ secretRef: { name: "s" } }] }, []],
+  ["a Secret of the checkout, which the test does not see", { image: "i", script: "m", checkout: { credentials: CREDENTIALS } }, []],
+  [
+    "a Secret in the test's environment",
+    { image: "i", script: "m", env: [{ name: "A", valueFrom: { secretKeyRef: { name: "s", key: "k" } } }] },
+    [
+      /^spec\.pipelines: is not set, so builds of every pipeline get Secret s: in a check pipeline anybody's change does; name those that may$/,
+    ],
+  ],
+  [
+    "Secrets of a service and of a volume",
+    {
+      script: "m",
+      services: [{ name: "db", image: "d", env: [{ name: "A", valueFrom: { secretKeyRef: { name: "s", key: "k" } } }] }],
+      template: { spec: { containers: [{ name: "test", image: "i" }], volumes: [{ name: "v", secret: { secretName: "w" } }] } },
+    },
+    [/^spec\.pipelines: .* get Secrets s, w: /],
+  ],
   [
     "a volume over what is checked out",
     {
