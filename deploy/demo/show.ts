@@ -185,7 +185,7 @@ export class Show {
   async #showLogOf(jobName: string): Promise<void> {
     const { screen } = this.#settings;
     const log = await this.#target?.kubectl(["logs", `job/${jobName}`, "--container=test", `--tail=${LOG_LINES}`]).catch(() => undefined);
-    const lines = log?.trimEnd().split("\n") ?? ["(its log is gone)"];
+    const lines = log?.trimEnd().split("\n") ?? ["(no log: its pod is gone, or there was none)"];
     screen.print(lines.map((line) => screen.style("dim", `           | ${line}`)).join("\n"));
   }
 
