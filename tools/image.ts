@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameS
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { coerceError, InputError, TurboHipsterError } from "../src/runtime/errors.ts";
+import { VERSION } from "../src/version.ts";
 import { ensureBaseImage } from "./image-base.ts";
 import { qualifyImageName } from "./image-name.ts";
 import { cacheDirectory } from "./machine/cache-directory.ts";
@@ -58,7 +59,15 @@ async function buildImage(reference: string, archive: string, log: (line: string
   await stage(staging);
   await buildah(
     ...["bud", "--layers", "--isolation", "chroot", "--pull-never", "--quiet", "--file", join(ROOT, "deploy", "Dockerfile")],
-    ...["--tag", reference, "--build-context", `package=${join(staging, "package")}`, join(staging, "context")],
+    ...[
+      "--tag",
+      reference,
+      "--build-arg",
+      `VERSION=${VERSION}`,
+      "--build-context",
+      `package=${join(staging, "package")}`,
+      join(staging, "context"),
+    ],
   );
   rmSync(`${archive}.unfinished`, { force: true });
   // buildah compresses the layers of such an archive, which takes a while; containerd then loads it in half the time.
