@@ -11,13 +11,10 @@ import type { ReadArtifact, ReadValues } from "../core/checks/values-check.ts";
 import { ARTIFACTS_FILE } from "../core/logs/log-files.ts";
 import type { BuildReport } from "../core/report/build-report.ts";
 import type { Check } from "../core/test-task/schema/check.ts";
-import { KeptBuilds } from "../logs/checking/kept-builds.ts";
-import { StoredBuilds } from "../logs/stores/stored-builds.ts";
 import { coerceError, InputError, TurboHipsterError } from "../runtime/errors.ts";
 import { chooseTask } from "./choose-task.ts";
 import { helpNotes } from "./help-notes.ts";
 import { countJunitFiles } from "./junit-files.ts";
-import { openLogStore } from "./open-log-store.ts";
 import { printable } from "./printable.ts";
 import { TimedLog } from "./timed-log.ts";
 
@@ -127,6 +124,12 @@ async function goThrough(task: CheckedTask, flags: Flags, { stdin }: CheckWorld)
 /** What baselines are made of; undefined where nothing says where builds are kept. */
 async function readKept({ name: task, checks }: CheckedTask, { dataset, branch, store, config }: Flags) {
   if (store === undefined && config === undefined) return undefined;
+  // Slow to load, and most logs are looked at without.
+  const [{ openLogStore }, { KeptBuilds }, { StoredBuilds }] = await Promise.all([
+    import("./open-log-store.ts"),
+    import("../logs/checking/kept-builds.ts"),
+    import("../logs/stores/stored-builds.ts"),
+  ]);
   const opened = await openLogStore({ ...(store === undefined ? {} : { store }), ...(config === undefined ? {} : { config }) });
   try {
     const isWanted = ({ verdict, item, dataset: used }: BuildReport, of: string | undefined) =>

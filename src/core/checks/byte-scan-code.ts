@@ -38,8 +38,8 @@ const isAny = (value: Code): Code => [...value, VECTOR, 0x53];
 const highBits = (value: Code): Code => [...value, VECTOR, 0x64];
 /** Of each byte of `places`, below 16, the byte of `table`: then it is the same everywhere, and faster than the unrelaxed one. */
 const lookUp = (table: Code, places: Code): Code => [...table, ...places, VECTOR, ...unsigned(0x100)];
-const highHalves = (value: Code): Code => [...value, ...number(4), VECTOR, 0x6d];
-const lowHalves = (value: Code): Code => both(value, sixteen(0x0f));
+/** Of each byte its upper half, with what comes of its neighbour above that. */
+const shiftedHalf = (value: Code): Code => [...value, ...number(4), VECTOR, ...unsigned(0x8d)];
 
 const PAGE_BYTES = 2 ** 16;
 const [AT, END] = [0, 1];
@@ -73,15 +73,20 @@ export function byteScanCode(textAt: number, memoryBytes: number): Uint8Array<Ar
 }
 
 function nextCode(textAt: number): Code {
-  const [bytes, hits] = [8, 9];
+  const [bytes, hits, half] = [8, 9, 10];
   const low = (place: number) => 2 + 2 * place;
   const high = (place: number) => low(place) + 1;
   const allowed = (place: number): Code =>
-    both(lookUp(get(low(place)), lowHalves(tee(bytes, load(get(AT), textAt + place)))), lookUp(get(high(place)), highHalves(get(bytes))));
+    both(
+      lookUp(get(low(place)), both(tee(bytes, load(get(AT), textAt + place)), get(half))),
+      lookUp(get(high(place)), both(shiftedHalf(get(bytes)), get(half))),
+    );
   const tables = [0, 1, 2].flatMap((place) => [
     ...set(low(place), load(number(0), place * 32)),
     ...set(high(place), load(number(0), place * 32 + 16)),
   ]);
+  // A constant within the loop would be made anew in each step.
+  const constants = set(half, sixteen(0x0f));
   // In most steps nothing is allowed by the first two.
   const search = loop([
     ...when(
@@ -90,7 +95,7 @@ function nextCode(textAt: number): Code {
     ),
     ...isBelow(tee(AT, plus(get(AT), number(16))), get(END)),
   ]);
-  return makeFunction([8, V128], [...tables, ...search, ...get(END)]);
+  return makeFunction([9, V128], [...tables, ...constants, ...search, ...get(END)]);
 }
 
 function newlinesCode(textAt: number): Code {
