@@ -24,7 +24,7 @@ export async function buildProgram(directory: string): Promise<void> {
     // Names stay, for stacks; comments of licences go into a file of their own, whole.
     ...{ minifySyntax: true, minifyWhitespace: true, legalComments: "none", logLevel: "silent" },
     banner: { js: COMMON_JS },
-    plugins: [leaveOutUnused],
+    plugins: [leaveOutUnused, leaveOutLanguages],
   });
   // Beside the files that read them; what browsers get is served as it is.
   cpSync(join(ROOT, "src/web/assets"), join(directory, "assets"), { recursive: true });
@@ -42,6 +42,17 @@ const leaveOutUnused: Plugin = {
       const isOwn = resolved.path.includes("/@kubernetes/client-node/");
       return isOwn && resolved.errors.length === 0 ? { path: resolved.path, sideEffects: false } : undefined;
     });
+  },
+};
+
+/** zod has its messages in sixty languages, and says that they may be asked for. Ours are in English. */
+const leaveOutLanguages: Plugin = {
+  name: "leave out languages",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\/locales\/index\.js$/ }, ({ importer, path }) =>
+      importer.includes("/node_modules/zod/") ? { path, namespace: "no-languages" } : undefined,
+    );
+    onLoad({ filter: /./, namespace: "no-languages" }, () => ({ contents: "export {};" }));
   },
 };
 
