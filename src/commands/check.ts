@@ -14,7 +14,6 @@ import type { Check } from "../core/test-task/schema/check.ts";
 import { coerceError, InputError, TurboHipsterError } from "../runtime/errors.ts";
 import { chooseTask } from "./choose-task.ts";
 import { helpNotes } from "./help-notes.ts";
-import { countJunitFiles } from "./junit-files.ts";
 import { printable } from "./printable.ts";
 import { TimedLog } from "./timed-log.ts";
 
@@ -185,7 +184,10 @@ async function readArtifact(name: string, directory: string | undefined): Promis
 /** What the operator has counted, where the directory is a stored build's; else what the files say. */
 async function readJunit(patterns: readonly string[], directory: string | undefined): Promise<ReadValues["junit"]> {
   if (directory === undefined) return { kind: "unread", why: HOW_FOUND };
-  return (await readStoredJunit(directory)) ?? (await countJunitFiles(directory, patterns));
+  const stored = await readStoredJunit(directory);
+  if (stored) return stored;
+  const { countJunitFiles } = await import("./junit-files.ts");
+  return countJunitFiles(directory, patterns);
 }
 
 async function readStoredJunit(directory: string): Promise<JunitRecord | undefined> {
