@@ -11,20 +11,21 @@ const COMMON_JS = [
 
 /**
  * Makes the published program in `directory`, which is emptied first: plain JavaScript with what it needs of its packages, so that it runs
- * without any node_modules. What a command loads when it is asked for stays in files of its own. Throws with esbuild's messages.
+ * without any node_modules, unless `packages` is "external", for whoever compares. What a command loads when it is asked for stays in files of its
+ * own. Throws with esbuild's messages.
  */
-export async function buildProgram(directory: string): Promise<void> {
+export async function buildProgram(directory: string, packages: "bundle" | "external" = "bundle"): Promise<void> {
   rmSync(directory, { recursive: true, force: true });
   const { metafile } = await build({
     // The thread that checks logs is begun from a file of its own.
     entryPoints: { main: join(ROOT, "src/main.ts"), "check-worker": join(ROOT, "src/logs/checking/check-worker.ts") },
     outdir: directory,
     absWorkingDir: ROOT,
-    ...{ bundle: true, splitting: true, format: "esm", platform: "node", target: "node24", metafile: true },
+    ...{ bundle: true, packages, splitting: true, format: "esm", platform: "node", target: "node24", metafile: true },
     // Names stay, for stacks; comments of licences go into a file of their own, whole.
     ...{ minifySyntax: true, minifyWhitespace: true, legalComments: "none", logLevel: "silent" },
     banner: { js: COMMON_JS },
-    plugins: [leaveOutUnused, leaveOutLanguages],
+    plugins: packages === "bundle" ? [leaveOutUnused, leaveOutLanguages] : [],
   });
   // Beside the files that read them; what browsers get is served as it is.
   cpSync(join(ROOT, "src/web/assets"), join(directory, "assets"), { recursive: true });

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { buildProgram } from "../../tools/build.ts";
 import { stageProgram } from "../../tools/stage-package.ts";
 import { type Child, startChild, untilReady } from "../support/child-process.ts";
 import { findFreePort } from "../support/free-port.ts";
@@ -17,12 +18,17 @@ export interface PublishedProgram extends AsyncDisposable {
   readonly bin: string;
 }
 
-export async function stagePublishedProgram(): Promise<PublishedProgram> {
+/** `packages`: "external" has them in node_modules, as was published before it was bundled. */
+export async function stagePublishedProgram(packages: "bundle" | "external" = "bundle"): Promise<PublishedProgram> {
   const parent = await mkdtemp(join(tmpdir(), "th-bench-"));
   const remove = () => rm(parent, { recursive: true, force: true });
   const directory = join(parent, "package");
   try {
     await stageProgram(directory);
+    if (packages === "external") {
+      await buildProgram(join(directory, "dist"), packages);
+      await symlink(join(ROOT, "node_modules"), join(directory, "node_modules"));
+    }
   } catch (error) {
     await remove();
     throw error;
