@@ -3,6 +3,7 @@ import { connectGearmanClient, type GearmanClient } from "../../../src/gearman/c
 import { CONFIG_MAPS, JOBS } from "../../../src/kube/client/resource.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
+import { renderBareJob, testContainer } from "../bare-job.ts";
 import { type BenchCluster, type ClusterFlags, configureCluster, openBenchCluster } from "../bench-cluster.ts";
 import type { Bench, BenchReport, BenchWorld } from "../bench-world.ts";
 import { measureInTurn } from "../overhead/in-turn.ts";
@@ -74,7 +75,7 @@ async function runBares({ cluster, times }: Rig, limit: AbortSignal): Promise<nu
   const sentMs = performance.now();
   const ends = DATASETS.map(async (dataset) => {
     const name = `bare-${run}-${dataset}`;
-    await cluster.client.create(JOBS, cluster.namespace, renderBareJob(name, cluster.image, dataset), { signal: limit });
+    await cluster.client.create(JOBS, cluster.namespace, renderJobOver(dataset, name, cluster.image), { signal: limit });
     return times.seen(name, "terminated", limit);
   });
   const endMs = Math.max(...(await Promise.all(ends)));
@@ -89,18 +90,8 @@ async function runBuild({ gearman, times }: Rig, limit: AbortSignal): Promise<nu
   return completedMs - submittedMs;
 }
 
-function testContainer(image: string): object {
-  return { name: "test", image, imagePullPolicy: "IfNotPresent", command: ["true"] };
-}
-
-/** As little as such a Job can be. */
-function renderBareJob(name: string, image: string, dataset: string): object {
-  const spec = {
-    restartPolicy: "Never",
-    automountServiceAccountToken: false,
-    enableServiceLinks: false,
-    containers: [{ ...testContainer(image), volumeMounts: [{ name: "dataset", mountPath: DIRECTORY, readOnly: true }] }],
-    volumes: [{ name: "dataset", configMap: { name: dataset } }],
-  };
-  return { apiVersion: "batch/v1", kind: "Job", metadata: { name }, spec: { backoffLimit: 0, template: { spec } } };
+/** With the volume that a build over the dataset has. */
+function renderJobOver(dataset: string, name: string, image: string): object {
+  const container = { ...testContainer(image), volumeMounts: [{ name: "dataset", mountPath: DIRECTORY, readOnly: true }] };
+  return renderBareJob(name, container, { volumes: [{ name: "dataset", configMap: { name: dataset } }] });
 }

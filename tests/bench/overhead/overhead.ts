@@ -4,6 +4,7 @@ import { connectGearmanClient, type GearmanClient } from "../../../src/gearman/c
 import { JOBS } from "../../../src/kube/client/resource.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
+import { renderBareJob, testContainer } from "../bare-job.ts";
 import { type BenchCluster, type ClusterFlags, configureCluster, openBenchCluster } from "../bench-cluster.ts";
 import type { Bench, BenchReport, BenchWorld } from "../bench-world.ts";
 import { stagePublishedProgram, startBenchOperator } from "../published-operator.ts";
@@ -75,7 +76,7 @@ async function runOverhead(flags: ClusterFlags & { pairs: number }, world: Bench
 
 async function runBare({ cluster, times }: Rig, limit: AbortSignal): Promise<BareRun> {
   const name = `bare-${randomBytes(4).toString("hex")}`;
-  const job = renderBareJob(name, cluster.image);
+  const job = renderBareJob(name, testContainer(cluster.image));
   const sentMs = performance.now();
   await cluster.client.create(JOBS, cluster.namespace, job, { signal: limit });
   const addedMs = await times.seen(name, "added", limit);
@@ -96,19 +97,4 @@ async function runBuild({ gearman, times }: Rig, limit: AbortSignal): Promise<Bu
     addedToTerminated: terminatedMs - addedMs,
     terminatedToComplete: completedMs - terminatedMs,
   };
-}
-
-function testContainer(image: string): object {
-  return { name: "test", image, imagePullPolicy: "IfNotPresent", command: ["true"] };
-}
-
-/** As little as a Job can be. */
-function renderBareJob(name: string, image: string): object {
-  const spec = {
-    restartPolicy: "Never",
-    automountServiceAccountToken: false,
-    enableServiceLinks: false,
-    containers: [testContainer(image)],
-  };
-  return { apiVersion: "batch/v1", kind: "Job", metadata: { name }, spec: { backoffLimit: 0, template: { spec } } };
 }

@@ -4,6 +4,7 @@ import { systemClock } from "../../../src/runtime/clock.ts";
 import { TurboHipsterError } from "../../../src/runtime/errors.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { startZuulLauncher, type ZuulLauncher } from "../../support/zuul/zuul-launcher.ts";
+import { renderBareJob, testContainer } from "../bare-job.ts";
 import { type BenchCluster, type ClusterFlags, configureCluster, openBenchCluster } from "../bench-cluster.ts";
 import type { Bench, BenchReport, BenchWorld } from "../bench-world.ts";
 import { rejectOnAbort } from "../moments.ts";
@@ -103,7 +104,9 @@ async function stopBuilds({ zuul, times }: Rig, limit: AbortSignal): Promise<Sto
 async function deleteBareJobs({ cluster, times }: Rig, command: string, limit: AbortSignal): Promise<number[]> {
   const names = Array.from({ length: AT_ONCE }, () => `bare-${randomBytes(4).toString("hex")}`);
   for (const name of names)
-    await cluster.client.create(JOBS, cluster.namespace, renderBareJob(name, cluster.image, command), { signal: limit });
+    await cluster.client.create(JOBS, cluster.namespace, renderBareJob(name, testContainer(cluster.image, ["/bin/sh", "-c", command])), {
+      signal: limit,
+    });
   await Promise.all(names.map((name) => times.seen(name, "running", limit)));
   await settle(limit);
   const deletedMs = performance.now();
@@ -127,16 +130,6 @@ async function withinLimit<T>(signal: AbortSignal, run: (limit: AbortSignal) => 
       `${AT_ONCE} builds did not start and end within ${ROUND_LIMIT_MS / 1000} s; is there room for them?`,
     );
   }
-}
-
-function renderBareJob(name: string, image: string, command: string): object {
-  const spec = {
-    restartPolicy: "Never",
-    automountServiceAccountToken: false,
-    enableServiceLinks: false,
-    containers: [{ name: "test", image, imagePullPolicy: "IfNotPresent", command: ["/bin/sh", "-c", command] }],
-  };
-  return { apiVersion: "batch/v1", kind: "Job", metadata: { name }, spec: { backoffLimit: 0, template: { spec } } };
 }
 
 async function repeat<T>(rounds: number, run: (round: number) => Promise<T[]>): Promise<T[]> {
