@@ -70,6 +70,9 @@ requests) are null where the server does not say: an older geard does not while 
 Without a cluster testTask, withoutTestTask and unregistered are null. An invalid TestTask serves nothing, but what it names
 stays registered, and its builds are answered with CONFIG_ERROR.
 
+Without --namespace the TestTasks of all namespaces are read, which an operator's own account may not: in its pod, name
+the namespaces that it serves.
+
 Exit codes: 0 answered, 1 requests wait for a function that no worker serves, 2 no answer, or unusable arguments`;
 
 /** Does the command's work and returns its exit code. */
