@@ -48,7 +48,7 @@ export interface ClusterTruth extends AsyncDisposable {
   readonly traces: string;
   /** Those that were made for a build and are neither over nor deleted. */
   activePods(): PodEntry[];
-  /** Those that are judged and have a pod that began, and whose log is not stored yet. */
+  /** Those that have a pod that began, and whose log is not stored yet; the verdict of one that has just been answered may still be on its way. */
   unstoredJobs(): JobEntry[];
   /** Writes all that the tests have written down to the report. */
   reportTraces(): void;
@@ -110,9 +110,7 @@ export async function watchCluster({ kubeconfig, namespace, directory, report, n
     activePods: () => [...pods.values()].filter(({ phase, isDeleted }) => !isDeleted && (phase === "Pending" || phase === "Running")),
     unstoredJobs() {
       const begun = new Set([...pods.values()].filter(({ hasStarted, isDeleted }) => hasStarted && !isDeleted).map(({ job }) => job));
-      return [...jobs.values()].filter(
-        ({ name, verdict, stored, isDeleted }) => verdict && stored === undefined && !isDeleted && begun.has(name),
-      );
+      return [...jobs.values()].filter(({ name, stored, isDeleted }) => stored === undefined && !isDeleted && begun.has(name));
     },
     reportTraces() {
       for (const name of readdirSync(traces)) {
