@@ -2,6 +2,7 @@
 const MIN_LENGTH = 3;
 /** Escapes of one letter that stand for one character, or none, and take nothing after them. */
 const PLAIN_CLASSES = /^[dDwWsSbBAzaftnrv]$/;
+const REPEAT = /^\{\d+(?:,\d*)?\}/;
 /** What bytes that are no UTF-8 are read as. */
 const REPLACEMENT = "\ufffd";
 
@@ -41,14 +42,19 @@ function findRuns(pattern: string): string[] | undefined {
         break;
       case "*":
       case "?":
-      case "{":
+      case "{": {
+        const repeat = character === "{" ? REPEAT.exec(pattern.slice(at))?.[0] : character;
+        // A brace that repeats nothing is itself.
+        if (repeat === undefined) return undefined;
         // What stands before it may be missing.
         run = Array.from(run).slice(0, -1).join("");
         finish();
-        at = character === "{" ? pattern.indexOf("}", at) + 1 || pattern.length : at + 1;
+        at += repeat.length;
         break;
+      }
       case "+":
-        finish(repeatedEnd(run));
+        // What comes before the group is not repeated with it.
+        finish(repeatedEnd(run.slice(before.at(-1) ?? 0)));
         at += 1;
         break;
       case "[": {

@@ -190,6 +190,12 @@ describe("the text that every matching line has", () => {
     ["(abc)+?d", "abc"],
     ["((a|b)cd)+ef", "cdef"],
     ["caf\ufffd", undefined],
+    ["unexpected {|expected } before", undefined],
+    ["foo{a|b}error", undefined],
+    ["x{(abc}defg)?", undefined],
+    ["00(0+,)+ total", "0, total"],
+    ["--(-+x)+y", "---"],
+    ["aa(a+c)+b", "aaa"],
   ];
   for (const [pattern, literal] of rows) test(`of ${pattern} is ${literal}`, () => assert.equal(requiredLiteral(pattern), literal));
 });
