@@ -55,7 +55,9 @@ export function checkCommand(): Command {
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .action(async (file: string, flags: Flags) => {
       process.exitCode = await performCheck(file, flags, {
-        stdin: process.stdin,
+        get stdin() {
+          return process.stdin;
+        },
         print: (line) => console.log(line),
         printError: (line) => console.error(line),
       });
@@ -109,12 +111,12 @@ function readTask(file: string, name: string | undefined): CheckedTask {
   return { name: metadata.name, checks: spec.checks, junit: spec.artifacts?.junit ?? [] };
 }
 
-async function goThrough(task: CheckedTask, flags: Flags, { stdin }: CheckWorld) {
+async function goThrough(task: CheckedTask, flags: Flags, world: CheckWorld) {
   const { log, artifacts } = flags;
   const times = new LineTimes();
   const run = new LogChecks(task.checks, { times, kept: await readKept(task, flags) });
   const timed = new TimedLog(times);
-  const stream = log === "-" ? stdin : readPieces(log);
+  const stream = log === "-" ? world.stdin : readPieces(log);
   for await (const chunk of stream) for (const part of timed.write(chunk)) run.write(part);
   for (const part of timed.end()) run.write(part);
   return { checked: run.end(await readValues(task, artifacts)), isTimed: timed.isTimed === true };

@@ -29,7 +29,8 @@ export function chooseTask(file: string, name: string | undefined): TestTask {
 /** All of a file, or of standard input for `-`. Throws an InputError that says why it can't be read. */
 export function readBytes(path: string): Buffer {
   try {
-    return readFileSync(path === "-" ? process.stdin.fd : path);
+    // Not by process.stdin, which would have a pipe that is still empty refused (EAGAIN).
+    return readFileSync(path === "-" ? 0 : path);
   } catch (error) {
     throw new InputError(`cannot read ${path} (${(error as NodeJS.ErrnoException).code})`, { cause: error });
   }

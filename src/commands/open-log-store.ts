@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { loadConfig } from "../config.ts";
 import type { LogStore } from "../logs/stores/log-store.ts";
 import { makeLogStore } from "../logs/stores/make-log-store.ts";
@@ -10,6 +11,7 @@ export async function openLogStore({ store, config }: { store?: string; config?:
   if ((store === undefined) === (config === undefined)) throw new InputError("say where builds are kept, with --store or --config");
   const logger = makeLogger("warn", process.stderr);
   if (store !== undefined) {
+    if (!statSync(store, { throwIfNoEntry: false })?.isDirectory()) throw new InputError(`--store ${store} is no directory`);
     const { FilesStore } = await import("../logs/stores/files/files-store.ts");
     return new FilesStore({ directory: store, publicUrl: undefined, clock: systemClock, logger });
   }

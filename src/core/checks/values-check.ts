@@ -69,5 +69,6 @@ function numberAt({ artifact = "", path = "", junit }: ValuesCheck, { artifacts,
     value =
       typeof value === "object" && value !== null && Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
   }
-  return typeof value === "number" ? value : { outcome: "failed", words: `${artifact} has no number at ${path}` };
+  // JSON may hold one that is too large to be one here.
+  return Number.isFinite(value) ? (value as number) : { outcome: "failed", words: `${artifact} has no number at ${path}` };
 }

@@ -77,10 +77,16 @@ export class LogChecker {
     if (!build) throw new Error("the Job does not say any more which kept builds it can be compared with");
     const late = new AbortController();
     const cancel = clock.schedule(KEPT_MS, () => late.abort(new Error("the kept builds that it is compared with were not read in time")));
+    const either = AbortSignal.any([signal, late.signal]);
+    // A disk that hangs takes no notice of a signal.
+    const { promise: ended, reject } = Promise.withResolvers<never>();
+    const onAbort = () => reject(either.reason);
+    either.addEventListener("abort", onAbort, { once: true });
     try {
       const isWanted: Parameters<KeptBuilds["amountsFor"]>[2] = (report, branch) => isComparable(report, { ...build, branch });
-      return await kept.amountsFor(checks, build, isWanted, AbortSignal.any([signal, late.signal]));
+      return await Promise.race([kept.amountsFor(checks, build, isWanted, either), ended]);
     } finally {
+      either.removeEventListener("abort", onAbort);
       cancel();
     }
   }

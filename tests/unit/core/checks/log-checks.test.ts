@@ -317,6 +317,7 @@ describe("a value", () => {
     ],
     ["is no number", value({}), '{"runs": [{}, {"ms": "9"}]}', "failed", "FAILURE - it - perf.json has no number at runs.1.ms"],
     ["is not there", value({}), "[]", "failed", "FAILURE - it - perf.json has no number at runs.1.ms"],
+    ["is too large for one", value({}), '{"runs": [{}, {"ms": 1e999}]}', "failed", "FAILURE - it - perf.json has no number at runs.1.ms"],
     ["is in no JSON", value({}), "{", "failed", "FAILURE - it - perf.json is no JSON"],
     ["is in no file", value({}), undefined, "failed", "FAILURE - it - the test left no perf.json"],
     ["is a count of junit", { values: { junit: "skipped", max: 2 } }, undefined, "failed", "FAILURE - it - skipped is 3 (limit at most 2)"],
