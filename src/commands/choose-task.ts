@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, readSync } from "node:fs";
 import type { TestTask } from "../core/test-task/test-task.ts";
 import { InputError } from "../runtime/errors.ts";
 import { readTestTaskDocuments } from "./test-task-documents.ts";
@@ -29,9 +29,25 @@ export function chooseTask(file: string, name: string | undefined): TestTask {
 /** All of a file, or of standard input for `-`. Throws an InputError that says why it can't be read. */
 export function readBytes(path: string): Buffer {
   try {
-    // Not by process.stdin, which would have a pipe that is still empty refused (EAGAIN).
-    return readFileSync(path === "-" ? 0 : path);
+    return path === "-" ? readStandardInput() : readFileSync(path);
   } catch (error) {
     throw new InputError(`cannot read ${path} (${(error as NodeJS.ErrnoException).code})`, { cause: error });
+  }
+}
+
+/** To its end. Whoever loads node:process makes a pipe one that does not wait for what is still to be written (EAGAIN): it is waited for here. */
+function readStandardInput(): Buffer {
+  const chunks: Buffer[] = [];
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    const chunk = Buffer.alloc(64 * 1024);
+    try {
+      const length = readSync(0, chunk);
+      if (length === 0) return Buffer.concat(chunks);
+      chunks.push(chunk.subarray(0, length));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+      Atomics.wait(pause, 0, 0, 20);
+    }
   }
 }

@@ -61,6 +61,12 @@ test("render - reads a TestTask, and check - its checks, from standard input", (
   const rendered = runWith(task, "render", "-");
   assert.equal(rendered.status, 0, rendered.stderr);
   assert.match(rendered.stdout, /^kind: Job$/m);
+  // Some of it is written later, as by kubectl get.
+  const piped = spawnSync("sh", ["-c", '(sleep 1; cat) | "$@"', "sh", process.execPath, MAIN, "render", "-"], {
+    input: task,
+    encoding: "utf8",
+  });
+  assert.match(piped.stdout, /^kind: Job$/m, piped.stderr);
   const refused = runWith(task.replace("image", "imgae"), "render", "-");
   assert.equal(refused.status, 1);
   assert.match(refused.stderr, /<stdin>:4: spec\.imgae: unknown field; did you mean image\?/);
