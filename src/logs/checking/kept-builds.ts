@@ -34,14 +34,23 @@ export class KeptBuilds {
 
   /** Of a task's builds that `isWanted`, the newest first. */
   async *checksOf(
-    { task, namespace }: { task: string; namespace: string | undefined },
+    whose: { task: string; namespace: string | undefined },
     isWanted: (report: BuildReport) => boolean,
     signal: AbortSignal,
   ): AsyncGenerator<CheckResult[]> {
+    yield* this.#checksIn(await this.#newestOf(whose, signal), isWanted, signal);
+  }
+
+  async #newestOf({ task, namespace }: { task: string; namespace: string | undefined }, signal: AbortSignal): Promise<StoredBuild[]> {
     const newest = await this.#builds.newest(MAX_BUILDS, undefined, signal);
-    const own = newest.filter(
-      ({ entry }) => (namespace === undefined || entry.namespace === namespace) && taskOfJob(entry.jobName) === task,
-    );
+    return newest.filter(({ entry }) => (namespace === undefined || entry.namespace === namespace) && taskOfJob(entry.jobName) === task);
+  }
+
+  async *#checksIn(
+    own: readonly StoredBuild[],
+    isWanted: (report: BuildReport) => boolean,
+    signal: AbortSignal,
+  ): AsyncGenerator<CheckResult[]> {
     for (let at = 0; at < own.length; at += READS_AT_ONCE) {
       const some = own.slice(at, at + READS_AT_ONCE);
       for (const checks of await Promise.all(some.map((stored) => this.#read(stored, isWanted, signal)))) if (checks) yield checks;
@@ -56,12 +65,14 @@ export class KeptBuilds {
     signal: AbortSignal,
   ): Promise<Map<string, KeptAmounts>> {
     const kept = new Map<string, KeptAmounts>();
+    // Of a large store it takes long to list them: once for all checks.
+    const own = checks.some(baselineOf) ? await this.#newestOf({ task, namespace }, signal) : [];
     for (const check of checks) {
       const baseline = baselineOf(check);
       if (!baseline) continue;
       const of = baseline.branch ?? branch;
       const builds: Map<string, number>[] = [];
-      for await (const results of this.checksOf({ task, namespace }, (report) => isWanted(report, of), signal)) {
+      for await (const results of this.#checksIn(own, (report) => isWanted(report, of), signal)) {
         const result = results.find(({ name, kind }) => name === check.name && check[kind] !== undefined);
         if (result) builds.push(amountsOf(result));
         if (builds.length >= baseline.last) break;
