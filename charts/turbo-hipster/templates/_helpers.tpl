@@ -62,6 +62,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- if .Values.config.publicUrl }}
 {{- .Values.config.publicUrl }}
 {{- else if .Values.ingress.enabled }}
+{{- if hasPrefix "*" .Values.ingress.host }}{{ fail "ingress.host is a wildcard, which is no address to link to: set config.publicUrl" }}{{ end }}
 {{- printf "%s://%s" (ternary "https" "http" .Values.ingress.tls.enabled) .Values.ingress.host }}
 {{- end }}
 {{- end }}

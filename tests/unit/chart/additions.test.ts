@@ -127,6 +127,7 @@ describe("the pages' address", () => {
 
   test("a host or a Gateway that is missing is asked for by its name", async () => {
     await assert.rejects(renderChart({ ...LEAST_VALUES, ingress: { enabled: true } }), /ingress\.host is empty/);
+    await assert.rejects(renderChart({ ...LEAST_VALUES, ingress: { enabled: true, host: "*.a.org" } }), /ingress\.host is a wildcard/);
     await assert.rejects(renderChart({ ...LEAST_VALUES, httpRoute: { enabled: true } }), /httpRoute\.parentRefs is empty/);
     await assert.rejects(renderChart({ ...LEAST_VALUES, ingress: { host: "https://a" } }), /at '\/ingress\/host'/);
   });
