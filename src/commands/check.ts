@@ -55,9 +55,7 @@ export function checkCommand(): Command {
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .action(async (file: string, flags: Flags) => {
       process.exitCode = await performCheck(file, flags, {
-        get stdin() {
-          return process.stdin;
-        },
+        stdin: process.stdin,
         print: (line) => console.log(line),
         printError: (line) => console.error(line),
       });
@@ -76,7 +74,7 @@ export async function performCheck(file: string, flags: Flags, world: CheckWorld
   const { print, printError } = world;
   try {
     if (file === "-" && flags.log === "-") throw new InputError("the TestTask and its log can't both come from standard input");
-    const task = readTask(file, flags.task);
+    const task = await readTask(file, flags.task);
     const { checked, isTimed } = await goThrough(task, flags, world);
     const { result, class: verdictClass, message } = judgeChecks(PASSED, checked);
     const results = checked.map(({ result: each }) => each);
@@ -105,33 +103,34 @@ interface CheckedTask {
   readonly junit: readonly string[];
 }
 
-function readTask(file: string, name: string | undefined): CheckedTask {
-  const { metadata, spec } = chooseTask(file, name);
+async function readTask(file: string, name: string | undefined): Promise<CheckedTask> {
+  const { metadata, spec } = await chooseTask(file, name);
   if (spec.checks === undefined || spec.checks.length === 0) throw new InputError(`${file}: TestTask ${metadata.name} has no checks`);
   return { name: metadata.name, checks: spec.checks, junit: spec.artifacts?.junit ?? [] };
 }
 
-async function goThrough(task: CheckedTask, flags: Flags, world: CheckWorld) {
+async function goThrough(task: CheckedTask, flags: Flags, { stdin }: CheckWorld) {
   const { log, artifacts } = flags;
   const times = new LineTimes();
   const run = new LogChecks(task.checks, { times, kept: await readKept(task, flags) });
   const timed = new TimedLog(times);
-  const stream = log === "-" ? world.stdin : readPieces(log);
+  const stream = log === "-" ? stdin : readPieces(log);
   for await (const chunk of stream) for (const part of timed.write(chunk)) run.write(part);
   for (const part of timed.end()) run.write(part);
   return { checked: run.end(await readValues(task, artifacts)), isTimed: timed.isTimed === true };
 }
 
 /** What baselines are made of; undefined where nothing says where builds are kept. */
-async function readKept({ name: task, checks }: CheckedTask, { dataset, branch, store, config }: Flags) {
-  if (store === undefined && config === undefined) return undefined;
+async function readKept({ name: task, checks }: CheckedTask, flags: Flags) {
+  const { dataset, branch } = flags;
+  if (flags.store === undefined && flags.config === undefined) return undefined;
   // Slow to load, and most logs are looked at without.
   const [{ openLogStore }, { KeptBuilds }, { StoredBuilds }] = await Promise.all([
     import("./open-log-store.ts"),
     import("../logs/checking/kept-builds.ts"),
     import("../logs/stores/stored-builds.ts"),
   ]);
-  const opened = await openLogStore({ ...(store === undefined ? {} : { store }), ...(config === undefined ? {} : { config }) });
+  const opened = await openLogStore(flags);
   try {
     const isWanted = ({ verdict, item, dataset: used }: BuildReport, of: string | undefined) =>
       verdict?.class === "success" && (of === undefined || item.branch === of) && (dataset === undefined || used?.name === dataset);

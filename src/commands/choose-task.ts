@@ -1,12 +1,16 @@
-import { readFileSync, readSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { TestTask } from "../core/test-task/test-task.ts";
-import { InputError } from "../runtime/errors.ts";
+import { coerceError, InputError } from "../runtime/errors.ts";
+import { readStream } from "./read-stream.ts";
 import { readTestTaskDocuments } from "./test-task-documents.ts";
 
-/** The TestTask of a file, or of standard input for `-`, that is called `name`, or the only one. Throws an InputError where there is none, or it is invalid. */
-export function chooseTask(file: string, name: string | undefined): TestTask {
+/**
+ * The TestTask of a file, or of standard input for `-`, that is called `name`, or the only one. Rejects with an InputError
+ * where there is none, or it is invalid.
+ */
+export async function chooseTask(file: string, name: string | undefined): Promise<TestTask> {
   const place = file === "-" ? "<stdin>" : file;
-  const documents = readTestTaskDocuments(readBytes(file).toString("utf8"));
+  const documents = readTestTaskDocuments((await readBytes(file)).toString("utf8"));
   const isWanted = (written: string | undefined) => name === undefined || written === undefined || written.replace(/^.*\//, "") === name;
   const invalid = documents.filter((document) => document.state === "invalid").filter((document) => isWanted(document.name));
   const tasks = documents.flatMap((document) => (document.state === "valid" ? [document.task] : []));
@@ -26,28 +30,12 @@ export function chooseTask(file: string, name: string | undefined): TestTask {
   return task;
 }
 
-/** All of a file, or of standard input for `-`. Throws an InputError that says why it can't be read. */
-export function readBytes(path: string): Buffer {
+/** All of a file, or of standard input for `-`. Rejects with an InputError that says why it can't be read. */
+export async function readBytes(path: string): Promise<Buffer> {
   try {
-    return path === "-" ? readStandardInput() : readFileSync(path);
+    return path === "-" ? await readStream(process.stdin) : readFileSync(path);
   } catch (error) {
-    throw new InputError(`cannot read ${path} (${(error as NodeJS.ErrnoException).code})`, { cause: error });
-  }
-}
-
-/** To its end. Whoever loads node:process makes a pipe one that does not wait for what is still to be written (EAGAIN): it is waited for here. */
-function readStandardInput(): Buffer {
-  const chunks: Buffer[] = [];
-  const pause = new Int32Array(new SharedArrayBuffer(4));
-  for (;;) {
-    const chunk = Buffer.alloc(64 * 1024);
-    try {
-      const length = readSync(0, chunk);
-      if (length === 0) return Buffer.concat(chunks);
-      chunks.push(chunk.subarray(0, length));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
-      Atomics.wait(pause, 0, 0, 20);
-    }
+    const { code, message } = coerceError(error) as NodeJS.ErrnoException;
+    throw new InputError(`cannot read ${path} (${code ?? message})`, { cause: error });
   }
 }

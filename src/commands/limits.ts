@@ -56,7 +56,7 @@ Exit codes: 0 told, 1 no such build is kept, 2 unusable arguments, or a store th
 /** Does the command's work and returns its exit code. */
 export async function performLimits(file: string, flags: Flags, { signal, print, printError }: LimitsWorld): Promise<0 | 1 | 2> {
   try {
-    const { metadata, spec } = chooseTask(file, flags.task);
+    const { metadata, spec } = await chooseTask(file, flags.task);
     const isLimited = spec.checks?.some(({ steps, counters, values }) => steps ?? counters ?? values);
     if (!isLimited) throw new InputError(`${file}: TestTask ${metadata.name} has no checks of steps, counters or values`);
     const store = await openLogStore(flags);

@@ -38,21 +38,21 @@ export function renderCommand(): Command {
         "The Job's name is made from what Gearman sends, so its last part differs for every real request.\n\nExit codes: 0 printed, 1 no Job comes of it, or unusable arguments",
       ),
     )
-    .action((file: string, flags: RenderFlags) => {
-      const jobs = render(file, flags).map((job) => stringify(job, { lineWidth: 0, aliasDuplicateObjects: false }));
+    .action(async (file: string, flags: RenderFlags) => {
+      const jobs = (await render(file, flags)).map((job) => stringify(job, { lineWidth: 0, aliasDuplicateObjects: false }));
       process.stdout.write(jobs.join("---\n"));
     });
 }
 
-function render(file: string, flags: RenderFlags): object[] {
-  const task = chooseTask(file, flags.task);
+async function render(file: string, flags: RenderFlags): Promise<object[]> {
+  const task = await chooseTask(file, flags.task);
   const functions = namedFunctions(task).map(({ name }) => name);
   const functionName = flags.function ?? functions[0] ?? "";
   const asked = parseFunctionName(functionName);
   if (!asked || !functions.includes(functionName)) {
     throw new InputError(`--function ${functionName}: ${testTaskKey(task)} serves ${functions.join(", ")}`);
   }
-  const payload = flags.params === undefined ? Buffer.from("{}") : readBytes(flags.params);
+  const payload = flags.params === undefined ? Buffer.from("{}") : await readBytes(flags.params);
   const parsed = parseParameters(payload);
   if (!parsed.ok) throw new InputError(`${flags.params}: ${parsed.problem}`);
   const config = flags.config === undefined ? undefined : loadConfig(flags.config);

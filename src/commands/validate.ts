@@ -4,11 +4,10 @@ import { sharedNameWarnings } from "../core/test-task/shared-names.ts";
 import { coerceError } from "../runtime/errors.ts";
 import { helpNotes } from "./help-notes.ts";
 import { printable } from "./printable.ts";
+import { readStream } from "./read-stream.ts";
 import { type Paint, paintFor, type Tone } from "./terminal-colour.ts";
 import { type LocatedProblem, readTestTaskDocuments, type TestTaskDocument } from "./test-task-documents.ts";
 
-/** Far beyond any list of TestTasks; an object of the API has at most 1.5 MiB. */
-const MAX_FILE_BYTES = 16 * 1024 * 1024;
 const STDIN_NAME = "<stdin>";
 
 interface ValidateOptions {
@@ -116,15 +115,7 @@ function refuseFilename(file: string): never {
 }
 
 async function readText(source: AsyncIterable<Buffer | string>): Promise<string> {
-  const chunks: Buffer[] = [];
-  let byteCount = 0;
-  for await (const chunk of source) {
-    const bytes = Buffer.from(chunk);
-    byteCount += bytes.length;
-    if (byteCount > MAX_FILE_BYTES) throw new Error(`is larger than ${MAX_FILE_BYTES / 1024 / 1024} MiB; divide it`);
-    chunks.push(bytes);
-  }
-  return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks));
+  return new TextDecoder("utf-8", { fatal: true }).decode(await readStream(source));
 }
 
 function readErrorMessage(thrown: unknown): string {
