@@ -59,15 +59,8 @@ async function buildImage(reference: string, archive: string, log: (line: string
   await stage(staging);
   await buildah(
     ...["bud", "--layers", "--isolation", "chroot", "--pull-never", "--quiet", "--file", join(ROOT, "deploy", "Dockerfile")],
-    ...[
-      "--tag",
-      reference,
-      "--build-arg",
-      `VERSION=${VERSION}`,
-      "--build-context",
-      `package=${join(staging, "package")}`,
-      join(staging, "context"),
-    ],
+    ...["--tag", reference, "--build-arg", `VERSION=${VERSION}`],
+    ...["--build-context", `package=${join(staging, "package")}`, join(staging, "context")],
   );
   rmSync(`${archive}.unfinished`, { force: true });
   // buildah compresses the layers of such an archive, which takes a while; containerd then loads it in half the time.

@@ -13,10 +13,13 @@ const FOR_READERS: ReadonlySet<string> = new Set([
   ...["CHANGELOG.md", "SECURITY.md"],
 ]);
 
-/** Puts the package into the missing `directory`, made anew: all of what is published that the program needs to run. It runs without node_modules. */
-export async function stageProgram(directory: string): Promise<void> {
+/**
+ * Puts the package into the missing `directory`, made anew: all of what is published that the program needs to run. It runs without node_modules
+ * but for `packages`, as `buildProgram` says.
+ */
+export async function stageProgram(directory: string, packages: "bundle" | "external" = "bundle"): Promise<void> {
   mkdirSync(directory, { recursive: true });
-  await buildProgram(join(directory, "dist"));
+  await buildProgram(join(directory, "dist"), packages);
   for (const entry of ["package.json", ...PUBLISHED]) {
     if (entry === "dist" || FOR_READERS.has(entry)) continue;
     if (existsSync(join(ROOT, entry))) cpSync(join(ROOT, entry), join(directory, entry), { recursive: true });

@@ -3,7 +3,6 @@ import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { buildProgram } from "../../tools/build.ts";
 import { stageProgram } from "../../tools/stage-package.ts";
 import { type Child, startChild, untilReady } from "../support/child-process.ts";
 import { findFreePort } from "../support/free-port.ts";
@@ -24,11 +23,8 @@ export async function stagePublishedProgram(packages: "bundle" | "external" = "b
   const remove = () => rm(parent, { recursive: true, force: true });
   const directory = join(parent, "package");
   try {
-    await stageProgram(directory);
-    if (packages === "external") {
-      await buildProgram(join(directory, "dist"), packages);
-      await symlink(join(ROOT, "node_modules"), join(directory, "node_modules"));
-    }
+    await stageProgram(directory, packages);
+    if (packages === "external") await symlink(join(ROOT, "node_modules"), join(directory, "node_modules"));
   } catch (error) {
     await remove();
     throw error;
