@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { LineCounter, parseDocument } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { durationText } from "./core/kubernetes/duration-text.ts";
 import { logsSchema } from "./core/logs/store-config.ts";
 import { knownFields } from "./core/test-task/problem.ts";

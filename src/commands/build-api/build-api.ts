@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { artifactsRecordSchema } from "../../core/artifacts/artifacts-record.ts";
 import { checkoutRecordSchema } from "../../core/checkout/record.ts";
 import { checkResultSchema } from "../../core/checks/check-result.ts";

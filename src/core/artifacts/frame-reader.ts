@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ArchiveError, FRAME_CODES, type Frame, HEADER_BYTES, MAX_DATA_BYTES, MAX_JSON_BYTES } from "./archive-frames.ts";
 
 const KINDS = new Map(Object.entries(FRAME_CODES).map(([kind, code]) => [code as number, kind as Frame["kind"]]));

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What was checked out, as the checkout leaves it in its termination message: data beside the log, that nothing a test prints can fake. */
 

@@ -4,7 +4,7 @@ const NEWLINE = 0x0a;
 const STEP_BYTES = 16;
 const TEXT_AT = 128;
 /** What is read behind the text. */
-const BEHIND_BYTES = 32;
+const BEHIND_BYTES = 48;
 const GROUPS = 8;
 
 /** Of what every JavaScript has, which TypeScript knows of for browsers alone. */

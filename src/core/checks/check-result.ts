@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { cutText } from "../logs/cut-text.ts";
 
 /** Of one check; the rest is only counted. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** The configuration of the original Turbo Hipster, as `turbo_hipster/worker_server.py` reads it. All of it is somebody's text. */
 export type OriginalSettings = Readonly<Record<string, unknown>>;

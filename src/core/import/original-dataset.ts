@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Limits by migration, `205->206`; `default` for all others. `_205_bugs` names the bugs that a limit is for. */
 const limitsSchema = z.record(z.string(), z.unknown());

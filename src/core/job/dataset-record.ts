@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { DATASET_ANNOTATION } from "../kubernetes/labels.ts";
 import type { Job } from "../kubernetes/objects.ts";
 import type { TestTaskDataset } from "../test-task/schema/dataset.ts";

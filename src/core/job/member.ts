@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { MEMBER_ANNOTATION, TEST_TASK_ANNOTATION } from "../kubernetes/labels.ts";
 import type { Job } from "../kubernetes/objects.ts";
 import { parseTestTask, TEST_TASK_API_VERSION, TEST_TASK_KIND, type TestTask } from "../test-task/test-task.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type ContainerRoles, rolesOfTemplate } from "../kubernetes/container-roles.ts";
 import { isDuration } from "../kubernetes/duration.ts";
 import {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { DURATION_MAX_LENGTH, DURATION_PATTERN, isDuration } from "./duration.ts";
 
 /** A duration in a configuration: `90s`, `1h30m`. What it must look like is told to JSON schemas that are made of it as well. */

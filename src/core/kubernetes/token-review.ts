@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** The pod that a token was made for. */
 export interface TokenPod {

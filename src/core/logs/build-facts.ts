@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type CheckoutRecord, parseCheckoutRecord } from "../checkout/record.ts";
 import { type CheckResult, checkResultSchema } from "../checks/check-result.ts";
 import { CHECKOUT_CONTAINER } from "../kubernetes/container-roles.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { artifactsRecordSchema } from "../artifacts/artifacts-record.ts";
 import { checkoutRecordSchema } from "../checkout/record.ts";
 import { checkResultSchema } from "../checks/check-result.ts";

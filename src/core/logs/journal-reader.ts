@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { LineTimes } from "../checks/line-times.ts";
 import { BEFORE_ALL } from "./log-position.ts";
 import { addPoint, type SpoolAttempt, type SpoolHole, type SpoolPoint, type SpoolState } from "./spool-journal.ts";

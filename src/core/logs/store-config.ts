@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { durationText } from "../kubernetes/duration-text.ts";
 import { isQuantity, QUANTITY_MAX_LENGTH } from "../kubernetes/quantity.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ITEM_ANNOTATION } from "../kubernetes/labels.ts";
 import type { Job } from "../kubernetes/objects.ts";
 import { type Parameters, textParameter } from "../zuul/parameters.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { datasetRecordSchema } from "../job/dataset-record.ts";
 import type { BuildDetails } from "./build-details.ts";
 import { itemSchema } from "./build-item.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type ValidationRule, validationRules } from "./schema/rule.ts";
 import { testTaskNameSchema } from "./schema/spec.ts";
 import { testTaskStatusSchema } from "./schema/status.ts";

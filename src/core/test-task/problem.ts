@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { unknownFieldMessage } from "./field-hints.ts";
 
 /** One thing that is wrong with a resource. `segments` is `path` taken apart, for finding the line. */

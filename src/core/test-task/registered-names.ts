@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Functions that were ever registered, by when a TestTask last served them (RFC 3339, whole seconds). */
 export type RegisteredNames = ReadonlyMap<string, string>;

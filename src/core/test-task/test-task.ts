@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { nearestName } from "./field-hints.ts";
 import { knownFields, makeProblem, type Problem, problemMessage, renderProblems } from "./problem.ts";
 import { testTaskNameSchema, testTaskSpecSchema } from "./schema/spec.ts";

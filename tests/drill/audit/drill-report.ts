@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { BuildPlan } from "../build-plan.ts";
 import type { Fault } from "../faults/fault-plan.ts";
 

@@ -39,6 +39,15 @@ describe("the published package", () => {
     assert.match(texts, /\nundici [^\n]+, MIT\n\nMIT License\n\nCopyright/);
   });
 
+  test("holds nothing of zod that nobody uses", () => {
+    const dist = join(directory, "package", "dist");
+    const holders = readdirSync(dist).filter(
+      (file) => file.endsWith(".js") && readFileSync(join(dist, file), "utf8").includes("fromJSONSchema"),
+    );
+    // import * as z from "zod": esbuild keeps the object `z`, which one could import as well, with all that is in it.
+    assert.deepEqual(holders, []);
+  });
+
   test("is staged for an image without what is there to be read only", () => {
     const entries = readdirSync(join(directory, "package"));
     assert.deepEqual(entries.sort(), ["LICENSE", "bin", "crds", "dist", "package.json"]);

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { mapListOf, matchingString, withRules } from "./rule.ts";
 import { dnsLabelSchema, durationSchema } from "./scalar.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { mapListOf, matchingString, setOf, withRules } from "./rule.ts";
 import { mountPathSchema, objectNameSchema, projectNameSchema } from "./scalar.ts";
 

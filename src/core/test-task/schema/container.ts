@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { TEST_CONTAINER } from "../../kubernetes/container-roles.ts";
 import { resourcesSchema } from "./pod.ts";
 import { notOwnContainer } from "./reserved-names.ts";

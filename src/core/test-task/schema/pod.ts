@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { compareQuantities, isQuantity, QUANTITY_MAX_LENGTH } from "../../kubernetes/quantity.ts";
 import { withRules } from "./rule.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * One rule about a value, written for both judges: `cel` for the API server (`self` is the value) and `holds` for this program. They

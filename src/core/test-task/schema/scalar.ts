@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { DURATION_MAX_LENGTH, DURATION_PATTERN, isDuration, parseDurationMs } from "../../kubernetes/duration.ts";
 import { matchingString, renderCelString, withRules } from "./rule.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { withRules } from "./rule.ts";
 
 /** The one security context for everything that runs in a build's pod by the short fields: fields of PodSecurityContext and SecurityContext. */

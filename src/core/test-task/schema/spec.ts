@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { judgedContainer, TEST_CONTAINER } from "../../kubernetes/container-roles.ts";
 import { checksSchema } from "./check.ts";
 import { artifactsSchema, checkoutSchema } from "./checkout.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Status of a TestTask, in Kubernetes' own shapes; the operator writes it, nobody else. */
 

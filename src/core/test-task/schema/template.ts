@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { judgedContainer } from "../../kubernetes/container-roles.ts";
 import { notOwnContainer, notOwnVolume } from "./reserved-names.ts";
 import { mapListOf, withRules } from "./rule.ts";

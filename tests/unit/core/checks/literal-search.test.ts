@@ -73,3 +73,10 @@ test("newlines are counted as they are, wherever the bytes begin and end", () =>
     ),
   );
 });
+
+test("newlines alone, more than a byte counts", () => {
+  const scan = new ByteScan(2 ** 16);
+  scan.load(new Uint8Array(2 ** 16).fill(10));
+  assert.equal(scan.countNewlines(0, 2 ** 16), 2 ** 16);
+  assert.equal(scan.countNewlines(1, 2 ** 16 - 1), 2 ** 16 - 2);
+});

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { parseAllDocuments } from "yaml";
-import { z } from "zod";
+import * as z from "zod";
 import { renderTestTaskJsonSchema } from "../../../../src/core/test-task/json-schema.ts";
 
 const FIXTURES = join(import.meta.dirname, "../../../fixtures/test-tasks");
