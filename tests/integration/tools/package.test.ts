@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -8,6 +8,17 @@ import { stageProgram } from "../../../tools/stage-package.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const VERSION: string = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).version;
+
+/** The packages that the sources import, but for their types. */
+function importedPackages(): Set<string> {
+  const sources = globSync("src/**/*.ts", { cwd: ROOT, exclude: (path) => path.includes("assets") });
+  const specifiers = sources.flatMap((source) => {
+    const imports = readFileSync(join(ROOT, source), "utf8").matchAll(/^import (?!type )[^;]*? from "([^."][^"]*)";$/gm);
+    return Array.from(imports, ([, specifier = ""]) => specifier).filter((specifier) => !specifier.startsWith("node:"));
+  });
+  assert.ok(specifiers.includes("zod"));
+  return new Set(specifiers.map((specifier) => /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? ""));
+}
 
 describe("the published package", () => {
   const directory = mkdtempSync(join(tmpdir(), "th-package-"));
@@ -25,6 +36,21 @@ describe("the published package", () => {
     assert.match(await run(bin, "--help"), /operator/);
   });
 
+  test("is installed from what npm packs, and brings no other package along", async () => {
+    const { files } = JSON.parse(await runCommand("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], { cwd: ROOT }))[0];
+    const packed = files.map(({ path }: { path: string }) => path);
+    for (const path of ["README.md", "CHANGELOG.md", "docs/README.md", "charts/turbo-hipster/Chart.yaml", "deploy/examples/values.yaml"])
+      assert.ok(packed.includes(path), path);
+    const [tarball] = JSON.parse(await runCommand("npm", ["pack", "--json", "--ignore-scripts"], { cwd: join(directory, "package") }));
+    const prefix = join(directory, "installed");
+    // Offline: npm would fail for a package that it had to get.
+    await runCommand("npm", ["install", "--offline", "--global", "--prefix", prefix, join(directory, "package", tarball.filename)]);
+    rmSync(join(directory, "package", tarball.filename));
+    assert.deepEqual(readdirSync(join(prefix, "lib", "node_modules")), ["turbo-hipster"]);
+    assert.deepEqual(readdirSync(join(prefix, "bin")).sort(), ["kubectl-th", "turbo-hipster"]);
+    assert.equal(await run(join(prefix, "bin", "kubectl-th"), "--version"), `${VERSION}\n`);
+  });
+
   test("loads every command, with what it is made of", async () => {
     const [, list = ""] = (await run(bin, "--help")).split("Commands:\n");
     const commands = [...list.matchAll(/^ {2}([a-z]+)/gm)].flatMap(([, name]) => (name === "help" ? [] : name));
@@ -34,8 +60,8 @@ describe("the published package", () => {
 
   test("holds the licences of all packages that it has something of", () => {
     const texts = readFileSync(join(directory, "package", "dist", "LICENSES.txt"), "utf8");
-    const { dependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-    for (const [name, version] of Object.entries(dependencies)) assert.ok(texts.includes(`\n${name} ${version}, `), name);
+    const { devDependencies } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+    for (const name of importedPackages()) assert.ok(texts.includes(`\n${name} ${devDependencies[name]}, `), name);
     assert.match(texts, /\nundici [^\n]+, MIT\n\nMIT License\n\nCopyright/);
   });
 

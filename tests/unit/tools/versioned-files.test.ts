@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { parse } from "yaml";
+import { renderVersionedFiles } from "../../../tools/versioned-files.ts";
+
+const ROOT = join(import.meta.dirname, "../../..");
+
+test("a new version in package.json is the chart's, its image's and the one that pages name", () => {
+  const files = renderVersionedFiles(ROOT, "12.34.56-rc.7");
+  const { version, appVersion } = parse(files.get("charts/turbo-hipster/Chart.yaml") ?? "");
+  assert.deepEqual([version, appVersion], ["12.34.56-rc.7", "12.34.56-rc.7"]);
+  for (const [path, count] of [
+    ["README.md", 2],
+    ["charts/turbo-hipster/values.yaml", 1],
+    ["deploy/Dockerfile", 1],
+  ] as const) {
+    assert.equal(files.get(path)?.split("12.34.56-rc.7").length, count + 1, path);
+    assert.doesNotMatch(files.get(path) ?? "", /(?:turbo-hipster:|VERSION=)(?!12\.34\.56-rc\.7)\d+\.\d/, path);
+  }
+});
