@@ -33,7 +33,8 @@ export function buildNumber(
 
 /**
  * Whether a Job of this namespace may have the number that it says it has: a build of another namespace has a number that nobody can give a Job
- * of theirs here, whatever they write on it. Numbers of before there were check digits are told by all that they were made of.
+ * of theirs here, whatever they write on it. Numbers of before there were check digits are told by all that they were made of; where a Job
+ * does not tell the payload's hash, there was none among it.
  */
 export function isNumberIn(
   namespace: string,
@@ -49,7 +50,8 @@ function identityDigits(
   { server, functionName, unique, payloadHash }: { [K in keyof RequestIdentity]: string | null },
   sha256Hex: (text: string) => string,
 ): string {
-  return sha256Hex(JSON.stringify([server, functionName, unique, payloadHash])).slice(0, 16);
+  const parts = [server, functionName, unique, ...(payloadHash === null ? [] : [payloadHash])];
+  return sha256Hex(JSON.stringify(parts)).slice(0, 16);
 }
 
 function checkDigits(namespace: string, stem: string, sha256Hex: (text: string) => string): string {

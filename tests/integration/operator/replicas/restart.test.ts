@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, test } from "node:test";
+import { parse } from "yaml";
 import { DELIVERED_ANNOTATION, RELAUNCH_ANNOTATION, VERDICT_ANNOTATION } from "../../../../src/core/kubernetes/labels.ts";
 import { JOBS, PODS } from "../../../../src/kube/client/resource.ts";
 import { startGeard } from "../../../support/gearman/geard.ts";
@@ -33,6 +37,16 @@ async function startRunning(start: () => ReturnType<typeof startGearmand>, spec:
   const number = await numberOf(build);
   await stage.running(number);
   return { stage, build, number, finish: () => finished.resolve() };
+}
+
+/** The Job that the first version made of a request at this server, and that request; its number is of three things and no namespace. */
+async function readFirstJob(server: string) {
+  const text = await readFile(join(import.meta.dirname, "../../../fixtures/first-version/job.yaml"), "utf8");
+  const unique = "0123456789abcdef0123456789abcdef";
+  const number = `unit-${createHash("sha256").update(`["${server}","build:unit","${unique}"]`).digest("hex").slice(0, 16)}`;
+  const job = parse(text.replaceAll("gearman:4730", server).replaceAll("unit-4757c344dbc13bc4", number));
+  const parameters: string = job.spec.template.metadata.annotations["turbo-hipster.io/parameters"];
+  return { job, unique, parameters };
 }
 
 /** A build that was stopped before its test ran, and an operator that has ended while the API server would not delete its Job. */
@@ -83,6 +97,22 @@ describe("an operator that takes over", () => {
       assert.deepEqual([stage.jobs().length, stage.pods().length], [1, 1]);
     });
   }
+
+  test("goes on with a running build that the first version began, in the same pod", async () => {
+    const finished = Promise.withResolvers<void>();
+    const tasks = { unit: { checkout: { enabled: false } } };
+    await using stage = await startStage({ start: gearmand, tasks, startsOperator: false, script: () => ({ finished: finished.promise }) });
+    const { job, unique, parameters } = await readFirstJob(stage.link.address);
+    const build = await stage.submit("unit", { unique, parameters });
+    stage.kube.create(JOBS, NAMESPACE, job);
+    await stage.running(job.metadata.name);
+    await startNext(stage);
+    await stage.logged("attaches a request to the build that is under way");
+    finished.resolve();
+    assert.equal((await answerOf(build)).result, "SUCCESS");
+    assert.equal(recordOf(await stage.recorded(job.metadata.name)).isDelivered, true);
+    assert.deepEqual([stage.jobs().length, stage.pods().length], [1, 1]);
+  });
 
   test("answers a build whose test ended while there was no operator", async () => {
     const { build, number, finish, ...rest } = await startRunning(gearmand);

@@ -63,6 +63,12 @@ describe("buildNumber", () => {
     const isKnown = (changes: object) => isNumberIn("ci", { number: earlier, identity: { ...identity, ...changes } }, sha256Hex);
     assert.deepEqual([isKnown({}), isKnown({ unique: "abc" }), isKnown({ payloadHash: null })], [true, false, false]);
   });
+
+  test("of before the payload was of account is known by the rest of its request", () => {
+    const first = `unit-${sha256Hex('["zuul:4730","build:unit","ab"]').slice(0, 16)}`;
+    const isKnown = (changes: object) => isNumberIn("ci", { number: first, identity: { ...identity, ...changes } }, sha256Hex);
+    assert.deepEqual([isKnown({ payloadHash: null }), isKnown({}), isKnown({ payloadHash: null, unique: "abc" })], [true, false, false]);
+  });
 });
 
 test("payloadHash is 64 bits of the bytes, as they came", () => {
