@@ -13,6 +13,7 @@ const PLACES: Readonly<Record<string, readonly RegExp[]>> = {
   ],
   "charts/turbo-hipster/values.yaml": [IMAGE],
   "deploy/Dockerfile": [new RegExp(`(?<=--build-arg VERSION=)${VERSION}`)],
+  "docs/install.md": [IMAGE],
 };
 
 /** Path below `root` -> content, with that version wherever one is named. Throws for a place that is no longer there. */

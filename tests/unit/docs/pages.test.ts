@@ -27,6 +27,23 @@ function links(page: string): string[] {
   return targets.filter((target) => !/^(?:[a-z]+:|#)/.test(target)).map((target) => join(dirname(page), target.replace(/#.*$/, "")));
 }
 
+/** Links to a heading, of the same page or another: that page from the root, and what the link calls the heading. */
+function headingLinks(page: string): { target: string; heading: string }[] {
+  const found = read(page).matchAll(/\]\((?![a-z]+:)([^)\s#]*)#([^)\s]+)\)/g);
+  return Array.from(found, ([, path = "", heading = ""]) => ({ target: path === "" ? page : join(dirname(page), path), heading }));
+}
+
+/** What links call the headings of a page: in lower case, a dash for each blank, without punctuation. */
+function headings(page: string): string[] {
+  const titles = read(page).matchAll(/^#{1,6} (.*)$/gm);
+  return Array.from(titles, ([, title = ""]) =>
+    title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+}
+
 /** Paths that a page names, in text or in commands. */
 function paths(page: string): string[] {
   const words = read(page).match(/[^\s`()[\]|"',;]+/g) ?? [];
@@ -55,6 +72,11 @@ describe("the pages for people", () => {
         wanted.filter((path) => !isThere(path)),
         [],
       );
+      assert.deepEqual(
+        headingLinks(page).filter(({ target, heading }) => target.endsWith(".md") && !headings(target).includes(heading)),
+        [],
+        "links to headings that there are",
+      );
       const sources = globSync("{src,tests,deploy,tools}/**/*.{ts,mjs}", { cwd: ROOT });
       assert.deepEqual(
         bareFiles(page).filter((name) => !sources.some((source) => source.endsWith(`/${name}`))),
@@ -62,6 +84,14 @@ describe("the pages for people", () => {
       );
     });
   }
+
+  test("the index leads to every page", () => {
+    const pages = PAGES.filter((page) => page.startsWith("docs/") && page !== "docs/README.md" && !DECISIONS.includes(page));
+    assert.deepEqual(
+      pages.filter((page) => !links("docs/README.md").includes(page)),
+      [],
+    );
+  });
 
   test("all that README links to is in the published package", () => {
     const published: string[] = JSON.parse(read("package.json")).files;
