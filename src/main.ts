@@ -9,6 +9,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   logs: async () => (await import("./commands/logs.ts")).logsCommand(),
   explain: async () => (await import("./commands/explain.ts")).explainCommand(),
   status: async () => (await import("./commands/status.ts")).statusCommand(),
+  doctor: async () => (await import("./commands/doctor.ts")).doctorCommand(),
   validate: async () => (await import("./commands/validate.ts")).validateCommand(),
   check: async () => (await import("./commands/check.ts")).checkCommand(),
   limits: async () => (await import("./commands/limits.ts")).limitsCommand(),

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { type JsonPatchOperation, renderPointer } from "../../src/kube/client/json-patch.ts";
 import type { KubeClient, WatchEvent } from "../../src/kube/client/kube-client.ts";
 import {
@@ -13,7 +14,9 @@ import {
   KubeError,
 } from "../../src/kube/client/kube-error.ts";
 import { CONFIG_MAPS, JOBS, PODS, type Resource, SECRETS } from "../../src/kube/client/resource.ts";
+import { OwnRights } from "../../src/kube/objects/own-rights.ts";
 import { SecretValues } from "../../src/kube/objects/secret-values.ts";
+import { waitUntil } from "../../tools/machine/wait-until.ts";
 import type { StoredObject } from "../support/fake-kube/resource-rules.ts";
 import { type ContractTarget, findRealKubeconfig, NO_REAL_SERVER, openFakeTarget, openRealTarget } from "./contract-target.ts";
 
@@ -131,6 +134,29 @@ function holdContract(open: () => Promise<ContractTarget>): void {
         assert.match(error.message, /404 page not found; there is no such resource/);
         return true;
       });
+    });
+
+    it("says who asks and what he may, and publishes the schemas of a group, with the rules in them", async () => {
+      const own = new OwnRights({ client });
+      const { signal } = new AbortController();
+      assert.match((await own.user(signal)) ?? "", /./);
+      const right = { group: "batch", resource: "jobs", verbs: ["create"], where: "each" } as const;
+      assert.equal(await own.isAllowed({ right, verb: "create", namespace: "default" }, signal), true);
+      let schema: { properties: { spec: object } } | undefined;
+      await waitUntil("the widgets to be published", 30_000, async () => {
+        const document = (await client.openApi(target.widgets).catch(() => ({}))) as { components?: { schemas?: Record<string, never> } };
+        const kind = { group: target.widgets.group, kind: "Widget", version: "v1" };
+        schema = Object.values(document.components?.schemas ?? {}).find((each) =>
+          isDeepStrictEqual(each["x-kubernetes-group-version-kind"], [kind]),
+        );
+        return schema !== undefined;
+      });
+      const { size, colour } = { size: { type: "integer", minimum: 1, maximum: 10 }, colour: { type: "string" } };
+      const rules = [{ rule: "self.size < 11", message: "too large" }];
+      assert.deepEqual(schema?.properties.spec, {
+        ...{ type: "object", required: ["size"], properties: { size, colour }, "x-kubernetes-validations": rules },
+      });
+      await assert.rejects(client.openApi({ group: "nothing.turbo-hipster.io", version: "v1" }), { status: 404 });
     });
 
     it("gives the values of a Secret in base64 and 404 for one that is not there", async () => {

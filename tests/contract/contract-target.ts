@@ -31,7 +31,7 @@ const randomName = (prefix: string) => `${prefix}-${randomBytes(4).toString("hex
 export async function openFakeTarget(scriptOf?: (job: StoredObject) => PodScript): Promise<ContractTarget> {
   const widgets = { group: "contract.turbo-hipster.io", version: "v1", plural: "widgets" };
   const fake = await startFakeKube({
-    resources: [{ ...widgets, kind: "Widget", hasStatus: true, hasGeneration: true }],
+    resources: [{ ...widgets, kind: "Widget", hasStatus: true, hasGeneration: true, schema: WIDGET_SCHEMA }],
     validate: { widgets: checkWidget },
   });
   const client = await loadKubeClient({ kubeconfig: fake.kubeconfig });
@@ -139,12 +139,20 @@ function isEstablished({ status }: StoredObject): boolean {
   return (status?.conditions ?? []).some((each: { type: string; status: string }) => each.type === "Established" && each.status === "True");
 }
 
-function renderWidgetDefinition(group: string): object {
-  const size = { type: "integer", minimum: 1, maximum: 10 };
-  const properties = {
-    spec: { type: "object", required: ["size"], properties: { size, colour: { type: "string" } } },
+const WIDGET_SCHEMA = {
+  type: "object",
+  properties: {
+    spec: {
+      type: "object",
+      required: ["size"],
+      properties: { size: { type: "integer", minimum: 1, maximum: 10 }, colour: { type: "string" } },
+      "x-kubernetes-validations": [{ rule: "self.size < 11", message: "too large" }],
+    },
     status: { type: "object", "x-kubernetes-preserve-unknown-fields": true },
-  };
+  },
+};
+
+function renderWidgetDefinition(group: string): object {
   return {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
@@ -159,7 +167,7 @@ function renderWidgetDefinition(group: string): object {
           served: true,
           storage: true,
           subresources: { status: {} },
-          schema: { openAPIV3Schema: { type: "object", properties } },
+          schema: { openAPIV3Schema: WIDGET_SCHEMA },
         },
       ],
     },

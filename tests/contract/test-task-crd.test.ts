@@ -7,12 +7,14 @@ import fc from "fast-check";
 import { downCluster, type LocalCluster, upCluster } from "../../deploy/local/local-cluster.ts";
 import { applyTestTaskDefinition } from "../../deploy/local/test-task-definition.ts";
 import { readTestTaskDocuments } from "../../src/commands/test-task-documents.ts";
-import { TEST_TASK_CRD_NAME } from "../../src/core/test-task/crd.ts";
+import { renderTestTaskCrd, TEST_TASK_CRD_NAME } from "../../src/core/test-task/crd.ts";
+import { compareDefinitions } from "../../src/core/test-task/definition-difference.ts";
 import type { TestTaskStatus } from "../../src/core/test-task/schema/status.ts";
 import { parseTestTask, TEST_TASK_API_VERSION } from "../../src/core/test-task/test-task.ts";
 import { type KubeClient, loadKubeClient } from "../../src/kube/client/kube-client.ts";
 import { isInvalid } from "../../src/kube/client/kube-error.ts";
 import { TEST_TASKS } from "../../src/kube/client/resource.ts";
+import { readServedDefinition } from "../../src/kube/objects/served-definition.ts";
 import { TestTaskObjects } from "../../src/kube/objects/test-task-objects.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
@@ -74,6 +76,17 @@ describe("the TestTask CRD on a real API server", () => {
       return (thrown as Error).message;
     }
   }
+
+  test("what the API server publishes of it is the whole definition, rules and all", async () => {
+    const own = renderTestTaskCrd() as { spec: { versions: { schema: { openAPIV3Schema: object } }[] } };
+    let served: unknown;
+    await waitUntil("TestTasks to be published", 30_000, async () => {
+      served = await readServedDefinition(client, new AbortController().signal);
+      return served !== undefined;
+    });
+    const difference = compareDefinitions(served, own.spec.versions[0]?.schema.openAPIV3Schema);
+    assert.deepEqual(difference, { lacking: [], foreign: [], hasOtherRules: false });
+  });
 
   test("is accepted as it is, with a structural schema", async () => {
     const { status } = JSON.parse(await kubectl("get", "crd", TEST_TASK_CRD_NAME, "-o", "json"));

@@ -415,6 +415,37 @@ describe("the chart on a cluster", () => {
     assert.match(await kubectl("get", "pods", "--output", "name"), /^(?!.*-test$)/m);
   });
 
+  test("doctor, in the operator's pod, finds all well but the pages' address, which is not set here, and its canary is a build", async () => {
+    const text = await kubectl(
+      "exec",
+      `deployment/${DEPLOYMENT}`,
+      "--container",
+      "operator",
+      "--",
+      "turbo-hipster",
+      "doctor",
+      "--json",
+      "--canary",
+      "hello",
+    );
+    const { findings } = JSON.parse(text) as { findings: { what: string; state: string; says: string }[] };
+    const amiss = findings.filter(({ state }) => state !== "ok" && state !== "unseen");
+    assert.deepEqual(
+      amiss.map(({ what, state }) => `${state} ${what}`),
+      ["warning publicUrl"],
+      text,
+    );
+    const says = (what: string) => findings.find((each) => each.what === what)?.says ?? "";
+    assert.match(says("API server"), new RegExp(`system:serviceaccount:${context.namespace}:${DEPLOYMENT}$`));
+    assert.match(says(`rights in ${context.namespace}`), /^all that the operator needs/);
+    assert.match(says("rights, cluster"), /^all that the operator needs/);
+    assert.match(says("TestTask definition"), /^is that of/);
+    assert.match(says("log store"), /gives it back and removes it$/);
+    assert.match(says("internalUrl"), /opens from here$/);
+    assert.match(says("canary build"), /: SUCCESS/);
+    for (const { address } of [gearmand, geard]) assert.match(says(`${address} operator`), /^2 replicas are connected/);
+  });
+
   test("without a time to drain the next one goes on with the builds: geard makes Zuul launch them again, gearmand does not", async () => {
     const { taking } = await settledReplicas();
     const running = await startBuilds();

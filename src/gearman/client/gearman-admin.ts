@@ -50,6 +50,22 @@ export async function fetchRegisteredFunctions(options: AdminOptions): Promise<R
   return new Map(lines.map(({ name, workers }) => [name.trim().split(/\s+/)[0] ?? "", { workers }]));
 }
 
+const VERSION_TIMEOUT_MS = 2_000;
+
+/**
+ * What gearmand calls its version; undefined where the server, which has answered `status` just before, says nothing to it within 2 s, or
+ * hangs up: geard knows no such command. Rejects as `fetchFunctions`, but for that.
+ */
+export async function fetchVersion(options: AdminOptions): Promise<string | undefined> {
+  try {
+    const answer = await ask("version", (text) => text.endsWith("\n"), { ...options, timeoutMs: VERSION_TIMEOUT_MS });
+    return /^OK (?<version>\S{1,100})\s*$/.exec(answer)?.groups?.version;
+  } catch (error) {
+    if (error instanceof GearmanError && (error.code === "TH_GEARMAN_SILENT" || error.code === "TH_GEARMAN_LOST")) return undefined;
+    throw error;
+  }
+}
+
 /** A connection that has registered functions. */
 export interface WorkerLine {
   /** What it has said with SET_CLIENT_ID; "-" or empty where it has said nothing. */

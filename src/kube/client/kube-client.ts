@@ -5,7 +5,7 @@ import { loadKubeCredentials } from "./kube-credentials.ts";
 import { explainRefusedPatch, isNotFound, KubeError, parseStatus } from "./kube-error.ts";
 import { type KubeCallObserver, type KubeTransport, makeKubeTransport, type Query } from "./kube-transport.ts";
 import { withoutManagedFields } from "./managed-fields.ts";
-import type { KubeList, Resource } from "./resource.ts";
+import { type KubeList, type Resource, renderGroupPath } from "./resource.ts";
 import { splitLines } from "./watch-lines.ts";
 
 /**
@@ -123,6 +123,10 @@ export interface KubeClient {
   watch<T>(resource: Resource, namespace: string | undefined, options: WatchOptions): AsyncIterable<WatchEvent<T>>;
   /** Bytes as they come, to be iterated once; leaving the iteration closes the stream. An empty log for a pod that has no node yet. */
   podLog(namespace: string, pod: string, options: PodLogOptions): Promise<AsyncIterable<Buffer>>;
+  /** The OpenAPI document of a group's version, which whoever is let in may read; 404 where the server knows nothing of it. */
+  openApi(of: Pick<Resource, "group" | "version">, options?: { signal?: AbortSignal }): Promise<object>;
+  /** For messages: `the API server https://... (context x of /path)`. */
+  readonly label: string;
   /** Breaks what still runs; every later call rejects. */
   close(): Promise<void>;
 }
@@ -211,6 +215,10 @@ function makeKubeClient(transport: KubeTransport): KubeClient {
       const stream = await transport.open({ ...call, purpose: follow === true ? "log" : "request" }, transport.deadlineMs);
       return stream.chunks(follow === true ? idleMs : transport.deadlineMs);
     },
+    async openApi({ group, version }, { signal } = {}) {
+      return transport.request({ verb: "get", path: `/openapi/v3${renderGroupPath({ group, version })}`, signal });
+    },
+    label: transport.label,
     close: () => transport.close(),
   };
 }

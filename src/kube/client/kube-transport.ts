@@ -50,6 +50,8 @@ export interface KubeStream {
 export interface KubeTransport {
   /** See `KubeClient`. */
   now(): Date;
+  /** See `KubeCredentials`. */
+  readonly label: string;
   readonly deadlineMs: number;
   request(call: KubeCall): Promise<object>;
   /** Resolves with the answer's start, within `headersMs` if given. */
@@ -172,6 +174,7 @@ export function makeKubeTransport({ credentials, clock, deadlineMs, onCall }: Ku
 
   return {
     now: () => (dated ? new Date(dated.dateMs + clock.monotonicMs() - dated.atMs) : clock.now()),
+    label: credentials.label,
     deadlineMs,
     async request(call) {
       const startedAt = clock.monotonicMs();

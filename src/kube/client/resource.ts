@@ -14,6 +14,8 @@ export const CONFIG_MAPS: Resource = { group: "", version: "v1", plural: "config
 export const SECRETS: Resource = { group: "", version: "v1", plural: "secrets" };
 export const LEASES: Resource = { group: "coordination.k8s.io", version: "v1", plural: "leases" };
 export const TOKEN_REVIEWS: Resource = { group: "authentication.k8s.io", version: "v1", plural: "tokenreviews" };
+export const SELF_SUBJECT_REVIEWS: Resource = { group: "authentication.k8s.io", version: "v1", plural: "selfsubjectreviews" };
+export const SELF_SUBJECT_ACCESS_REVIEWS: Resource = { group: "authorization.k8s.io", version: "v1", plural: "selfsubjectaccessreviews" };
 export const TEST_TASKS: Resource = { group: "turbo-hipster.io", version: "v1alpha1", plural: "testtasks" };
 
 export interface KubeList<T> {
@@ -30,11 +32,17 @@ interface ObjectPlace {
 
 /** The path of a resource, object or subresource, without the server's own prefix. Throws `TH_KUBE_NAME` for what can't be a path segment. */
 export function renderPath(resource: Resource, place: ObjectPlace = {}): string {
-  const parts = resource.group === "" ? ["api", resource.version] : ["apis", resource.group, resource.version];
+  const parts: string[] = [];
   if (place.namespace !== undefined) parts.push("namespaces", place.namespace);
   parts.push(resource.plural);
   if (place.name !== undefined) parts.push(place.name);
   if (place.subresource !== undefined) parts.push(place.subresource);
+  return `${renderGroupPath(resource)}/${parts.map(renderSegment).join("/")}`;
+}
+
+/** The path of a group's version, with the same error. */
+export function renderGroupPath({ group, version }: Pick<Resource, "group" | "version">): string {
+  const parts = group === "" ? ["api", version] : ["apis", group, version];
   return `/${parts.map(renderSegment).join("/")}`;
 }
 

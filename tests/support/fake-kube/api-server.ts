@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { breakConnection } from "./break-connection.ts";
 import type { DeleteRequest, FakeStore } from "./fake-store.ts";
 import type { FakeCall, FaultEffect, FaultPlan } from "./fault-plan.ts";
+import { openApiDocument } from "./open-api.ts";
 import type { PodLogs } from "./pod-logs.ts";
 import type { ResourceRules, StoredObject } from "./resource-rules.ts";
 import { parseFieldSelector, parseLabelSelector } from "./selector.ts";
@@ -71,6 +72,8 @@ export function makeApiServer(options: ApiServerOptions): RequestListener {
 
   function serveOther(url: URL): { code: number; body: object } {
     if (url.pathname === "/version") return { code: 200, body: { major: "1", minor: "36", gitVersion: options.version } };
+    const document = openApiDocument(options.rules, url.pathname);
+    if (document) return { code: 200, body: document };
     throw new NoSuchPath();
   }
 
@@ -86,6 +89,7 @@ export function makeApiServer(options: ApiServerOptions): RequestListener {
     const dryRun = query.get("dryRun") === "All";
     switch (target.verb) {
       case "create":
+        if (rules.answer) return { code: 201, body: rules.answer(body as StoredObject) };
         return { code: 201, body: asAsked(request, store.create(rules, namespace, body as StoredObject, dryRun)) };
       case "get":
         if (target.subresource !== "log") return { code: 200, body: store.get(rules, namespace, name) };

@@ -12,6 +12,7 @@ import { type CallMatch, type FakeCall, type Fault, type FaultEffect, makeFaultP
 import { makePodLogs, type PodLogs } from "./pod-logs.ts";
 import { BUILT_IN_RULES, type ResourceRules, type StoredObject } from "./resource-rules.ts";
 import type { FieldProblem } from "./status-error.ts";
+import { subjectReviewRules } from "./subject-reviews.ts";
 import { makeWatchStreams, type WatchStreams } from "./watch-streams.ts";
 
 export interface FakeKubeOptions {
@@ -66,6 +67,8 @@ export interface FakeKube extends AsyncDisposable {
   disconnected(): Promise<void>;
   /** Breaks all connections. */
   cutConnections(): void;
+  /** From now on, whoever asks for it is told that `verb resource` is forbidden to him; the call itself is not refused. */
+  forbid(right: string): void;
   /** Bearer tokens that are let in from now on; everything before the first call. */
   acceptTokens(tokens: readonly string[]): void;
   /** With tls: a new authority and certificate from now on; returns the authority's PEM. */
@@ -74,7 +77,8 @@ export interface FakeKube extends AsyncDisposable {
 }
 
 export async function startFakeKube(options: FakeKubeOptions = {}): Promise<FakeKube> {
-  const rules = [...(options.resources ?? []), ...BUILT_IN_RULES].map((each) => {
+  const forbidden = new Set<string>();
+  const rules = [...(options.resources ?? []), ...BUILT_IN_RULES, ...subjectReviewRules(forbidden)].map((each) => {
     const checkCreate = options.validate?.[each.plural] ?? each.checkCreate;
     return checkCreate === undefined ? each : { ...each, checkCreate };
   });
@@ -125,6 +129,7 @@ export async function startFakeKube(options: FakeKubeOptions = {}): Promise<Fake
     misbehave: (match, effect, times = 1) => faults.add(match, effect, times),
     disconnected: () => connections.gone(),
     cutConnections: () => connections.cut(),
+    forbid: (right) => void forbidden.add(right),
     acceptTokens(tokens) {
       accepted = tokens;
     },

@@ -1,5 +1,8 @@
 import { isDeepStrictEqual } from "node:util";
+import { renderTestTaskCrd } from "../../../src/core/test-task/crd.ts";
 import type { FieldProblem } from "./status-error.ts";
+
+const [TEST_TASK_DEFINITION] = (renderTestTaskCrd() as { spec: { versions: { schema: { openAPIV3Schema: object } }[] } }).spec.versions;
 
 /** A stored object: JSON, with the fields the store itself looks at. */
 export interface StoredObject {
@@ -38,6 +41,10 @@ export interface ResourceRules {
   readonly initialStatus?: object;
   readonly checkCreate?: (object: StoredObject) => FieldProblem[];
   readonly checkUpdate?: (before: StoredObject, after: StoredObject) => FieldProblem[];
+  /** Stored nowhere: a create is a question, and this the answer to it. */
+  readonly answer?: (question: StoredObject) => StoredObject;
+  /** Its schema, as the OpenAPI document has it. */
+  readonly schema?: object;
   /** A delete only marks it until whoever runs it lets go. */
   readonly endsGracefully?: (object: StoredObject) => boolean;
 }
@@ -71,7 +78,15 @@ export const BUILT_IN_RULES: readonly ResourceRules[] = [
     checkUpdate: checkPodUpdate,
     endsGracefully: (pod) => Boolean(pod.spec?.nodeName),
   },
-  { group: "turbo-hipster.io", version: "v1alpha1", plural: "testtasks", kind: "TestTask", hasStatus: true, hasGeneration: true },
+  {
+    group: "turbo-hipster.io",
+    version: "v1alpha1",
+    plural: "testtasks",
+    kind: "TestTask",
+    hasStatus: true,
+    hasGeneration: true,
+    schema: TEST_TASK_DEFINITION?.schema.openAPIV3Schema ?? {},
+  },
 ];
 
 function checkJob(job: StoredObject): FieldProblem[] {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { neededRights, rightQuestions } from "../../../src/core/kubernetes/needed-rights.ts";
 import type { Job } from "../../../src/core/kubernetes/objects.ts";
 import type { KubeClient } from "../../../src/kube/client/kube-client.ts";
 import { KubeError } from "../../../src/kube/client/kube-error.ts";
@@ -178,6 +179,28 @@ describe("the operator's rights", () => {
     const [role] = (await renderChart(LEAST_VALUES)).filter(({ kind }) => kind === "Role");
     assert.ok(role);
     assert.deepEqual(grantedBy(role), await collectCalls());
+  });
+
+  test("are those that doctor asks the API server for, in each namespace and in the cluster", async () => {
+    const values = { config: { ...LEAST_VALUES.config, installation: "here", namespaces: ["one", "two"] } };
+    for (const store of ["none", "files"]) {
+      const logs = store === "files" ? { store, directory: "/logs" } : { store };
+      const objects = await renderChart({ config: { ...values.config, logs } });
+      const asked = rightQuestions(neededRights("here", store === "files"), ["one", "two"]).map(({ right, verb, namespace }) => {
+        const resource = right.subresource === undefined ? right.resource : `${right.resource}/${right.subresource}`;
+        return `${namespace ?? ""}: ${verb} ${right.group}/${resource} ${right.name ?? ""}`;
+      });
+      const roles = objects.filter(
+        ({ kind, metadata }) => kind === "Role" || (kind === "ClusterRole" && metadata.name === "ci-turbo-hipster"),
+      );
+      const granted = roles.flatMap(({ rules, metadata }) =>
+        (rules as { apiGroups: string[]; resources: string[]; verbs: string[]; resourceNames?: string[] }[]).flatMap((rule) =>
+          rule.verbs.map((verb) => `${metadata.namespace ?? ""}: ${verb} ${rule.apiGroups}/${rule.resources} ${rule.resourceNames ?? ""}`),
+        ),
+      );
+      assert.deepEqual(new Set(asked), new Set(granted), store);
+      assert.equal(asked.length, granted.length, store);
+    }
   });
 
   test("reach the objects of its own, Leases and names of functions, in the first namespace alone", async () => {

@@ -337,6 +337,8 @@ export class ReplicaWorld {
       now: () => clock.now(),
       jsonPatch: unused,
       podLog: unused,
+      openApi: unused,
+      label: "the API server of this world",
       close: unused,
     };
   }

@@ -1,0 +1,63 @@
+import type { Config } from "../../config.ts";
+import { neededRights } from "../../core/kubernetes/needed-rights.ts";
+import type { KubeClient } from "../../kube/client/kube-client.ts";
+import type { TestTasksSeen } from "../status/server-report.ts";
+import { renderEventLine } from "../submit/submit-event.ts";
+import { renderNoCanary } from "./canary-findings.ts";
+import { type Finding, ok } from "./finding.ts";
+import type { DoctorWorld } from "./look.ts";
+import { lookAtInternalUrl, lookAtPublicUrl, lookAtZuulUrl } from "./look-at-addresses.ts";
+import { lookAtCluster } from "./look-at-cluster.ts";
+import { lookAtServer } from "./look-at-gearman.ts";
+import { lookAtStore } from "./look-at-store.ts";
+import { playCanary } from "./play-canary.ts";
+
+interface Installation {
+  readonly config: Config;
+  readonly configFile: string;
+  readonly client: KubeClient;
+  readonly canary?: string;
+  readonly project: string;
+  readonly zuulUrl?: string;
+  readonly param?: readonly string[];
+  /** Of the canary. */
+  readonly timeoutMs: number;
+}
+
+interface Examination extends DoctorWorld {
+  /** Lines about the canary while it runs. */
+  onProgress(line: string): void;
+}
+
+/** All looks, in the order in which a build comes by what they look at. Rejects when the signal aborts, or for arguments of no use. */
+export async function examineInstallation(installation: Installation, world: Examination): Promise<Finding[]> {
+  const { config, configFile, client, project, zuulUrl } = installation;
+  const { namespaces, gearman, logs, publicUrl, internalUrl } = config;
+  const rights = neededRights(config.installation, logs.store !== "none");
+  const cluster = lookAtCluster({ client, installation: config.installation, namespaces, rights }, world);
+  const [{ findings, seen }, servers, others] = await Promise.all([
+    cluster,
+    cluster.then((known) => Promise.all(gearman.servers.map((server) => lookAtServer(server, known.seen, config.installation, world)))),
+    Promise.all([
+      lookAtStore(logs, world),
+      lookAtPublicUrl(publicUrl, world),
+      logs.store === "none" ? [] : lookAtInternalUrl(internalUrl, world),
+      lookAtZuulUrl(zuulUrl, project, world),
+    ]),
+  ]);
+  return [
+    ok("configuration", `${configFile} is read: ${namespaces.length} namespaces, ${gearman.servers.length} Gearman servers`),
+    ...findings,
+    ...servers.flat(),
+    ...others.flat(),
+    ...(await runCanary(installation, seen, world)),
+  ];
+}
+
+async function runCanary(installation: Installation, seen: TestTasksSeen, world: Examination): Promise<Finding[]> {
+  const { config, canary: task, project, zuulUrl, param: parameters = [], timeoutMs } = installation;
+  const [server] = config.gearman.servers;
+  if (task === undefined || server === undefined) return renderNoCanary();
+  const onEvent: Parameters<typeof playCanary>[0]["onEvent"] = (event, elapsedMs) => world.onProgress(renderEventLine(event, elapsedMs));
+  return playCanary({ task, server, project, zuulUrl, parameters, timeoutMs, onEvent }, seen, world);
+}

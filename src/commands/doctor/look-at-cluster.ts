@@ -1,0 +1,126 @@
+import { type NeededRight, rightQuestions } from "../../core/kubernetes/needed-rights.ts";
+import type { KubeObject } from "../../core/kubernetes/objects.ts";
+import type { Lease } from "../../core/replicas/leadership.ts";
+import { renderTestTaskCrd } from "../../core/test-task/crd.ts";
+import { compareDefinitions } from "../../core/test-task/definition-difference.ts";
+import { type InvalidTask, readStoredTask } from "../../core/test-task/invalid-task.ts";
+import type { TestTask } from "../../core/test-task/test-task.ts";
+import type { KubeClient } from "../../kube/client/kube-client.ts";
+import { isNotFound } from "../../kube/client/kube-error.ts";
+import { LEASES, TEST_TASKS } from "../../kube/client/resource.ts";
+import { OwnRights } from "../../kube/objects/own-rights.ts";
+import { readServedDefinition } from "../../kube/objects/served-definition.ts";
+import { listAll } from "../../kube/watch/list-all.ts";
+import { makeConcurrencyLimit } from "../../runtime/concurrency-limit.ts";
+import { VERSION } from "../../version.ts";
+import type { TestTasksSeen } from "../status/server-report.ts";
+import { renderAccess, renderDefinition, renderHolder, renderRights, renderTasks } from "./cluster-findings.ts";
+import { type Finding, failed, unseen } from "./finding.ts";
+import { type DoctorWorld, look } from "./look.ts";
+
+/** Questions to the API server at once. */
+const MAX_QUESTIONS = 8;
+
+interface ClusterOptions {
+  readonly client: KubeClient;
+  readonly installation: string;
+  readonly namespaces: readonly string[];
+  readonly rights: readonly NeededRight[];
+}
+
+/** All that is to be had from the API server, and the TestTasks for those who look elsewhere. */
+export async function lookAtCluster(options: ClusterOptions, world: DoctorWorld): Promise<{ findings: Finding[]; seen: TestTasksSeen }> {
+  const { client } = options;
+  const access = await look(
+    world,
+    async (signal) => [renderAccess(client.label, await new OwnRights(options).user(signal))],
+    (why) => [
+      failed("API server", why, "is it up, and reachable from here? --kubeconfig and --context name another; in a pod its ServiceAccount"),
+    ],
+  );
+  if (access[0]?.state === "failed") {
+    const why = "the API server was not reached";
+    const others = ["rights", "TestTask definition", "TestTasks", "replica that takes builds"].map((what) => unseen(what, why));
+    return { findings: [...access, ...others], seen: { isKnown: false, why } };
+  }
+  let seen: TestTasksSeen = { isKnown: false, why: "they could not be read" };
+  const found = await Promise.all([
+    look(
+      world,
+      (signal) => lookAtRights(options, signal),
+      (why) => [unseen("rights", why)],
+    ),
+    look(
+      world,
+      (signal) => lookAtDefinition(client, signal),
+      (why) => [unseen("TestTask definition", why)],
+    ),
+    look(
+      world,
+      async (signal) => {
+        const objects = await readTestTasks(options, signal);
+        seen = sortTasks(objects);
+        return renderTasks(objects, options.namespaces);
+      },
+      (why) => [failed("TestTasks", why, "see the rights and the definition above")],
+    ),
+    look(
+      world,
+      async (signal) => [renderHolder(await readLease(options, signal), options.installation)],
+      (why) => [unseen("replica that takes builds", why)],
+    ),
+  ]);
+  return { findings: [...access, ...found.flat()], seen };
+}
+
+async function lookAtRights(options: ClusterOptions, signal: AbortSignal): Promise<Finding[]> {
+  const own = new OwnRights(options);
+  const limit = makeConcurrencyLimit(MAX_QUESTIONS);
+  const ask = async (question: ReturnType<typeof rightQuestions>[number]) => {
+    try {
+      return { question, isAllowed: await own.isAllowed(question, signal) };
+    } catch {
+      // What one answer lacks is told as such; all of them lack it where the server is away.
+      signal.throwIfAborted();
+      return { question, isAllowed: undefined };
+    }
+  };
+  const questions = rightQuestions(options.rights, options.namespaces);
+  return renderRights(await Promise.all(questions.map((question) => limit.run(() => ask(question)))));
+}
+
+async function lookAtDefinition(client: KubeClient, signal: AbortSignal): Promise<Finding[]> {
+  const served = await readServedDefinition(client, signal);
+  return [renderDefinition(served === undefined ? undefined : compareDefinitions(served, ownSchema()), VERSION)];
+}
+
+function ownSchema(): unknown {
+  const { spec } = renderTestTaskCrd() as { spec: { versions: { schema: { openAPIV3Schema: unknown } }[] } };
+  return spec.versions[0]?.schema.openAPIV3Schema;
+}
+
+async function readTestTasks({ client, namespaces }: ClusterOptions, signal: AbortSignal): Promise<KubeObject[]> {
+  const objects: KubeObject[] = [];
+  for (const namespace of namespaces) objects.push(...(await listAll<KubeObject>(client, TEST_TASKS, namespace, { signal })).items);
+  return objects.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+}
+
+function sortTasks(objects: readonly KubeObject[]): TestTasksSeen {
+  const tasks: TestTask[] = [];
+  const invalid: InvalidTask[] = [];
+  for (const object of objects) {
+    const stored = readStoredTask(object);
+    if (stored.isValid) tasks.push(stored.task);
+    else invalid.push(stored.task);
+  }
+  return { isKnown: true, tasks, invalid };
+}
+
+async function readLease({ client, namespaces, installation }: ClusterOptions, signal: AbortSignal): Promise<Lease | undefined> {
+  try {
+    return await client.get<Lease>(LEASES, namespaces[0], installation, { signal });
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
