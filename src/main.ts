@@ -30,6 +30,8 @@ export async function main(args: string[]): Promise<void> {
   const program = new Command("turbo-hipster")
     .description("Runs Zuul's builds on Kubernetes: takes them from Gearman, makes each a Job, tells Zuul the result.")
     .version(VERSION)
+    // Else options of `import layout` would be taken for those of `import`.
+    .enablePositionalOptions()
     .showHelpAfterError("(turbo-hipster --help shows what there is)")
     .showSuggestionAfterError();
   const wanted = args.find((arg) => !arg.startsWith("-"));

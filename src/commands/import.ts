@@ -1,25 +1,15 @@
 import { Command } from "commander";
-import { stringify } from "yaml";
-import { type ImportResult, importConfiguration } from "../core/import/import-configuration.ts";
-import type { ImportNote } from "../core/import/original-configuration.ts";
+import { importConfiguration } from "../core/import/import-configuration.ts";
 import { imageSchema } from "../core/test-task/schema/scalar.ts";
 import { InputError } from "../runtime/errors.ts";
 import { helpNotes } from "./help-notes.ts";
+import { importLayoutCommand } from "./import-layout.ts";
+import { type ImportWorld, NO_IMAGE, printImport } from "./import-report.ts";
 import { readDatasets, readOriginalSettings } from "./original-files.ts";
-import { printable } from "./printable.ts";
-
-/** Names nothing that could be pulled by mistake (RFC 2606). */
-const NO_IMAGE = "registry.example/replace-me:1";
 
 interface ImportFlags {
   root: string;
   image: string;
-}
-
-/** The process's own unless a test says otherwise. */
-interface ImportWorld {
-  print(text: string): void;
-  printError(line: string): void;
 }
 
 /**
@@ -30,14 +20,13 @@ export function importFile(file: string, { root, image }: ImportFlags, world: Im
   if (!imageSchema.safeParse(image).success) throw new InputError(`--image ${image}: is no image, such as registry.example.com/ci/nova:1`);
   const { settings, notes } = readOriginalSettings(file, root);
   const result = importConfiguration({ settings, image, datasetsIn: (directory) => readDatasets(directory, root) });
-  world.print(renderTasks(result));
-  for (const line of renderReport(file, result, notes)) world.printError(printable(line));
+  printImport(file, result, { title: "settings:", notes: [...notes, ...result.moved] }, world);
   return result.left.length === 0 ? 0 : 1;
 }
 
 export function importCommand(): Command {
-  return new Command("import")
-    .description("turn the config.yaml of the original Turbo Hipster into TestTasks, without a cluster")
+  const command = new Command("import")
+    .description("turn the config.yaml of the original Turbo Hipster, or a layout.yaml, into TestTasks, without a cluster")
     .argument("<config>", "its configuration; conf_d and the datasets' config.json are read too")
     .option("--root <directory>", "the files of the original's host are below this directory, as in a copy of it", "/")
     .option("--image <name>", "image that stands for the original's host, for all TestTasks", NO_IMAGE)
@@ -53,23 +42,6 @@ export function importCommand(): Command {
         printError: (line) => console.error(line),
       });
     });
-}
-
-function renderTasks({ tasks }: ImportResult): string {
-  const documents = tasks.map(({ object, notes }) => {
-    const comments = notes.map(({ message }) => `# ${printable(message)}\n`).join("");
-    // As YAML 1.1, which kubectl reads: `yes` is a text only within quotes.
-    return comments + stringify(object, { version: "1.1", schema: "yaml-1.1", lineWidth: 0, aliasDuplicateObjects: false });
-  });
-  return documents.join("---\n");
-}
-
-function renderReport(file: string, { tasks, left, moved }: ImportResult, notes: readonly ImportNote[]): string[] {
-  const line = ({ place, message }: ImportNote) => `  ${place}: ${message}`;
-  const part = (title: string, lines: readonly string[]) => (lines.length === 0 ? [] : [title, ...lines]);
-  return [
-    `${file}: ${tasks.length === 1 ? "1 TestTask" : `${tasks.length} TestTasks`} (what each still needs is said above it), ${left.length} without a counterpart`,
-    ...part("without a counterpart:", left.map(line)),
-    ...part("settings:", [...notes, ...moved].map(line)),
-  ];
+  // What stands behind `layout` is its own.
+  return command.enablePositionalOptions().addCommand(importLayoutCommand());
 }

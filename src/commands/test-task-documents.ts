@@ -1,11 +1,10 @@
-import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments, type ScalarTag, type Tags } from "yaml";
+import { isAlias, isMap, isScalar, isSeq, type Node } from "yaml";
 import { findCheckFaults } from "../core/checks/check-faults.ts";
 import { makeProblem, type Problem } from "../core/test-task/problem.ts";
 import { parseTestTask, TEST_TASK_API_VERSION, TEST_TASK_GROUP, TEST_TASK_KIND, type TestTask } from "../core/test-task/test-task.ts";
 import { type TaskWarning, testTaskWarnings } from "../core/test-task/warnings.ts";
-import { coerceError } from "../runtime/errors.ts";
 import { findFoldedLines } from "./folded-text.ts";
-import { yamlErrorMessage } from "./yaml-errors.ts";
+import { parseYaml, readYaml, type YamlSource } from "./yaml-documents.ts";
 
 /** A problem with its place in the text; lines and columns count from 1. `path` is empty when the text is no YAML. */
 export interface LocatedProblem {
@@ -22,75 +21,24 @@ export type TestTaskDocument = { line: number; kind: string | undefined; name: s
   | { state: "skipped" }
 );
 
-/** As many as a list of similar tasks needs; each may stand for a large subtree. */
-const MAX_ALIASES = 100;
-
 /**
  * Reads every document of a YAML or JSON text as kubectl reads it (YAML 1.1: `yes` is true), the items of Lists included. Objects of
  * other kinds are skipped; empty documents do not count.
  */
 export function readTestTaskDocuments(text: string): TestTaskDocument[] {
-  const lineCounter = new LineCounter();
-  const parsed = parseAllDocuments(text, {
-    version: "1.1",
-    schema: "yaml-1.1",
-    customTags: kubectlTags,
-    lineCounter,
-    prettyErrors: false,
-    logLevel: "error",
-  });
-  return [...parsed].flatMap((document) => readDocument({ text, document, lineCounter }));
+  return parseYaml(text).flatMap(readDocument);
 }
 
-interface Source {
-  text: string;
-  document: Document.Parsed;
-  lineCounter: LineCounter;
-}
-
-/** Plain texts that YAML 1.1 or the `yaml` package read as something else than kubectl's reader does: all of these stay strings. */
-function kubectlTags(tags: Tags): Tags {
-  const unknown = /:(timestamp|binary|omap|pairs|set)$/;
-  const kept = tags.filter((tag) => typeof tag === "string" || !(unknown.test(tag.tag) || tag.format === "TIME"));
-  return kept.map((tag) => {
-    if (typeof tag === "string" || !("test" in tag)) return tag;
-    if (tag.test?.test(".")) return { ...tag, test: FLOAT };
-    return tag.format === "EXP" ? { ...(tag as ScalarTag), resolve: finite } : tag;
-  });
-}
-
-/** What is too large for a number, or has no digits before its exponent, is a text: a commit's id may look like 5e99999 or e5. */
-function finite(text: string): number | string {
-  const value = Number.parseFloat(text.replaceAll("_", ""));
-  return Number.isFinite(value) ? value : text;
-}
-
-/** The package takes a lone `.` for a number. */
-const FLOAT = /^[-+]?([0-9][0-9_]*[.][0-9_]*|[.][0-9][0-9_]*)$/;
-
-function readDocument(source: Source): TestTaskDocument[] {
-  const { document } = source;
-  const unnamed = { line: locate(source, []).line, kind: undefined, name: undefined, state: "invalid" } as const;
-  if (document.errors.length > 0) {
-    const problems = document.errors.map((error) => ({
-      path: "",
-      message: yamlErrorMessage(error, source.text),
-      ...position(source, error.pos[0]),
-    }));
-    return [{ ...unnamed, problems }];
+function readDocument(source: YamlSource): TestTaskDocument[] {
+  const read = readYaml(source);
+  if ("faults" in read) {
+    const problems = read.faults.map(({ message, offset }) => ({ path: "", message, ...position(source, offset) }));
+    return [{ line: locate(source, []).line, kind: undefined, name: undefined, state: "invalid", problems }];
   }
-  let object: unknown;
-  try {
-    object = document.toJS({ maxAliasCount: MAX_ALIASES });
-  } catch (thrown) {
-    // Aliases without an anchor, and so many that they stand for more than any file is worth.
-    return [{ ...unnamed, problems: [{ path: "", message: coerceError(thrown).message, ...locate(source, []) }] }];
-  }
-  if (object === null || object === undefined) return [];
-  return readObject(source, object, []);
+  return read.value === null || read.value === undefined ? [] : readObject(source, read.value, []);
 }
 
-function readObject(source: Source, object: unknown, segments: Problem["segments"]): TestTaskDocument[] {
+function readObject(source: YamlSource, object: unknown, segments: Problem["segments"]): TestTaskDocument[] {
   const { apiVersion, kind, metadata, items } = (object ?? {}) as Record<string, unknown>;
   if (kind === "List" && apiVersion === "v1" && Array.isArray(items)) {
     return items.flatMap((item, index) => readObject(source, item, [...segments, "items", index]));
@@ -124,7 +72,7 @@ function readObject(source: Source, object: unknown, segments: Problem["segments
 }
 
 /** What the YAML shows and its meaning does not. */
-function foldedWarnings(source: Source, segments: Problem["segments"]): TaskWarning[] {
+function foldedWarnings(source: YamlSource, segments: Problem["segments"]): TaskWarning[] {
   const { node } = find(source, [...segments, "spec", "script"]);
   const folded = isScalar(node) ? findFoldedLines(node, source.text) : undefined;
   if (!folded) return [];
@@ -132,7 +80,7 @@ function foldedWarnings(source: Source, segments: Problem["segments"]): TaskWarn
   return [makeProblem(["spec", "script"], message)];
 }
 
-function locateWarning(source: Source, segments: Problem["segments"], warning: TaskWarning): LocatedProblem {
+function locateWarning(source: YamlSource, segments: Problem["segments"], warning: TaskWarning): LocatedProblem {
   const { path, message, scriptLine } = warning;
   const place = [...segments, ...warning.segments];
   const { node } = find(source, place);
@@ -149,12 +97,12 @@ function writtenName(metadata: unknown): string | undefined {
 }
 
 /** Where the value at `segments` is written (its key, in a mapping), or the nearest thing around it that is. */
-function locate(source: Source, segments: Problem["segments"]): { line: number; column: number } {
+function locate(source: YamlSource, segments: Problem["segments"]): { line: number; column: number } {
   return position(source, find(source, segments).offset);
 }
 
 /** Likewise; without a node where only something around it is written. */
-function find(source: Source, segments: Problem["segments"]): { offset: number; node: Node | null | undefined } {
+function find(source: YamlSource, segments: Problem["segments"]): { offset: number; node: Node | null | undefined } {
   let node: Node | null | undefined = source.document.contents;
   let offset = node?.range?.[0] ?? source.document.range[0];
   for (const segment of segments) {
@@ -177,7 +125,7 @@ function childOf(node: Node | null | undefined, segment: string | number): { off
   return pair && { offset: pair.key.range?.[0], node: pair.value };
 }
 
-function position({ lineCounter }: Source, offset: number): { line: number; column: number } {
+function position({ lineCounter }: YamlSource, offset: number): { line: number; column: number } {
   const { line, col } = lineCounter.linePos(offset);
   return { line: Math.max(1, line), column: Math.max(1, col) };
 }

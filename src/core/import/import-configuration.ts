@@ -36,7 +36,7 @@ export function importConfiguration({ settings, image, datasetsIn }: ImportSourc
 }
 
 /** What the original let pass and a TestTask does not. */
-function findProblem({ object, notes }: ImportedTask): ImportNote | undefined {
+export function findProblem({ object, notes }: ImportedTask): ImportNote | undefined {
   const parsed = parseTestTask(object);
   const problem = parsed.ok ? undefined : parsed.problems[0];
   return problem && { place: notes[0]?.place ?? object.metadata.name, message: `the TestTask's ${problem.path} ${problem.message}` };

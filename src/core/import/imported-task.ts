@@ -104,11 +104,12 @@ function makeObject(jobName: string, { image, gitUrl, names }: ImportTerms, spec
   };
 }
 
-const MAX_TASK_NAME = 40;
+/** Of a TestTask. */
+export const MAX_TASK_NAME = 40;
 const MAX_DATASET_NAME = 50;
 
 /** A name as Kubernetes takes it, that none of `taken` has; it is added to them. */
-function uniqueName(text: string, taken: Set<string>, maxLength: number): string {
+export function uniqueName(text: string, taken: Set<string>, maxLength: number): string {
   const plain = text.toLowerCase().replace(/[^a-z0-9]+/g, "-");
   const fit = (suffix: string) => `${plain.slice(0, maxLength - suffix.length).replace(/^-|-$/g, "") || "job"}${suffix}`;
   let name = fit("");
