@@ -39,14 +39,17 @@ export interface PublishedOperator extends AsyncDisposable {
 }
 
 /**
- * Options of node as the operator has it in the chart's container of 1 GiB: those of the image, and the heap that it takes by itself there
- * (587 MB with the young generation, seen in a cgroup of that size); here it would see the memory of the whole machine, and collect garbage the
- * later.
+ * Options of node as the operator has them in the chart's container of 1 GiB: the heap that it takes by itself there (587 MB with the young
+ * generation, seen in a cgroup of that size); here it would see the memory of the whole machine, and collect garbage the later.
  */
 export function containerNodeArgs(): string[] {
+  return ["--max-old-space-size=512"];
+}
+
+/** What the image says. */
+function imageEnvironment(): Record<string, string> {
   const dockerfile = readFileSync(join(ROOT, "deploy/Dockerfile"), "utf8");
-  const ofImage = /^ENV NODE_OPTIONS=(.+)$/m.exec(dockerfile)?.[1]?.split(" ") ?? [];
-  return [...ofImage, "--max-old-space-size=512"];
+  return Object.fromEntries(Array.from(dockerfile.matchAll(/^ENV (\w+)=(.+)$/gm), ([, name, value]) => [name, value]));
 }
 
 /** For pods of a local cluster to reach its internal port, at this address of the machine. */
@@ -65,7 +68,7 @@ interface OperatorLaunch {
   signal: AbortSignal;
 }
 
-/** Runs the operator and resolves when it takes builds. It dies with this process, however that ends. */
+/** Runs the operator in the environment that the image gives it, and resolves when it takes builds. It dies with this process, however that ends. */
 export async function startPublishedOperator({
   program,
   config,
@@ -80,6 +83,7 @@ export async function startPublishedOperator({
   const child = await startChild({
     command: process.execPath,
     args: [...nodeArgs, program.bin, "operator", "--config", file, ...clusterArgs],
+    env: imageEnvironment(),
     onLine: (text) => {
       const line = JSON.parse(text) as Record<string, unknown>;
       lines.push(line);
