@@ -1,3 +1,4 @@
+import { renderPublicUrl as renderUrl } from "../../kube/client/public-url.ts";
 import { coerceError } from "../../runtime/errors.ts";
 import { type PageAnswer, renderInternalUrl, renderNoPublicUrl, renderPublicUrl, renderZuulUrl } from "./address-findings.ts";
 import { type Finding, unseen } from "./finding.ts";
@@ -9,12 +10,12 @@ const MAX_BYTES = 4096;
 
 export async function lookAtPublicUrl(url: string | undefined, world: DoctorWorld): Promise<Finding[]> {
   if (url === undefined) return [renderNoPublicUrl()];
-  return ask(`${withoutSlash(url)}/api/v1/builds?page=1`, world, (answer) => renderPublicUrl(url, answer));
+  return ask(`${withoutSlash(url)}/api/v1/builds?page=1`, world, (answer) => renderPublicUrl(renderUrl(url), answer));
 }
 
 export async function lookAtInternalUrl(url: string | undefined, world: DoctorWorld): Promise<Finding[]> {
   if (url === undefined) return [unseen("internalUrl", "is not set: builds' pods are given the operator's own host name")];
-  return ask(`${withoutSlash(url)}/healthz`, world, (answer) => renderInternalUrl(url, answer));
+  return ask(`${withoutSlash(url)}/healthz`, world, (answer) => renderInternalUrl(renderUrl(url), answer));
 }
 
 export async function lookAtZuulUrl(url: string | undefined, project: string, world: DoctorWorld): Promise<Finding[]> {
@@ -23,7 +24,7 @@ export async function lookAtZuulUrl(url: string | undefined, project: string, wo
   if (!/^https?:\/\//i.test(url)) return [unseen("zuul_url", "only http and https are looked at", "a canary's checkout fetches by all")];
   const base = withoutSlash(url);
   const refs = `${base}/${project.split("/").map(encodeURIComponent).join("/")}/info/refs?service=git-upload-pack`;
-  return ask(refs, world, (answer) => renderZuulUrl(base, project, answer));
+  return ask(refs, world, (answer) => renderZuulUrl(renderUrl(url), project, answer));
 }
 
 function ask(url: string, world: DoctorWorld, render: (answer: PageAnswer) => Finding): Promise<Finding[]> {
@@ -36,9 +37,11 @@ function ask(url: string, world: DoctorWorld, render: (answer: PageAnswer) => Fi
 }
 
 async function get(url: string, signal: AbortSignal): Promise<PageAnswer> {
+  const { target, login } = splitLogin(url);
+  const headers = { connection: "close", ...(login === undefined ? {} : { authorization: login }) };
   let response: Response;
   try {
-    response = await fetch(url, { signal, redirect: "manual", headers: { connection: "close" } });
+    response = await fetch(target, { signal, redirect: "manual", headers });
   } catch (thrown) {
     signal.throwIfAborted();
     const { message, cause } = coerceError(thrown);
@@ -53,6 +56,16 @@ async function get(url: string, signal: AbortSignal): Promise<PageAnswer> {
     if (bytes >= MAX_BYTES) break;
   }
   return { status: response.status, text: Buffer.concat(chunks).subarray(0, MAX_BYTES).toString() };
+}
+
+/** fetch takes no login in a URL, as git does, and would print it. */
+function splitLogin(url: string): { target: string; login?: string } {
+  const target = new URL(url);
+  const { username, password } = target;
+  if (username === "" && password === "") return { target: target.href };
+  Object.assign(target, { username: "", password: "" });
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { target: target.href, login: `Basic ${Buffer.from(pair).toString("base64")}` };
 }
 
 function renderCause(thrown: unknown): string {

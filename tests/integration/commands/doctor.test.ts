@@ -57,9 +57,9 @@ const of = (findings: readonly Finding[], what: string) => findings.find((each) 
 const not = (findings: readonly Finding[], ...states: string[]) =>
   findings.filter(({ state }) => !states.includes(state)).map(({ what, state, says }) => `${state} ${what}: ${says}`);
 
-async function serve(answer: (path: string) => string | undefined): Promise<Server & { url: string }> {
+async function serve(answer: (path: string, login: string | undefined) => string | undefined): Promise<Server & { url: string }> {
   const server = createServer((request, response) => {
-    const body = answer(request.url ?? "");
+    const body = answer(request.url ?? "", request.headers.authorization);
     if (body === undefined) return;
     response.end(body);
   });
@@ -94,9 +94,17 @@ describe("doctor", () => {
       });
       await untilStatus(stage.server, (all) => (all.get("build:unit")?.workers ?? 0) >= 2 && all.has("build:broken"));
       await stage.until(() => isReady(stage, "unit") && isReady(stage, "broken"), "both TestTasks to be ready");
-      const zuul = await serve((path) => (path.startsWith("/p/openstack/nova/info/refs?") ? "001e# service=git-upload-pack\n" : ""));
+      const login = `Basic ${Buffer.from("zuul:s@cret").toString("base64")}`;
+      const zuul = await serve((path, given) =>
+        path.startsWith("/p/openstack/nova/info/refs?") && given === login ? "001e# service=git-upload-pack\n" : "",
+      );
       try {
-        const flags = { kubeconfig: stage.kube.kubeconfig, zuulUrl: `${zuul.url}/p/`, project: "openstack/nova", canary: "unit" };
+        const flags = {
+          kubeconfig: stage.kube.kubeconfig,
+          zuulUrl: `${zuul.url.replace("//", "//zuul:s%40cret@")}/p/`,
+          project: "openstack/nova",
+          canary: "unit",
+        };
         const { exitCode, findings } = await doctor(configOf(stage), flags);
         // As whom the fake knows who asks.
         assert.deepEqual(
@@ -104,6 +112,7 @@ describe("doctor", () => {
           [of(findings, "API server")].map((each) => `warning API server: ${each?.says}`),
         );
         assert.equal(exitCode, 0);
+        assert.doesNotMatch(JSON.stringify(findings), /s(%40|@)cret/);
         for (const what of ["log store", "publicUrl", "internalUrl", "zuul_url", "canary build", "image", "TestTask definition"])
           assert.equal(of(findings, what)?.state, "ok", what);
         assert.match(of(findings, stage.link.address)?.says ?? "", kind === "gearmand" ? /^gearmand 1\./ : /geard/);

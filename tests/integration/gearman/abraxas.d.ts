@@ -12,6 +12,9 @@ declare module "abraxas" {
   }
   interface AbraxasClient extends EventEmitter {
     submitJob(functionName: string, options: { uniqueid?: string; priority?: "high" | "low" }, data: string | Buffer): ClientTask;
+    /** By name. */
+    status(onAnswer: (error: Error | null, answer: Record<string, { inqueue: number; running: number; workers: number }>) => void): void;
+    workers(onAnswer: (error: Error | null, answer: { clientid: string | null; functions: string[] }[]) => void): void;
     registerWorker(functionName: string, onTask: (task: WorkerTask) => void): void;
     disconnect(): void;
   }

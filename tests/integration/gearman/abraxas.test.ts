@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, before, describe, test } from "node:test";
+import { promisify } from "node:util";
 import abraxas from "abraxas";
 import { performSubmit } from "../../../src/commands/submit.ts";
+import { fetchFunctions, fetchWorkers } from "../../../src/gearman/client/gearman-admin.ts";
 import { makeSlotPool } from "../../../src/gearman/worker/slot-pool.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import type { GearmanServer } from "../../support/gearman/gearman-server.ts";
@@ -23,11 +25,11 @@ describe("abraxas as an independent peer over gearmand", () => {
   });
   after(() => server?.stop());
 
-  async function startLink(): Promise<TestLink> {
+  async function startLink(functions = ["build:unit"]): Promise<TestLink> {
     const harness = await startTestLink([server.address]);
     harness.link.setRegistrations({
-      functions: ["build:unit"],
-      lanes: [{ name: "x", functions: ["build:unit"], slots: makeSlotPool({ capacity: 2 }) }],
+      functions,
+      lanes: [{ name: "x", functions, slots: makeSlotPool({ capacity: 2 }) }],
     });
     return harness;
   }
@@ -88,4 +90,38 @@ describe("abraxas as an independent peer over gearmand", () => {
     assert.equal(exitCode, 0, lines.join("\n"));
     assert.equal(JSON.parse(payloads[0] ?? "").ZUUL_UUID, "u3");
   });
+
+  test("it reads the same functions, numbers and workers from the server as we do", async () => {
+    await using worker = await startLink(["build:unit", "build:docs"]);
+    using peer = await connectAbraxas(server);
+    const task = peer.client.submitJob("build:unit", { uniqueid: "u4" }, "{}");
+    task.on("data", () => {});
+    const ended = once(task, "end");
+    const assignment = await worker.assignments.next();
+    await untilStatus(server, (status) => status.get("build:docs")?.workers === 2);
+    const options = { server: server.address, clock: systemClock, signal: new AbortController().signal };
+    const lines = await fetchFunctions(options);
+    const theirs = await within(promisify(peer.client.status).call(peer.client), () => "abraxas has no status");
+    assert.equal(lines.find(({ name }) => name === "build:unit")?.running, 1);
+    assert.deepEqual(
+      lines.map(({ name, waiting, running, workers }) => [name, waiting + running, running, workers]).sort(byName),
+      Object.entries(theirs)
+        .map(([name, { inqueue, running, workers }]) => [name, inqueue, running, workers])
+        .sort(byName),
+    );
+    const named = (await fetchWorkers(options)) ?? [];
+    const workers = (await within(promisify(peer.client.workers).call(peer.client), () => "abraxas has no workers")).filter(
+      ({ functions }) => functions.length > 0,
+    );
+    assert.ok(named.length >= 2);
+    assert.deepEqual(
+      named.map(({ clientId, functions }) => [clientId, ...functions]).sort(byName),
+      workers.map(({ clientid, functions }) => [clientid, ...functions]).sort(byName),
+    );
+    await assignment.complete("{}");
+    assignment.slot.release();
+    await within(ended, () => "abraxas saw no end");
+  });
 });
+
+const byName = ([left]: readonly unknown[], [right]: readonly unknown[]) => (String(left) < String(right) ? -1 : 1);
