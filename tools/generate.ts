@@ -10,11 +10,12 @@ import { renderDashboard } from "./chart/dashboard.ts";
 import { renderValuesSchema } from "./chart/values-schema.ts";
 import { renderReadme } from "./chart/values-table.ts";
 import { renderConfigurationPage } from "./docs/configuration-page.ts";
+import { renderTestTaskPage } from "./docs/test-task-page.ts";
 import { renderVersionedFiles } from "./versioned-files.ts";
 
 /**
  * Writes what is generated from the sources and committed: the CRD, plain, as the chart's template and as JSON Schema, the schema and the table
- * of the chart's values, its dashboard, the pages of the configuration, of verdicts and pod fields, and package.json's version wherever else one
+ * of the chart's values, its dashboard, the pages of the configuration, a TestTask's fields, verdicts and pod fields, and package.json's version wherever else one
  * stands.
  */
 
@@ -35,6 +36,7 @@ export function renderGeneratedFiles(): Map<string, string> {
     ["charts/turbo-hipster/README.md", renderReadme(readFileSync(join(ROOT, "charts/turbo-hipster/README.md"), "utf8"), values)],
     ["deploy/schema/testtask.json", `${JSON.stringify(renderTestTaskJsonSchema(), null, 2)}\n`],
     ["docs/configuration.md", renderConfigurationPage()],
+    ["docs/testtask-fields.md", renderTestTaskPage()],
     ["docs/verdicts.md", renderVerdictPage()],
     ["docs/pod-fields.md", renderPodFieldsPage()],
   ]);

@@ -35,7 +35,7 @@ export function submitCommand(): Command {
     .option("--project <name>", "ZUUL_PROJECT", "example/project")
     .option("--pipeline <name>", "ZUUL_PIPELINE", "check")
     .option("--zuul-url <url>", "ZUUL_URL, below which the project is fetched (default: null)")
-    .option("--change <number,patchset>", "the build of a change; --branch alone makes it one too (default: 1,1)")
+    .option("--change <number,patchset>", "the build of a change; --branch alone makes it one too, 1,1")
     .option("--branch <name>", "the change's branch (default: that of --ref, or master)")
     .option("--ref <ref>", "ZUUL_REF: refs/zuul/BRANCH/Z... of a change (default: a fresh one), or a branch or tag")
     .option("--commit <sha>", "ZUUL_COMMIT (a branch's or tag's build needs it)")

@@ -1,23 +1,6 @@
 import * as z from "zod";
 import { configSchema } from "../../src/config.ts";
-import { DURATION_PATTERN } from "../../src/core/kubernetes/duration.ts";
-import { QUANTITY_MAX_LENGTH } from "../../src/core/kubernetes/quantity.ts";
-
-interface JsonSchema {
-  type?: string;
-  format?: string;
-  description?: string;
-  default?: unknown;
-  enum?: unknown[];
-  items?: JsonSchema;
-  minimum?: number;
-  maximum?: number;
-  minItems?: number;
-  maxLength?: number;
-  pattern?: string;
-  required?: string[];
-  properties?: Record<string, JsonSchema>;
-}
+import { fieldRows, type JsonSchema, renderDefault, renderDescription, renderKind, renderTable } from "./field-rows.ts";
 
 /** Defaults that hang on where or beside what the operator runs, for fields whose description does not tell them. */
 const COMPUTED: Readonly<Record<string, string>> = {
@@ -72,38 +55,12 @@ not given. Which Secrets a checkout uses is said by each TestTask ([checkout](ch
 /** The page of the configuration file, from its schema. */
 export function renderConfigurationPage(): string {
   const schema = z.toJSONSchema(configSchema, { io: "input", reused: "inline", unrepresentable: "any" }) as JsonSchema;
-  const rows = fieldRows(schema, "", true).map((cells) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`);
-  return [INTRODUCTION, "## Fields", "", "| field | takes | default | |", "|---|---|---|---|", ...rows, "", END].join("\n");
-}
-
-/** Rows of what is below `path`; Kubernetes' own objects are told as a whole. */
-function fieldRows(schema: JsonSchema, path: string, isRequired: boolean): string[][] {
-  const inner = Object.entries(schema.properties ?? {});
-  if (inner.length > 0 && !path.endsWith("resources")) {
-    return inner.flatMap(([name, field]) => {
-      const needed = isRequired && (schema.required?.includes(name) ?? false);
-      return fieldRows(field, path === "" ? name : `${path}.${name}`, needed);
-    });
-  }
-  return [[`\`${path}\``, renderKind(schema, path), renderDefault(schema, path, isRequired), schema.description ?? ""]];
-}
-
-function renderKind(schema: JsonSchema, path: string): string {
-  if (schema.enum !== undefined) return schema.enum.map((value) => `\`${value}\``).join(", ");
-  if (schema.type === "array") return schema.minItems === undefined ? "a list" : "a list, not empty";
-  if (schema.type === "integer") return `${schema.minimum} to ${schema.maximum}`;
-  if (schema.type === "boolean") return "`true`, `false`";
-  if (schema.pattern === DURATION_PATTERN) return "a duration";
-  if (path.endsWith("resources")) return "`requests` and `limits` of a container";
-  if (schema.format === "uri") return "a URL, http or https";
-  if (schema.pattern?.startsWith("^\\/")) return "an absolute path";
-  if (schema.maxLength === QUANTITY_MAX_LENGTH && schema.pattern === undefined) return "a quantity";
-  return path.startsWith("http.") ? "`ADDRESS:PORT`" : "a name";
-}
-
-function renderDefault(schema: JsonSchema, path: string, isRequired: boolean): string {
-  const computed = COMPUTED[path];
-  if (computed !== undefined) return computed;
-  if (schema.default === undefined) return isRequired ? "must be given" : "";
-  return `\`${typeof schema.default === "string" ? schema.default : JSON.stringify(schema.default)}\``;
+  const rows = fieldRows(schema, "", (path) => path.endsWith("resources"));
+  const cells = rows.map((row) => [
+    `\`${row.path}\``,
+    row.path.startsWith("http.") ? "`ADDRESS:PORT`" : renderKind(row.schema),
+    COMPUTED[row.path] ?? renderDefault(row),
+    renderDescription(row.schema),
+  ]);
+  return [INTRODUCTION, "## Fields", "", ...renderTable(["field", "takes", "default", "meaning"], cells), "", END].join("\n");
 }

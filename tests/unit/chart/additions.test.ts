@@ -68,14 +68,14 @@ describe("what users add to the chart", () => {
   });
 });
 
-describe("the pages' address", () => {
-  /** What helm says after an installation; by an object of the user's, as `helm template` leaves it out. */
-  const notes = async (values: object) => {
-    const data = { notes: '{{ include "turbo-hipster/templates/NOTES.txt" . | b64enc }}' };
-    const object = { apiVersion: "v1", kind: "Notes", metadata: { name: "notes" }, data };
-    return Buffer.from(find(await renderChart({ ...values, extraObjects: [object] }), "Notes").data.notes, "base64").toString();
-  };
+/** What helm says after an installation; by an object of the user's, as `helm template` leaves it out. */
+const notes = async (values: object) => {
+  const data = { notes: '{{ include "turbo-hipster/templates/NOTES.txt" . | b64enc }}' };
+  const object = { apiVersion: "v1", kind: "Notes", metadata: { name: "notes" }, data };
+  return Buffer.from(find(await renderChart({ ...values, extraObjects: [object] }), "Notes").data.notes, "base64").toString();
+};
 
+describe("the pages' address", () => {
   test("is the Ingress's, which leads to the public Service alone", async () => {
     const ingress = {
       enabled: true,
@@ -131,4 +131,12 @@ describe("the pages' address", () => {
     await assert.rejects(renderChart({ ...LEAST_VALUES, httpRoute: { enabled: true } }), /httpRoute\.parentRefs is empty/);
     await assert.rejects(renderChart({ ...LEAST_VALUES, ingress: { host: "https://a" } }), /at '\/ingress\/host'/);
   });
+});
+
+test("after an installation helm tells of the claim that pods wait for, where it is the cluster's to make a volume", async () => {
+  assert.match(await notes(LEAST_VALUES), /claim turbo-hipster-logs.*kubectl get storageclass/s);
+  const others = [{ persistence: { storageClass: "fast" } }, { persistence: { existingClaim: "mine" } }];
+  for (const values of others) assert.doesNotMatch(await notes({ ...LEAST_VALUES, ...values }), /storageclass/);
+  const none = { config: { ...LEAST_VALUES.config, logs: { store: "none" } } };
+  assert.doesNotMatch(await notes(none), /storageclass/);
 });

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { parse } from "yaml";
+import { readTestTaskDocuments } from "../../../src/commands/test-task-documents.ts";
+import { find, renderChart } from "../chart/render-chart.ts";
+
+const page = readFileSync(join(import.meta.dirname, "../../../docs/install.md"), "utf8");
+const blocks = Array.from(page.matchAll(/```yaml\n([\s\S]*?)```/g), ([, text = ""]) => text);
+const [values = ""] = blocks.filter((text) => !text.includes("kind: TestTask"));
+
+/** Values that the table of the pages' address gives, a row each. */
+const rows = Array.from(page.matchAll(/^\| [^|]+ \| (`(?:ingress|httpRoute|service): .*) \|$/gm), ([, cell = ""]) =>
+  Array.from(cell.matchAll(/`(\w+: \{.*?\})`/g), ([, text]) => text).join("\n"),
+);
+
+describe("docs/install.md", () => {
+  test("has values that the chart takes, with the builds apart from the operator", async () => {
+    const objects = await renderChart(parse(values), { namespace: "turbo-hipster" });
+    assert.equal(find(objects, "Deployment").metadata.namespace, "turbo-hipster");
+    assert.equal(find(objects, "Role").metadata.namespace, "ci");
+    const tag = /^npm run image -- --tag (\S+)/m.exec(page)?.[1];
+    assert.equal(find(objects, "Deployment").spec.template.spec.containers[0].image, tag);
+  });
+
+  test("has values for the pages' address that the chart takes, laid over those", async () => {
+    const kinds = ["Ingress", "HTTPRoute", "Service"];
+    assert.equal(rows.length, kinds.length);
+    for (const [index, row] of rows.entries()) {
+      const { config = {}, ...own } = parse(row);
+      const base = parse(values);
+      const objects = await renderChart({ ...base, ...own, config: { ...base.config, ...config } }, { namespace: "turbo-hipster" });
+      assert.ok(
+        objects.some(({ kind }) => kind === kinds[index]),
+        row,
+      );
+    }
+  });
+
+  test("has a TestTask that is valid", () => {
+    const [task = ""] = blocks.filter((text) => text.includes("kind: TestTask"));
+    assert.deepEqual(
+      readTestTaskDocuments(task).map((document) => [document.state, document.state === "valid" && document.warnings]),
+      [["valid", []]],
+    );
+  });
+});
