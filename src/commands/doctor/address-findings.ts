@@ -4,11 +4,13 @@ import { type Finding, failed, ok, warning } from "./finding.ts";
 export type PageAnswer = { readonly status: number; readonly text: string } | { readonly problem: string };
 
 const PUBLIC = "publicUrl";
-const EXPOSE = "expose the public Service there: ingress or httpRoute of the chart, docs/pages.md";
+const EXPOSE = "expose the public Service there, by ingress or httpRoute of the chart (docs/pages.md)";
+/** A pod may have no way to an address of its own cluster's, or to any outside. */
+const TRY = `open it where reviewers are; if it does not, ${EXPOSE}`;
 
 /** Of `<publicUrl>/api/v1/builds?page=1`. */
 export function renderPublicUrl(url: string, answer: PageAnswer): Finding {
-  if ("problem" in answer) return failed(PUBLIC, `${url} does not open from here: ${answer.problem}`, EXPOSE);
+  if ("problem" in answer) return failed(PUBLIC, `${url} does not open from here: ${answer.problem}`, TRY);
   const { status } = answer;
   if (status === 401 || status === 403 || (status >= 300 && status < 400)) {
     const says = `${url} answers ${status}: a login is before it, as it seems`;

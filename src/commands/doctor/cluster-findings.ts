@@ -39,7 +39,7 @@ function renderPlaceRights(what: string, namespace: string | undefined, answers:
   const needed = refused.filter(({ question }) => question.right.lost === undefined);
   const words = (of: readonly RightAnswer[]) => listed(of.map(({ question }) => renderRight(question)));
   const kind = namespace === undefined ? "ClusterRole" : "Role";
-  const remedy = `grant it by a ${kind}: the chart does with rbac.create, its README lists the verbs under What the operator may do`;
+  const remedy = `grant it by a ${kind}, as the chart does with rbac.create: its README, What the operator may do, lists all of them`;
   if (needed.length > 0) return failed(what, `may not ${words(needed)}`, remedy);
   if (refused.length > 0) {
     const lost = [...new Set(refused.flatMap(({ question }) => question.right.lost ?? []))].join("; ");

@@ -4,7 +4,7 @@ import type { KubeClient } from "../../kube/client/kube-client.ts";
 import type { TestTasksSeen } from "../status/server-report.ts";
 import { renderEventLine } from "../submit/submit-event.ts";
 import { renderNoCanary } from "./canary-findings.ts";
-import { type Finding, ok } from "./finding.ts";
+import { type Finding, listed, ok } from "./finding.ts";
 import type { DoctorWorld } from "./look.ts";
 import { lookAtInternalUrl, lookAtPublicUrl, lookAtZuulUrl } from "./look-at-addresses.ts";
 import { lookAtCluster } from "./look-at-cluster.ts";
@@ -46,7 +46,7 @@ export async function examineInstallation(installation: Installation, world: Exa
     ]),
   ]);
   return [
-    ok("configuration", `${configFile} is read: ${namespaces.length} namespaces, ${gearman.servers.length} Gearman servers`),
+    ok("configuration", `${configFile} is valid: TestTasks of ${listed(namespaces)}; Gearman at ${listed(gearman.servers)}`),
     ...findings,
     ...servers.flat(),
     ...others.flat(),

@@ -34,11 +34,16 @@ function renderSettings({ server, version }: ServerFacts): Finding {
   const what = `${server} settings`;
   if (version === undefined) {
     const says = "geard does not tell; Zuul 2.6 starts it without keepalive, so that Zuul misses a link that is lost without a word";
-    return unseen(what, says, `where such networks are between, run gearmand, or a geard of your own with keepalive=True: ${GEARMAN_PAGE}`);
+    return unseen(
+      what,
+      says,
+      `where such networks are between, run gearmand, or a geard of your own with keepalive=True (${GEARMAN_PAGE})`,
+    );
   }
-  const says = "gearmand does not tell whether it was started with them";
+  const says =
+    "gearmand does not tell how it was started: whether links that are lost without a word are found, and in which order it gives builds out";
   const flags = "--round-robin --keepalive --keepalive-idle=60 --keepalive-interval=15 --keepalive-count=4, and no --job-retries";
-  return unseen(what, says, `see that its command line has ${flags}: ${GEARMAN_PAGE}`);
+  return unseen(what, says, `see that its command line has ${flags} (${GEARMAN_PAGE})`);
 }
 
 /** Each replica of the operator has registered this once, whatever its TestTasks are. */

@@ -20,7 +20,7 @@ export async function lookAtInternalUrl(url: string | undefined, world: DoctorWo
 
 export async function lookAtZuulUrl(url: string | undefined, project: string, world: DoctorWorld): Promise<Finding[]> {
   if (url === undefined)
-    return [unseen("zuul_url", "which it is was not said", "name it with --zuul-url, and a project there with --project")];
+    return [unseen("zuul_url", "nobody said what it is", "name it with --zuul-url, and a project there with --project")];
   if (!/^https?:\/\//i.test(url)) return [unseen("zuul_url", "only http and https are looked at", "a canary's checkout fetches by all")];
   const base = withoutSlash(url);
   const refs = `${base}/${project.split("/").map(encodeURIComponent).join("/")}/info/refs?service=git-upload-pack`;

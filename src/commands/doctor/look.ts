@@ -32,11 +32,8 @@ export async function look(
   const cancelTimer = clock.schedule(limitMs, () => giveUp(new InputError(`no answer within ${limitMs / 1000} s`)));
   const onAbort = () => giveUp(coerceError(signal.reason));
   signal.addEventListener("abort", onAbort, { once: true });
-  const working = work(late.signal);
-  // It may fail long after it was left behind.
-  working.catch(() => {});
   try {
-    return await Promise.race([working, givenUp]);
+    return await Promise.race([work(late.signal), givenUp]);
   } catch (thrown) {
     signal.throwIfAborted();
     return explain(coerceError(thrown).message);
