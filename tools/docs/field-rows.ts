@@ -23,19 +23,17 @@ export interface FieldRow {
   /** `a.b[].c` */
   path: string;
   schema: JsonSchema;
-  /** Whether a file without it is refused, of what stands in an object whether that is. */
+  /** Whether what it stands in is refused without it. */
   isRequired: boolean;
 }
 
-/** The fields below `path`, in the schema's order; of what `isWhole` says so nothing but itself. */
-export function fieldRows(schema: JsonSchema, path: string, isWhole: (path: string) => boolean, isRequired = true): FieldRow[] {
+/** The fields below `path`, in the schema's order; of what `isWhole` says so, and of what has none, nothing but itself. */
+export function fieldRows(schema: JsonSchema, path: string, isWhole: (path: string) => boolean, isRequired = false): FieldRow[] {
   const object = schema.items?.properties === undefined ? schema : schema.items;
   const inner = Object.entries(object.properties ?? {});
   if (inner.length === 0 || isWhole(path)) return [{ path, schema, isRequired }];
   const prefix = path === "" ? "" : `${path}${object === schema ? "" : "[]"}.`;
-  return inner.flatMap(([name, field]) =>
-    fieldRows(field, `${prefix}${name}`, isWhole, isRequired && (object.required?.includes(name) ?? false)),
-  );
+  return inner.flatMap(([name, field]) => fieldRows(field, `${prefix}${name}`, isWhole, object.required?.includes(name) ?? false));
 }
 
 /** What a field takes, in a few words. */
