@@ -15,6 +15,7 @@ import { coerceError, InputError, TurboHipsterError } from "../runtime/errors.ts
 import { chooseTask } from "./choose-task.ts";
 import { helpNotes } from "./help-notes.ts";
 import { printable } from "./printable.ts";
+import { type Paint, PLAIN, paintFor, type Tone } from "./terminal-colour.ts";
 import { TimedLog } from "./timed-log.ts";
 
 /** As large as the operator reads one. */
@@ -34,6 +35,8 @@ interface Flags {
 
 interface CheckWorld {
   stdin: AsyncIterable<Buffer>;
+  /** Default: no colours. */
+  paint?: Paint;
   print(line: string): void;
   printError(line: string): void;
 }
@@ -56,6 +59,7 @@ export function checkCommand(): Command {
     .action(async (file: string, flags: Flags) => {
       process.exitCode = await performCheck(file, flags, {
         stdin: process.stdin,
+        paint: paintFor(process.stdout),
         print: (line) => console.log(line),
         printError: (line) => console.error(line),
       });
@@ -71,7 +75,8 @@ a check needs)`;
 
 /** Does the command's work and returns its exit code. */
 export async function performCheck(file: string, flags: Flags, world: CheckWorld): Promise<0 | 1 | 2> {
-  const { print, printError } = world;
+  const { print, printError, paint = PLAIN } = world;
+  const paintLine = (tone: Tone | undefined, line: string) => (tone === undefined ? line : paint(tone, line));
   try {
     if (file === "-" && flags.log === "-") throw new InputError("the TestTask and its log can't both come from standard input");
     const task = await readTask(file, flags.task);
@@ -79,7 +84,7 @@ export async function performCheck(file: string, flags: Flags, world: CheckWorld
     const { result, class: verdictClass, message } = judgeChecks(PASSED, checked);
     const results = checked.map(({ result: each }) => each);
     if (flags.json) print(JSON.stringify({ result, class: verdictClass, message, checks: results }));
-    else for (const line of renderResults(results, result ?? `no result: ${message}`)) print(printable(line));
+    else for (const { tone, line } of renderResults(results, result ?? `no result: ${message}`)) print(paintLine(tone, printable(line)));
     const untimed = results.some(({ kind, outcome }) => kind === "steps" && outcome === "unknown");
     if (untimed && !isTimed) printError(`check: ${flags.log} has no timestamps, so that nobody knows how long steps took; ${HOW_TIMED}`);
     return verdictClass === "success" ? 0 : verdictClass === "failure" ? 1 : 2;
@@ -203,11 +208,16 @@ async function readStoredJunit(directory: string): Promise<JunitRecord | undefin
 
 const MARKS: Record<CheckResult["outcome"], string> = { passed: "ok", failed: "FAILED", fault: "WRONG", unknown: "UNKNOWN" };
 
-function renderResults(results: readonly CheckResult[], result: string): string[] {
-  const lines = results.flatMap(({ name, outcome, message, findings, more }) => [
-    `${MARKS[outcome]} ${name}: ${message}`,
-    ...findings.map(({ line, text, isBad }) => `  ${isBad ? "!" : " "} ${line === undefined ? "" : `${line}: `}${text}`),
-    ...(more === 0 ? [] : [`    and ${more} more`]),
+const TONES: Record<CheckResult["outcome"], Tone> = { passed: "good", failed: "bad", fault: "bad", unknown: "doubtful" };
+
+function renderResults(results: readonly CheckResult[], result: string): { tone?: Tone; line: string }[] {
+  const lines = results.flatMap(({ name, outcome, message, findings, more }): { tone?: Tone; line: string }[] => [
+    { tone: TONES[outcome], line: `${MARKS[outcome]} ${name}: ${message}` },
+    ...findings.map(({ line, text, isBad }) => ({
+      ...(isBad ? { tone: "bad" as const } : {}),
+      line: `  ${isBad ? "!" : " "} ${line === undefined ? "" : `${line}: `}${text}`,
+    })),
+    ...(more === 0 ? [] : [{ line: `    and ${more} more` }]),
   ]);
-  return [...lines, `Result: ${result}`];
+  return [...lines, { tone: result === "SUCCESS" ? "good" : "bad", line: `Result: ${result}` }];
 }

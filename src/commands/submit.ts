@@ -7,6 +7,7 @@ import { helpNotes } from "./help-notes.ts";
 import { collect, parseTimeout } from "./option-parsers.ts";
 import { renderEventJson, renderEventLine, SUBMIT_EXIT_CODES, type SubmitEvent, submitExitCode } from "./submit/submit-event.ts";
 import type { SubmitFlags } from "./submit/submit-request.ts";
+import { type Paint, PLAIN, paintFor } from "./terminal-colour.ts";
 
 interface Flags extends SubmitFlags {
   paramsFile?: string;
@@ -22,6 +23,8 @@ interface SubmitCommandWorld {
   leave: AbortSignal;
   /** Of what is printed; default: no. */
   hasColours?: boolean;
+  /** Of the last line; default: no colours. */
+  paint?: Paint;
   print(line: string): void;
   printError(line: string): void;
 }
@@ -64,6 +67,7 @@ export function submitCommand(): Command {
           stop: stop.signal,
           leave: leave.signal,
           hasColours: process.stdout.isTTY === true,
+          paint: paintFor(process.stdout),
           print: (line) => void process.stdout.write(`${line}\n`),
           printError: (line) => console.error(line),
         });
@@ -106,11 +110,12 @@ export async function performSubmit(jobName: string, flags: Flags, world: Submit
     const fileParameters = flags.paramsFile === undefined ? undefined : await readText(flags.paramsFile);
     const uuid = randomUUID().replaceAll("-", "");
     const request = makeSubmitRequest(jobName, flags, fileParameters, { uuid, refName: `Z${randomUUID().replaceAll("-", "")}` });
+    const { paint = PLAIN } = world;
     const startedMs = world.clock.monotonicMs();
     const tell = (event: SubmitEvent, elapsedMs: number) => {
       if (flags.json) world.print(renderEventJson(event, elapsedMs));
       else if (event.event === "ended" && event.result === null) world.printError(renderEventLine(event, elapsedMs));
-      else world.print(renderEventLine(event, elapsedMs));
+      else world.print(renderEventLine(event, elapsedMs, paint));
     };
     const { clock, hasColours = false, print, printError } = world;
     const log = flags.json ? undefined : new LiveLog({ clock, hasColours, print, onProblem: printError });

@@ -3,6 +3,7 @@ import { decideServedFunctions, type ServedFunctions } from "../../core/test-tas
 import { type TestTask, testTaskKey } from "../../core/test-task/test-task.ts";
 import { parseFunctionName } from "../../core/zuul/function-name.ts";
 import type { FunctionLine, WorkerLine } from "../../gearman/client/gearman-admin.ts";
+import { type Paint, PLAIN, type Tone } from "../terminal-colour.ts";
 
 /** The TestTasks of a cluster, or why nothing is known of them. */
 export type TestTasksSeen =
@@ -80,8 +81,13 @@ export function isAmiss({ functions }: ServerReport): boolean {
   return functions.some(({ waiting, workers }) => waiting > 0 && workers === 0);
 }
 
+interface Beside {
+  seen?: TestTasksSeen;
+  paint?: Paint;
+}
+
 /** For people; the names come from whoever reaches the server, so that no control character of theirs gets through. */
-export function renderServerReport(report: ServerReport, seen?: TestTasksSeen): string[] {
+export function renderServerReport(report: ServerReport, { seen, paint = PLAIN }: Beside = {}): string[] {
   const { tasks, invalid } = seen?.isKnown ? seen : { tasks: [], invalid: [] };
   const marks = new Map([
     ...tasks.flatMap((task) => (task.spec.suspend ? [[testTaskKey(task), " (suspended)"] as const] : [])),
@@ -89,17 +95,25 @@ export function renderServerReport(report: ServerReport, seen?: TestTasksSeen): 
   ]);
   const { functions } = report;
   const count = (key: "waiting" | "running") => functions.reduce((sum, line) => sum + line[key], 0);
-  const lines = [`${report.server}: ${functions.length} functions, ${count("waiting")} requests waiting, ${count("running")} running`];
-  if (functions.length > 0) lines.push("", ...renderTable([HEADINGS, ...functions.map((line) => renderRow(line, report, marks))]), "");
-  for (const line of functions) {
-    if (report.unserved.includes(line.name)) lines.push(`no worker: ${line.name}${renderWaiting(line)}`);
-    if (report.untaken.includes(line.name)) lines.push(`registered, but nobody takes it: ${line.name}${renderWaiting(line)}`);
+  const table = [`${report.server}: ${functions.length} functions, ${count("waiting")} requests waiting, ${count("running")} running`];
+  if (functions.length > 0) table.push("", ...renderTable([HEADINGS, ...functions.map((line) => renderRow(line, report, marks))]), "");
+  const clean = (line: string) => line.replaceAll(/\p{C}/gu, "?").trimEnd();
+  return [...table.map(clean), ...toldLines(report, invalid).map(({ tone, line }) => paint(tone, clean(line)))];
+}
+
+function toldLines(report: ServerReport, invalid: readonly InvalidTask[]): { tone: Tone; line: string }[] {
+  const lines: { tone: Tone; line: string }[] = [];
+  const tell = (tone: Tone, line: string) => lines.push({ tone, line });
+  for (const line of report.functions) {
+    const tone = line.waiting > 0 ? "bad" : "doubtful";
+    if (report.unserved.includes(line.name)) tell(tone, `no worker: ${line.name}${renderWaiting(line)}`);
+    if (report.untaken.includes(line.name)) tell("doubtful", `registered, but nobody takes it: ${line.name}${renderWaiting(line)}`);
   }
-  for (const name of report.withoutTestTask ?? []) lines.push(`served without a TestTask: ${name}`);
-  for (const { function: name, testTask } of report.unregistered ?? []) lines.push(`not registered here: ${name} of TestTask ${testTask}`);
-  for (const task of invalid) lines.push(describeInvalidTask(task, testTaskKey(task)));
-  if (!report.testTasksKnown) lines.push(`TestTasks are unknown: ${report.testTasksUnknownBecause}`);
-  return lines.map((line) => line.replaceAll(/\p{C}/gu, "?").trimEnd());
+  for (const name of report.withoutTestTask ?? []) tell("aside", `served without a TestTask: ${name}`);
+  for (const { function: name, testTask } of report.unregistered ?? []) tell("bad", `not registered here: ${name} of TestTask ${testTask}`);
+  for (const task of invalid) tell("bad", describeInvalidTask(task, testTaskKey(task)));
+  if (!report.testTasksKnown) tell("doubtful", `TestTasks are unknown: ${report.testTasksUnknownBecause}`);
+  return lines;
 }
 
 const HEADINGS = ["FUNCTION", "WAITING", "RUNNING", "WORKERS", "TESTTASK"];

@@ -1,4 +1,5 @@
 import { STEPS } from "../../core/observation/steps.ts";
+import { type Paint, PLAIN } from "../terminal-colour.ts";
 
 /** Why there is no result; `retry`, `hang` and `unregistered` are what Zuul would do next. */
 export type NoResultReason =
@@ -58,9 +59,11 @@ export function submitExitCode(end: SubmitEnd): number {
   return end.result === "SUCCESS" ? SUBMIT_EXIT_CODES.success : SUBMIT_EXIT_CODES.otherResult;
 }
 
-/** One line for a person, without what a terminal would obey: most of it comes from the worker. */
-export function renderEventLine(event: SubmitEvent, elapsedMs: number): string {
-  return `${(elapsedMs / 1000).toFixed(1).padStart(7)} s  ${printable(describe(event))}`;
+/** One line for a person, the end in the colour of its result, without what a terminal would obey: most of it comes from the worker. */
+export function renderEventLine(event: SubmitEvent, elapsedMs: number, paint: Paint = PLAIN): string {
+  const line = `${(elapsedMs / 1000).toFixed(1).padStart(7)} s  ${printable(describe(event))}`;
+  if (event.event !== "ended") return line;
+  return paint(submitExitCode(event) === SUBMIT_EXIT_CODES.success ? "good" : "bad", line);
 }
 
 /** One JSON object in one line: the event, with the time since the start. The end has the exit code too. */

@@ -143,6 +143,40 @@ describe("status", () => {
     assert.match(closed.errors, /closed the connection instead of answering\. Is this the port of a Gearman server/);
   });
 
+  test("tells of a layout what nobody serves, and which TestTasks it does not use, and ends with 1 for NOT_REGISTERED", async () => {
+    await using server = await startGearmand();
+    await using kube = await startFakeKube();
+    kube.create(TEST_TASKS, "ci", { metadata: { name: "drums" }, spec: { image: "test:1", jobs: ["drum-pep8", "drum-gone"] } });
+    kube.create(TEST_TASKS, "ci", { metadata: { name: "left" }, spec: { image: "test:1" } });
+    const served = ["build:drum-pep8", "build:drum-py27:small"];
+    const socket = await openRaw(
+      server,
+      served.map((name) => encodePacket(PACKET.CAN_DO, [name])),
+    );
+    try {
+      await untilStatus(server, (all) => served.every((name) => all.has(name)));
+      const layout = fileURLToPath(new URL("../../fixtures/layouts/templates.yaml", import.meta.url));
+      const flags = { kubeconfig: kube.kubeconfig, layout };
+      const { exitCode, text } = await status(server.address, { ...flags, json: true });
+      assert.equal(exitCode, 1);
+      const told = JSON.parse(text).layout;
+      assert.equal(told.notRegistered.length, told.jobs - 1);
+      assert.deepEqual(
+        told.notRegistered.find(({ job }: { job: string }) => job === "drum-py27"),
+        { job: "drum-py27", nodeLabels: ["small"], parameterFunction: "set_node" },
+      );
+      assert.deepEqual(told.unused, [
+        { testTask: "ci/drums", jobs: ["drum-gone"], all: false },
+        { testTask: "ci/left", jobs: ["left"], all: true },
+      ]);
+      assert.match((await status(server.address, flags)).text, /^nobody has registered build:drum-soak: Zuul says NOT_REGISTERED$/m);
+      const none = await status(server.address, { layout: "/nowhere/layout.yaml" });
+      assert.deepEqual([none.exitCode, none.errors], [2, "turbo-hipster status: /nowhere/layout.yaml: no such file"]);
+    } finally {
+      socket.destroy();
+    }
+  });
+
   test("is a command with help, and exit codes of its own", async () => {
     await using server = await startGearmand();
     const main = fileURLToPath(new URL("../../../src/main.ts", import.meta.url));

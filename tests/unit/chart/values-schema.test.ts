@@ -85,6 +85,12 @@ describe("values of the chart", () => {
     ["an amount that is none", { config: { checkout: { resources: { limits: { memory: true } } } } }, /at '\/config\/checkout\/resources/],
     ["a range that is none", { networkPolicy: { podRanges: ["10.0.0.0"] } }, /at '\/networkPolicy\/podRanges\/0'/],
     [
+      "every address",
+      { networkPolicy: { podRanges: ["10.0.0.0/8", "0.0.0.0/0"] } },
+      /networkPolicy: the range 0\.0\.0\.0\/0 is every address/,
+    ],
+    ["every IPv6 address", { networkPolicy: { builds: { closedRanges: ["::/0"] } } }, /networkPolicy: the range ::\/0 is every address/],
+    [
       "a port of a name",
       { networkPolicy: { builds: { closedPorts: ["https"] } } },
       /at '\/networkPolicy\/builds\/closedPorts\/0': got string/,

@@ -51,6 +51,22 @@ async function check(task: string, log: string, more: { artifacts?: string; stdi
 }
 
 describe("turbo-hipster check", () => {
+  test("lines have the colour of what they say, findings that are none have none", async () => {
+    const painted: string[] = [];
+    const text = LINES.map(([second, line]) => `${stamp(second, "", "Z")} ${line}\n`).join("");
+    const world = {
+      stdin: (async function* () {})(),
+      print: () => {},
+      printError: () => {},
+      paint: (tone: string, line: string) => {
+        painted.push(`${tone} ${line.trim().split(" ")[0]}`);
+        return line;
+      },
+    };
+    await performCheck(write("task.yaml", TASK), { log: write("coloured.log", text), json: false }, world);
+    assert.deepEqual(painted, ["good ok", "bad FAILED", "bad !", "bad Result:"]);
+  });
+
   for (const [what, digits, zone] of [
     ["kubectl's timestamps", ".123456789", "Z"],
     ["timestamps of another zone, without a fraction", "", "+01:00"],

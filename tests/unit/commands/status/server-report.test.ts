@@ -29,7 +29,7 @@ describe("the report of a server", () => {
     assert.deepEqual(report.withoutTestTask, ["build:old"]);
     assert.deepEqual(report.unregistered, [{ function: "build:missing", testTask: "ci/unit" }]);
     assert.equal(isAmiss(report), true);
-    assert.deepEqual(renderServerReport(report, { isKnown: true, tasks, invalid: [] }), [
+    assert.deepEqual(renderServerReport(report, { seen: { isKnown: true, tasks, invalid: [] } }), [
       "h:1: 4 functions, 3 requests waiting, 1 running",
       "",
       "FUNCTION              WAITING  RUNNING  WORKERS  TESTTASK",
@@ -68,7 +68,7 @@ describe("the report of a server", () => {
     const seen = { isKnown: true, tasks: [makeTask()], invalid } as const;
     const report = makeServerReport("h:1", LINES, WORKERS, seen);
     assert.deepEqual([report.functions.find(({ name }) => name === "build:old")?.testTask, report.withoutTestTask], ["ci/old", []]);
-    const text = renderServerReport(report, seen);
+    const text = renderServerReport(report, { seen });
     assert.ok(text.includes("build:old                   0        0        1  ci/old (invalid)"), text.join("\n"));
     assert.equal(text.at(-1), "TestTask ci/old is invalid: spec.image is required");
   });
@@ -76,14 +76,27 @@ describe("the report of a server", () => {
   test("marks suspended TestTasks, and keeps control characters of names from the terminal", () => {
     const tasks = [makeTask({ suspend: true })];
     const lines = [line("build:unit", 0, 0, 1), line("build:\u001b[31mred", 0, 0, 0)];
-    const text = renderServerReport(makeServerReport("h:1", lines, undefined, { isKnown: true, tasks, invalid: [] }), {
-      isKnown: true,
-      tasks,
-      invalid: [],
-    }).join("\n");
+    const seen = { isKnown: true, tasks, invalid: [] } as const;
+    const text = renderServerReport(makeServerReport("h:1", lines, undefined, seen), { seen }).join("\n");
     assert.match(text, /ci\/unit \(suspended\)/);
     assert.match(text, /build:\?\[31mred/);
     assert.equal(text.includes("\u001b"), false);
+  });
+
+  test("its lines have the colour of what they say, the table has none", () => {
+    const seen = { isKnown: true, tasks: [makeTask({ jobs: ["unit", "missing"] })], invalid: [] } as const;
+    const lines = [...LINES, line("build:idle", 0, 0, 0)];
+    const text = renderServerReport(makeServerReport("h:1", lines, WORKERS, seen), { seen, paint: (tone, each) => `${tone} ${each}` });
+    assert.deepEqual(
+      text.filter((each) => /^(good|bad|doubtful|aside) /.test(each)),
+      [
+        "bad no worker: build:gone, and 1 request waits",
+        "doubtful no worker: build:idle",
+        "doubtful registered, but nobody takes it: build:old",
+        "aside served without a TestTask: build:old",
+        "bad not registered here: build:missing of TestTask ci/unit",
+      ],
+    );
   });
 
   test("of a server without functions is one line", () => {

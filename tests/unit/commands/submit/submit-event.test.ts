@@ -24,6 +24,14 @@ test("a line shows nothing that a terminal obeys, and stays one line", () => {
   assert.equal(line, "    1.3 s  accepted by a????b: number ?]0;x?, ?");
 });
 
+test("the end has the colour of its result, other lines have none", () => {
+  const tone = (event: Parameters<typeof renderEventLine>[0]) => renderEventLine(event, 0, (colour) => colour);
+  assert.equal(tone({ ...END, result: "SUCCESS", reason: null }), "good");
+  assert.equal(tone({ ...END, result: "FAILURE", reason: null }), "bad");
+  assert.equal(tone(END), "bad");
+  assert.equal(tone({ event: "url", url: "u" }), "    0.0 s  page u");
+});
+
 test("the end's JSON has the exit code and is one line", () => {
   const json = renderEventJson({ ...END, message: "a\nb" }, 12.6);
   assert.equal(json.includes("\n"), false);
