@@ -1,6 +1,9 @@
-import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { build, type Metafile, type Plugin } from "esbuild";
+import { build, type Plugin } from "esbuild";
+import { VERSION } from "../src/version.ts";
+import { readBundledPackages, renderLicences } from "./bundled-packages.ts";
+import { npmComponent, renderSbom } from "./sbom.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 /** What packages of CommonJS expect to be there. */
@@ -8,6 +11,9 @@ const COMMON_JS = [
   'import { createRequire as makeRequire } from "node:module";',
   "const require = makeRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;",
 ].join("\n");
+
+/** Beside the program: what it is made of. */
+export const SBOM_FILE = "sbom.cdx.json";
 
 /**
  * Makes the published program in `directory`, which is emptied first: plain JavaScript with what it needs of its packages, so that it runs
@@ -29,7 +35,10 @@ export async function buildProgram(directory: string, packages: "bundle" | "exte
   });
   // Beside the files that read them; what browsers get is served as it is.
   cpSync(join(ROOT, "src/web/assets"), join(directory, "assets"), { recursive: true });
-  writeFileSync(join(directory, "LICENSES.txt"), collectLicences(metafile));
+  const bundled = readBundledPackages(metafile, ROOT);
+  writeFileSync(join(directory, "LICENSES.txt"), renderLicences(bundled));
+  const parts = bundled.map(({ name, version, license }) => npmComponent("library", name, version, license));
+  writeFileSync(join(directory, SBOM_FILE), renderSbom(npmComponent("application", "turbo-hipster", VERSION, "Apache-2.0"), parts));
 }
 
 /** client-node does not say that loading it does nothing: without that word all its generated classes, 15 MB, would be kept for one of them. */
@@ -56,23 +65,6 @@ const leaveOutLanguages: Plugin = {
     onLoad({ filter: /./, namespace: "no-languages" }, () => ({ contents: "export {};" }));
   },
 };
-
-/** The licences, whole, of all packages that something of is in the program. Throws for a package that comes without one. */
-function collectLicences({ outputs }: Metafile): string {
-  const inputs = Object.values(outputs).flatMap(({ inputs: parts }) => Object.keys(parts));
-  const packages = new Set(inputs.flatMap((input) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? []));
-  return Array.from(packages, renderLicence)
-    .sort((a, b) => a.localeCompare(b))
-    .join(`\n${"-".repeat(80)}\n\n`);
-}
-
-function renderLicence(directory: string): string {
-  const { name, version, license } = JSON.parse(readFileSync(join(ROOT, directory, "package.json"), "utf8"));
-  const files = readdirSync(join(ROOT, directory)).filter((file) => /^(?:licen[cs]e|notice|copying)/i.test(file));
-  if (files.length === 0 && typeof license !== "string") throw new Error(`${directory} says nothing of its licence`);
-  const texts = files.sort().map((file) => readFileSync(join(ROOT, directory, file), "utf8").trim());
-  return [`${name} ${version}, ${license}`, ...texts, ""].join("\n\n");
-}
 
 if (import.meta.main) {
   await buildProgram(join(ROOT, "dist")).catch((error) => {

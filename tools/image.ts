@@ -15,7 +15,7 @@ const ROOT = join(import.meta.dirname, "..");
 const DEFAULT_TAG = "turbo-hipster:dev";
 /** All that an image depends on; folders with everything below them. */
 const INPUTS = ["package.json", "package-lock.json", "tsconfig.json", "src", "bin", "crds", "LICENSE", "deploy/Dockerfile"];
-const RECIPES = ["tools/stage-package.ts", "tools/build.ts", "tools/image-base.ts", "tools/image.ts"];
+const RECIPES = ["stage-package", "build", "bundled-packages", "sbom", "image-base", "image"].map((name) => `tools/${name}.ts`);
 /** Archives that stay in the cache: of the newest checkouts, for going back and forth between them. */
 const KEPT_ARCHIVES = 3;
 

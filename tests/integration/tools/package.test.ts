@@ -74,6 +74,18 @@ describe("the published package", () => {
     assert.deepEqual(holders, []);
   });
 
+  test("says what it is made of, in npm's own words for the same packages", async () => {
+    const { metadata, components } = JSON.parse(readFileSync(join(directory, "package", "dist", "sbom.cdx.json"), "utf8"));
+    assert.equal(metadata.component.purl, `pkg:npm/turbo-hipster@${VERSION}`);
+    const arguments_ = ["sbom", "--sbom-format", "cyclonedx", "--package-lock-only"];
+    const locked: { components: { purl: string; version: string }[] } = JSON.parse(await runCommand("npm", arguments_, { cwd: ROOT }));
+    const known = new Map(locked.components.map(({ purl, version }) => [purl, version]));
+    for (const { purl, version } of components) assert.equal(known.get(purl), version, purl);
+    const names = new Set(components.map(({ name }: { name: string }) => name));
+    for (const name of importedPackages()) assert.ok(names.has(name), name);
+    assert.ok(!names.has("esbuild") && !names.has("typescript"));
+  });
+
   test("is staged for an image without what is there to be read only", () => {
     const entries = readdirSync(join(directory, "package"));
     assert.deepEqual(entries.sort(), ["LICENSE", "bin", "crds", "dist", "package.json"]);
