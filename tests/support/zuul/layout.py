@@ -1,42 +1,41 @@
-"""python layout.py
+"""layout.py
 
-Zuul 2.6's own reading of a layout and of links in reports. Takes {"layout", "jobs", "urlPattern", "builds": [{"job", "number", "url", "result"}]}
-as JSON and prints {"error", "links"}: what Zuul's validator has against `layout`, or null, and for each build the link of Zuul's report, with the
-patterns of its job in `jobs`.
+Reads a JSON list of paths from a line of standard input. Prints for each what Zuul 2.6's own scheduler (from PyPI, unchanged) makes of that layout.yaml:
+{"jobs": {name: {project: [pipeline, ...]}}, "parameterFunctions": {name: function}}, or {"refused": message}. Nothing is connected to.
 """
 
+import configparser
 import json
 import sys
 import types
 
-import zuul.connection.gerrit
-import zuul.layoutvalidator
-import zuul.model
+import yaml
+import zuul.scheduler
+
+# PyYAML has asked for a loader since Zuul 2.6.
+zuul.scheduler.yaml = types.SimpleNamespace(load=yaml.safe_load)
+
+CONNECTIONS = {"gerrit": types.SimpleNamespace(driver_name="gerrit", registerUse=lambda *_: None)}
 
 
-class Gerrit:
-    driver_name = "gerrit"
-
-
-def validate(layout):
+def read(path):
+    scheduler = zuul.scheduler.Scheduler(configparser.ConfigParser(), testonly=True)
+    scheduler.connections = CONNECTIONS
     try:
-        zuul.layoutvalidator.LayoutValidator().validate(layout, {"gerrit": Gerrit()})
+        layout = scheduler.testConfig(path, CONNECTIONS)
     except Exception as error:
-        return str(error)
+        return {"refused": str(error) or type(error).__name__}
+    jobs, functions = {}, {}
+    for project in layout.projects.values():
+        for pipeline in layout.pipelines.values():
+            tree = pipeline.getJobTree(project)
+            for job in tree.getJobs() if tree else []:
+                jobs.setdefault(job.name, {}).setdefault(project.name, [])
+                if pipeline.name not in jobs[job.name][project.name]:
+                    jobs[job.name][project.name].append(pipeline.name)
+                if job.parameter_function:
+                    functions[job.name] = job.parameter_function.__name__
+    return {"jobs": jobs, "parameterFunctions": functions}
 
 
-def link(build, jobs, url_pattern):
-    job = zuul.model.Job(build["job"])
-    patterns = {each["name"]: each for each in jobs}.get(job.name, {})
-    job.success_pattern = patterns.get("success-pattern")
-    job.failure_pattern = patterns.get("failure-pattern")
-    own = zuul.model.Build(job, "0" * 32)
-    own.number, own.url, own.result = build["number"], build["url"], build["result"]
-    item = zuul.model.QueueItem(types.SimpleNamespace(pipeline=None), None)
-    item.current_build_set.addBuild(own)
-    return item.formatJobResult(job, url_pattern)[1]
-
-
-asked = json.load(sys.stdin)
-links = [link(build, asked["jobs"], asked["urlPattern"]) for build in asked["builds"]]
-print(json.dumps({"error": validate(asked["layout"]), "links": links}))
+print(json.dumps([read(path) for path in json.loads(sys.stdin.readline())]))
