@@ -46,6 +46,11 @@ export async function goProgram(wanted: GoProgram): Promise<string> {
   return program;
 }
 
+/** Where the files of a module are that the program is made of, such as `sigs.k8s.io/karpenter`; it is fetched where it is missing. */
+export async function goModuleDirectory(wanted: GoProgram, module: string): Promise<string> {
+  return JSON.parse(await go(wanted, ["mod", "download", "-json", module])).Dir;
+}
+
 async function go({ sources, title }: GoProgram, args: readonly string[]): Promise<string> {
   try {
     return await runCommand("go", args, { cwd: sources, env: { CGO_ENABLED: "0", GOWORK: "off" } });

@@ -10,9 +10,9 @@ import { listAll } from "../../../src/kube/watch/list-all.ts";
 import { makeListWatch } from "../../../src/kube/watch/list-watch.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { makeLogger } from "../../../src/runtime/logger.ts";
+import { HELD_LABEL } from "../../support/cluster/kwok.ts";
 import { rejectOnAbort } from "../moments.ts";
 import { renderZuulRequest } from "../zuul-request.ts";
-import { HELD_LABEL } from "./scale-nodes.ts";
 
 /** Requests of the bench's own to the API server at once. */
 const CONCURRENCY = 32;

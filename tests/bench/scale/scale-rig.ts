@@ -6,13 +6,14 @@ import { readBuildFunction } from "../../../src/core/zuul/function-name.ts";
 import { parseParameters } from "../../../src/core/zuul/parameters.ts";
 import { connectGearmanClient, type GearmanClient } from "../../../src/gearman/client/gearman-client.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
+import { HELD_LABEL } from "../../support/cluster/kwok.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
 import { openBenchCluster } from "../bench-cluster.ts";
 import type { BenchWorld } from "../bench-world.ts";
 import { containerNodeArgs, stagePublishedProgram, startPublishedOperator } from "../published-operator.ts";
 import { renderZuulRequest } from "../zuul-request.ts";
 import { clearJobs, type LoadRig } from "./scale-load.ts";
-import { HELD_LABEL, PLAYED_NODE_SELECTOR, startPlayedNodes } from "./scale-nodes.ts";
+import { PLAYED_NODE_SELECTOR, startPlayedNodes } from "./scale-nodes.ts";
 import { WATCHED_NODE_ARGS, type WatchedOperator, watchOperator } from "./scale-operator.ts";
 import { type ProcessorTimes, readProcessorTimes } from "./scale-processes.ts";
 
