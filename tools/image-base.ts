@@ -11,7 +11,7 @@ const BASE_IMAGE = "docker.io/library/node:24-bookworm-slim";
 const LEFT_OUT = ["man", "doc", "info", "locale", "groff", "lintian", "linda", "bug"].map((name) => `/usr/share/${name}/*`);
 
 /** Images and layers of ours alone, apart from what the user of this machine has in buildah's or podman's storage. */
-type Buildah = (...args: string[]) => Promise<string>;
+export type Buildah = (...args: string[]) => Promise<string>;
 
 /**
  * Makes, once, an image that stands in for node:24-bookworm-slim where no registry with it can be reached: Debian 12 and the Node this

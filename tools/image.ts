@@ -1,11 +1,24 @@
 import { createHash } from "node:crypto";
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { coerceError, InputError, TurboHipsterError } from "../src/runtime/errors.ts";
 import { VERSION } from "../src/version.ts";
+import { SBOM_FILE } from "./build.ts";
 import { ensureBaseImage } from "./image-base.ts";
 import { qualifyImageName } from "./image-name.ts";
+import { renderImageSbom } from "./image-sbom.ts";
 import { cacheDirectory } from "./machine/cache-directory.ts";
 import { ensureDebianPackages } from "./machine/debian-packages.ts";
 import { withFileLock } from "./machine/file-lock.ts";
@@ -15,13 +28,16 @@ const ROOT = join(import.meta.dirname, "..");
 const DEFAULT_TAG = "turbo-hipster:dev";
 /** All that an image depends on; folders with everything below them. */
 const INPUTS = ["package.json", "package-lock.json", "tsconfig.json", "src", "bin", "crds", "LICENSE", "deploy/Dockerfile"];
-const RECIPES = ["stage-package", "build", "bundled-packages", "sbom", "image-base", "image"].map((name) => `tools/${name}.ts`);
+const RECIPES = ["stage-package", "build", "bundled-packages", "sbom", "image-base", "image-sbom", "image"].map(
+  (name) => `tools/${name}.ts`,
+);
 /** Archives that stay in the cache: of the newest checkouts, for going back and forth between them. */
 const KEPT_ARCHIVES = 3;
 
 /**
  * The image of this checkout as an archive (OCI's format, which docker load, kind and ctr read), from the cache unless something it is made of has changed.
- * `tag` is the name pods write. Needs root and Debian's buildah and mmdebstrap, which it installs; throws InputError where that can't be.
+ * `sbom` is a file that lists what is in it. `tag` is the name pods write. Needs root and Debian's buildah and mmdebstrap, which it installs;
+ * throws InputError where that can't be.
  */
 export async function ensureImage({
   log,
@@ -29,7 +45,7 @@ export async function ensureImage({
 }: {
   log: (line: string) => void;
   tag?: string;
-}): Promise<{ archive: string; tag: string }> {
+}): Promise<{ archive: string; sbom: string; tag: string }> {
   const reference = qualifyImageName(tag);
   const archive = cacheDirectory("image", `${imageKey(reference)}.tar`);
   if (!existsSync(archive)) {
@@ -48,7 +64,12 @@ export async function ensureImage({
   }
   // The age of an archive in the cache is the time since its last use.
   utimesSync(archive, new Date(), new Date());
-  return { archive, tag };
+  return { archive, sbom: sbomOf(archive), tag };
+}
+
+/** Beside the archive. */
+function sbomOf(archive: string): string {
+  return archive.replace(/tar$/, "cdx.json");
 }
 
 async function buildImage(reference: string, archive: string, log: (line: string) => void): Promise<void> {
@@ -62,13 +83,14 @@ async function buildImage(reference: string, archive: string, log: (line: string
     ...["--tag", reference, "--build-arg", `VERSION=${VERSION}`],
     ...["--build-context", `package=${join(staging, "package")}`, join(staging, "context")],
   );
+  writeFileSync(sbomOf(archive), await renderImageSbom(buildah, reference, join(staging, "package", "program", "dist", SBOM_FILE)));
   rmSync(`${archive}.unfinished`, { force: true });
   // buildah compresses the layers of such an archive, which takes a while; containerd then loads it in half the time.
   await buildah("push", "--quiet", reference, `oci-archive:${archive}.unfinished:${reference}`);
   renameSync(`${archive}.unfinished`, archive);
   // The layers that the next build can use again stay: they belong to the newest image.
   await buildah("rmi", "--prune");
-  for (const old of listArchives().slice(KEPT_ARCHIVES)) rmSync(old);
+  for (const old of listArchives().slice(KEPT_ARCHIVES)) for (const file of [old, sbomOf(old)]) rmSync(file, { force: true });
   log(`built it in ${((performance.now() - started) / 1000).toFixed(1)} s, ${Math.round(statSync(archive).size / 1e6)} MB`);
 }
 
@@ -106,17 +128,19 @@ function listFiles(path: string): string[] {
 }
 
 async function main(): Promise<void> {
-  const { output, tag } = new Command("npm run image --")
+  const { output, sbom, tag } = new Command("npm run image --")
     .description(
       "Builds the image of this checkout, deploy/Dockerfile, as an archive for npm run cluster -- load, kind load image-archive or ctr.",
     )
     .option("--output <file>", "write the archive here as well")
+    .option("--sbom <file>", "write here what is in the image: packages and their versions, CycloneDX 1.6")
     .option("--tag <name>", "the image's name", DEFAULT_TAG)
     .parse()
-    .opts<{ output?: string; tag: string }>();
+    .opts<{ output?: string; sbom?: string; tag: string }>();
   const image = await ensureImage({ log: (line) => console.error(line), tag });
   const archive = output === undefined ? image.archive : resolve(output);
   if (archive !== image.archive) copyFileSync(image.archive, archive);
+  if (sbom !== undefined) copyFileSync(image.sbom, resolve(sbom));
   console.log(`${image.tag} is in ${archive}; load it with\n  npm run cluster -- load ${archive}`);
 }
 
