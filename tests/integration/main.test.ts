@@ -55,6 +55,13 @@ describe("turbo-hipster", () => {
   }
 });
 
+test("import layout has options of its own, behind it", async () => {
+  const layout = fileURLToPath(new URL("../fixtures/layouts/anchors.yaml", import.meta.url));
+  const { code, output } = await run("import", "layout", layout, "--image", "registry.example.com/ci/own:1");
+  assert.equal(code, 1);
+  assert.match(output, /image: registry\.example\.com\/ci\/own:1/);
+});
+
 test("render - reads a TestTask, and check - its checks, from standard input", () => {
   const runWith = (input: string, ...args: string[]) => spawnSync(process.execPath, [MAIN, ...args], { input, encoding: "utf8" });
   const task = "apiVersion: turbo-hipster.io/v1alpha1\nkind: TestTask\nmetadata: {name: a}\nspec: {image: i, script: make}\n";
