@@ -233,12 +233,14 @@ describe("the TestTask CRD on a real API server", () => {
     );
   });
 
-  test("fills in the defaults that this program has", async () => {
+  test("fills in defaults that every version knows, and what it gives back means what was written", async () => {
     const created = await client.create<{ spec: object }>(TEST_TASKS, "ci", makeObject("defaults", { image: "busybox", checkout: {} }));
-    const parsed = parseTestTask(makeObject("defaults", { image: "busybox", checkout: {} }));
-    assert.ok(parsed.ok);
-    const { jobs: _, ...spec } = parsed.task.spec;
-    assert.deepEqual(created.spec, spec);
+    assert.deepEqual(created.spec, {
+      ...{ image: "busybox", checkout: { enabled: true }, suspend: false, timeouts: { pull: "10m", run: "1h" } },
+    });
+    const [stored, written] = [created.spec, { image: "busybox", checkout: {} }].map((spec) => parseTestTask(makeObject("defaults", spec)));
+    assert.ok(stored?.ok);
+    assert.deepEqual(stored, written);
   });
 
   test("drops unknown fields that were forced on it, but for the template's", async () => {

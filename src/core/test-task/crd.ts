@@ -73,7 +73,7 @@ function renderOpenApiSchema(): JsonSchema {
       apiVersion: { type: "string" },
       kind: { type: "string" },
       metadata: { type: "object" },
-      spec: renderStructural(testTaskSchema.shape.spec),
+      spec: withoutLaterDefaults(renderStructural(testTaskSchema.shape.spec)),
       status: renderStructural(testTaskStatusSchema),
     },
     // Rules about metadata can only stand at the root.
@@ -82,6 +82,29 @@ function renderOpenApiSchema(): JsonSchema {
       message: `metadata.name ${message}`,
     })),
   };
+}
+
+/**
+ * Fields of a spec that the API server fills in: those of the first version. Any other default is the program's alone. In the definition it would
+ * be in every task as soon as that is upgraded, and operators of the version before, which take builds for a moment still, would answer them
+ * with CONFIG_ERROR for a field that they do not know.
+ */
+const FILLED_IN: ReadonlySet<string> = new Set(["suspend", "timeouts", "timeouts.pull", "timeouts.run", "checkout", "checkout.enabled"]);
+
+/** Within lists nothing is filled in where a task has none of it. */
+function withoutLaterDefaults(schema: JsonSchema, path = ""): JsonSchema {
+  if (!schema.properties) return schema;
+  const properties = mapEntries(schema.properties as Record<string, JsonSchema>, (name, { default: value, ...property }) => {
+    const place = path === "" ? name : `${path}.${name}`;
+    const isFilledIn = value !== undefined && FILLED_IN.has(place);
+    return { ...(isFilledIn ? { default: withoutLaterParts(value, place) } : {}), ...withoutLaterDefaults(property, place) };
+  });
+  return { ...schema, properties };
+}
+
+function withoutLaterParts(value: unknown, path: string): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).filter(([name]) => FILLED_IN.has(`${path}.${name}`)));
 }
 
 /** A zod schema as the structural OpenAPI v3 schema that a CRD needs. */
@@ -141,5 +164,9 @@ function isOpenSchema(additional: unknown): boolean {
 }
 
 function mapValues<From, To>(record: Record<string, From>, change: (value: From) => To): Record<string, To> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
+  return mapEntries(record, (_, value) => change(value));
+}
+
+function mapEntries<From, To>(record: Record<string, From>, change: (key: string, value: From) => To): Record<string, To> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(key, value)]));
 }

@@ -92,7 +92,7 @@ const checkoutFields = z.strictObject({
     .meta({ description: "Volume that keeps what was fetched of large repositories for later checkouts of the same URLs." })
     .exactOptional(),
   path: mountPathSchema
-    .meta({ description: "The workspace: an empty volume that projects land in, and the test's HOME." })
+    .meta({ description: "The workspace: an empty volume that projects land in, and the test's HOME; /workspace by default." })
     .default("/workspace"),
 });
 

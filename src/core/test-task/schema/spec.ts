@@ -53,7 +53,9 @@ const timeoutsSchema = z.strictObject({
       description: "How long the test may run, counted from the start of its container. A longer one is ended and reported as TIMED_OUT.",
     })
     .default("1h"),
-  collect: durationSchema.meta({ description: "How long storing the artifacts may take after the test has ended." }).default("10m"),
+  collect: durationSchema
+    .meta({ description: "How long storing the artifacts may take after the test has ended; 10m by default." })
+    .default("10m"),
 });
 
 const nodeLabelSchema = z.strictObject({
@@ -152,7 +154,7 @@ const specSchema = z.strictObject({
     .enum(["refuse", "succeed"])
     .meta({
       description:
-        "What becomes of a build that matches none of the datasets: refused as a configuration error, or answered with SUCCESS without running anything.",
+        "What becomes of a build that matches none of the datasets: refused as a configuration error (the default), or answered with SUCCESS without running anything.",
     })
     .default("refuse"),
   checks: checksSchema
@@ -211,7 +213,7 @@ export const testTaskSpecSchema = withRules(specSchema, [
     field: "datasets",
   },
   {
-    cel: "!has(self.datasets) || !self.datasets.exists(dataset, dataset.path == self.checkout.path)",
+    cel: "!has(self.datasets) || !self.datasets.exists(dataset, dataset.path == (has(self.checkout.path) ? self.checkout.path : '/workspace'))",
     holds: ({ datasets = [], checkout }) => !datasets.some(({ path }) => path === checkout.path),
     message: "must not have the path of the workspace (checkout.path); choose another",
     field: "datasets",

@@ -66,12 +66,24 @@ test("the chart's copy holds the same definition and can be left out and kept", 
   assert.ok(template.includes(plain.slice(plain.indexOf("spec:\n"))));
 });
 
-test("the API server fills in the same defaults as this program", () => {
-  for (const spec of [{ image: "a" }, { image: "a", timeouts: { run: "5m" } }, { image: "a", checkout: {} }]) {
-    const parsed = parseTestTask({ apiVersion: TEST_TASK_API_VERSION, kind: "TestTask", metadata: { name: "a" }, spec });
-    assert.ok(parsed.ok);
-    const { jobs: _, ...ours } = parsed.task.spec;
-    assert.deepEqual(withDefaults(spec, schemaAt("spec")), ours);
+test("the API server fills in defaults of the first version alone, and with them a task means the same", () => {
+  for (const [spec, filledIn] of [
+    [{ image: "a" }, { suspend: false, timeouts: { pull: "10m", run: "1h" }, checkout: { enabled: false } }],
+    [
+      { image: "a", timeouts: { run: "5m" } },
+      { suspend: false, timeouts: { pull: "10m", run: "5m" }, checkout: { enabled: false } },
+    ],
+    [
+      { image: "a", checkout: {} },
+      { suspend: false, timeouts: { pull: "10m", run: "1h" }, checkout: { enabled: true } },
+    ],
+  ]) {
+    const parse = (written: object) =>
+      parseTestTask({ apiVersion: TEST_TASK_API_VERSION, kind: "TestTask", metadata: { name: "a" }, spec: written });
+    const stored = withDefaults({ ...spec }, schemaAt("spec"));
+    assert.deepEqual(stored, { ...spec, ...filledIn });
+    assert.ok(parse(stored).ok);
+    assert.deepEqual(parse(stored), parse({ ...spec }));
   }
 });
 
