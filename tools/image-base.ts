@@ -5,7 +5,7 @@ import { cacheDirectory } from "./machine/cache-directory.ts";
 import { runCommand } from "./machine/run-command.ts";
 
 /** The name the Dockerfile builds on. */
-const BASE_IMAGE = "docker.io/library/node:24-bookworm-slim";
+export const BASE_IMAGE = "docker.io/library/node:24-bookworm-slim";
 
 /** What Debian's slim images leave out. */
 const LEFT_OUT = ["man", "doc", "info", "locale", "groff", "lintian", "linda", "bug"].map((name) => `/usr/share/${name}/*`);

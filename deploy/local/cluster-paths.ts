@@ -12,6 +12,8 @@ export interface ClusterPaths {
   kubeconfig: string;
   containerdSocket: string;
   logs: string;
+  /** What service accounts asked of the API server, a line of JSON each; those of Kubernetes' own parts left out. */
+  auditLog: string;
   pki: string;
   /** The programs, as the node sees them. */
   bin: string;
@@ -43,6 +45,7 @@ export function clusterPaths(name: string): ClusterPaths {
     kubeconfig: join(directory, "kubeconfig"),
     containerdSocket: join(directory, "run", "containerd.sock"),
     logs: join(directory, "logs"),
+    auditLog: join(directory, "logs", "audit.log"),
     pki: join(directory, "pki"),
     bin: join(directory, "bin"),
     hostInterface: `thc-${digest}`,

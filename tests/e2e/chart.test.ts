@@ -4,9 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { parse, parseAllDocuments } from "yaml";
+import { clusterPaths } from "../../deploy/local/cluster-paths.ts";
 import { parseTestTask } from "../../src/core/test-task/test-task.ts";
 import { CommandError, runCommand } from "../../tools/machine/run-command.ts";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
+import { auditedRights, grantedRights } from "../support/cluster/audited-rights.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import { startGeard } from "../support/gearman/geard.ts";
 import { adminStatus, type GearmanServer } from "../support/gearman/gearman-server.ts";
@@ -89,6 +91,10 @@ async function logs(): Promise<string> {
 async function leases(): Promise<string[]> {
   const names = await kubectl("get", "leases", "--selector", `turbo-hipster.io/installation=${RELEASE}`, "--output", "name");
   return names.split("\n").filter((name) => name !== "");
+}
+
+function account(): string {
+  return `system:serviceaccount:${context.namespace}:${DEPLOYMENT}`;
 }
 
 async function serviceAddress(name: string): Promise<string> {
@@ -244,9 +250,8 @@ describe("the chart on a cluster", () => {
   });
 
   test("the operator may read single Secrets, but list none, nor reach into another namespace", async () => {
-    const account = `system:serviceaccount:${context.namespace}:${DEPLOYMENT}`;
     const mayI = (...question: string[]) =>
-      context.kubectl("auth", "can-i", ...question, "--as", account).catch((error: Error) => error.message);
+      context.kubectl("auth", "can-i", ...question, "--as", account()).catch((error: Error) => error.message);
     assert.match(await mayI("create", "jobs.batch", "--namespace", context.namespace), /^yes/);
     assert.match(await mayI("get", "secrets", "--namespace", context.namespace), /^yes/);
     assert.match(await mayI("list", "secrets", "--namespace", context.namespace), /^no$/m);
@@ -292,17 +297,62 @@ describe("the chart on a cluster", () => {
     await waitUntil("the status of the TestTask", LIMIT_MS, async () => / True +True +SUCCESS /.test(await kubectl("get", "tt", "hello")));
   });
 
-  test("what a test leaves comes to the claim by the internal Service, at the address that the chart gives collectors", async () => {
+  async function isServed(name: string): Promise<void> {
+    await waitUntil(`${name}'s job`, LIMIT_MS, async () => ((await adminStatus(gearmand.address)).get(`build:${name}`)?.workers ?? 0) > 0);
+  }
+
+  /** Where a cluster's DNS, of which this one has none, would lead collectors. */
+  async function hostAliases(): Promise<object[]> {
     const [ip] = (await serviceAddress(`${DEPLOYMENT}-internal`)).split(":");
-    // A cluster's DNS, of which this one has none.
-    const hostAliases = [{ ip, hostnames: [`${DEPLOYMENT}-internal.${context.namespace}.svc`] }];
-    const template = { spec: { hostAliases, containers: [{ name: "test" }] } };
+    return [{ ip, hostnames: [`${DEPLOYMENT}-internal.${context.namespace}.svc`] }];
+  }
+
+  test("what a test leaves comes to the claim by the internal Service, at the address that the chart gives collectors", async () => {
+    const template = { spec: { hostAliases: await hostAliases(), containers: [{ name: "test" }] } };
     const task = testTask("leaves", "echo kept > left.txt", { template, artifacts: { paths: ["*.txt"] } });
     await context.apply(task);
-    await waitUntil("its job", LIMIT_MS, async () => ((await adminStatus(gearmand.address)).get("build:leaves")?.workers ?? 0) > 0);
+    await isServed("leaves");
     const { result, number } = await zuul.launch({ job: "leaves" }).completed;
     assert.equal(result, "SUCCESS");
     assert.equal(await stored(number, "artifacts/left.txt"), "kept\n");
+  });
+
+  test("a Secret's value is masked, and builds are stopped that have not started, that run, and that take no notice", async () => {
+    const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "db" }, stringData: { password: "correct-horse" } };
+    const env = [{ name: "PASSWORD", valueFrom: { secretKeyRef: { name: "db", key: "password" } } }];
+    const nowhere = { spec: { nodeSelector: { nowhere: "yes" }, containers: [{ name: "test" }] } };
+    const spec = { hostAliases: await hostAliases(), terminationGracePeriodSeconds: 3, containers: [{ name: "test" }] };
+    const unheeding = "trap '' TERM; echo so far > left.txt; echo begins; while :; do sleep 1; done";
+    await context.apply(
+      ...[secret, testTask("masked", 'echo "it is $PASSWORD"', { env }), testTask("nowhere", "exit 0", { template: nowhere })],
+      testTask("unheeding", unheeding, { template: { spec }, artifacts: { paths: ["*.txt"] }, timeouts: { collect: "10m" } }),
+    );
+    for (const name of ["masked", "nowhere", "unheeding"]) await isServed(name);
+    const { number } = await zuul.launch({ job: "masked" }).completed;
+    assert.doesNotMatch(await stored(number, "console.log"), /correct-horse/);
+    const [unplaced, running] = [zuul.launch({ job: "nowhere" }), zuul.launch({ job: "unheeding" })];
+    const jobs = await Promise.all([unplaced.started, running.started].map(async (started) => `job/${(await started).number}`));
+    await waitUntil("the log of one to begin", LIMIT_MS, async () => /begins/.test(await kubectl("logs", String(jobs[1])).catch(() => "")));
+    await Promise.all([unplaced.cancel(), running.cancel()]);
+    await waitUntil("both to be over", LIMIT_MS, async () => {
+      const names = (await kubectl("get", "jobs", "--output", "name")).split("\n");
+      const pods = await kubectl("get", "pods", "--selector", `job-name=${jobs[1]?.slice("job/".length)}`, "--output", "name");
+      return !names.includes(`job.batch/${jobs[0]?.slice("job/".length)}`) && pods === "";
+    });
+  });
+
+  test("a task that is suspended and goes on has events of both", async () => {
+    const suspend = (value: boolean) => kubectl("patch", "testtask", "hello", "--type=merge", `--patch={"spec":{"suspend":${value}}}`);
+    const ready = () => kubectl("get", "tt", "hello", "--output", 'jsonpath={.status.conditions[?(@.type=="Ready")].status}');
+    for (const [isSuspended, status] of [
+      [true, "False"],
+      [false, "True"],
+    ] as const) {
+      await suspend(isSuspended);
+      await waitUntil(`Ready to be ${status}`, LIMIT_MS, async () => (await ready()) === status);
+    }
+    const about = "involvedObject.kind=TestTask,involvedObject.name=hello,reason=Suspended";
+    await waitUntil("the event", LIMIT_MS, async () => /Suspended/.test(await kubectl("get", "events", "--field-selector", about)));
   });
 
   test("its metrics count those builds, and the signal in the documentation makes it log debug lines", async () => {
@@ -455,6 +505,22 @@ describe("the chart on a cluster", () => {
     assert.notEqual((await settledReplicas()).taking.name, taking.name);
   });
 
+  test("its account has used each right that it has, and was refused nothing", async () => {
+    const { auditLog } = clusterPaths(context.cluster.name);
+    const role = JSON.parse(await kubectl("get", "role", DEPLOYMENT, "--output", "json"));
+    const ofCluster = JSON.parse(await kubectl("get", "clusterrole", `${context.namespace}-${DEPLOYMENT}`, "--output", "json"));
+    const granted = grantedRights(role).union(grantedRights(ofCluster));
+    // What happens to a task again is counted in its event after a minute.
+    await waitUntil("each to be used", 2 * LIMIT_MS, async () => granted.isSubsetOf((await auditedRights(auditLog, account())).used)).catch(
+      () => {},
+    );
+    const { used, refused } = await auditedRights(auditLog, account());
+    assert.deepEqual(refused, []);
+    // Every account may ask these about itself, by system:basic-user; doctor does.
+    const ofEverybody = ["create authentication.k8s.io/selfsubjectreviews", "create authorization.k8s.io/selfsubjectaccessreviews"];
+    assert.deepEqual(used.difference(new Set(ofEverybody)), granted);
+  });
+
   test("uninstalled as the README says, it leaves the definition, the TestTasks, and what belongs to their builds", async () => {
     const readme = await readFile(join(CHART, "README.md"), "utf8");
     const commands = /^```\n(kubectl .* scale .*?)^```$/ms.exec(readme)?.[1]?.trim().split("\n") ?? [];
@@ -482,10 +548,14 @@ describe("the chart on a cluster", () => {
     assert.match(await context.kubectl("get", "crd", "testtasks.turbo-hipster.io", "--output=name"), /testtasks/);
     const left = await list("--namespaced=true", "--namespace", context.namespace);
     // Every namespace has these.
-    const common = [/^configmap\/kube-root-ca.crt$/, /^serviceaccount\/default$/, /^event/];
-    const tasks = /^testtask.turbo-hipster.io\/(hello|waits|leaves)$/;
+    const common = [/^configmap\/kube-root-ca.crt$/, /^serviceaccount\/default$/, /^event/, /^secret\/db$/];
+    const tasks = /^testtask.turbo-hipster.io\/(hello|leaves|masked|nowhere|unheeding|waits)$/;
     const claim = new RegExp(`^persistentvolumeclaim/${CLAIM}$`);
-    const builds = [/^(pod|job.batch)\/(hello|waits|leaves)-[0-9a-f]{16}/, /^configmap\/th-functions$/, /^lease.coordination.k8s.io\/th$/];
+    const builds = [
+      /^(pod|job.batch)\/(hello|leaves|masked|unheeding|waits)-[0-9a-f]{16}/,
+      /^configmap\/th-functions$/,
+      /^lease.coordination.k8s.io\/th$/,
+    ];
     const others = (names: string[], expected: RegExp[]) => names.filter((name) => !expected.some((pattern) => pattern.test(name)));
     assert.deepEqual(others(left, [...common, tasks, claim, ...builds]), []);
     for (const pattern of [tasks, claim, ...builds])

@@ -104,7 +104,22 @@ export function renderConfigFiles(plan: ClusterPlan): Record<string, string> {
       healthzBindAddress: "127.0.0.1:10256",
       metricsBindAddress: "127.0.0.1:10249",
     }),
+    [auditPolicyPath(plan.paths)]: stringify({
+      apiVersion: "audit.k8s.io/v1",
+      kind: "Policy",
+      // A watch is told of as it begins, anything else when it is over.
+      omitStages: ["RequestReceived"],
+      rules: [
+        { level: "None", userGroups: ["system:serviceaccounts:kube-system"] },
+        { level: "Metadata", userGroups: ["system:serviceaccounts"] },
+        { level: "None" },
+      ],
+    }),
   };
+}
+
+function auditPolicyPath(paths: ClusterPaths): string {
+  return join(paths.directory, "config", "audit-policy.yaml");
 }
 
 function renderContainerdConfig({ paths, cniPlugins, runc }: ClusterPlan): string {
@@ -224,6 +239,9 @@ export function renderPrograms(plan: ClusterPlan): { first: ClusterProgram[]; wi
         ...["--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--allow-privileged=true"],
         ...[`--kubelet-client-certificate=${pki("admin.crt")}`, `--kubelet-client-key=${pki("admin.key")}`],
         ...[`--kubelet-certificate-authority=${pki("ca.crt")}`, "--kubelet-preferred-address-types=InternalIP"],
+        // Megabytes; then the file begins anew, and one like it is kept.
+        ...[`--audit-policy-file=${auditPolicyPath(paths)}`, `--audit-log-path=${paths.auditLog}`],
+        ...["--audit-log-maxsize=100", "--audit-log-maxbackup=1"],
         "--profiling=false",
       ]),
       { name: "containerd", command: "containerd", args: ["--config", join(config, "containerd.toml"), "--log-level", "warn"] },

@@ -16,6 +16,7 @@ import { TaskEventObjects } from "../../../src/kube/objects/task-event-objects.t
 import { TemplateReviewer } from "../../../src/kube/objects/template-reviewer.ts";
 import { TestTaskObjects } from "../../../src/kube/objects/test-task-objects.ts";
 import { systemClock } from "../../../src/runtime/clock.ts";
+import { grantedRights } from "../../support/cluster/audited-rights.ts";
 import { silentLogger } from "../../support/silent-logger.ts";
 import { CHART, type ChartObject, LEAST_VALUES, renderChart } from "./render-chart.ts";
 
@@ -165,14 +166,7 @@ async function collectCalls(): Promise<Set<string>> {
   return calls;
 }
 
-function grantedBy(role: ChartObject): Set<string> {
-  const rules = role.rules as { apiGroups: string[]; resources: string[]; verbs: string[]; resourceNames?: string[] }[];
-  return new Set(
-    rules.flatMap(({ apiGroups, resources, verbs }) =>
-      apiGroups.flatMap((group) => resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group}/${resource}`))),
-    ),
-  );
-}
+const grantedBy = ({ rules }: ChartObject) => grantedRights({ rules });
 
 describe("the operator's rights", () => {
   test("are exactly what its Kubernetes edge asks for", async () => {

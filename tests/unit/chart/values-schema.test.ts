@@ -107,6 +107,21 @@ describe("values of the chart", () => {
     });
   }
 
+  test("all that the first chart had are taken, its defaults written out and each field of its configuration", async () => {
+    const config = {
+      ...{ installation: "ci", namespaces: ["ci"], gearman: { servers: ["zuul:4730"] }, image: "turbo-hipster:1", maxBuilds: 200 },
+      ...{ results: "token", checkout: { allowedUrls: ["https://zuul.example.org/p/"] }, keepJobs: "48h", log: { level: "debug" } },
+      ...{ publicUrl: "https://builds.example.org", http: { public: "0.0.0.0:8080", internal: "0.0.0.0:8081" } },
+    };
+    const defaults = join(import.meta.dirname, "../../fixtures/first-version/values.yaml");
+    const objects = await renderChart({ config }, { files: [defaults] });
+    const { "config.yaml": rendered } = objects.find(({ kind, data }) => kind === "ConfigMap" && data["config.yaml"])?.data ?? {};
+    for (const [name, value] of Object.entries(config)) assert.deepEqual(parse(rendered)[name], value, name);
+    // It was right when an operator let go of its builds at once: notes of the release say that it is none now.
+    const deployment = objects.find(({ kind }) => kind === "Deployment");
+    assert.equal(deployment?.spec.template.spec.terminationGracePeriodSeconds, 30);
+  });
+
   test("a release whose name cannot name an installation is told to set one", async () => {
     await assert.rejects(
       renderChart(LEAST_VALUES, { release: "zuul.staging" }),
