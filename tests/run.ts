@@ -31,7 +31,7 @@ interface Suite {
 /** In this order: what is quick and says most comes first. */
 const SUITES: Record<string, Suite> = {
   unit: { cluster: false, concurrency: 2, timeoutMs: 60_000, limitMs: 300_000 },
-  integration: { cluster: false, concurrency: 2, timeoutMs: 180_000, limitMs: 1_200_000 },
+  integration: { cluster: false, concurrency: 3, timeoutMs: 180_000, limitMs: 1_200_000 },
   browser: { cluster: false, concurrency: 1, timeoutMs: 120_000, limitMs: 600_000 },
   contract: { cluster: true, concurrency: 1, timeoutMs: 300_000, limitMs: 600_000 },
   e2e: { cluster: true, concurrency: 2, timeoutMs: 600_000, limitMs: 3_000_000 },
