@@ -11,8 +11,8 @@ import { runCommand } from "../../../tools/machine/run-command.ts";
 import { tellProgress } from "../progress.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
-/** The first commit with a chart. */
-const COMMIT = "b392464b34bc078d2ff9a199a4a98b170adbb2b4";
+/** Of the first commit with a chart, b392464: git archive b392464 src package.json charts. */
+const SOURCE = join(ROOT, "tests/fixtures/first-version/source.tar.gz");
 const TAG = "turbo-hipster:first";
 /** What packages of CommonJS expect to be there. */
 const REQUIRE = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
@@ -26,11 +26,17 @@ interface FirstVersion {
 }
 
 /**
- * The chart and the program as they were when there first was a chart, out of this checkout's history; the program with the packages of today and on
- * the base image of today. Made once. Needs root, and throws where the history was not cloned.
+ * The chart and the program as they were when there first was a chart; the program with the packages of today and on the base image of today. Made
+ * once. Needs root.
  */
 export async function ensureFirstVersion(): Promise<FirstVersion> {
-  const recipe = [COMMIT, readFileSync(import.meta.filename), readFileSync(join(ROOT, "package-lock.json")), process.version, process.arch];
+  const recipe = [
+    readFileSync(SOURCE),
+    readFileSync(import.meta.filename),
+    readFileSync(join(ROOT, "package-lock.json")),
+    process.version,
+    process.arch,
+  ];
   const key = recipe.reduce((hash, part) => hash.update(part), createHash("sha256")).digest("hex");
   const directory = cacheDirectory("image", `first-${key.slice(0, 16)}`);
   const made = { chart: join(directory, "charts/turbo-hipster"), archive: join(directory, "image.tarball"), tag: TAG };
@@ -48,7 +54,7 @@ async function makeFirstVersion(directory: string): Promise<void> {
   const unfinished = `${directory}.unfinished`;
   rmSync(unfinished, { recursive: true, force: true });
   mkdirSync(unfinished, { recursive: true });
-  await extract(unfinished);
+  await runCommand("tar", ["--extract", "--file", SOURCE, "--directory", unfinished]);
   await bundle(unfinished);
   const program = join(unfinished, "program");
   for (const part of ["package.json", "dist"]) cpSync(join(unfinished, part), join(program, part), { recursive: true });
@@ -63,18 +69,6 @@ async function makeFirstVersion(directory: string): Promise<void> {
   await buildah("push", "--quiet", reference, `oci-archive:${join(unfinished, "image.tarball")}:${reference}`);
   await buildah("rmi", reference);
   renameSync(unfinished, directory);
-}
-
-async function extract(directory: string): Promise<void> {
-  const archive = join(directory, "source.tar");
-  try {
-    await runCommand("git", ["-C", ROOT, "archive", "--output", archive, COMMIT, "src", "package.json", "charts"]);
-  } catch (error) {
-    throw new Error(`the first version is made of this checkout's history, which has no ${COMMIT}: git fetch --unshallow`, {
-      cause: error,
-    });
-  }
-  await runCommand("tar", ["--extract", "--file", archive, "--directory", directory]);
 }
 
 async function bundle(directory: string): Promise<void> {
