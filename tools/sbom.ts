@@ -35,7 +35,7 @@ export function npmComponent(type: Component["type"], name: string, version: str
   return { type, name, version, purl: `pkg:npm/${name.replace("@", "%40")}@${encodeURIComponent(version)}`, license };
 }
 
-/** Lines as of `dpkg-query --showformat '${Package} ${Version} ${Architecture}\n'`; `release` is Debian's, as 12. */
+/** Lines as of `dpkg-query --showformat '${Package} ${Version} ${Architecture}\n'`; `release` is Debian's, as 12.11. */
 export function parseDebianComponents(lines: string, release: string): Component[] {
   return lines
     .split("\n")

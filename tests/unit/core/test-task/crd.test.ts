@@ -66,6 +66,20 @@ test("the chart's copy holds the same definition and can be left out and kept", 
   assert.ok(template.includes(plain.slice(plain.indexOf("spec:\n"))));
 });
 
+test("the definition has these defaults and no others: what else it filled in, operators of before would not know", () => {
+  const paths = Array.from(allSchemas(schemaAt("spec"))).flatMap(([path, schema]) => (schema.default === undefined ? [] : [path.slice(1)]));
+  const ofFirstVersion = ["checkout", "checkout.enabled", "suspend", "timeouts", "timeouts.pull", "timeouts.run"];
+  // Those came with their lists, which no operator of before takes at all.
+  const withTheirLists = [
+    ...["atLeast", "baseline.allow", "baseline.last", "measure"].map((field) => `checks[].counters.${field}`),
+    ...["checks[].pattern.expect", "checks[].values.baseline.allow", "checks[].values.baseline.last"],
+    ...["atLeast", "baseline.allow", "baseline.last"].map((field) => `checks[].steps.${field}`),
+    ...["containers", "image.path", "path", "persistentVolumeClaim.readOnly"].map((field) => `datasets[].${field}`),
+    ...["failureThreshold", "periodSeconds", "timeoutSeconds"].map((field) => `services[].ready.${field}`),
+  ];
+  assert.deepEqual(paths.sort(), [...ofFirstVersion, ...withTheirLists].sort());
+});
+
 test("the API server fills in defaults of the first version alone, and with them a task means the same", () => {
   for (const [spec, filledIn] of [
     [{ image: "a" }, { suspend: false, timeouts: { pull: "10m", run: "1h" }, checkout: { enabled: false } }],
