@@ -43,7 +43,12 @@ export function importLayoutCommand(): Command {
         "The drafts are printed as YAML, each with suspend: true; above it is said who uses the job and what is left to do, such as a Jenkins job's publishers.\n\nExit codes: 0 each job has a draft, 1 some have not, parts of the layout cannot be read, or unusable arguments",
       ),
     )
-    .action(async (file: string, flags: LayoutFlags) => {
+    .action(async (file: string, flags: LayoutFlags, { parent }: Command) => {
+      for (const option of ["image", "root"]) {
+        if (parent?.getOptionValueSource(option) !== "cli") continue;
+        const remedy = option === "image" ? "write it behind layout" : "leave it out";
+        throw new InputError(`--${option} before layout: is an option of import alone; ${remedy}`);
+      }
       process.exitCode = await importLayoutFile(file, flags, {
         print: (text) => process.stdout.write(text),
         printError: (line) => console.error(line),
@@ -67,13 +72,28 @@ async function readJenkinsDirectory(directory: string): Promise<{ jenkins: Jenki
 }
 
 function listFiles(directory: string): string[] {
-  let names: string[];
+  const names: string[] = [];
   try {
-    names = readdirSync(directory, { recursive: true, encoding: "utf8" }).filter((name) => /\.ya?ml$/.test(name));
+    for (const name of yamlFilesBelow(directory)) {
+      names.push(name);
+      if (names.length > MAX_FILES) throw new InputError(`--jjb ${directory}: has more than ${MAX_FILES} files; name a directory below it`);
+    }
   } catch (thrown) {
+    if (thrown instanceof InputError) throw thrown;
     throw new InputError(`--jjb ${directory}: ${coerceError(thrown).message}`, { cause: thrown });
   }
   if (names.length === 0) throw new InputError(`--jjb ${directory}: has no files .yaml or .yml`);
-  if (names.length > MAX_FILES) throw new InputError(`--jjb ${directory}: has more than ${MAX_FILES} files; name a directory below it`);
-  return names.sort();
+  return names.sort((left, right) => (left < right ? -1 : 1));
+}
+
+/** Links to files are read, those to directories are not followed: they may lead in circles. */
+function* yamlFilesBelow(root: string): Generator<string> {
+  const directories = [""];
+  for (let below = directories.pop(); below !== undefined; below = directories.pop()) {
+    for (const entry of readdirSync(join(root, below), { withFileTypes: true, encoding: "utf8" })) {
+      const name = join(below, entry.name);
+      if (entry.isDirectory()) directories.push(name);
+      else if (/\.ya?ml$/.test(name) && (entry.isFile() || entry.isSymbolicLink())) yield name;
+    }
+  }
 }

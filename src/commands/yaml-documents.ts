@@ -15,7 +15,7 @@ interface YamlFault {
   offset: number;
 }
 
-/** As many as a list of similar things needs; each may stand for a large subtree. */
+/** How often one anchor may be used, times those within it: as many as a list of similar things needs; each may stand for a large subtree. */
 const MAX_ALIASES = 100;
 
 /** The documents of a YAML or JSON text as kubectl, and Zuul, read it (YAML 1.1: `yes` is true). */
@@ -33,12 +33,12 @@ export function parseYaml(text: string): YamlSource[] {
 }
 
 /** What a document says, or all that keeps it from being read. Two keys alike are such a fault, and more aliases than any file is worth. */
-export function readYaml({ text, document }: YamlSource): { value: unknown } | { faults: YamlFault[] } {
+export function readYaml({ text, document }: YamlSource, maxAliases = MAX_ALIASES): { value: unknown } | { faults: YamlFault[] } {
   if (document.errors.length > 0) {
     return { faults: document.errors.map((error) => ({ message: yamlErrorMessage(error, text), offset: error.pos[0] })) };
   }
   try {
-    return { value: document.toJS({ maxAliasCount: MAX_ALIASES }) };
+    return { value: document.toJS({ maxAliasCount: maxAliases }) };
   } catch (thrown) {
     // Aliases without an anchor, and so many that they stand for more than any file is worth.
     return { faults: [{ message: coerceError(thrown).message, offset: document.contents?.range?.[0] ?? document.range[0] }] };

@@ -4,6 +4,11 @@ import { coerceError, InputError } from "../runtime/errors.ts";
 import { readStream } from "./read-stream.ts";
 import { parseYaml, readYaml, type YamlSource } from "./yaml-documents.ts";
 
+/** The `yaml` package looks through all aliases for each. */
+const MAX_ALIASES = 20_000;
+/** A layout may name the same jobs for each of its projects; what reads the value bounds its own steps. */
+const MAX_ALIASES_OF_ONE = 100_000;
+
 /**
  * The one document of a YAML file. What has a tag of somebody's own, such as `!include-raw: file` of Jenkins Job Builder, is an object of the
  * tag and its text. Rejects with an InputError that names the place in the file.
@@ -14,7 +19,8 @@ export async function readYamlFile(path: string): Promise<unknown> {
   if (!source) throw fail("is empty");
   if (second) throw fail("holds more than one document (---); Zuul and Jenkins Job Builder read none of such a file");
   markOwnTags(source);
-  const read = readYaml(source);
+  if (countAliases(source) > MAX_ALIASES) throw fail(`has more than ${MAX_ALIASES} aliases (*name)`);
+  const read = readYaml(source, MAX_ALIASES_OF_ONE);
   if ("value" in read) return read.value;
   const [fault] = read.faults;
   const { line, col } = source.lineCounter.linePos(fault?.offset ?? 0);
@@ -30,6 +36,12 @@ function markOwnTags({ document, text }: YamlSource): void {
       return new Scalar({ [tag]: written });
     },
   });
+}
+
+function countAliases({ document }: YamlSource): number {
+  let count = 0;
+  visit(document, { Alias: () => void count++ });
+  return count;
 }
 
 async function readText(path: string): Promise<string> {

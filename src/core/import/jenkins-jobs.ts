@@ -1,4 +1,4 @@
-import { formatText } from "../zuul/format-text.ts";
+import { type FormatValues, formatText } from "../zuul/format-text.ts";
 import { asMapping, type Mapping } from "../zuul/mapping.ts";
 import type { ImportNote } from "./original-configuration.ts";
 
@@ -7,7 +7,7 @@ export interface JenkinsJob {
   /** Where it is written. */
   readonly place: string;
   readonly body: Mapping;
-  readonly values: ReadonlyMap<string, string> | undefined;
+  readonly values: FormatValues | undefined;
 }
 
 /** One file of Jenkins Job Builder: its document. */
@@ -23,6 +23,8 @@ export interface JenkinsJobs {
 
 type Kind = "job" | "job-template" | "job-group" | "project";
 type Values = ReadonlyMap<string, readonly string[]>;
+/** The nearest first. They stay where they are written: thousands of jobs may share them. */
+type Layers = readonly Values[];
 
 /** Templates may be multiplied by lists, and groups by groups. */
 const MAX_STEPS = 50_000;
@@ -74,26 +76,26 @@ class JenkinsReading implements JenkinsJobs {
   }
 
   expandProjects(): void {
-    for (const { place, body, values } of this.#definitions.project.values()) this.#expand(place, body.jobs, values, 0);
+    for (const { place, body, values } of this.#definitions.project.values()) this.#expand(place, body.jobs, [values], 0);
   }
 
   /** A project's, or a group's, list of names, each perhaps with values of its own. */
-  #expand(place: string, list: unknown, values: Values, depth: number): void {
+  #expand(place: string, list: unknown, layers: Layers, depth: number): void {
     if (!Array.isArray(list) || depth > MAX_GROUP_DEPTH) return;
     for (const entry of list) {
       const [[name, own] = [entry, undefined]] = Object.entries(asMapping(entry) ?? {});
       if (typeof name !== "string" || this.#isTooMuch(place)) continue;
-      const all = new Map([...values, ...valuesOf(asMapping(own) ?? {})]);
+      const all = [valuesOf(asMapping(own) ?? {}), ...layers];
       const group = this.#definitions["job-group"].get(name);
       const template = this.#definitions["job-template"].get(name);
-      if (group) this.#expand(place, group.body.jobs, new Map([...group.values, ...all]), depth + 1);
-      else if (template) this.#fill(name, template, new Map([...template.values, ...all]));
+      if (group) this.#expand(place, group.body.jobs, [...all, group.values], depth + 1);
+      else if (template) this.#fill(name, template, [...all, template.values]);
       else if (!this.#definitions.job.has(name)) this.#note(place, `names ${name}, which no file defines`);
     }
   }
 
-  #fill(templateName: string, { place, body }: Definition, values: Values): void {
-    for (const chosen of choices(templateName, values)) {
+  #fill(templateName: string, { place, body }: Definition, layers: Layers): void {
+    for (const chosen of choices(templateName, layers)) {
       if (this.#isTooMuch(place)) return;
       const name = formatText(templateName, chosen);
       if (name.ok) this.jobs.set(name.text, this.jobs.get(name.text) ?? { place, body, values: chosen });
@@ -113,21 +115,17 @@ class JenkinsReading implements JenkinsJobs {
 }
 
 /** Every way to take one value for each that the name has; of the others the first. */
-function* choices(templateName: string, values: Values): Generator<ReadonlyMap<string, string>> {
-  const chosen = new Map<string, string>();
-  const axes: [string, readonly string[]][] = [];
-  for (const [key, [first, ...more]] of values) {
-    if (first === undefined) continue;
-    chosen.set(key, first);
-    if (more.length > 0 && templateName.includes(`{${key}}`)) axes.push([key, [first, ...more]]);
-  }
-  yield* choose(axes, chosen);
+function* choices(templateName: string, layers: Layers): Generator<FormatValues> {
+  const valuesFor = (name: string) => layers.find((values) => values.has(name))?.get(name) ?? [];
+  const named = new Set(Array.from(templateName.matchAll(/\{\{|\}\}|\{([^{}]*)\}/g), ([, name]) => name ?? ""));
+  const axes = [...named].map((name) => [name, valuesFor(name)] as const).filter(([, values]) => values.length > 1);
+  for (const chosen of choose(axes, new Map())) yield { get: (name) => chosen.get(name) ?? valuesFor(name)[0] };
 }
 
 function* choose(
-  [axis, ...others]: readonly [string, readonly string[]][],
+  [axis, ...others]: readonly (readonly [string, readonly string[]])[],
   chosen: ReadonlyMap<string, string>,
-): ReturnType<typeof choices> {
+): Generator<ReadonlyMap<string, string>> {
   if (!axis) yield chosen;
   else for (const value of axis[1]) yield* choose(others, new Map([...chosen, [axis[0], value]]));
 }

@@ -23,7 +23,7 @@ export function convertJenkinsJob({ body, values }: JenkinsJob): JenkinsScript {
   const steps = builders.map((builder) => readStep(builder, values));
   const missing = steps.flatMap((step) => ("missing" in step ? [step.missing] : []));
   const timeoutMinutes = asList(body.wrappers)
-    .map(readTimeout)
+    .map((wrapper) => readTimeout(wrapper, values))
     .find((minutes) => minutes !== undefined);
   return {
     script: steps.some((step) => "text" in step) ? renderSteps(steps) : undefined,
@@ -37,10 +37,17 @@ function readStep(builder: unknown, values: JenkinsJob["values"]): Step {
   if (kind !== "shell")
     return { missing: `${oneLine(kind)} is no shell builder: put what it does, or what a macro of that name stands for, in its place` };
   const command = asMapping(settings)?.command ?? settings;
-  if (typeof command !== "string") return { missing: `shell has no text, but ${oneLine(JSON.stringify(settings) ?? "nothing")}` };
+  if (typeof command !== "string") return { missing: `shell has no text, but ${oneLine(shown(settings))}` };
   if (values === undefined) return { text: command };
   const text = formatText(command, values);
   return text.ok ? text : { missing: `shell is not filled in: it ${oneLine(text.fault)}` };
+}
+
+/** In full only what is flat: anchors may put a list into itself. */
+function shown(value: unknown): string {
+  if (Array.isArray(value)) return "a list";
+  const isFlat = Object.values(asMapping(value) ?? {}).every((inner) => typeof inner !== "object" || inner === null);
+  return isFlat ? (JSON.stringify(value) ?? "nothing") : "a mapping";
 }
 
 function renderSteps(steps: readonly Step[]): string {
@@ -108,10 +115,12 @@ function fill(text: string, values: JenkinsJob["values"]): string {
   return filled?.ok ? filled.text : text;
 }
 
-function readTimeout(wrapper: unknown): number | undefined {
-  const timeout = asMapping(wrapper)?.timeout;
-  const minutes = Number(asMapping(timeout)?.timeout);
-  return Number.isInteger(minutes) && minutes >= 1 && minutes <= MAX_MINUTES ? minutes : undefined;
+/** Other types than the usual one end what has been silent, or has taken longer than others. */
+function readTimeout(wrapper: unknown, values: JenkinsJob["values"]): number | undefined {
+  const { type = "absolute", timeout } = asMapping(asMapping(wrapper)?.timeout) ?? {};
+  if (typeof type !== "string" || fill(type, values) !== "absolute") return undefined;
+  const minutes = typeof timeout === "string" ? Number(fill(timeout, values)) : timeout;
+  return typeof minutes === "number" && Number.isInteger(minutes) && minutes >= 1 && minutes <= MAX_MINUTES ? minutes : undefined;
 }
 
 /** A week. */

@@ -29,6 +29,10 @@ export const NOOP_JOB = "noop";
 
 /** Far beyond any layout; a small file may have its templates used by many. */
 const MAX_USES = 500_000;
+/** Entries looked at. Aliases let a small file stand for any number of them, without one job. */
+const MAX_STEPS = 5_000_000;
+/** Of a name in a message. */
+const MAX_SHOWN = 200;
 /** Jobs that wait for jobs that wait ... */
 const MAX_DEPTH = 100;
 const MAX_FAULTS = 200;
@@ -63,6 +67,8 @@ class LayoutReading {
   readonly faults: LayoutFault[] = [];
   readonly #pipelines: readonly string[];
   #useCount = 0;
+  #stepCount = 0;
+  #isOver = false;
 
   constructor(pipelines: readonly string[]) {
     this.#pipelines = pipelines;
@@ -90,6 +96,7 @@ class LayoutReading {
     }
     const { name } = project;
     for (const [index, call] of asList(project.template).entries()) {
+      if (this.#isTooMuch(place)) return;
       this.#readCall(`${place} (${name}).template[${index}]`, name, asMapping(call) ?? {}, templates);
     }
     this.#readPipelines(`${place} (${name})`, name, project, undefined);
@@ -103,6 +110,7 @@ class LayoutReading {
     }
     const values = new Map<string, string>();
     for (const [key, value] of Object.entries(call)) {
+      if (this.#isTooMuch(place)) return;
       if (typeof value === "string") values.set(key, value);
       else this.blame(place, `${key} is no text; put it in quotes`);
     }
@@ -113,6 +121,7 @@ class LayoutReading {
 
   #readPipelines(place: string, project: string, jobs: Mapping, values: TreePlace["values"]): void {
     for (const pipeline of this.#pipelines) {
+      if (this.#isTooMuch(place)) return;
       if (!Object.hasOwn(jobs, pipeline)) continue;
       this.#readTree({ project, pipeline, place: `${place}.${pipeline}`, values }, jobs[pipeline], 0);
     }
@@ -120,6 +129,7 @@ class LayoutReading {
 
   /** A list of names, of lists of such lists, and of mappings of a name to the jobs that wait for it. */
   #readTree(tree: TreePlace, jobs: unknown, depth: number): void {
+    if (this.#isTooMuch(tree.place)) return;
     if (depth > MAX_DEPTH) {
       this.blame(tree.place, `has more than ${MAX_DEPTH} jobs that wait for one another`);
       return;
@@ -127,10 +137,16 @@ class LayoutReading {
     if (!Array.isArray(jobs)) this.blame(tree.place, "is no list of jobs, of which Zuul makes something else; write - before each");
     // Of a mapping Zuul takes the keys: what waits for them never runs.
     for (const job of Array.isArray(jobs) ? jobs : Object.keys(asMapping(jobs) ?? {})) {
+      if (this.#isTooMuch(tree.place)) return;
       const waiting = asMapping(job);
-      if (Array.isArray(job)) for (const list of job) this.#readTree(tree, list, depth + 1);
-      else if (waiting) {
+      if (Array.isArray(job)) {
+        for (const list of job) {
+          if (this.#isOver) return;
+          this.#readTree(tree, list, depth + 1);
+        }
+      } else if (waiting) {
         for (const [name, others] of Object.entries(waiting)) {
+          if (this.#isOver) return;
           this.#use(tree, name);
           this.#readTree({ ...tree, place: `${tree.place}.${name}` }, others, depth + 1);
         }
@@ -139,9 +155,19 @@ class LayoutReading {
     }
   }
 
+  #isTooMuch(place: string): boolean {
+    if (!this.#isOver && this.#stepCount++ >= MAX_STEPS) this.#stop(place, `with its aliases the layout has ${MAX_STEPS} entries`);
+    return this.#isOver;
+  }
+
+  #stop(place: string, why: string): void {
+    if (!this.#isOver) this.faults.push({ place, message: `is as far as was read: ${why}` });
+    this.#isOver = true;
+  }
+
   #use({ project, pipeline, place, values }: TreePlace, written: string): void {
     if (this.#useCount++ >= MAX_USES) {
-      if (this.#useCount === MAX_USES + 1) this.faults.push({ place, message: `is as far as was read: jobs are named ${MAX_USES} times` });
+      this.#stop(place, `jobs are named ${MAX_USES} times`);
       return;
     }
     const name = values === undefined ? ({ ok: true, text: written } as const) : formatText(written, values);
@@ -150,7 +176,7 @@ class LayoutReading {
       return;
     }
     if (!/^\S+$/.test(name.text)) {
-      this.blame(place, `${JSON.stringify(name.text)} is no job's name: it is empty or has blanks`);
+      this.blame(place, `${JSON.stringify(name.text.slice(0, MAX_SHOWN))} is no job's name: it is empty or has blanks`);
       return;
     }
     const uses = this.uses.get(name.text) ?? new Map<string, Set<string>>();

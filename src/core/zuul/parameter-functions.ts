@@ -1,4 +1,5 @@
 import { compilePattern, type LinePattern } from "../checks/line-pattern.ts";
+import { asList, asMapping } from "./mapping.ts";
 
 interface Metajob {
   readonly pattern: LinePattern;
@@ -20,8 +21,8 @@ export function readParameterFunctions(
   const metajobs: Metajob[] = [];
   const own = new Map<string, string | undefined>();
   const ofMetajobs = (name: string) => metajobs.findLast(({ pattern }) => pattern.exec(name))?.parameterFunction;
-  for (const [index, entry] of (Array.isArray(jobs) ? jobs : []).entries()) {
-    const { name, "parameter-function": written } = (entry ?? {}) as Record<string, unknown>;
+  for (const [index, entry] of asList(jobs).entries()) {
+    const { name, "parameter-function": written } = asMapping(entry) ?? {};
     const parameterFunction = typeof written === "string" && written !== "" ? written : undefined;
     if (typeof name !== "string") blame(`jobs[${index}]`, "has no name");
     else if (!name.startsWith("^")) own.set(name, parameterFunction ?? (own.has(name) ? own.get(name) : ofMetajobs(name)));

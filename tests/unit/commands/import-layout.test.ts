@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, type TestContext, test } from "node:test";
@@ -111,11 +111,25 @@ describe("turbo-hipster import layout", () => {
     });
   }
 
+  test("one anchor may be used by as many projects as there are", async (t) => {
+    const projects = ["{name: p, check: &unit [unit]}", ...Array.from({ length: 2000 }, (_, index) => `{name: p${index}, check: *unit}`)];
+    const { exitCode, yaml } = await runImport(makeFile(t, layout(`projects: [${projects.join(", ")}]\n`)));
+    assert.equal(exitCode, 0);
+    assert.match(yaml, /^# Zuul sends unit for .*, 1998 more projects$/m);
+  });
+
+  test("a list within itself ends", async (t) => {
+    const { exitCode, report } = await runImport(makeFile(t, layout("projects: [{name: p, check: &jobs [unit, [*jobs, *jobs]]}]")));
+    assert.equal(exitCode, 1);
+    assert.match(report.join("\n"), /\(p\)\.check: is as far as was read: jobs are named 500000 times/);
+  });
+
   const bomb = `a: &a [x, x, x, x, x, x, x, x, x, x]\n${[..."bcdefgh"].map((key, index) => `${key}: &${key} [${`*${"abcdefg"[index]}, `.repeat(10)}]`).join("\n")}\n`;
   const unreadable: [string, string | Buffer, RegExp][] = [
     ["two keys alike", "pipelines: []\npipelines: []\n", /layout\.yaml:2:1: pipelines stands here a second time/],
     ["a tab", "projects:\n\t- name: p\n", /layout\.yaml:2:1: is indented by a tab/],
     ["aliases that stand for too much", bomb, /layout\.yaml:1:1: Excessive alias count/],
+    ["more aliases than any file needs", `a: &a x\nb: [${"*a, ".repeat(20_001)}]\n`, /layout\.yaml: has more than 20000 aliases/],
     ["no text in UTF-8", Buffer.of(0xff), /layout\.yaml: is not UTF-8 text/],
     ["several documents", "a: 1\n---\nb: 2\n", /holds more than one document/],
     ["nothing", "", /is empty/],
@@ -141,6 +155,35 @@ describe("turbo-hipster import layout", () => {
     const { report } = await runImport(file, empty);
     assert.match(report.join("\n"), /broken\.yaml:1:2: .*\n.*other\.yml: is no file of Jenkins Job Builder/);
   });
+
+  test("of Jenkins Job Builder's files links are read, and links to directories not followed", async (t) => {
+    const file = makeFile(t, layout("projects: [{name: p, check: [a, b, c]}]"));
+    const directory = mkdtempSync(join(tmpdir(), "th-jjb-"));
+    t.after(() => rmSync(directory, { recursive: true }));
+    mkdirSync(join(directory, "below"));
+    const define = (name: string) => `[{job: {name: ${name}, builders: [{shell: "run ${name}"}]}}]`;
+    writeFileSync(join(directory, "below/a.yaml"), define("a"));
+    writeFileSync(join(directory, "b.other"), define("b"));
+    symlinkSync("b.other", join(directory, "b.yml"));
+    symlinkSync(".", join(directory, "loop"));
+    symlinkSync("..", join(directory, "below/up"));
+    symlinkSync("gone", join(directory, "broken.yaml"));
+    const { yaml, report } = await runImport(file, directory);
+    assert.deepEqual(yaml.match(/run \w/g), ["run a", "run b"]);
+    assert.doesNotMatch(report.join("\n"), /too, which is taken/);
+    assert.match(report.join("\n"), /broken\.yaml: no such file/);
+  });
+
+  for (const [option, remedy] of [
+    ["--image", "write it behind layout"],
+    ["--root", "leave it out"],
+  ] as const) {
+    test(`refuses ${option} before its name, where it would not be heard`, async (t) => {
+      const args = [option, "registry.example.com/ci/a:1", "layout", makeFile(t, layout("projects: []"))];
+      const wanted = { code: "TH_INPUT", message: `${option} before layout: is an option of import alone; ${remedy}` };
+      await assert.rejects(importCommand().parseAsync(args, { from: "user" }), wanted);
+    });
+  }
 
   test("its options stand behind it, and a configuration may still be imported", async () => {
     const [command] = importCommand().commands;
