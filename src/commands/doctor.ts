@@ -26,7 +26,10 @@ export interface DoctorFlags {
 /** The world that the command works in; the process's own unless a test says otherwise. */
 interface DoctorCommandWorld {
   clock: Clock;
+  /** Aborts at the first interrupt: end, and stop the canary. */
   signal: AbortSignal;
+  /** Aborts at the second: leave the canary at once. */
+  leave: AbortSignal;
   paint: Paint;
   print(line: string): void;
   printError(line: string): void;
@@ -48,9 +51,9 @@ export function doctorCommand(): Command {
     .addHelpText("after", helpNotes(HELP))
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
     .action(async (flags: DoctorFlags) => {
-      await runInterruptible((signal) =>
+      await runInterruptible((signal, leave) =>
         performDoctor(flags, {
-          ...{ clock: systemClock, signal, paint: paintFor(process.stdout) },
+          ...{ clock: systemClock, signal, leave, paint: paintFor(process.stdout) },
           print: (line) => console.log(line),
           printError: (line) => console.error(line),
         }),
@@ -64,8 +67,8 @@ const HELP = `
 Run it where the operator runs, with its rights and its ways through the network:
   kubectl exec deployment/turbo-hipster -- turbo-hipster doctor
 
-It changes nothing, but for a small file in the log store that it removes again, and the build of --canary. Each look has a limit of
-time, 30 s at most.
+It changes nothing, but for the build of --canary, and a small file in the log store, below doctor/, that it removes again unless the
+store takes too long. Each look has a limit of time, 30 s at most. Ctrl-C stops the canary, as Zuul does; Ctrl-C again leaves it.
 
 --json: {findings: [{what, state, says, remedy}], counts, exitCode}; state is ok, warning, failed or unseen (not looked at, says
 tells why).

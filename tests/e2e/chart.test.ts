@@ -492,7 +492,7 @@ describe("the chart on a cluster", () => {
     assert.match(says("API server"), new RegExp(`system:serviceaccount:${context.namespace}:${DEPLOYMENT}$`));
     assert.match(says(`rights in ${context.namespace}`), /^all that the operator needs/);
     assert.match(says("rights, cluster"), /^all that the operator needs/);
-    assert.match(says("TestTask definition"), /^is that of/);
+    assert.match(says("TestTask definition"), /^has the fields and rules of/);
     assert.match(says("log store"), /gives it back and removes it$/);
     assert.match(says("internalUrl"), /opens from here$/);
     assert.match(says("canary build"), /: SUCCESS/);

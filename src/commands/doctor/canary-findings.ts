@@ -23,10 +23,18 @@ export function stepsOf(events: readonly SubmitEvent[]): ReadonlySet<string> {
   return new Set(events.flatMap((event) => (event.event === "step" && event.name !== null ? [event.name] : [])));
 }
 
-/** What the build's end and the steps before it tell. */
-export function renderCanary(task: TestTask, key: string, events: readonly SubmitEvent[], end: SubmitEnd): Finding[] {
+/** How the canary was sent. */
+export interface CanaryAsked {
+  /** Its ZUUL_URL is given. */
+  readonly hasZuulUrl: boolean;
+  /** Its ZUUL_REF is: without one it is a timer's build, which asks the merger for nothing where there is a gitUrl. */
+  readonly hasRef: boolean;
+}
+
+/** What the build's end and the steps before it tell. `key`: the TestTask's. */
+export function renderCanary(task: TestTask, key: string, asked: CanaryAsked, events: readonly SubmitEvent[], end: SubmitEnd): Finding[] {
   const steps = stepsOf(events);
-  return [renderEnd(key, end), renderImage(task, steps, end), renderCheckout(task, steps, end)];
+  return [renderEnd(key, end), renderImage(task, steps, end), renderCheckout(task, asked, steps, end)];
 }
 
 function renderEnd(key: string, end: SubmitEnd): Finding {
@@ -43,18 +51,42 @@ function hasRun(steps: ReadonlySet<string>, end: SubmitEnd): boolean {
   return end.result === "SUCCESS" || steps.has("running");
 }
 
+/** Results of a build whose test may never have begun; the text of any other is the test's own. */
+function isOfStart({ result }: SubmitEnd): boolean {
+  return result === null || result === "CONFIG_ERROR";
+}
+
+/** A short test ends before anybody has seen it run. */
+function isUntold(steps: ReadonlySet<string>, end: SubmitEnd): boolean {
+  return steps.has("ended") && !isOfStart(end);
+}
+
+const PAGE = "the canary ended before it was seen to run: its page tells";
+
 function renderImage({ spec }: TestTask, steps: ReadonlySet<string>, end: SubmitEnd): Finding {
   const image = spec.image ?? "the template's images";
   if (hasRun(steps, end)) return ok(IMAGE, `${image} was pulled and started on a node`);
-  if (/\bimage\b/i.test(end.message)) {
+  if (isOfStart(end) && /\bimage\b/i.test(end.message)) {
     return failed(IMAGE, end.message, "is its name right, and does the pod's ServiceAccount have imagePullSecrets for it?");
   }
+  if (isUntold(steps, end)) return unseen(IMAGE, PAGE);
   return unseen(IMAGE, "the canary did not come so far that its image was started");
 }
 
-function renderCheckout({ spec }: TestTask, steps: ReadonlySet<string>, end: SubmitEnd): Finding {
+function renderCheckout({ spec }: TestTask, asked: CanaryAsked, steps: ReadonlySet<string>, end: SubmitEnd): Finding {
   if (!spec.checkout.enabled) return unseen(CHECKOUT, "the canary's TestTask checks nothing out", "name one with a checkout");
-  if (hasRun(steps, end)) return ok(CHECKOUT, "the canary's checkout got what it asked for");
+  if (hasRun(steps, end)) return renderFetched(spec.checkout.gitUrl !== undefined, asked);
+  if (isUntold(steps, end)) return unseen(CHECKOUT, PAGE);
   if (!steps.has("preparing")) return unseen(CHECKOUT, "the canary did not come to its checkout");
   return warning(CHECKOUT, "the canary ended before or in its checkout", "its log says which URL, and why");
+}
+
+/** The checkout went well; it has not touched zuul_url unless it had to. */
+function renderFetched(hasGitUrl: boolean, { hasZuulUrl, hasRef }: CanaryAsked): Finding {
+  if (!hasZuulUrl) return unseen(CHECKOUT, "the canary had none", "--zuul-url names it");
+  if (hasGitUrl && !hasRef) {
+    const says = "the canary fetched from its TestTask's gitUrl, as a timer's build does";
+    return unseen(CHECKOUT, says, "--param ZUUL_REF=REF, one that Zuul's merger has, asks the merger");
+  }
+  return ok(CHECKOUT, "the canary's checkout got what it asked for");
 }

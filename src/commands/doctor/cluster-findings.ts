@@ -1,10 +1,11 @@
+import * as z from "zod";
 import { type RightQuestion, renderRight } from "../../core/kubernetes/needed-rights.ts";
 import type { KubeObject } from "../../core/kubernetes/objects.ts";
 import type { Lease } from "../../core/replicas/leadership.ts";
 import { REASONS } from "../../core/task-status/conditions.ts";
 import type { DefinitionDifference } from "../../core/test-task/definition-difference.ts";
 import { readStoredTask } from "../../core/test-task/invalid-task.ts";
-import { type TestTaskCondition, testTaskStatusSchema } from "../../core/test-task/schema/status.ts";
+import type { TestTaskConditionType } from "../../core/test-task/schema/status.ts";
 import { testTaskKey } from "../../core/test-task/test-task.ts";
 import { type Finding, failed, listed, ok, unseen, warning } from "./finding.ts";
 
@@ -65,16 +66,17 @@ export function renderDefinition(difference: DefinitionDifference | undefined, v
     return warning(DEFINITION, `is of a newer version: ${version} knows no ${listed(foreign)}`, "upgrade the operator, too");
   }
   if (hasOtherRules) return warning(DEFINITION, `has the fields of ${version}, but other rules`, CRD_REMEDY);
-  return ok(DEFINITION, `is that of ${version}`);
+  return ok(DEFINITION, `has the fields and rules of ${version}`);
 }
 
-/** Who takes builds; undefined: there is no such Lease. */
-export function renderHolder(lease: Lease | undefined, installation: string): Finding {
+/** Who takes builds; undefined: there is no such Lease. `isRenewed`: whether it was written while one looked, for as long as it lasts. */
+export function renderHolder(lease: Lease | undefined, isRenewed: boolean, installation: string): Finding {
   const what = "replica that takes builds";
   const holder = lease?.spec?.holderIdentity;
-  if (holder) return ok(what, `${holder} holds the Lease ${installation}`);
-  const says = `nobody holds the Lease ${installation}`;
-  return failed(what, says, "is the operator running? kubectl get pods; its log says what it waits for");
+  const remedy = "is the operator running? kubectl get pods; its log says what it waits for";
+  if (!holder) return failed(what, `nobody holds the Lease ${installation}`, remedy);
+  if (!isRenewed) return failed(what, `${holder} stands in the Lease ${installation}, and does not renew it`, remedy);
+  return ok(what, `${holder} holds the Lease ${installation}`);
 }
 
 /** A line for each TestTask that is not well, and one for those that are. */
@@ -96,14 +98,20 @@ export function renderTasks(objects: readonly KubeObject[], namespaces: readonly
 
 const MAX_TASKS = 20;
 
+/** What is read of a status; an operator of another version may have written more. */
+const statusSchema = z.object({
+  observedGeneration: z.number().optional(),
+  conditions: z.array(z.object({ type: z.string(), status: z.string(), reason: z.string(), message: z.string() })).optional(),
+});
+
 function renderTask(object: KubeObject): Finding {
   const stored = readStoredTask(object);
   const what = `TestTask ${testTaskKey(stored.task)}`;
   const edit = `kubectl edit testtask -n ${stored.task.metadata.namespace} ${stored.task.metadata.name}`;
   if (!stored.isValid) return failed(what, `is invalid: ${listed(stored.task.problems, "; ")}`, `mend the field: ${edit}`);
-  const status = testTaskStatusSchema.safeParse((object as { status?: unknown }).status).data;
+  const status = statusSchema.safeParse((object as { status?: unknown }).status).data;
   const conditions = status?.conditions ?? [];
-  const of = (type: TestTaskCondition["type"]) => conditions.find((condition) => condition.type === type);
+  const of = (type: TestTaskConditionType) => conditions.find((condition) => condition.type === type);
   const [ready, template, degraded] = [of("Ready"), of("TemplateValid"), of("Degraded")];
   const { generation } = stored.task.metadata;
   if (ready === undefined || (generation !== undefined && (status?.observedGeneration ?? 0) < generation)) {

@@ -5,12 +5,11 @@ import type { TestTasksSeen } from "../status/server-report.ts";
 import { renderEventLine } from "../submit/submit-event.ts";
 import { renderNoCanary } from "./canary-findings.ts";
 import { type Finding, listed, ok } from "./finding.ts";
-import type { DoctorWorld } from "./look.ts";
 import { lookAtInternalUrl, lookAtPublicUrl, lookAtZuulUrl } from "./look-at-addresses.ts";
 import { lookAtCluster } from "./look-at-cluster.ts";
 import { lookAtServer } from "./look-at-gearman.ts";
 import { lookAtStore } from "./look-at-store.ts";
-import { playCanary } from "./play-canary.ts";
+import { type CanaryWorld, playCanary } from "./play-canary.ts";
 
 interface Installation {
   readonly config: Config;
@@ -24,7 +23,7 @@ interface Installation {
   readonly timeoutMs: number;
 }
 
-interface Examination extends DoctorWorld {
+interface Examination extends CanaryWorld {
   /** Lines about the canary while it runs. */
   onProgress(line: string): void;
 }
@@ -35,16 +34,20 @@ export async function examineInstallation(installation: Installation, world: Exa
   const { namespaces, gearman, logs, publicUrl, internalUrl } = config;
   const rights = neededRights(config.installation, logs.store !== "none");
   const cluster = lookAtCluster({ client, installation: config.installation, namespaces, rights }, world);
-  const [{ findings, seen }, servers, others] = await Promise.all([
+  const store = lookAtStore(logs, world);
+  const looks = Promise.all([
     cluster,
     cluster.then((known) => Promise.all(gearman.servers.map((server) => lookAtServer(server, known.seen, config.installation, world)))),
     Promise.all([
-      lookAtStore(logs, world),
+      store,
       lookAtPublicUrl(publicUrl, world),
       logs.store === "none" ? [] : lookAtInternalUrl(internalUrl, world),
       lookAtZuulUrl(zuulUrl, project, world),
     ]),
   ]);
+  // However they end, the store's file is removed then.
+  await Promise.allSettled([looks, store]);
+  const [{ findings, seen }, servers, others] = await looks;
   return [
     ok("configuration", `${configFile} is valid: TestTasks of ${listed(namespaces)}; Gearman at ${listed(gearman.servers)}`),
     ...findings,

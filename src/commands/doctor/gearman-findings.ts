@@ -1,5 +1,6 @@
 import { decideServedFunctions, type ServedFunctions } from "../../core/test-task/served-functions.ts";
 import { testTaskKey } from "../../core/test-task/test-task.ts";
+import { parseFunctionName } from "../../core/zuul/function-name.ts";
 import { managerName } from "../../core/zuul/stop-request.ts";
 import type { FunctionLine, WorkerLine } from "../../gearman/client/gearman-admin.ts";
 import type { TestTasksSeen } from "../status/server-report.ts";
@@ -8,7 +9,7 @@ import { type Finding, failed, listed, ok, unseen, warning } from "./finding.ts"
 /** What a Gearman server has answered. */
 export interface ServerFacts {
   readonly server: string;
-  /** Of gearmand, as it says it; undefined: it does not say, as geard. */
+  /** Of gearmand, as it says it; undefined: it does not say, as geard, or a gearmand that is busy. */
   readonly version: string | undefined;
   readonly lines: readonly FunctionLine[];
   /** undefined: the server does not say who its workers are. */
@@ -26,14 +27,15 @@ export function renderServer(facts: ServerFacts, seen: TestTasksSeen, installati
 function renderKind({ server, version, lines }: ServerFacts): Finding {
   const known = `knows ${lines.length} functions`;
   if (version !== undefined) return ok(server, `gearmand ${version}, ${known}`);
-  return ok(server, `answers as Zuul's own geard, ${known}; each lost link costs the builds on it one of their job's attempts`);
+  const says = `does not tell its version, as Zuul's own geard, ${known}`;
+  return ok(server, `${says}; where it is geard, each lost link costs the builds on it one of their job's attempts`);
 }
 
 /** No Gearman server tells how it was started. */
 function renderSettings({ server, version }: ServerFacts): Finding {
   const what = `${server} settings`;
   if (version === undefined) {
-    const says = "geard does not tell; Zuul 2.6 starts it without keepalive, so that Zuul misses a link that is lost without a word";
+    const says = "it does not tell; Zuul 2.6 starts its geard without keepalive, so that Zuul misses a link that is lost without a word";
     return unseen(
       what,
       says,
@@ -133,7 +135,12 @@ function bounded(server: string, findings: Finding[]): Finding[] {
 /** Of any function: Zuul's change waits until somebody serves it. */
 function renderWaiting(what: string, { lines }: ServerFacts): Finding[] {
   const stuck = lines.filter(({ waiting, workers }) => waiting > 0 && workers === 0).map(({ name }) => name);
-  if (stuck.length === 0) return [];
-  const remedy = "write a TestTask with such a job, or restart the Gearman server to forget the name";
-  return [warning(what, `requests wait that no worker serves: ${listed(stuck)}`, remedy)];
+  const builds = stuck.filter((name) => parseFunctionName(name) !== undefined);
+  const others = stuck.filter((name) => parseFunctionName(name) === undefined);
+  const tell = (names: string[], remedy: string) =>
+    names.length === 0 ? [] : [warning(what, `requests wait that no worker serves: ${listed(names)}`, remedy)];
+  return [
+    ...tell(builds, "write a TestTask with such a job, or restart the Gearman server to forget the name"),
+    ...tell(others, "they are no builds: is what serves them running, as Zuul's merger for merger:...?"),
+  ];
 }

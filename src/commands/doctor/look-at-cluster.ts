@@ -1,6 +1,6 @@
 import { type NeededRight, rightQuestions } from "../../core/kubernetes/needed-rights.ts";
 import type { KubeObject } from "../../core/kubernetes/objects.ts";
-import type { Lease } from "../../core/replicas/leadership.ts";
+import { LEASE_MS, type Lease, versionOf } from "../../core/replicas/leadership.ts";
 import { renderTestTaskCrd } from "../../core/test-task/crd.ts";
 import { compareDefinitions } from "../../core/test-task/definition-difference.ts";
 import { type InvalidTask, readStoredTask } from "../../core/test-task/invalid-task.ts";
@@ -11,6 +11,7 @@ import { LEASES, TEST_TASKS } from "../../kube/client/resource.ts";
 import { OwnRights } from "../../kube/objects/own-rights.ts";
 import { readServedDefinition } from "../../kube/objects/served-definition.ts";
 import { listAll } from "../../kube/watch/list-all.ts";
+import type { Clock } from "../../runtime/clock.ts";
 import { makeConcurrencyLimit } from "../../runtime/concurrency-limit.ts";
 import { VERSION } from "../../version.ts";
 import type { TestTasksSeen } from "../status/server-report.ts";
@@ -66,7 +67,7 @@ export async function lookAtCluster(options: ClusterOptions, world: DoctorWorld)
     ),
     look(
       world,
-      async (signal) => [renderHolder(await readLease(options, signal), options.installation)],
+      (signal) => lookAtHolder(options, world.clock, signal),
       (why) => [unseen("replica that takes builds", why)],
     ),
   ]);
@@ -114,6 +115,20 @@ function sortTasks(objects: readonly KubeObject[]): TestTasksSeen {
     else invalid.push(stored.task);
   }
   return { isKnown: true, tasks, invalid };
+}
+
+/** A holder renews every 2 s; one that has crashed stays in its Lease by name. */
+const RENEWAL_CHECK_MS = 1_000;
+
+async function lookAtHolder(options: ClusterOptions, clock: Clock, signal: AbortSignal): Promise<Finding[]> {
+  const first = await readLease(options, signal);
+  if (!first?.spec?.holderIdentity) return [renderHolder(first, false, options.installation)];
+  for (let waitedMs = 0; waitedMs < LEASE_MS; waitedMs += RENEWAL_CHECK_MS) {
+    await clock.sleep(RENEWAL_CHECK_MS, signal);
+    const lease = await readLease(options, signal);
+    if (lease === undefined || versionOf(lease) !== versionOf(first)) return [renderHolder(lease, true, options.installation)];
+  }
+  return [renderHolder(first, false, options.installation)];
 }
 
 async function readLease({ client, namespaces, installation }: ClusterOptions, signal: AbortSignal): Promise<Lease | undefined> {

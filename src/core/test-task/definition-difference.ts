@@ -1,3 +1,5 @@
+import { asMapping, type Mapping } from "../zuul/mapping.ts";
+
 /** Of one definition of TestTasks against another; paths such as `spec.services[].ready`. */
 export interface DefinitionDifference {
   /** Fields that it lacks: the API server drops them from what is applied. */
@@ -7,8 +9,6 @@ export interface DefinitionDifference {
   /** Whether the rules of fields that both have differ. */
   readonly hasOtherRules: boolean;
 }
-
-type Schema = Readonly<Record<string, unknown>>;
 
 /** A schema nested deeper than ours is cut off there: it is from outside. */
 const MAX_DEPTH = 60;
@@ -30,12 +30,12 @@ function fieldsOf(schema: unknown): Map<string, string> {
     const { properties, items, additionalProperties, "x-kubernetes-validations": rules } = record(node);
     fields.set(path, rulesText(rules));
     for (const [name, property] of Object.entries(record(properties))) walk(property, path === "" ? name : `${path}.${name}`, depth + 1);
-    if (isRecord(items)) walk(items, `${path}[]`, depth + 1);
-    if (isRecord(additionalProperties)) walk(additionalProperties, `${path}{}`, depth + 1);
+    if (asMapping(items)) walk(items, `${path}[]`, depth + 1);
+    if (asMapping(additionalProperties)) walk(additionalProperties, `${path}{}`, depth + 1);
   };
   const { spec, status } = record(record(schema).properties);
-  if (isRecord(spec)) walk(spec, "spec", 0);
-  if (isRecord(status)) walk(status, "status", 0);
+  if (asMapping(spec)) walk(spec, "spec", 0);
+  if (asMapping(status)) walk(status, "status", 0);
   return fields;
 }
 
@@ -54,10 +54,6 @@ function parentsOf(path: string): string[] {
   return [...path.matchAll(/\.|\[\]|\{\}/g)].map(({ index }) => path.slice(0, index)).filter((parent) => parent !== path);
 }
 
-function isRecord(value: unknown): value is Schema {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function record(value: unknown): Schema {
-  return isRecord(value) ? value : {};
+function record(value: unknown): Mapping {
+  return asMapping(value) ?? {};
 }

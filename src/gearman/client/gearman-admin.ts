@@ -53,15 +53,15 @@ export async function fetchRegisteredFunctions(options: AdminOptions): Promise<R
 const VERSION_TIMEOUT_MS = 2_000;
 
 /**
- * What gearmand calls its version; undefined where the server, which has answered `status` just before, says nothing to it within 2 s, or
- * hangs up: geard knows no such command. Rejects as `fetchFunctions`, but for that.
+ * What gearmand calls its version; undefined where the server, which has answered `status` just before, says nothing to it within 2 s,
+ * hangs up, or takes no connection: geard knows no such command, and either may be busy. Rejects for an answer without an end, or the signal.
  */
 export async function fetchVersion(options: AdminOptions): Promise<string | undefined> {
   try {
     const answer = await ask("version", (text) => text.endsWith("\n"), { ...options, timeoutMs: VERSION_TIMEOUT_MS });
     return /^OK (?<version>\S{1,100})\s*$/.exec(answer)?.groups?.version;
   } catch (error) {
-    if (error instanceof GearmanError && (error.code === "TH_GEARMAN_SILENT" || error.code === "TH_GEARMAN_LOST")) return undefined;
+    if (error instanceof GearmanError && error.code !== "TH_GEARMAN_PROTOCOL") return undefined;
     throw error;
   }
 }

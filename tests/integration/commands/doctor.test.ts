@@ -8,8 +8,9 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { Finding } from "../../../src/commands/doctor/finding.ts";
 import { type DoctorFlags, performDoctor } from "../../../src/commands/doctor.ts";
+import { fetchVersion } from "../../../src/gearman/client/gearman-admin.ts";
 import { makeSlotPool } from "../../../src/gearman/worker/slot-pool.ts";
-import { TEST_TASKS } from "../../../src/kube/client/resource.ts";
+import { LEASES, TEST_TASKS } from "../../../src/kube/client/resource.ts";
 import { FilesStore } from "../../../src/logs/stores/files/files-store.ts";
 import { type Clock, systemClock } from "../../../src/runtime/clock.ts";
 import { startChild } from "../../support/child-process.ts";
@@ -18,16 +19,17 @@ import { findFreePort } from "../../support/free-port.ts";
 import { startGeard } from "../../support/gearman/geard.ts";
 import type { GearmanServer } from "../../support/gearman/gearman-server.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
+import { processClock } from "../../support/process-clock.ts";
 import { silentLogger } from "../../support/silent-logger.ts";
 import { startScriptedServer } from "../gearman/hostile/scripted-server.ts";
 import { startTestLink, untilStatus } from "../gearman/worker/link-harness.ts";
 import { NAMESPACE, type Stage, startStage } from "../operator/stage.ts";
 
-/** For servers that never answer: their half a minute is three seconds. */
+/** For servers that never answer: their half a minute is three seconds of those that this process had. */
 const impatient: Clock = {
-  ...systemClock,
-  schedule: (delayMs, callback) => systemClock.schedule(delayMs / 10, callback),
-  sleep: (delayMs, signal) => systemClock.sleep(delayMs / 10, signal),
+  ...processClock,
+  schedule: (delayMs, callback) => processClock.schedule(delayMs / 10, callback),
+  sleep: (delayMs, signal) => processClock.sleep(delayMs / 10, signal),
 };
 
 let directory: string;
@@ -39,12 +41,13 @@ after(() => rm(directory, { recursive: true, force: true }));
 async function doctor(config: object, flags: Partial<DoctorFlags> = {}, clock: Clock = systemClock) {
   const file = join(directory, "config.yaml");
   await writeFile(file, JSON.stringify({ namespaces: [NAMESPACE], ...config }));
+  const { signal } = new AbortController();
   const out: string[] = [];
   const errors: string[] = [];
   const exitCode = await performDoctor(
     { config: file, project: "example/project", json: true, ...flags },
     {
-      ...{ clock, signal: new AbortController().signal, paint: (_, line) => line },
+      ...{ clock, signal, leave: signal, paint: (_, line) => line },
       print: (line) => out.push(line),
       printError: (line) => errors.push(line),
     },
@@ -172,6 +175,7 @@ describe("doctor", () => {
     const gone = `127.0.0.1:${await findFreePort()}`;
     const drip = await serve(() => undefined);
     const servers = [silent.address, rude.address, lines.address, endless.address, gone];
+    kube.create(LEASES, NAMESPACE, { metadata: { name: "turbo-hipster" }, spec: { holderIdentity: "crashed" } });
     kube.misbehave({ resource: "testtasks" }, { kind: "hang" }, 9);
     kube.misbehave({ resource: "selfsubjectaccessreviews" }, { kind: "garbage", text: "<html>" }, 99);
     try {
@@ -182,7 +186,7 @@ describe("doctor", () => {
       const flags = { kubeconfig: kube.kubeconfig, zuulUrl: drip.url, canary: "unit" };
       const { exitCode, findings } = await doctor(config, flags, impatient);
       assert.equal(exitCode, 1);
-      for (const what of [...servers, "TestTasks", "log store", "publicUrl", "internalUrl", "zuul_url"])
+      for (const what of [...servers, "replica that takes builds", "TestTasks", "log store", "publicUrl", "internalUrl", "zuul_url"])
         assert.equal(of(findings, what)?.state, "failed", `${what}: ${of(findings, what)?.says}`);
       assert.match(of(findings, silent.address)?.says ?? "", /did not answer/);
       assert.match(of(findings, endless.address)?.says ?? "", /without an end|did not answer/);
@@ -198,6 +202,11 @@ describe("doctor", () => {
       drip.closeAllConnections();
       drip.close();
     }
+  });
+
+  test("does not tell the version of a server that takes no connection for that question", async () => {
+    const server = `127.0.0.1:${await findFreePort()}`;
+    assert.equal(await fetchVersion({ server, clock: processClock, signal: new AbortController().signal }), undefined);
   });
 
   test("says so where there is no cluster, and ends with 2 for a configuration of no use", async () => {

@@ -7,12 +7,12 @@ import { makeTask } from "../../../support/objects/test-tasks.ts";
 const STEPS = ["accepted", "created", "scheduled", "preparing", "running", "ended"];
 
 /** A build that has come to this step, and ended so. */
-function played(step: string, end: Partial<SubmitEnd>, spec: object = {}) {
-  const events: SubmitEvent[] = STEPS.slice(0, STEPS.indexOf(step) + 1).map((name, numerator) => ({
+function played(step: string, end: Partial<SubmitEnd>, spec: object = {}, asked: object = {}, steps = STEPS) {
+  const events: SubmitEvent[] = steps.slice(0, steps.indexOf(step) + 1).map((name, numerator) => ({
     ...{ event: "step" as const, numerator, denominator: STEPS.length, name },
   }));
   const ended = { event: "ended" as const, result: null, reason: null, message: "m", number: "unit-1", url: null, node: null, ...end };
-  return renderCanary(makeTask(spec), "ci/unit", events, ended).map(({ state }) => state);
+  return renderCanary(makeTask(spec), "ci/unit", { hasZuulUrl: true, hasRef: false, ...asked }, events, ended).map(({ state }) => state);
 }
 
 describe("a canary", () => {
@@ -32,6 +32,24 @@ describe("a canary", () => {
     ["nobody who takes it", "accepted", { reason: "timed-out" }, CHECKS_OUT, ["failed", "unseen", "unseen"]],
   ] as const) {
     test(`tells of ${name}: build, image, zuul_url from a pod`, () => assert.deepEqual(played(step, end, spec), states));
+  }
+
+  test("that ended before it was seen to run leaves both to its page, whatever its test says of an image", () => {
+    const steps = STEPS.filter((name) => name !== "running");
+    const end = { result: "FAILURE", message: "FAILURE - the image differs" };
+    assert.deepEqual(played("ended", end, CHECKS_OUT, {}, steps), ["failed", "unseen", "unseen"]);
+    assert.deepEqual(played("ended", { result: "CONFIG_ERROR" }, CHECKS_OUT, {}, steps), ["failed", "unseen", "warning"]);
+  });
+
+  const FROM_GIT = { checkout: { gitUrl: "https://git.example.org" } };
+  for (const [name, spec, asked, state] of [
+    ["has no ZUUL_URL", CHECKS_OUT, { hasZuulUrl: false }, "unseen"],
+    ["is a timer's and has a gitUrl", FROM_GIT, {}, "unseen"],
+    ["has a ref, and a gitUrl", FROM_GIT, { hasRef: true }, "ok"],
+  ] as const) {
+    test(`says of zuul_url what it has asked there: a build that ${name}`, () => {
+      assert.deepEqual(played("ended", { result: "SUCCESS" }, spec, asked), ["ok", "ok", state]);
+    });
   }
 
   test("that was not asked for, or can't be, leaves what it alone could tell unseen", () => {

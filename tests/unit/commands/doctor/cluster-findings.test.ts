@@ -63,7 +63,7 @@ describe("the definition", () => {
   const same = { lacking: [], foreign: [], hasOtherRules: false };
   for (const [name, difference, state, says] of [
     ["none", undefined, "failed", /knows no TestTasks/],
-    ["the same", same, "ok", /is that of 1\.0/],
+    ["the same", same, "ok", /has the fields and rules of 1\.0/],
     ["older", { ...same, lacking: ["spec.checks"] }, "failed", /lacks spec\.checks, which 1\.0 knows$/],
     ["newer", { ...same, foreign: ["spec.new"] }, "warning", /newer version: 1\.0 knows no spec\.new/],
     ["another", { ...same, lacking: ["spec.a"], foreign: ["spec.b"] }, "failed", /lacks spec\.a.*has spec\.b/],
@@ -78,9 +78,12 @@ describe("the definition", () => {
 });
 
 test("who holds the Lease takes builds", () => {
-  assert.equal(renderHolder(undefined, "th").state, "failed");
-  assert.equal(renderHolder({ metadata: { name: "th" }, spec: { holderIdentity: "" } }, "th").state, "failed");
-  assert.match(renderHolder({ metadata: { name: "th" }, spec: { holderIdentity: "a-1" } }, "th").says, /^a-1 holds/);
+  const lease = (holderIdentity: string) => ({ metadata: { name: "th" }, spec: { holderIdentity } });
+  assert.equal(renderHolder(undefined, true, "th").state, "failed");
+  assert.equal(renderHolder(lease(""), true, "th").state, "failed");
+  assert.match(renderHolder(lease("a-1"), true, "th").says, /^a-1 holds/);
+  const crashed = renderHolder(lease("a-1"), false, "th");
+  assert.deepEqual([crashed.state, crashed.says], ["failed", "a-1 stands in the Lease th, and does not renew it"]);
 });
 
 describe("TestTasks", () => {
@@ -96,6 +99,12 @@ describe("TestTasks", () => {
 
   for (const [name, object, state, says] of [
     ["ready", task("a", [ready]), "ok", /1 of 1/],
+    [
+      "ready, by a newer operator",
+      task("a", [{ ...ready, more: 1 }], { status: { observedGeneration: 2, conditions: [ready], more: 1 } }),
+      "ok",
+      /1 of 1/,
+    ],
     ["suspended", task("a", [condition("Ready", "False", "Suspended")]), "ok", /1 of 1/],
     ["in conflict", task("a", [condition("Ready", "False", "FunctionConflict", "older")]), "failed", /^FunctionConflict: older/],
     ["refused by the API server", task("a", [condition("Ready", "False", "TemplateRefused", "no")]), "failed", /^TemplateRefused: no/],

@@ -39,7 +39,7 @@ describe("a Gearman server", () => {
 
   test("that is geard is told with what can't be healed there", () => {
     const [kind, settings] = render({ version: undefined });
-    assert.match(kind?.says ?? "", /geard.*each lost link costs/);
+    assert.match(kind?.says ?? "", /^does not tell its version, as Zuul's own geard.*each lost link costs/);
     assert.match(settings?.says ?? "", /without keepalive/);
   });
 
@@ -93,6 +93,8 @@ describe("a Gearman server", () => {
     assert.deepEqual(troubles(render({ lines: [...WELL.lines, line("build:gone", 0, 3)] })), [
       "warning g:4730 functions: requests wait that no worker serves: build:gone",
     ]);
+    const merger = render({ lines: [...WELL.lines, line("merger:merge", 0, 1)] }).at(-1);
+    assert.match(`${merger?.says} ${merger?.remedy}`, /merger:merge .*is what serves them running/);
   });
 
   test("that does not say who its workers are, or whose TestTasks are unknown, is not guessed at", () => {

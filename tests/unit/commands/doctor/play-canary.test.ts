@@ -14,12 +14,20 @@ describe("a canary that can't be played", () => {
     ["no such TestTask", "docs", known(makeTask()), "failed", /no valid TestTask docs/],
     ["one of another namespace", "there/unit", known(makeTask()), "failed", /no valid TestTask there\/unit/],
     ["two of that name", "unit", twice, "failed", /NAMESPACE\/NAME/],
+    [
+      "one whose jobs others hold",
+      "young",
+      known(makeTask(), makeTask({ jobs: ["unit"] }, { name: "young" })),
+      "failed",
+      /others hold all/,
+    ],
     ["a suspended one", "unit", known(makeTask({ suspend: true })), "failed", /suspended/],
   ] as const) {
     test(`is told, and nothing is sent: ${name}`, async () => {
+      const { signal } = new AbortController();
       const onEvent = () => assert.fail("nothing happens");
       const options = { task, server: "127.0.0.1:1", project: "p", zuulUrl: undefined, parameters: [], timeoutMs: 1, onEvent };
-      const [canary] = await playCanary(options, seen, { clock: makeManualClock(), signal: new AbortController().signal });
+      const [canary] = await playCanary(options, seen, { clock: makeManualClock(), signal, leave: signal });
       assert.equal(canary?.state, state);
       assert.match(canary?.says ?? "", says);
     });
