@@ -1,7 +1,6 @@
 import { Command } from "commander";
 import type { KubeObject } from "../core/kubernetes/objects.ts";
-import { type InvalidTask, readStoredTask } from "../core/test-task/invalid-task.ts";
-import type { TestTask } from "../core/test-task/test-task.ts";
+import { sortStoredTasks } from "../core/test-task/invalid-task.ts";
 import { ANSWER_TIMEOUT_MS, fetchFunctions, fetchWorkers } from "../gearman/client/gearman-admin.ts";
 import { GearmanError } from "../gearman/wire/gearman-error.ts";
 import { type Clock, systemClock } from "../runtime/clock.ts";
@@ -135,17 +134,12 @@ async function readTestTasks(flags: StatusFlags, signal: AbortSignal): Promise<T
   let client: Awaited<ReturnType<typeof loadKubeClient>> | undefined;
   try {
     client = await loadKubeClient({ kubeconfig: flags.kubeconfig, context: flags.context });
-    const tasks: TestTask[] = [];
-    const invalid: InvalidTask[] = [];
+    const objects: KubeObject[] = [];
     for (const namespace of flags.namespace ?? [undefined]) {
       const { items } = await listAll<KubeObject>(client, TEST_TASKS, namespace, { signal });
-      for (const object of items.filter(({ metadata }) => metadata.deletionTimestamp === undefined)) {
-        const { isValid, task } = readStoredTask(object);
-        if (isValid) tasks.push(task);
-        else invalid.push(task);
-      }
+      objects.push(...items.filter(({ metadata }) => metadata.deletionTimestamp === undefined));
     }
-    return { isKnown: true, tasks, invalid };
+    return { isKnown: true, ...sortStoredTasks(objects) };
   } catch (thrown) {
     signal.throwIfAborted();
     const { message } = coerceError(thrown);

@@ -3,8 +3,7 @@ import type { KubeObject } from "../../core/kubernetes/objects.ts";
 import { LEASE_MS, type Lease, versionOf } from "../../core/replicas/leadership.ts";
 import { renderTestTaskCrd } from "../../core/test-task/crd.ts";
 import { compareDefinitions } from "../../core/test-task/definition-difference.ts";
-import { type InvalidTask, readStoredTask } from "../../core/test-task/invalid-task.ts";
-import type { TestTask } from "../../core/test-task/test-task.ts";
+import { sortStoredTasks } from "../../core/test-task/invalid-task.ts";
 import type { KubeClient } from "../../kube/client/kube-client.ts";
 import { isNotFound } from "../../kube/client/kube-error.ts";
 import { LEASES, TEST_TASKS } from "../../kube/client/resource.ts";
@@ -60,7 +59,7 @@ export async function lookAtCluster(options: ClusterOptions, world: DoctorWorld)
       world,
       async (signal) => {
         const objects = await readTestTasks(options, signal);
-        seen = sortTasks(objects);
+        seen = { isKnown: true, ...sortStoredTasks(objects) };
         return renderTasks(objects, options.namespaces);
       },
       (why) => [failed("TestTasks", why, "see the rights and the definition above")],
@@ -104,17 +103,6 @@ async function readTestTasks({ client, namespaces }: ClusterOptions, signal: Abo
   const objects: KubeObject[] = [];
   for (const namespace of namespaces) objects.push(...(await listAll<KubeObject>(client, TEST_TASKS, namespace, { signal })).items);
   return objects.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
-}
-
-function sortTasks(objects: readonly KubeObject[]): TestTasksSeen {
-  const tasks: TestTask[] = [];
-  const invalid: InvalidTask[] = [];
-  for (const object of objects) {
-    const stored = readStoredTask(object);
-    if (stored.isValid) tasks.push(stored.task);
-    else invalid.push(stored.task);
-  }
-  return { isKnown: true, tasks, invalid };
 }
 
 /** A holder renews every 2 s; one that has crashed stays in its Lease by name. */

@@ -35,6 +35,18 @@ export function readInvalidTask(object: KubeObject, problems: readonly Problem[]
   };
 }
 
+/** Those that this version reads, and those that it does not, each in their order. */
+export function sortStoredTasks(objects: Iterable<KubeObject>): { tasks: TestTask[]; invalid: InvalidTask[] } {
+  const tasks: TestTask[] = [];
+  const invalid: InvalidTask[] = [];
+  for (const object of objects) {
+    const stored = readStoredTask(object);
+    if (stored.isValid) tasks.push(stored.task);
+    else invalid.push(stored.task);
+  }
+  return { tasks, invalid };
+}
+
 /** One clause for reviewers and logs, the first problem whole. */
 export function describeInvalidTask({ metadata, problems }: InvalidTask, name = metadata.name): string {
   const [first = "it breaks a rule of this version", ...others] = problems;
