@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { Config } from "./config.ts";
 import { Builds } from "./controllers/builds/builds.ts";
+import { drainBuilds } from "./controllers/builds/drain-builds.ts";
 import { KeptJobs } from "./controllers/builds/kept-jobs.ts";
 import { Tallies } from "./controllers/builds/tallies.ts";
 import { HolderTerm } from "./controllers/replicas/holder-term.ts";
@@ -37,8 +38,6 @@ import { within } from "./runtime/within.ts";
 import { VERSION } from "./version.ts";
 import { renderReadiness } from "./web/pages/readiness.ts";
 
-/** Of the two seconds in which another replica takes over: for Jobs that are being made, so that they are there to be counted. */
-const CREATION_GRACE_MS = 1000;
 /** How long writes to the API server and to the log store that are under way may still take when the operator stops. */
 const STOP_GRACE_MS = 3000;
 
@@ -62,7 +61,7 @@ export interface Operator extends Service {
   ready(): Promise<void>;
   /**
    * Before `stop`: hands the taking of builds to another replica at once, and stays registered until the builds that are answered here have
-   * ended, the configured time is over, or `signal` aborts. Resolves to how many are left.
+   * ended, the configured time is over, they can't be seen any more, or `signal` aborts. Resolves to how many are left.
    */
   drain(signal: AbortSignal): Promise<number>;
 }
@@ -277,19 +276,9 @@ export function makeOperator(options: OperatorOptions): Operator {
         logger.error({ err: coerceError(error) }, "could not begin to take builds");
       });
     },
-    async drain(signal) {
+    drain(signal) {
       link.stopGrabbing();
-      const isOver = new AbortController();
-      const cancelTimer = clock.schedule(parseDurationMs(config.drain), () => isOver.abort());
-      try {
-        await within(CREATION_GRACE_MS, builds.created(), clock);
-        await replicas.resign();
-        logger.info({ builds: builds.claimed, drain: config.drain }, "ends the builds under way");
-        await builds.emptied(AbortSignal.any([signal, isOver.signal]));
-      } finally {
-        cancelTimer();
-      }
-      return builds.claimed;
+      return drainBuilds({ builds, replicas, cluster: buildObjects, limit: config.drain, clock, logger }, signal);
     },
     /** First takes nothing more, then lets go of everything; Jobs that run are left to whoever comes next. */
     async stop() {

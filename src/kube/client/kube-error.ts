@@ -102,6 +102,11 @@ export function isForbidden(error: unknown): boolean {
   return error instanceof KubeError && error.code === "TH_KUBE_FORBIDDEN";
 }
 
+/** Who asks may not: its login is worth nothing (any more), or it has no right. Either may pass, see `PASSING` and `isForbidden`. */
+export function isLockedOut(error: unknown): boolean {
+  return isForbidden(error) || (error instanceof KubeError && error.code === "TH_KUBE_UNAUTHORIZED");
+}
+
 /** The objects may not be seen, or there is no such namespace: as a rule no trouble that passes by itself. */
 export function isNotToBeSeen(error: unknown): boolean {
   return error instanceof KubeError && (error.code === "TH_KUBE_FORBIDDEN" || error.code === "TH_KUBE_NOT_FOUND");

@@ -134,6 +134,11 @@ export class BuildObjects implements Service {
     return { jobs: this.#jobs.lastHeardMsAgo(), pods: this.#pods.lastHeardMsAgo(), events: this.#kills.lastHeardMsAgo() };
   }
 
+  /** How long neither Jobs nor pods could be seen in any namespace, since this operator may not any more; 0 while one can be. */
+  lockedOutMs(): number {
+    return Math.min(this.#jobs.lockedOutMs(), this.#pods.lockedOutMs());
+  }
+
   /** None of a namespace whose pods are not known yet: a Job without them would look as if it had lost them. */
   cachedJob(namespace: string, name: string): Job | undefined {
     return this.#isKnown(namespace) ? this.#jobs.get(namespace, name) : undefined;

@@ -5,7 +5,7 @@ import { coerceError } from "../../runtime/errors.ts";
 import type { Logger } from "../../runtime/logger.ts";
 import type { Service } from "../../runtime/service.ts";
 import type { KubeClient } from "../client/kube-client.ts";
-import { isExpired, isInvalid, isNotToBeSeen, KubeError } from "../client/kube-error.ts";
+import { isExpired, isInvalid, isLockedOut, isNotToBeSeen, KubeError } from "../client/kube-error.ts";
 import type { Resource } from "../client/resource.ts";
 import { listAll } from "./list-all.ts";
 import { makeObjectCache, type ObjectCache } from "./object-cache.ts";
@@ -82,6 +82,8 @@ export interface ListWatch<T extends KubeObject> extends Service {
   values(): Iterable<T>;
   /** Time since the server was last heard (list, event, bookmark, or a watch ended normally), of the namespace where it is longest. */
   lastHeardMsAgo(): number;
+  /** How long the server has said that it may not watch here (401, 403), and nothing else; 0 while that is not so in each of the namespaces. */
+  lockedOutMs(): number;
 }
 
 /** One namespace (or all) and how far it has been followed. */
@@ -95,6 +97,8 @@ interface Scope<T extends KubeObject> {
   mustList: boolean;
   relistAt: number;
   heardAt: number;
+  /** When it was first refused since. */
+  lockedOutAt: number | undefined;
   listed: boolean;
   /** Failures since the server was last of use. */
   failures: number;
@@ -124,6 +128,7 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
         mustList: true,
         relistAt: 0,
         heardAt: clock.monotonicMs(),
+        lockedOutAt: undefined,
         listed: false,
         failures: 0,
       },
@@ -133,6 +138,7 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
 
   function hear(scope: Scope<T>): void {
     scope.heardAt = clock.monotonicMs();
+    scope.lockedOutAt = undefined;
   }
 
   async function list(scope: Scope<T>): Promise<void> {
@@ -206,6 +212,7 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
     const expired = isExpired(error);
     // A version that the server can't read comes of what was none of its own; with a new list there is another.
     if (expired || isInvalid(error)) scope.mustList = true;
+    if (isLockedOut(error)) scope.lockedOutAt ??= clock.monotonicMs();
     const delayMs = nextDelayMs(scope, error instanceof KubeError ? error.retryAfterMs : undefined);
     const fields = { error: error.message, delayMs: Math.round(delayMs) };
     if (expired) scope.logger.info(fields, "lists again after the watch expired");
@@ -271,6 +278,10 @@ export function makeListWatch<T extends KubeObject>(options: ListWatchOptions<T>
     lastHeardMsAgo() {
       const now = clock.monotonicMs();
       return Math.max(0, ...scopes.map((scope) => now - scope.heardAt));
+    },
+    lockedOutMs() {
+      const now = clock.monotonicMs();
+      return Math.min(...scopes.map(({ lockedOutAt = now }) => now - lockedOutAt));
     },
   };
   return listWatch;

@@ -97,7 +97,7 @@ async function collectCalls(): Promise<Set<string>> {
   await call(builds, "synced");
   await call(tasks, "synced");
   await Promise.all(["jobs", "pods", "testtasks", "events", "leases"].map(watching));
-  for (const name of ["now", "lastHeardMsAgo", "cachedJobs"] as const) await call(builds, name);
+  for (const name of ["now", "lastHeardMsAgo", "lockedOutMs", "cachedJobs"] as const) await call(builds, name);
   for (const name of ["lastHeardMsAgo", "cachedTestTasks"] as const) await call(tasks, name);
   await call(builds, "refresh");
   await call(builds, "cachedJob", NAMESPACE, "a-1");

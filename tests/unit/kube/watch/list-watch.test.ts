@@ -64,8 +64,9 @@ async function play(turns: readonly WatchTurn[], { random = 0.5, relistMs = 1e9 
   await listWatch.start();
   await ended;
   const heard = listWatch.lastHeardMsAgo();
+  const lockedOut = listWatch.lockedOutMs();
   await listWatch.stop();
-  return { slept, asked, watchOptions, heard };
+  return { slept, asked, watchOptions, heard, lockedOut };
 }
 
 const error = (retryAfterMs?: number) => new KubeError("TH_KUBE_BUSY", "busy", { status: 429, retryable: true, retryAfterMs });
@@ -117,5 +118,14 @@ describe("the questions of a list-watch", () => {
   it("make its age: the time since a list, an event or a normal end", async () => {
     assert.equal((await play([{ lastsMs: 5_000 }])).heard, 0);
     assert.equal((await play([{ lastsMs: 5_000, throws: error() }], { random: 0 })).heard, 5_050);
+  });
+
+  it("tell how long it may not watch: since the first refusal, whatever else fails meanwhile, until it is heard again", async () => {
+    const refused = { throws: new KubeError("TH_KUBE_UNAUTHORIZED", "who?", { status: 401 }) };
+    const forbidden = { throws: new KubeError("TH_KUBE_FORBIDDEN", "no", { status: 403 }) };
+    const busy = { throws: error() };
+    assert.equal((await play([busy, { lastsMs: 5_000, ...busy }], { random: 0 })).lockedOut, 0);
+    assert.equal((await play([busy, refused, { lastsMs: 5_000, ...busy }, forbidden], { random: 0 })).lockedOut, 100 + 5_000 + 200 + 400);
+    assert.equal((await play([refused, { lastsMs: 5_000 }, busy])).lockedOut, 0);
   });
 });
