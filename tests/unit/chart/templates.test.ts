@@ -12,7 +12,7 @@ import { CHART, configText, EXAMPLES, find, helm, LEAST_VALUES, renderChart } fr
 describe("what the chart makes", () => {
   test("the least values give two replicas of the operator with their account, rights, configuration and two Services", async () => {
     const objects = await renderChart(LEAST_VALUES);
-    assert.equal(objects.length, 15);
+    assert.equal(objects.length, 14);
     assert.deepEqual(
       new Set(objects.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`)),
       new Set([
@@ -25,7 +25,6 @@ describe("what the chart makes", () => {
         "Deployment ci/turbo-hipster",
         "NetworkPolicy ci/turbo-hipster-builds",
         "PersistentVolumeClaim ci/turbo-hipster-logs",
-        "PodDisruptionBudget ci/turbo-hipster",
         "Role ci/turbo-hipster",
         "RoleBinding ci/turbo-hipster",
         "Service ci/turbo-hipster",
@@ -204,6 +203,12 @@ describe("replicas", () => {
     const preferredDuringSchedulingIgnoredDuringExecution = [{ weight: 100, podAffinityTerm }];
     assert.deepEqual(affinity, { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution } });
     assert.deepEqual(budget?.spec, { maxUnavailable: 1, unhealthyPodEvictionPolicy: "AlwaysAllow", selector });
+  });
+
+  test("of a claim that is mounted on one node leave it together: the budget would keep the last on a node that is emptied, for ever", async () => {
+    assert.equal((await rendered({ persistence: {} })).budget, undefined);
+    for (const more of [{}, { persistence: { accessMode: "ReadWriteOnce" }, config: { ...LEAST_VALUES.config, logs: { store: "none" } } }])
+      assert.ok((await rendered(more)).budget, JSON.stringify(more));
   });
 
   test("a single one has neither", async () => {
