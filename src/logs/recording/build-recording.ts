@@ -42,8 +42,8 @@ export class BuildRecording {
   readonly #logs = new Map<string, ContainerLog>();
   readonly #follows = new Set<Promise<void>>();
   readonly #wakeup: Wakeup;
-  /** Since when all is there that is to be stored. */
-  #completeSinceMs: number | undefined;
+  /** Since when nothing but the store, and the spool beside it, is waited for: at the beginning, and once all is there that is to be stored. */
+  #storeAwaitedSinceMs: number | undefined;
 
   constructor(job: Job, context: RecordingContext) {
     const { cluster, clock } = context;
@@ -76,10 +76,10 @@ export class BuildRecording {
     return this.#storing.place;
   }
 
-  /** For how long nothing but the store is waited for; 0 before that, and once it has all. */
+  /** For how long nothing but the store is waited for; 0 where that is not so, and once it has all. */
   get unstoredMs(): number {
-    if (this.#completeSinceMs === undefined || this.#storing.isStored) return 0;
-    return this.#context.clock.monotonicMs() - this.#completeSinceMs;
+    if (this.#storeAwaitedSinceMs === undefined || this.#storing.isStored) return 0;
+    return this.#context.clock.monotonicMs() - this.#storeAwaitedSinceMs;
   }
 
   /** undefined until the Secrets were read. */
@@ -109,7 +109,7 @@ export class BuildRecording {
       await this.#follow(masked, AbortSignal.any([signal, following.signal]), signal);
       following.abort();
       await Promise.all(this.#follows);
-      this.#completeSinceMs = this.#context.clock.monotonicMs();
+      this.#storeAwaitedSinceMs = this.#context.clock.monotonicMs();
       if (signal.aborted || !(await reserved)) return false;
       if (this.#isTaken) return false;
       return (await this.#storing.store(this.logs, masked, signal)) === true;
@@ -144,7 +144,9 @@ export class BuildRecording {
     const { spools, clock } = this.#context;
     const sight = this.#sight;
     sight.look();
+    this.#storeAwaitedSinceMs = clock.monotonicMs();
     const left = await this.#again("read the spool", () => spools.containers(sight.uid), signal);
+    this.#storeAwaitedSinceMs = undefined;
     for (const container of left ?? []) this.#begin(container, masked, following);
     let overSinceMs: number | undefined;
     while (!signal.aborted) {

@@ -466,6 +466,8 @@ describe("a build's log", () => {
     assert.equal((await answerOf(build)).result, "SUCCESS");
     const number = await numberOf(build);
     await stage.recorded(number);
+    const waits = async () => (await stage.scrape()).turbo_hipster_unstored_seconds ?? -1;
+    await waitUntil("the metric of a build that waits for the store", 10_000, async () => (await waits()) > 0);
     // Where it is not kept, its page here is what people get.
     assert.match(String(dataOf(build).at(-1)?.url), new RegExp(`/builds/${number}$`));
   });
