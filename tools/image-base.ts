@@ -13,6 +13,31 @@ const LEFT_OUT = ["man", "doc", "info", "locale", "groff", "lintian", "linda", "
 /** Images and layers of ours alone, apart from what the user of this machine has in buildah's or podman's storage. */
 export type Buildah = (...args: string[]) => Promise<string>;
 
+/** One whose storage is in that directory. Nobody else uses it meanwhile: containers of a build that was killed go. */
+export async function openBuildah(directory: string): Promise<Buildah> {
+  mkdirSync(directory, { recursive: true });
+  const buildah: Buildah = (...args) =>
+    runCommand("buildah", ["--root", join(directory, "storage"), "--runroot", join(directory, "run"), ...args]);
+  await buildah("rm", "--all");
+  return buildah;
+}
+
+/** Whether the storage has an image of that name. */
+export async function hasImage(buildah: Buildah, name: string): Promise<boolean> {
+  return (await buildah("images", "--quiet", "--filter", `reference=${name}`)).trim() !== "";
+}
+
+/** Writes Debian 12 with these packages as a tar archive, without what Debian's slim images leave out. */
+export async function makeDebian(archive: string, packages: readonly string[], ...options: string[]): Promise<void> {
+  await runCommand("mmdebstrap", [
+    ...["--variant=minbase", `--include=${packages.join(",")}`, "--quiet"],
+    ...LEFT_OUT.map((path) => `--dpkgopt=path-exclude=${path}`),
+    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+    ...options,
+    ...["bookworm", archive],
+  ]);
+}
+
 /**
  * Makes, once, an image that stands in for node:24-bookworm-slim where no registry with it can be reached: Debian 12 and the Node this
  * checkout runs on, at the same place and with the same user `node`; git, ssh and certificates are there already. Gives a buildah that has it
@@ -20,21 +45,12 @@ export type Buildah = (...args: string[]) => Promise<string>;
  */
 export async function ensureBaseImage(log: (line: string) => void): Promise<Buildah> {
   const directory = cacheDirectory("image", `base-${baseKey()}`);
-  mkdirSync(directory, { recursive: true });
-  const buildah: Buildah = (...args) =>
-    runCommand("buildah", ["--root", join(directory, "storage"), "--runroot", join(directory, "run"), ...args]);
-  // Containers of a build that was killed; nobody else uses this storage now.
-  await buildah("rm", "--all");
-  if ((await buildah("images", "--quiet", "--filter", `reference=${BASE_IMAGE}`)).trim() !== "") return buildah;
+  const buildah = await openBuildah(directory);
+  if (await hasImage(buildah, BASE_IMAGE)) return buildah;
   log("making the image's base (Debian and Node), once; this takes about half a minute");
   const archive = join(directory, "debian.tar");
-  await runCommand("mmdebstrap", [
-    ...["--variant=minbase", "--include=git,openssh-client,ca-certificates", "--quiet"],
-    ...LEFT_OUT.map((path) => `--dpkgopt=path-exclude=${path}`),
-    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
-    '--customize-hook=chroot "$1" useradd --uid 1000 --user-group --create-home --shell /bin/bash node',
-    ...["bookworm", archive],
-  ]);
+  const addUser = '--customize-hook=chroot "$1" useradd --uid 1000 --user-group --create-home --shell /bin/bash node';
+  await makeDebian(archive, ["git", "openssh-client", "ca-certificates"], addUser);
   const container = (await buildah("from", "scratch")).trim();
   await buildah("add", container, archive, "/");
   rmSync(archive);

@@ -1,34 +1,23 @@
 import { createHash } from "node:crypto";
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { Command } from "commander";
-import { coerceError, InputError, TurboHipsterError } from "../src/runtime/errors.ts";
+import { Command, Option } from "commander";
+import { coerceError, TurboHipsterError } from "../src/runtime/errors.ts";
 import { VERSION } from "../src/version.ts";
 import { SBOM_FILE } from "./build.ts";
+import { ensureGearmandImage, GEARMAND_TAG } from "./gearmand-image.ts";
+import { ensureArchive, pushArchive } from "./image-archive.ts";
 import { ensureBaseImage } from "./image-base.ts";
 import { qualifyImageName } from "./image-name.ts";
 import { renderImageSbom } from "./image-sbom.ts";
 import { cacheDirectory } from "./machine/cache-directory.ts";
-import { ensureDebianPackages } from "./machine/debian-packages.ts";
-import { withFileLock } from "./machine/file-lock.ts";
 import { stageProgram } from "./stage-package.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const DEFAULT_TAG = "turbo-hipster:dev";
 /** All that an image depends on; folders with everything below them. */
 const INPUTS = ["package.json", "package-lock.json", "tsconfig.json", "src", "bin", "crds", "LICENSE", "deploy/Dockerfile"];
-const RECIPES = ["stage-package", "build", "bundled-packages", "sbom", "image-base", "image-sbom", "image"].map(
+const RECIPES = ["stage-package", "build", "bundled-packages", "sbom", "image-archive", "image-base", "image-sbom", "image"].map(
   (name) => `tools/${name}.ts`,
 );
 /** Archives that stay in the cache: of the newest checkouts, for going back and forth between them. */
@@ -48,22 +37,7 @@ export async function ensureImage({
 }): Promise<{ archive: string; sbom: string; tag: string }> {
   const reference = qualifyImageName(tag);
   const archive = cacheDirectory("image", `${imageKey(reference)}.tar`);
-  if (!existsSync(archive)) {
-    if (process.platform !== "linux" || process.getuid?.() !== 0) {
-      throw new InputError("npm run image needs Linux and root; elsewhere: docker build -f deploy/Dockerfile -t turbo-hipster:dev .");
-    }
-    await ensureDebianPackages(["buildah", "mmdebstrap", "util-linux"], log);
-    const lock = cacheDirectory("image", "lock");
-    await withFileLock(
-      lock,
-      () => log("waiting for another build of the image to end"),
-      async () => {
-        if (!existsSync(archive)) await buildImage(reference, archive, log);
-      },
-    );
-  }
-  // The age of an archive in the cache is the time since its last use.
-  utimesSync(archive, new Date(), new Date());
+  await ensureArchive(archive, `docker build -f deploy/Dockerfile -t ${tag} .`, log, () => buildImage(reference, archive, log));
   return { archive, sbom: sbomOf(archive), tag };
 }
 
@@ -84,10 +58,7 @@ async function buildImage(reference: string, archive: string, log: (line: string
     ...["--build-context", `package=${join(staging, "package")}`, join(staging, "context")],
   );
   writeFileSync(sbomOf(archive), await renderImageSbom(buildah, reference, join(staging, "package", "program", "dist", SBOM_FILE)));
-  rmSync(`${archive}.unfinished`, { force: true });
-  // buildah compresses the layers of such an archive, which takes a while; containerd then loads it in half the time.
-  await buildah("push", "--quiet", reference, `oci-archive:${archive}.unfinished:${reference}`);
-  renameSync(`${archive}.unfinished`, archive);
+  await pushArchive(buildah, reference, archive);
   // The layers that the next build can use again stay: they belong to the newest image.
   await buildah("rmi", "--prune");
   for (const old of listArchives().slice(KEPT_ARCHIVES)) for (const file of [old, sbomOf(old)]) rmSync(file, { force: true });
@@ -128,20 +99,27 @@ function listFiles(path: string): string[] {
 }
 
 async function main(): Promise<void> {
-  const { output, sbom, tag } = new Command("npm run image --")
+  const { gearmand, output, sbom, tag } = new Command("npm run image --")
     .description(
       "Builds the image of this checkout, deploy/Dockerfile, as an archive for npm run cluster -- load, kind load image-archive or ctr.",
     )
+    .addOption(new Option("--gearmand", "the Gearman server for trials instead, deploy/gearmand/Dockerfile").conflicts("sbom"))
     .option("--output <file>", "write the archive here as well")
     .option("--sbom <file>", "write here what is in the image: packages and their versions, CycloneDX 1.6")
-    .option("--tag <name>", "the image's name", DEFAULT_TAG)
+    .option("--tag <name>", `the image's name (default: ${DEFAULT_TAG}; ${GEARMAND_TAG})`)
     .parse()
-    .opts<{ output?: string; sbom?: string; tag: string }>();
-  const image = await ensureImage({ log: (line) => console.error(line), tag });
+    .opts<{ gearmand?: boolean; output?: string; sbom?: string; tag?: string }>();
+  const options = { log: (line: string) => console.error(line), ...(tag === undefined ? {} : { tag }) };
+  const image = gearmand ? await ensureGearmandImage(options) : await ensureProgramImage(options, sbom);
   const archive = output === undefined ? image.archive : resolve(output);
   if (archive !== image.archive) copyFileSync(image.archive, archive);
-  if (sbom !== undefined) copyFileSync(image.sbom, resolve(sbom));
   console.log(`${image.tag} is in ${archive}; load it with\n  npm run cluster -- load ${archive}`);
+}
+
+async function ensureProgramImage(options: { log: (line: string) => void; tag?: string }, sbom: string | undefined) {
+  const image = await ensureImage(options);
+  if (sbom !== undefined) copyFileSync(image.sbom, resolve(sbom));
+  return image;
 }
 
 if (import.meta.main) {

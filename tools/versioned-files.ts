@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const VERSION = String.raw`\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?`;
-const IMAGE = new RegExp(`(?<=\\bregistry\\.example\\.org/turbo-hipster:)${VERSION}`, "g");
+const IMAGE = new RegExp(`(?<=\\bregistry\\.example\\.org/turbo-hipster(?:-gearmand)?:)${VERSION}`, "g");
+const BUILD_ARGUMENT = new RegExp(`(?<=--build-arg VERSION=)${VERSION}`);
 
 /** Files that people write and that name the version, which is package.json's; what in them it is. */
 const PLACES: Readonly<Record<string, readonly RegExp[]>> = {
@@ -12,7 +13,8 @@ const PLACES: Readonly<Record<string, readonly RegExp[]>> = {
     new RegExp(`(?<=^appVersion: ")${VERSION}(?="$)`, "m"),
   ],
   "charts/turbo-hipster/values.yaml": [IMAGE],
-  "deploy/Dockerfile": [new RegExp(`(?<=--build-arg VERSION=)${VERSION}`)],
+  "deploy/Dockerfile": [BUILD_ARGUMENT],
+  "deploy/gearmand/Dockerfile": [BUILD_ARGUMENT],
   "docs/install.md": [IMAGE],
 };
 

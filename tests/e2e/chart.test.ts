@@ -183,6 +183,7 @@ describe("the chart on a cluster", () => {
     const all = {
       ...{ config, crds: { install: false }, commonLabels: { team: "ci" } },
       ...{ ingress: { enabled: true, host: "builds.example.org", tls: { enabled: true } } },
+      gearmand: { enabled: true, clients: [{ namespaceSelector: {} }, { ipBlock: { cidr: "192.0.2.7/32" } }] },
       networkPolicy: { podRanges: ["10.0.0.0/8"], operator: { enabled: true, metricsFrom: [{ namespaceSelector: {} }] } },
       topologySpreadConstraints: [{ maxSkew: 1, topologyKey: "zone", whenUnsatisfiable: "DoNotSchedule" }],
       extraEnvFrom: [{ secretRef: { name: "a" } }],

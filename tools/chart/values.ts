@@ -20,6 +20,22 @@ const host = z
   .regex(/^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/);
 /** ADDRESS/BITS, of either family; the API server looks closer. */
 const ranges = z.array(z.string().regex(/^([0-9]{1,3}(\.[0-9]{1,3}){3}\/[0-9]{1,2}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*\/[0-9]{1,3})$/));
+const resources = z.strictObject({ requests: amounts.optional(), limits: amounts.optional(), claims: listOfTheirs.optional() });
+const image = z.strictObject({
+  repository: z
+    .string()
+    .min(1)
+    .regex(/^[^@\s]+$/),
+  tag: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]*$/)
+    .optional(),
+  digest: z
+    .string()
+    .regex(/^(sha256:[0-9a-f]{64})?$/)
+    .optional(),
+  pullPolicy: z.enum(["Always", "IfNotPresent", "Never"]).optional(),
+});
 
 export const valuesSchema = z.strictObject({
   global: theirs.optional().describe("Helm gives it to charts that others depend on; not read here."),
@@ -33,22 +49,14 @@ export const valuesSchema = z.strictObject({
     storageClass: z.string().optional(),
     keep: z.boolean().optional(),
   }),
-  image: z.strictObject({
-    repository: z
-      .string()
-      .min(1)
-      .regex(/^[^@\s]+$/),
-    tag: z
-      .string()
-      .regex(/^[A-Za-z0-9_.-]*$/)
-      .optional(),
-    digest: z
-      .string()
-      .regex(/^(sha256:[0-9a-f]{64})?$/)
-      .optional(),
-    pullPolicy: z.enum(["Always", "IfNotPresent", "Never"]).optional(),
-  }),
+  image,
   imagePullSecrets: z.array(z.strictObject({ name })).optional(),
+  gearmand: z.strictObject({
+    enabled: z.boolean().optional(),
+    image,
+    clients: listOfTheirs.optional(),
+    resources: resources.optional(),
+  }),
   crds: z.strictObject({ install: z.boolean().optional(), keep: z.boolean().optional() }),
   rbac: z.strictObject({ create: z.boolean().optional(), secrets: z.boolean().optional(), aggregate: z.boolean().optional() }),
   serviceAccount: z.strictObject({ create: z.boolean().optional(), name: z.string().optional(), annotations: strings.optional() }),
@@ -89,7 +97,7 @@ export const valuesSchema = z.strictObject({
     rules: z.strictObject({ enabled: z.boolean().optional(), labels: strings }),
     dashboard: z.strictObject({ enabled: z.boolean().optional(), labels: strings }),
   }),
-  resources: z.strictObject({ requests: amounts.optional(), limits: amounts.optional(), claims: listOfTheirs.optional() }).optional(),
+  resources: resources.optional(),
   podSecurityContext: theirs.optional(),
   securityContext: theirs.optional(),
   terminationGracePeriodSeconds: z.int().min(0).nullable().optional(),

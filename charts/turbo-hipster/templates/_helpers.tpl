@@ -26,21 +26,47 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "turbo-hipster.image" -}}
-{{- with .Values.image }}
+{{- include "turbo-hipster.imageName" (list . .Values.image) }}
+{{- end }}
+
+{{- /* Takes a list: the root, and values such as `image`. */}}
+{{- define "turbo-hipster.imageName" -}}
+{{- with index . 1 }}
 {{- if .digest }}
 {{- printf "%s@%s" .repository .digest }}
 {{- else }}
-{{- printf "%s:%s" .repository (default $.Chart.AppVersion .tag) }}
+{{- printf "%s:%s" .repository (default (index $ 0).Chart.AppVersion .tag) }}
 {{- end }}
 {{- end }}
+{{- end }}
+
+{{- define "turbo-hipster.gearmandName" -}}
+{{- include "turbo-hipster.fullname" . }}-gearmand
+{{- end }}
+
+{{- /* What selects the operator's pods must not select these. */}}
+{{- define "turbo-hipster.gearmandLabels" -}}
+app.kubernetes.io/name: {{ include "turbo-hipster.name" . }}-gearmand
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
+{{- end }}
+
+{{- /* Gearman servers: those of the configuration, and the chart's own behind them. A YAML list. */}}
+{{- define "turbo-hipster.gearmanServers" -}}
+{{- $servers := dig "gearman" "servers" list (deepCopy .Values.config) }}
+{{- if .Values.gearmand.enabled }}
+{{- $servers = append $servers (printf "%s.%s.svc:4730" (include "turbo-hipster.gearmandName" .) .Release.Namespace) | uniq }}
+{{- end }}
+{{- toYaml $servers }}
 {{- end }}
 
 {{- /* The operator's configuration: the config block, and what only the release knows. */}}
 {{- define "turbo-hipster.config" -}}
 {{- $config := deepCopy .Values.config }}
-{{- if not (dig "gearman" "servers" list $config) }}
-{{- fail "config.gearman.servers is empty. Name the Gearman server that Zuul uses, for example: --set 'config.gearman.servers={zuul.example.org:4730}'" }}
+{{- $servers := include "turbo-hipster.gearmanServers" . | fromYamlArray }}
+{{- if not $servers }}
+{{- fail "config.gearman.servers is empty. Name the Gearman server that Zuul uses, for example: --set 'config.gearman.servers={zuul.example.org:4730}'. For a trial without one there is --set gearmand.enabled=true" }}
 {{- end }}
+{{- $_ := set $config "gearman" (merge (dict "servers" $servers) (default dict $config.gearman)) }}
 {{- if not $config.installation }}
 {{- if or (gt (len .Release.Name) 40) (contains "." .Release.Name) }}
 {{- fail (printf "the release's name %q cannot name the installation, which has at most 40 lower-case letters, digits and dashes. Set config.installation, or choose another name." .Release.Name) }}
@@ -155,7 +181,7 @@ closed by hand.
 {{- range .Values.networkPolicy.builds.closedPorts }}
 {{- $closed = append $closed (printf "%05d" (int .)) }}
 {{- end }}
-{{- range .Values.config.gearman.servers }}
+{{- range include "turbo-hipster.gearmanServers" . | fromYamlArray }}
 {{- $closed = append $closed (printf "%05d" (regexFind "[0-9]+$" (ternary . (printf "%s:4730" .) (regexMatch ":[0-9]+$" .)) | atoi)) }}
 {{- end }}
 {{- $ranges := list }}

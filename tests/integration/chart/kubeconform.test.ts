@@ -14,6 +14,7 @@ const EVERYTHING = {
   persistence: { accessMode: "ReadWriteMany", storageClass: "shared" },
   image: { digest: `sha256:${"0".repeat(64)}` },
   imagePullSecrets: [{ name: "registry" }],
+  gearmand: { enabled: true, clients: [{ namespaceSelector: {} }, { ipBlock: { cidr: "192.0.2.7/32" } }] },
   ingress: { enabled: true, className: "nginx", host: "builds.example.org", tls: { enabled: true, secretName: "tls" } },
   httpRoute: { enabled: true, parentRefs: [{ name: "public", namespace: "gateways" }], hostnames: ["builds.example.org"] },
   networkPolicy: { podRanges: ["10.244.0.0/16"], operator: { enabled: true, metricsFrom: [{ namespaceSelector: {} }] } },

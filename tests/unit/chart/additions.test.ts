@@ -140,3 +140,15 @@ test("after an installation helm tells of the claim that pods wait for, where it
   const none = { config: { ...LEAST_VALUES.config, logs: { store: "none" } } };
   assert.doesNotMatch(await notes(none), /storageclass/);
 });
+
+test("after an installation helm tells how to submit a build through a Gearman server of the release's own, and who else may", async () => {
+  const told = await notes({ gearmand: { enabled: true } });
+  assert.match(told, /submit hello --server turbo-hipster-gearmand\.ci\.svc:4730\n\ngearmand\.clients is empty: nobody else may reach it/);
+  assert.match(told, /Nor does turbo-hipster-gearmand:\S+, of gearmand: set gearmand\.image\.repository/);
+  const clients = [{ namespaceSelector: {} }];
+  const own = { enabled: true, clients, image: { repository: "r.example/gearmand" } };
+  const others = await notes({ ...LEAST_VALUES, gearmand: own });
+  assert.match(others, /Besides the operator, those of gearmand\.clients alone may reach it/);
+  assert.doesNotMatch(others, /Nor does/);
+  assert.doesNotMatch(await notes(LEAST_VALUES), /gearmand/);
+});

@@ -167,3 +167,28 @@ describe("the operator's policy", () => {
     for (const end of [...others, prometheus]) assert.ok(mayBeReached(end, 8080), JSON.stringify(end));
   });
 });
+
+describe("the policy of the release's own Gearman server", () => {
+  const gearmand = { enabled: true, clients: [{ namespaceSelector: { matchLabels: { "kubernetes.io/metadata.name": "zuul" } } }] };
+  const build: End = { namespace: "builds", labels: BUILD_LABELS };
+  const zuul: End = { namespace: "zuul", labels: {} };
+
+  test("lets the operator and the named clients reach its port, and it nobody", async () => {
+    const objects = await render({ ...values(), gearmand });
+    const { metadata, spec } = find(objects, "NetworkPolicy", "turbo-hipster-gearmand");
+    assert.deepEqual([metadata.namespace, spec.policyTypes, spec.egress], ["operators", ["Ingress", "Egress"], undefined]);
+    const mayBeReached = (end: End, port: number) => allows(spec.ingress, end, port, "TCP", "operators");
+    for (const end of [OPERATOR, zuul]) assert.deepEqual([mayBeReached(end, 4730), mayBeReached(end, 80)], [true, false]);
+    const others: End[] = [build, { namespace: "operators", labels: {} }, { namespace: "zuul-2", labels: RELEASE_LABELS }];
+    for (const end of [...others, { address: "203.0.113.7" }]) assert.ok(!mayBeReached(end, 4730), JSON.stringify(end));
+  });
+
+  test("is the operator's alone where no clients are named, and builds have its port closed, whatever other servers there are", async () => {
+    const objects = await render({ ...values({}, ["zuul.example.org:4731"]), gearmand: { enabled: true } });
+    const { ingress } = find(objects, "NetworkPolicy", "turbo-hipster-gearmand").spec;
+    assert.deepEqual([ingress.length, ingress[0].from.length], [1, 1]);
+    const { egress } = find(objects, "NetworkPolicy", "turbo-hipster-builds").spec;
+    const own: End = { namespace: "operators", labels: { "app.kubernetes.io/name": "turbo-hipster-gearmand" } };
+    for (const port of [4730, 4731]) assert.ok(!allows(egress, own, port, "TCP", "builds"), `${port}`);
+  });
+});

@@ -24,6 +24,7 @@ const defaults = parse(readFileSync(join(CHART, "values.yaml"), "utf8"));
 /** The values that are objects of fixed fields. */
 const GROUPS = [
   ...["podDisruptionBudget", "persistence", "image", "crds", "rbac", "serviceAccount", "service", "ingress", "httpRoute", "networkPolicy"],
+  "gearmand",
 ];
 
 function refuses(values: object, expected: RegExp): Promise<void> {

@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { parse } from "yaml";
 import { readTestTaskDocuments } from "../../../src/commands/test-task-documents.ts";
-import { find, renderChart } from "../chart/render-chart.ts";
+import { parseConfig } from "../../../src/config.ts";
+import { configText, find, renderChart } from "../chart/render-chart.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../../docs/install.md"), "utf8");
 const blocks = Array.from(page.matchAll(/```yaml\n([\s\S]*?)```/g), ([, text = ""]) => text);
-const [values = ""] = blocks.filter((text) => !text.includes("kind: TestTask"));
+const [values = "", ofTrial = ""] = blocks.filter((text) => !text.includes("kind: TestTask"));
 
 /** Values that the table of the pages' address gives, a row each. */
 const rows = Array.from(page.matchAll(/^\| [^|]+ \| (`(?:ingress|httpRoute|service): .*) \|$/gm), ([, cell = ""]) =>
@@ -36,6 +37,16 @@ describe("docs/install.md", () => {
         row,
       );
     }
+  });
+
+  test("has values for a trial without a Gearman server, instead of the servers of those, and names the one that they make", async () => {
+    const { config, ...rest } = parse(values);
+    const { gearman: _, ...others } = config;
+    const objects = await renderChart({ ...rest, ...parse(ofTrial), config: others }, { namespace: "turbo-hipster" });
+    const server = /submit hello --server (turbo-hipster-gearmand\S+)/.exec(page)?.[1] ?? "";
+    assert.deepEqual(parseConfig(configText(objects), "config.yaml").gearman.servers, [server]);
+    const tag = /^npm run image -- --gearmand --tag (\S+)/m.exec(page)?.[1];
+    assert.equal(find(objects, "Deployment", "turbo-hipster-gearmand").spec.template.spec.containers[0].image, tag);
   });
 
   test("has a TestTask that is valid", () => {
