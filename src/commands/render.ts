@@ -15,6 +15,7 @@ import { InputError } from "../runtime/errors.ts";
 import { sha256Hex } from "../runtime/sha256.ts";
 import { VERSION } from "../version.ts";
 import { chooseTask, readBytes } from "./choose-task.ts";
+import { filenameOption } from "./filename-option.ts";
 import { helpNotes } from "./help-notes.ts";
 
 interface RenderFlags {
@@ -32,6 +33,7 @@ export function renderCommand(): Command {
     .option("--task <name>", "which TestTask of the file (default: the only one)")
     .option("--function <name>", "Gearman function, build:<job> or build:<job>:<node label> (default: the task's first)")
     .option("--config <file>", "take installation, image and what else shapes a Job from this configuration")
+    .addOption(filenameOption("render"))
     .addHelpText(
       "after",
       helpNotes(

@@ -1,7 +1,8 @@
 import { createReadStream } from "node:fs";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command } from "commander";
 import { sharedNameWarnings } from "../core/test-task/shared-names.ts";
 import { coerceError } from "../runtime/errors.ts";
+import { filenameOption } from "./filename-option.ts";
 import { helpNotes } from "./help-notes.ts";
 import { printable } from "./printable.ts";
 import { readStream } from "./read-stream.ts";
@@ -88,7 +89,7 @@ export function validateCommand(): Command {
     .description("check TestTask files, without a cluster")
     .argument("[file...]", "YAML or JSON files with any number of documents; - is standard input")
     .option("--json", "print one JSON object instead of lines", false)
-    .addOption(new Option("-f, --filename <file>").hideHelp().argParser(refuseFilename))
+    .addOption(filenameOption("validate"))
     .addHelpText(
       "after",
       helpNotes(
@@ -107,11 +108,6 @@ export function validateCommand(): Command {
         },
       );
     });
-}
-
-/** Who comes from kubectl writes it. */
-function refuseFilename(file: string): never {
-  throw new InvalidArgumentError(`Files are named without it: turbo-hipster validate ${printable(file)}`);
 }
 
 async function readText(source: AsyncIterable<Buffer | string>): Promise<string> {

@@ -119,6 +119,17 @@ that, from nine tenths of a size in Gi on.
 {{- if not $logs.store }}
 {{- $_ := set $logs "store" "files" }}
 {{- end }}
+{{- if and (eq $logs.store "s3") (not $logs.bucket) }}
+{{- fail "config.logs.store is s3 and config.logs.bucket names no bucket. Name the one that logs go to, for example: --set config.logs.bucket=ci-logs" }}
+{{- end }}
+{{- if and $logs.directory (ne $logs.store "files") }}
+{{- fail (printf "config.logs.directory is of config.logs.store files alone, and that is %s. Leave the directory out." $logs.store) }}
+{{- end }}
+{{- range list "bucket" "prefix" "endpoint" "region" "pathStyle" "caFile" "credentialsDirectory" }}
+{{- if and (hasKey $logs .) (ne $logs.store "s3") }}
+{{- fail (printf "config.logs.%s is of config.logs.store s3 alone, and that is %s. Set config.logs.store to s3, or leave the field out." . $logs.store) }}
+{{- end }}
+{{- end }}
 {{- if eq $logs.store "files" }}
 {{- $_ := set $logs "directory" (default "/var/lib/turbo-hipster" $logs.directory) }}
 {{- $retention := default dict $logs.retention }}
@@ -134,6 +145,30 @@ that, from nine tenths of a size in Gi on.
 {{- define "turbo-hipster.isOneNode" -}}
 {{- $logs := include "turbo-hipster.logs" . | fromYaml }}
 {{- if and (eq $logs.store "files") (eq .Values.persistence.accessMode "ReadWriteOnce") }}true{{ end }}
+{{- end }}
+
+{{- /*
+The user's affinity, or the chart's. Where the claim can only be mounted on one node, the rule that keeps replicas there goes with either: without it
+an operator that comes to another node waits for the claim for ever, also in an upgrade of a single one.
+*/}}
+{{- define "turbo-hipster.affinity" -}}
+{{- $selector := dict "matchLabels" (include "turbo-hipster.selectorLabels" . | fromYaml) }}
+{{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" $selector }}
+{{- $affinity := deepCopy .Values.affinity }}
+{{- if include "turbo-hipster.isOneNode" . }}
+{{- range dig "podAntiAffinity" "requiredDuringSchedulingIgnoredDuringExecution" list $affinity }}
+{{- if eq (dig "labelSelector" dict . | toJson) (toJson $selector) }}
+{{- fail (printf "affinity would keep replicas apart by %s, and their claim (persistence.accessMode ReadWriteOnce) is mounted on one node: they would wait for ever. Set persistence.accessMode to ReadWriteMany, or config.logs.store to s3." .topologyKey) }}
+{{- end }}
+{{- end }}
+{{- $required := append (dig "podAffinity" "requiredDuringSchedulingIgnoredDuringExecution" list $affinity) $term }}
+{{- $together := set (dig "podAffinity" dict $affinity) "requiredDuringSchedulingIgnoredDuringExecution" $required }}
+{{- $_ := set $affinity "podAffinity" $together }}
+{{- else if and (not $affinity) (gt (int64 .Values.replicas) 1) }}
+{{- $preferred := list (dict "weight" 100 "podAffinityTerm" $term) }}
+{{- $_ := set $affinity "podAntiAffinity" (dict "preferredDuringSchedulingIgnoredDuringExecution" $preferred) }}
+{{- end }}
+{{- with $affinity }}{{ toYaml . }}{{ end }}
 {{- end }}
 
 {{- /* The port that the operator listens on, "public" or "internal". Takes a list: the root, the name. */}}

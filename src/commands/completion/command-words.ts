@@ -17,6 +17,8 @@ export interface CommandWords {
   options: readonly OptionWords[];
   /** What its arguments are. */
   argument: Follows;
+  /** What has a name of its own behind this one, such as `layout` of `import layout`; these have none. */
+  subcommands: readonly CommandWords[];
 }
 
 /** As the commands' own help tells it, so that a completion can't be older than the program. */
@@ -31,6 +33,7 @@ export function readCommandWords(commands: readonly Command[]): CommandWords[] {
         { flags: ["--help"], description: "display help for command", follows: { kind: "nothing" } as const },
       ],
       argument: argument === undefined ? { kind: "nothing" } : followsPlaceholder(argument.name(), argument.argChoices),
+      subcommands: readCommandWords(command.commands),
     };
   });
 }

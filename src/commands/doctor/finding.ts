@@ -44,7 +44,11 @@ export function renderFindings(findings: readonly Finding[], paint: Paint): stri
     return remedy === undefined ? [line] : [line, `${" ".repeat(STATE_WIDTH)}${"".padEnd(width)}  -> ${short(remedy)}`];
   });
   const counts = countFindings(findings);
-  return [...lines, "", `${counts.ok} ok, ${counts.warning} warnings, ${counts.failed} failed, ${counts.unseen} not seen`];
+  return [
+    ...lines,
+    "",
+    `${counts.ok} ok, ${counts.warning} ${counts.warning === 1 ? "warning" : "warnings"}, ${counts.failed} failed, ${counts.unseen} not seen`,
+  ];
 }
 
 /** One JSON object: the findings, how many of each state, and the exit code. */

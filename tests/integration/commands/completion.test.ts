@@ -78,6 +78,22 @@ describe("turbo-hipster completion", () => {
     assert.match(inZsh("turbo-hipster check --lo"), /^turbo-hipster check --log @/);
   });
 
+  test("offers what stands behind a command's name, beside files, and its options", () => {
+    assert.deepEqual(inBash(["turbo-hipster", "import", "lay"]), ["compopt -o filenames", "layout"]);
+    assert.deepEqual(inBash(["turbo-hipster", "import", "ta"]), ["compopt -o filenames", "tasks of nova.yaml"]);
+    assert.deepEqual(inBash(["turbo-hipster", "import", "layout", "--j"]), ["--jjb"]);
+    assert.deepEqual(inBash(["turbo-hipster", "import", "layout", "--ro"]), []);
+    assert.deepEqual(inBash(["turbo-hipster", "import", "--ro"]), ["--root"]);
+    assert.deepEqual(inFish("turbo-hipster import lay"), ["layout"]);
+    assert.deepEqual(inFish("turbo-hipster import layout --j"), ["--jjb"]);
+    assert.deepEqual(inFish("turbo-hipster import layout --ro"), []);
+    assert.deepEqual(inFish("turbo-hipster import --ro"), ["--root"]);
+    assert.match(inZsh("turbo-hipster import lay"), /^turbo-hipster import layout @/);
+    assert.match(inZsh("turbo-hipster import ta"), /^turbo-hipster import tasks\\ of\\ nova\.yaml @/);
+    assert.match(inZsh("turbo-hipster import layout --j"), /^turbo-hipster import layout --jjb @/);
+    assert.match(inZsh("turbo-hipster import --ro"), /^turbo-hipster import --root @/);
+  });
+
   test("offers the words that an argument may be", () => {
     assert.deepEqual(inBash(["turbo-hipster", "completion", ""]), ["bash", "zsh", "fish"]);
     assert.deepEqual(inFish("turbo-hipster completion z"), ["zsh"]);

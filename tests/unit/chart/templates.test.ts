@@ -182,6 +182,19 @@ describe("logs", () => {
     assert.ok(!objects.some(({ kind, metadata }) => kind.startsWith("ClusterRole") && !/-(edit|view)$/.test(metadata.name)));
   });
 
+  test("that the operator would refuse are refused before it is installed, with the remedy", async () => {
+    const refused: [object, RegExp][] = [
+      [{ store: "s3" }, /config\.logs\.bucket names no bucket/],
+      [{ bucket: "ci-logs" }, /config\.logs\.bucket is of config\.logs\.store s3 alone, and that is files\. Set config\.logs\.store to s3/],
+      [{ store: "none", pathStyle: false }, /config\.logs\.pathStyle is of .* and that is none/],
+      [{ store: "s3", bucket: "ci-logs", directory: "/x" }, /config\.logs\.directory is of config\.logs\.store files alone/],
+    ];
+    for (const [logs, sentence] of refused) {
+      assert.throws(() => parseConfig(JSON.stringify({ ...LEAST_VALUES.config, logs }), "config.yaml"), /logs\./);
+      await assert.rejects(withLogs(logs), sentence);
+    }
+  });
+
   test("without the right to read Secrets have none masked", async () => {
     const { objects } = await rendered({ rbac: { secrets: false } });
     assert.ok(!find(objects, "Role").rules.some(({ resources }: { resources: string[] }) => resources.includes("secrets")));
@@ -219,6 +232,31 @@ describe("replicas", () => {
   test("the user's affinity stands instead of the chart's, and the budget can be left out", async () => {
     const { affinity, budget } = await rendered({ affinity: { nodeAffinity: {} }, podDisruptionBudget: { enabled: false } });
     assert.deepEqual([affinity, budget], [{ nodeAffinity: {} }, undefined]);
+  });
+
+  test("stay on the node of a claim that is mounted on one, whatever else their affinity is", async () => {
+    const here = (selector: object) => ({ topologyKey: "kubernetes.io/hostname", labelSelector: selector });
+    const cache = { topologyKey: "zone", labelSelector: { matchLabels: { app: "cache" } } };
+    const persistence = { accessMode: "ReadWriteOnce" };
+    const podAffinity = { requiredDuringSchedulingIgnoredDuringExecution: [cache] };
+    for (const replicas of [1, 2]) {
+      const given = { nodeAffinity: {}, podAffinity, podAntiAffinity: podAffinity };
+      const { affinity, selector } = await rendered({ replicas, persistence, affinity: given });
+      const both = { requiredDuringSchedulingIgnoredDuringExecution: [cache, here(selector)] };
+      assert.deepEqual(affinity, { ...given, podAffinity: both });
+    }
+  });
+
+  test("that an affinity would keep from the one node of their claim are refused", async () => {
+    const { selector } = await rendered({});
+    const apart = (matchLabels: object) => ({
+      podAntiAffinity: {
+        requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: "kubernetes.io/hostname", labelSelector: { matchLabels } }],
+      },
+    });
+    const affinity = apart(selector.matchLabels);
+    await assert.rejects(rendered({ persistence: {}, affinity }), /affinity would keep replicas apart by kubernetes.io\/hostname/);
+    assert.deepEqual((await rendered({ affinity })).affinity, affinity);
   });
 
   test("are replaced without a moment in which no operator is registered", async () => {
@@ -285,6 +323,7 @@ describe("the operator's pod", () => {
       image: { repository: "r.example/th", tag: "ignored", digest: `sha256:${"a".repeat(64)}`, pullPolicy: "Always" },
       imagePullSecrets: [{ name: "pull" }],
       priorityClassName: "high",
+      persistence: { accessMode: "ReadWriteMany" },
       nodeSelector: { "kubernetes.io/os": "linux" },
       tolerations: [{ key: "ci", operator: "Exists" }],
       affinity: { nodeAffinity: {} },

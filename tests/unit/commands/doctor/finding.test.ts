@@ -24,7 +24,7 @@ describe("findings", () => {
       "              -> look",
       "not seen  d   nobody asked",
       "",
-      "1 ok, 1 warnings, 1 failed, 1 not seen",
+      "1 ok, 1 warning, 1 failed, 1 not seen",
     ]);
     assert.deepEqual(JSON.parse(renderFindingsJson(findings)), {
       findings: [
