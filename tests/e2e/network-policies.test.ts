@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
-import { parse } from "yaml";
+import { parse, parseAllDocuments } from "yaml";
 import { runCommand } from "../../tools/machine/run-command.ts";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
@@ -23,7 +23,7 @@ const RELEASE = "th";
 const DEPLOYMENT = "th-turbo-hipster";
 /** Where clouds hand out credentials, and where a node's resolver could be. */
 const LINK_LOCAL = "169.254.169.254";
-const LIMIT_MS = 60_000;
+const LIMIT_MS = 30_000;
 
 const context = useTestCluster("policies");
 const stack = new AsyncDisposableStack();
@@ -62,17 +62,15 @@ function volume(path: string): object {
   };
 }
 
-/** In a namespace of its own, a pod that listens on those ports. Gives its address. */
-async function startStranger(namespace: string, ports: readonly number[]): Promise<string> {
-  await context.kubectl("create", "namespace", namespace);
-  stack.defer(async () => void (await context.kubectl("delete", "namespace", namespace, "--wait=false")));
+/** A pod that listens on those ports. Gives its address. */
+async function startListener(namespace: string, metadata: { name: string; labels?: object }, ports: readonly number[]): Promise<string> {
   const command = ["node", "-e", LISTENER, ...ports.map((port) => `0.0.0.0:${port}`)];
   const readinessProbe = { tcpSocket: { port: ports[0] }, periodSeconds: 1 };
   const spec = { terminationGracePeriodSeconds: 0, containers: [{ name: "test", image: context.image, command, readinessProbe }] };
-  await context.applyTo(namespace, { apiVersion: "v1", kind: "Pod", metadata: { name: "stranger" }, spec });
-  pods.stranger = ["--namespace", namespace, "stranger"];
-  await context.kubectl("wait", "--namespace", namespace, "pod/stranger", "--for=condition=Ready", "--timeout=60s");
-  return context.kubectl("get", "--namespace", namespace, "pod", "stranger", "--output", "jsonpath={.status.podIP}");
+  await context.applyTo(namespace, { apiVersion: "v1", kind: "Pod", metadata, spec });
+  const pod = ["--namespace", namespace, `pod/${metadata.name}`];
+  await context.kubectl("wait", ...pod, "--for=condition=Ready", "--timeout=60s");
+  return context.kubectl("get", ...pod, "--output", "jsonpath={.status.podIP}");
 }
 
 /** On the node, as if its cloud did. */
@@ -123,7 +121,11 @@ async function setUp(): Promise<void> {
   await context.apply(volume(files));
   stack.defer(async () => void (await context.kubectl("delete", "persistentvolume", context.namespace, "--wait=false")));
   await listenLinkLocal();
-  const stranger = await startStranger(`${context.namespace}-other`, [8000, 6443, gearmand.port]);
+  const other = `${context.namespace}-other`;
+  await context.kubectl("create", "namespace", other);
+  stack.defer(async () => void (await context.kubectl("delete", "namespace", other, "--wait=false")));
+  const stranger = await startListener(other, { name: "stranger" }, [8000, 6443, gearmand.port]);
+  pods.stranger = ["--namespace", other, "stranger"];
 
   const holds = "until [ -e /tmp/go ]; do sleep 0.1; done";
   await context.apply(testTask("build", holds), testTask("own", holds, { labels: { network: "builds-only" } }));
@@ -238,5 +240,33 @@ describe("the chart's NetworkPolicies where a network enforces them", () => {
     const open = ["git", ...INTERNAL];
     const own = Object.keys(targets).filter((target) => !open.includes(target));
     await assertClosed({ build: [...ALWAYS_CLOSED, ...PUBLIC], own, stranger: INTERNAL });
+  });
+
+  test("the policy of the chart's own gearmand leaves its port to the operator and to the clients that the values name", async () => {
+    const policy = async (clients: object[]) => {
+      const given = ["--set", "gearmand.enabled=true", "--set-json", `gearmand.clients=${JSON.stringify(clients)}`];
+      const rendered = await helm("template", RELEASE, CHART, ...values, ...given, "--show-only", "templates/gearmand.yaml");
+      return parseAllDocuments(rendered)
+        .map((document) => document.toJS())
+        .find(({ kind }) => kind === "NetworkPolicy");
+    };
+    const closed = await policy([]);
+    const played = { name: "gearmand", labels: closed.spec.podSelector.matchLabels };
+    const address = `${await startListener(context.namespace, played, [4730])}:4730`;
+    const operator = ["--namespace", context.namespace, `deployment/${DEPLOYMENT}`];
+    const reaching = async () => {
+      const told = [pods.build, pods.stranger, operator].map((pod) => context.kubectl("exec", ...pod, "--", "node", "-e", PROBE, address));
+      const [build, stranger, own] = (await Promise.all(told)).map((text) => JSON.parse(text).length === 0);
+      return { build, stranger, operator: own };
+    };
+    const untilReaching = async (expected: Awaited<ReturnType<typeof reaching>>) => {
+      await waitUntil("that policy to hold", LIMIT_MS, async () => isDeepStrictEqual(await reaching(), expected)).catch(() => {});
+      assert.deepEqual(await reaching(), expected);
+    };
+    await untilReaching({ build: true, stranger: true, operator: true });
+    await context.apply(closed);
+    await untilReaching({ build: false, stranger: false, operator: true });
+    await context.apply(await policy([{ namespaceSelector: { matchLabels: { [NAMESPACE_NAME]: `${context.namespace}-other` } } }]));
+    await untilReaching({ build: false, stranger: true, operator: true });
   });
 });
