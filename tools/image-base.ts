@@ -5,7 +5,7 @@ import { cacheDirectory } from "./machine/cache-directory.ts";
 import { runCommand } from "./machine/run-command.ts";
 
 /** The name the Dockerfile builds on. */
-export const BASE_IMAGE = "docker.io/library/node:24-bookworm-slim";
+export const BASE_IMAGE = "docker.io/library/node:24.21.0-bookworm-slim";
 
 /** What Debian's slim images leave out. */
 const LEFT_OUT = ["man", "doc", "info", "locale", "groff", "lintian", "linda", "bug"].map((name) => `/usr/share/${name}/*`);
@@ -39,7 +39,7 @@ export async function makeDebian(archive: string, packages: readonly string[], .
 }
 
 /**
- * Makes, once, an image that stands in for node:24-bookworm-slim where no registry with it can be reached: Debian 12 and the Node this
+ * Makes, once, an image that stands in for Docker's `node` where no registry with it can be reached: Debian 12 and the Node this
  * checkout runs on, at the same place and with the same user `node`; git, ssh and certificates are there already. Gives a buildah that has it
  * under the real one's name. The caller holds the image lock.
  */
