@@ -9,6 +9,7 @@ import { parseTestTask } from "../../src/core/test-task/test-task.ts";
 import { CommandError, runCommand } from "../../tools/machine/run-command.ts";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
 import { auditedRights, grantedRights } from "../support/cluster/audited-rights.ts";
+import { claimVolume } from "../support/cluster/claim-volume.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import { startGeard } from "../support/gearman/geard.ts";
 import { adminStatus, type GearmanServer } from "../support/gearman/gearman-server.ts";
@@ -116,17 +117,6 @@ function testTask(name: string, script: string, more: object = {}): object {
   return { apiVersion: "turbo-hipster.io/v1alpha1", kind: "TestTask", metadata: { name }, spec };
 }
 
-/** What a cluster's provisioner would make: the chart's claim gets it. */
-function volume(path: string): object {
-  return {
-    ...{ apiVersion: "v1", kind: "PersistentVolume", metadata: { name: context.namespace } },
-    spec: {
-      ...{ capacity: { storage: "50Gi" }, accessModes: ["ReadWriteOnce"], persistentVolumeReclaimPolicy: "Retain" },
-      ...{ hostPath: { path, type: "Directory" }, claimRef: { namespace: context.namespace, name: CLAIM } },
-    },
-  };
-}
-
 describe("the chart on a cluster", () => {
   /** Of the claim. */
   let files: string;
@@ -149,7 +139,7 @@ describe("the chart on a cluster", () => {
     files = await mkdtemp(join(tmpdir(), "th-chart-"));
     // A volume of this kind has no group of its own.
     await chmod(files, 0o777);
-    await context.apply(volume(files));
+    await context.apply(claimVolume(context.namespace, CLAIM, files));
     const [, repository, tag] = /^(.+):([^:/]+)$/.exec(context.image) ?? [];
     values = [
       ...["--values", join(ROOT, "deploy/examples/values-local.yaml"), "--set", "config.logs.store=files"],

@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import { parse, parseAllDocuments } from "yaml";
 import { runCommand } from "../../tools/machine/run-command.ts";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
+import { claimVolume } from "../support/cluster/claim-volume.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import { findTestKubelet } from "../support/cluster/test-kubelet.ts";
 import { startGearmand } from "../support/gearman/gearmand.ts";
@@ -49,17 +50,6 @@ function helm(...args: string[]): Promise<string> {
 function testTask(name: string, script: string, more: object = {}): object {
   const spec = { image: context.image, script, timeouts: { run: "5m", collect: "1m" }, ...more };
   return { apiVersion: "turbo-hipster.io/v1alpha1", kind: "TestTask", metadata: { name }, spec };
-}
-
-/** What a cluster's provisioner would make: the chart's claim gets it. */
-function volume(path: string): object {
-  return {
-    ...{ apiVersion: "v1", kind: "PersistentVolume", metadata: { name: context.namespace } },
-    spec: {
-      ...{ capacity: { storage: "50Gi" }, accessModes: ["ReadWriteOnce"], persistentVolumeReclaimPolicy: "Retain" },
-      ...{ hostPath: { path, type: "Directory" }, claimRef: { namespace: context.namespace, name: `${DEPLOYMENT}-logs` } },
-    },
-  };
 }
 
 /** A pod that listens on those ports. Gives its address. */
@@ -118,7 +108,7 @@ async function setUp(): Promise<void> {
   stack.defer(() => rm(files, { recursive: true, force: true }));
   // A volume of this kind has no group of its own.
   await chmod(files, 0o777);
-  await context.apply(volume(files));
+  await context.apply(claimVolume(context.namespace, `${DEPLOYMENT}-logs`, files));
   stack.defer(async () => void (await context.kubectl("delete", "persistentvolume", context.namespace, "--wait=false")));
   await listenLinkLocal();
   const other = `${context.namespace}-other`;

@@ -10,7 +10,7 @@ const CREATION_GRACE_MS = 1000;
 const MAX_LOCKED_OUT_MS = 2 * 60_000;
 const LOOK_MS = 5_000;
 
-export interface DrainOptions {
+interface DrainOptions {
   builds: { readonly claimed: number; created(): Promise<void>; emptied(signal: AbortSignal): Promise<void> };
   replicas: { resign(): Promise<void> };
   cluster: { lockedOutMs(): number };

@@ -82,7 +82,7 @@ export interface ListWatch<T extends KubeObject> extends Service {
   values(): Iterable<T>;
   /** Time since the server was last heard (list, event, bookmark, or a watch ended normally), of the namespace where it is longest. */
   lastHeardMsAgo(): number;
-  /** How long the server has said that it may not watch here (401, 403), and nothing else; 0 while that is not so in each of the namespaces. */
+  /** How long ago the server first refused this watch (401, 403), where it has given nothing since; 0 while that is not so in each of the namespaces. */
   lockedOutMs(): number;
 }
 

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { goProgram } from "../go-program.ts";
 
-/** Kube-router itself, unchanged, of which tests use what enforces NetworkPolicies. Built once, in some four minutes. Throws as `goProgram` does. */
+/** Kube-router itself, unchanged, of which tests use what enforces NetworkPolicies. Built once, in some six minutes. Throws as `goProgram` does. */
 export function kubeRouterProgram(): Promise<string> {
   return goProgram({
     ...{ title: "kube-router, which enforces NetworkPolicies", name: "kube-router" },
