@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { before, describe, it } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { type JsonPatchOperation, renderPointer } from "../../src/kube/client/json-patch.ts";
 import type { KubeClient, WatchEvent } from "../../src/kube/client/kube-client.ts";
@@ -18,14 +18,10 @@ import { OwnRights } from "../../src/kube/objects/own-rights.ts";
 import { SecretValues } from "../../src/kube/objects/secret-values.ts";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
 import type { StoredObject } from "../support/fake-kube/resource-rules.ts";
-import { type ContractTarget, findRealKubeconfig, NO_REAL_SERVER, openFakeTarget, openRealTarget } from "./contract-target.ts";
+import type { ContractTarget } from "./contract-target.ts";
+import { describeContract } from "./describe-contract.ts";
 
-const realKubeconfig = await findRealKubeconfig();
-
-describe("the fake API server", () => holdContract(openFakeTarget));
-describe("a real API server", { skip: realKubeconfig === undefined ? NO_REAL_SERVER : false }, () =>
-  holdContract(() => openRealTarget(realKubeconfig ?? "")),
-);
+describeContract({ fake: "the fake API server", real: "a real API server" }, holdContract);
 
 const BACKGROUND = { propagationPolicy: "Background" } as const;
 
@@ -50,15 +46,12 @@ function strandedPod(name: string) {
   return { apiVersion: "v1", kind: "Pod", metadata: { name }, spec };
 }
 
-function holdContract(open: () => Promise<ContractTarget>): void {
-  let target: ContractTarget;
+function holdContract(target: ContractTarget): void {
   let client: KubeClient;
 
   before(async () => {
-    target = await open();
     client = target.client;
   });
-  after(() => target[Symbol.asyncDispose]());
 
   const create = (resource: Resource, namespace: string, body: object) => client.create<StoredObject>(resource, namespace, body);
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { it } from "node:test";
 import { Replicas } from "../../src/controllers/replicas/replicas.ts";
 import { isOurs, isReleased, leaseLabels, renderLeaseSpec, renderReleasedSpec } from "../../src/core/replicas/leadership.ts";
 import { LEASES } from "../../src/kube/client/resource.ts";
@@ -7,25 +7,14 @@ import { LeaseObjects } from "../../src/kube/objects/lease-objects.ts";
 import { systemClock } from "../../src/runtime/clock.ts";
 import { makeOnlookers } from "../support/onlookers.ts";
 import { silentLogger } from "../support/silent-logger.ts";
-import { type ContractTarget, findRealKubeconfig, NO_REAL_SERVER, openFakeTarget, openRealTarget } from "./contract-target.ts";
+import type { ContractTarget } from "./contract-target.ts";
+import { describeContract } from "./describe-contract.ts";
 
-const realKubeconfig = await findRealKubeconfig();
-
-describe("Leases of the fake API server", () => holdContract(openFakeTarget));
-describe("Leases of a real API server", { skip: realKubeconfig === undefined ? NO_REAL_SERVER : false }, () =>
-  holdContract(() => openRealTarget(realKubeconfig ?? "")),
-);
+describeContract({ fake: "Leases of the fake API server", real: "Leases of a real API server" }, holdContract);
 
 const NEVER = new AbortController().signal;
 
-function holdContract(open: () => Promise<ContractTarget>): void {
-  let target: ContractTarget;
-
-  before(async () => {
-    target = await open();
-  });
-  after(() => target[Symbol.asyncDispose]());
-
+function holdContract(target: ContractTarget): void {
   const openLeases = (namespace: string) =>
     new LeaseObjects({ client: target.client, namespace, installation: "ci", clock: systemClock, logger: silentLogger });
 

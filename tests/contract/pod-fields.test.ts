@@ -4,12 +4,12 @@ import { renderReviewedObjects } from "../../src/core/job/template-review.ts";
 import { CONTAINER_FIELDS, POD_SPEC_FIELDS, type SpecFieldUse } from "../../src/core/kubernetes/pod-fields.ts";
 import { parseTestTask } from "../../src/core/test-task/test-task.ts";
 import { PODS } from "../../src/kube/client/resource.ts";
-import { type ContractTarget, findRealKubeconfig, openRealTarget } from "./contract-target.ts";
+import { type ContractTarget, findRealKubeconfig, NO_REAL_SERVER, openRealTarget } from "./contract-target.ts";
 
 // What docs/pod-fields.md says of a template's fields, by a real API server: those that are kept are taken in a build's pod.
 
 const realKubeconfig = await findRealKubeconfig();
-const skip = realKubeconfig === undefined ? "no real cluster: set TH_TEST_KUBECONFIG, or start one with `npm run cluster -- up`" : false;
+const skip = realKubeconfig === undefined ? NO_REAL_SERVER : false;
 const PROBE = { exec: { command: ["true"] } };
 
 const POD: Record<string, unknown> = {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { before, it } from "node:test";
 import { withLead } from "../../src/core/job/member.ts";
 import type { Pod } from "../../src/core/kubernetes/objects.ts";
 import { observeContainerRun } from "../../src/core/logs/container-run.ts";
@@ -8,18 +8,14 @@ import { KubeError } from "../../src/kube/client/kube-error.ts";
 import { JOBS, PODS } from "../../src/kube/client/resource.ts";
 import type { PodScript } from "../support/fake-kube/play-node.ts";
 import type { StoredObject } from "../support/fake-kube/resource-rules.ts";
-import { type ContractTarget, findRealKubeconfig, openFakeTarget, openRealTarget } from "./contract-target.ts";
+import { type ContractTarget, openFakeTarget } from "./contract-target.ts";
+import { describeContract } from "./describe-contract.ts";
 
 // What a real Job controller and kubelet do with a Job, and what `playNode` plays of it for the operator's tests.
 
-const realKubeconfig = await findRealKubeconfig();
-const noServer = "no real cluster: set TH_TEST_KUBECONFIG, or start one with `npm run cluster -- up`";
 const PLAY = "contract.turbo-hipster.io/play";
 
-describe("a played node", () => holdContract(() => openFakeTarget(readScript)));
-describe("a real node", { skip: realKubeconfig === undefined ? noServer : false }, () =>
-  holdContract(() => openRealTarget(realKubeconfig ?? "")),
-);
+describeContract({ fake: "a played node", real: "a real node" }, holdContract, () => openFakeTarget(readScript));
 
 /** JSON as `PodScript`, but for promises: `runs: true` is a container that never ends by itself. */
 interface Play extends Omit<PodScript, "finished" | "scheduled"> {
@@ -50,17 +46,14 @@ function job(name: string, script: string, play: Play) {
 
 const WAITS_FOR_TERM = "trap 'exit 0' TERM; echo ready; while :; do sleep 0.1; done";
 
-function holdContract(open: () => Promise<ContractTarget>): void {
-  let target: ContractTarget;
+function holdContract(target: ContractTarget): void {
   let client: KubeClient;
   let namespace: string;
 
   before(async () => {
-    target = await open();
     client = target.client;
     namespace = await target.makeNamespace();
   });
-  after(() => target[Symbol.asyncDispose]());
 
   const run = (body: object) => client.create<StoredObject>(JOBS, namespace, body);
 

@@ -1,26 +1,18 @@
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
+import { it } from "node:test";
 import { EVENTS } from "../../src/kube/client/resource.ts";
 import { TaskEventObjects } from "../../src/kube/objects/task-event-objects.ts";
-import { type ContractTarget, findRealKubeconfig, NO_REAL_SERVER, openFakeTarget, openRealTarget } from "./contract-target.ts";
+import type { ContractTarget } from "./contract-target.ts";
+import { describeContract } from "./describe-contract.ts";
 
-const realKubeconfig = await findRealKubeconfig();
-
-describe("Events about TestTasks on the fake API server", () => holdContract(openFakeTarget));
-describe("Events about TestTasks on a real API server", { skip: realKubeconfig === undefined ? NO_REAL_SERVER : false }, () =>
-  holdContract(() => openRealTarget(realKubeconfig ?? "")),
+describeContract(
+  { fake: "Events about TestTasks on the fake API server", real: "Events about TestTasks on a real API server" },
+  holdContract,
 );
 
 const NEVER = new AbortController().signal;
 
-function holdContract(open: () => Promise<ContractTarget>): void {
-  let target: ContractTarget;
-
-  before(async () => {
-    target = await open();
-  });
-  after(() => target[Symbol.asyncDispose]());
-
+function holdContract(target: ContractTarget): void {
   it("are made, counted when it happens again, and told to be gone", async () => {
     const { client } = target;
     const namespace = await target.makeNamespace();

@@ -2,12 +2,13 @@ import * as z from "zod";
 import { type RightQuestion, renderRight } from "../../core/kubernetes/needed-rights.ts";
 import type { KubeObject } from "../../core/kubernetes/objects.ts";
 import type { Lease } from "../../core/replicas/leadership.ts";
+import { listed } from "../../core/report/listed.ts";
 import { REASONS } from "../../core/task-status/conditions.ts";
 import type { DefinitionDifference } from "../../core/test-task/definition-difference.ts";
 import { readStoredTask } from "../../core/test-task/invalid-task.ts";
 import type { TestTaskConditionType } from "../../core/test-task/schema/status.ts";
 import { testTaskKey } from "../../core/test-task/test-task.ts";
-import { type Finding, failed, listed, ok, unseen, warning } from "./finding.ts";
+import { type Finding, failed, ok, unseen, warning } from "./finding.ts";
 
 /** What the API server said to one question; undefined: it did not say. */
 export interface RightAnswer {

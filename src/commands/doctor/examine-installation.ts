@@ -1,10 +1,11 @@
 import type { Config } from "../../config.ts";
 import { neededRights } from "../../core/kubernetes/needed-rights.ts";
+import { listed } from "../../core/report/listed.ts";
 import type { KubeClient } from "../../kube/client/kube-client.ts";
 import type { TestTasksSeen } from "../status/server-report.ts";
 import { renderEventLine } from "../submit/submit-event.ts";
 import { renderNoCanary } from "./canary-findings.ts";
-import { type Finding, listed, ok } from "./finding.ts";
+import { type Finding, ok } from "./finding.ts";
 import { lookAtInternalUrl, lookAtPublicUrl, lookAtZuulUrl } from "./look-at-addresses.ts";
 import { lookAtCluster } from "./look-at-cluster.ts";
 import { lookAtServer } from "./look-at-gearman.ts";

@@ -70,11 +70,3 @@ function countFindings(findings: readonly Finding[]): Record<FindingState, numbe
 function short(text: string): string {
   return printable(text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}...` : text);
 }
-
-const MAX_LISTED = 5;
-
-/** The first of them, and how many more there are. */
-export function listed(names: readonly string[], separator = ", "): string {
-  const more = names.length - MAX_LISTED;
-  return more > 0 ? `${names.slice(0, MAX_LISTED).join(separator)} and ${more} more` : names.join(separator);
-}

@@ -1,10 +1,11 @@
+import { listed } from "../../core/report/listed.ts";
 import { decideServedFunctions, type ServedFunctions } from "../../core/test-task/served-functions.ts";
 import { testTaskKey } from "../../core/test-task/test-task.ts";
 import { parseFunctionName } from "../../core/zuul/function-name.ts";
 import { managerName } from "../../core/zuul/stop-request.ts";
 import type { FunctionLine, WorkerLine } from "../../gearman/client/gearman-admin.ts";
 import type { TestTasksSeen } from "../status/server-report.ts";
-import { type Finding, failed, listed, ok, unseen, warning } from "./finding.ts";
+import { type Finding, failed, ok, unseen, warning } from "./finding.ts";
 
 /** What a Gearman server has answered. */
 export interface ServerFacts {

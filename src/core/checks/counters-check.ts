@@ -2,6 +2,7 @@ import type { CountersCheck } from "../test-task/schema/check.ts";
 import { type KeptAmounts, PLAIN_AMOUNT, Usual } from "./baseline.ts";
 import { Findings, keptAmounts, type StepAmount, sayFailed } from "./check-result.ts";
 import type { CheckedLog, LogCheck, SeenLine } from "./log-check.ts";
+import { stepLimit } from "./step-limit.ts";
 
 /** Steps whose growth is counted; beyond that there is no use in names. */
 const MAX_STEPS = 10_000;
@@ -79,17 +80,14 @@ export class CountersRun implements LogCheck {
   }
 
   #judge(step: string | undefined, amount: number, line: number, how: string): void {
-    const override = this.#check.overrides?.find((each) => each.step === step);
-    const limit = override?.limit ?? this.#check.limit;
-    // A limit of a step's own is the one that counts.
-    const usual = override ? undefined : this.#usual;
+    const { limit, reason, usual } = stepLimit(this.#check, step, this.#usual);
     const name = step ?? "";
     const isOverLimit = limit !== undefined && amount > limit;
     const over = usual?.over(name, amount);
     this.#most = Math.max(this.#most ?? amount, amount);
     this.#keep(step, amount, { limit, usual: usual?.of(name).known?.mean });
     const where = step === undefined ? "" : ` in ${step}`;
-    const why = override?.reason === undefined ? "" : ` (${override.reason})`;
+    const why = reason === undefined ? "" : ` (${reason})`;
     const limited = limit === undefined ? "" : `, limit ${limit}${why}`;
     const compared = usual ? `, ${usual.of(name).words}` : "";
     this.#findings.note(line, `${how} ${amount}${where}${limited}${compared}`, isOverLimit || over !== undefined);

@@ -4,6 +4,7 @@ import { type AmountUnit, type KeptAmounts, Usual } from "./baseline.ts";
 import { type CheckOutcome, Findings, keptSteps, type StepTime, sayFailed, secondsWords } from "./check-result.ts";
 import type { CheckedLog, LogCheck, LogEnd, SeenLine } from "./log-check.ts";
 import { keyGroups, keyOf } from "./step-key.ts";
+import { stepLimit } from "./step-limit.ts";
 
 /** Steps that have begun and not ended; who has more has a pattern for the end that does not match. */
 const MAX_OPEN = 1000;
@@ -103,7 +104,7 @@ export class StepsRun implements LogCheck {
   #close(step: OpenStep | undefined, endMs: number | undefined, endLine: number): void {
     if (!step) return;
     this.#lastEnded = step.name;
-    const { limit, reason, usual } = this.#limitOf(step.name);
+    const { limit, reason, usual } = stepLimit(this.#check, step.name, this.#usual);
     if (step.ms === undefined || endMs === undefined) {
       if (limit !== undefined || usual) this.#isUntimed = true;
       this.#findings.note(step.line, `${step.name} ended in line ${endLine}`, false);
@@ -127,12 +128,6 @@ export class StepsRun implements LogCheck {
     else if (over) {
       this.#fail({ ...of, limit: over.limit, words: `step ${step.name} took ${took} (usually ${over.usual}, limit ${over.limit})` });
     }
-  }
-
-  /** A limit of a step's own is the one that counts: its reason says why the step is not as usual. */
-  #limitOf(name: string): { limit: string | undefined; reason?: string | undefined; usual?: Usual | undefined } {
-    const override = this.#check.overrides?.find(({ step }) => step === name);
-    return override ?? { limit: this.#check.limit, usual: this.#usual };
   }
 
   /** The first is told to reviewers. */

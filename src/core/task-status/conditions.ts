@@ -2,6 +2,7 @@ import { findCheckFaults } from "../checks/check-faults.ts";
 import type { TemplateReview } from "../job/template-review.ts";
 import type { KubeObject } from "../kubernetes/objects.ts";
 import { refusalRemedy } from "../kubernetes/refusal-remedy.ts";
+import { listed } from "../report/listed.ts";
 import type { InvalidTask } from "../test-task/invalid-task.ts";
 import type { TestTaskCondition, TestTaskConditionType, TestTaskStatus } from "../test-task/schema/status.ts";
 import type { TaskFunctions } from "../test-task/served-functions.ts";
@@ -53,7 +54,6 @@ export interface StatusFacts {
   previous: TestTaskStatus | undefined;
 }
 
-const MAX_LISTED = 5;
 /** The API server takes 32768 characters; nobody reads more than this. */
 const MAX_MESSAGE_LENGTH = 4096;
 
@@ -193,9 +193,4 @@ function degradedCondition({ degraded, waiting }: StatusFacts): Found {
 
 function truncated(message: string): string {
   return message.length <= MAX_MESSAGE_LENGTH ? message : `${message.slice(0, MAX_MESSAGE_LENGTH - 3).toWellFormed()}...`;
-}
-
-function listed(items: readonly string[], separator = ", "): string {
-  const more = items.length - MAX_LISTED;
-  return more > 0 ? `${items.slice(0, MAX_LISTED).join(separator)} and ${more} more` : items.join(separator);
 }
