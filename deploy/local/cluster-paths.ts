@@ -15,6 +15,8 @@ export interface ClusterPaths {
   /** What service accounts asked of the API server, a line of JSON each; those of Kubernetes' own parts left out. */
   auditLog: string;
   pki: string;
+  /** What containerd is told of a registry, such as its authority: `hosts.toml` in a folder with the registry's name, read at each pull. */
+  registries: string;
   /** The programs, as the node sees them. */
   bin: string;
   /** The node's end of the cable is called eth0. */
@@ -47,6 +49,7 @@ export function clusterPaths(name: string): ClusterPaths {
     logs: join(directory, "logs"),
     auditLog: join(directory, "logs", "audit.log"),
     pki: join(directory, "pki"),
+    registries: join(directory, "config", "registries"),
     bin: join(directory, "bin"),
     hostInterface: `thc-${digest}`,
     nftTable: `turbo-hipster-${name}`,

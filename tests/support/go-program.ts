@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../../src/runtime/errors.ts";
 import { cacheDirectory, markUsed, removeUnused } from "../../tools/machine/cache-directory.ts";
@@ -13,7 +13,7 @@ export interface GoProgram {
   /** Of the file, and of its place in the cache unless `cache` says another. */
   name: string;
   cache?: string;
-  /** The directory of the go.mod and go.sum that pin it. */
+  /** The directory of the go.mod and go.sum that pin it, and of its own files in Go, should it have some. */
   sources: string;
   package: string;
   tags?: readonly string[];
@@ -26,7 +26,8 @@ export interface GoProgram {
 export async function goProgram(wanted: GoProgram): Promise<string> {
   const { name, sources, cache = name, tags = [] } = wanted;
   const hash = createHash("sha256");
-  for (const file of ["go.mod", "go.sum"]) hash.update(readFileSync(join(sources, file))).update("\0");
+  const files = readdirSync(sources).filter((name) => /^go\.(mod|sum)$|\.go$/.test(name));
+  for (const file of files.sort()) hash.update(readFileSync(join(sources, file))).update("\0");
   hash.update(await go(wanted, ["env", "GOVERSION", "GOOS", "GOARCH"])).update(tags.join());
   const directory = cacheDirectory(cache, hash.digest("hex").slice(0, 16));
   const program = join(directory, name);

@@ -144,6 +144,9 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "${cniPlugins}"
     conf_dir = "${join(paths.directory, "config", "cni")}"
+  # https://github.com/containerd/containerd/blob/main/docs/hosts.md
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "${paths.registries}"
   [plugins."io.containerd.grpc.v1.cri".containerd]
     default_runtime_name = "runc"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
