@@ -13,6 +13,17 @@ const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
 const dnsLabel = z.string().max(63).regex(DNS_LABEL, "must be lower-case letters, digits and dashes, as Kubernetes' names are");
 
+/** In `namespaces`: all that there are, and those to come. */
+const EVERY_NAMESPACE = "*";
+
+const servedNamespace = z
+  .string()
+  .max(63)
+  .regex(
+    /^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$/,
+    'must be lower-case letters, digits and dashes, as Kubernetes\' names are, or "*", which is every namespace',
+  );
+
 const address = z
   .string()
   .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$/, "must be HOST or HOST:PORT, for example gearman.example.org:4730")
@@ -34,13 +45,23 @@ function isPort(text: string, least: number): boolean {
 
 const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http or https URL" });
 
-/** The configuration file; the chart's values.schema.json is made of it as well. */
-export const configSchema = z.strictObject({
+const configFields = z.strictObject({
   installation: dnsLabel
     .max(40)
     .default("turbo-hipster")
     .describe("name of this installation; on every object it makes, and in the manager name that Zuul sends stop: to"),
-  namespaces: z.array(dnsLabel).min(1).default(["default"]).describe("namespaces whose TestTasks are served"),
+  namespaces: z
+    .array(servedNamespace)
+    .min(1)
+    .refine(
+      (names) => names.length === 1 || !names.includes(EVERY_NAMESPACE),
+      'has "*", which is every namespace, beside others: leave "*" or the others out',
+    )
+    .default(["default"])
+    .describe('namespaces whose TestTasks are served; ["*"]: every namespace of the cluster, those to come as well'),
+  ownNamespace: dnsLabel
+    .optional()
+    .describe('namespace of the Leases and of the kept names of jobs (default: the first of `namespaces`; with ["*"] it is needed)'),
   gearman: z.strictObject({
     servers: z
       .array(address)
@@ -111,7 +132,29 @@ export const configSchema = z.strictObject({
   log: z.strictObject({ level: z.enum(LOG_LEVELS).default("info").describe("how much is logged") }).prefault({}),
 });
 
+/** The configuration file; the chart's values.schema.json is made of it as well. */
+export const configSchema = configFields.superRefine(({ namespaces, ownNamespace }, context) => {
+  if (!namespaces.includes(EVERY_NAMESPACE) || ownNamespace !== undefined) return;
+  const message = 'is missing; with namespaces ["*"] the Leases need a namespace that is named, as a rule that of the operator\'s pods';
+  context.addIssue({ code: "custom", path: ["ownNamespace"], message });
+});
+
 export type Config = z.infer<typeof configSchema>;
+
+/** Where an installation looks, and where it keeps what is its own. */
+export interface ServedPlaces {
+  /** undefined: every namespace. */
+  readonly namespaces: readonly string[] | undefined;
+  /** Of the Leases and the names of functions. */
+  readonly own: string;
+}
+
+export function servedPlaces({ namespaces, ownNamespace }: Pick<Config, "namespaces" | "ownNamespace">): ServedPlaces {
+  return {
+    namespaces: namespaces.includes(EVERY_NAMESPACE) ? undefined : namespaces,
+    own: ownNamespace ?? namespaces[0] ?? "default",
+  };
+}
 
 /**
  * Reads the operator's configuration: one YAML file.

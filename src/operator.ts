@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
-import type { Config } from "./config.ts";
+import { type Config, servedPlaces } from "./config.ts";
 import { Builds } from "./controllers/builds/builds.ts";
 import { drainBuilds } from "./controllers/builds/drain-builds.ts";
 import { KeptJobs } from "./controllers/builds/kept-jobs.ts";
@@ -82,7 +82,8 @@ export interface Operator extends Service {
  */
 export function makeOperator(options: OperatorOptions): Operator {
   const { config, store, client, clock, leaseClock = clock, logger, metrics = makeMetrics({ version: VERSION }) } = options;
-  const { installation, namespaces } = config;
+  const { installation } = config;
+  const { namespaces, own } = servedPlaces(config);
   const host = hostname();
   // A process that was started again is another replica: it holds nothing of what the one before held.
   const replica = `${host}-${randomBytes(3).toString("hex")}`;
@@ -126,7 +127,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     logger,
     clock,
   });
-  const leases = new LeaseObjects({ client, namespace: namespaces[0] ?? "default", installation, clock: leaseClock, logger });
+  const leases = new LeaseObjects({ client, namespace: own, installation, clock: leaseClock, logger });
   const replicas = new Replicas({ leases, installation, replica, clock: leaseClock, logger, onChange: () => term.noteReplicas() });
   const term = new HolderTerm({
     replica,
@@ -175,7 +176,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     cluster: {
       tasks: taskObjects,
       namespaces: served,
-      names: new FunctionNames({ client, namespace: namespaces[0] ?? "default", installation }),
+      names: new FunctionNames({ client, namespace: own, installation }),
     },
     gearman: {
       link,
@@ -250,7 +251,7 @@ export function makeOperator(options: OperatorOptions): Operator {
     await recording.start();
     await link.start();
     isReady = true;
-    logger.info({ namespaces, servers: config.gearman.servers, installation, replica, version: VERSION }, "is ready");
+    logger.info({ namespaces: config.namespaces, servers: config.gearman.servers, installation, replica, version: VERSION }, "is ready");
     ready.resolve();
     await replicas.start();
   }

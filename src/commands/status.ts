@@ -81,8 +81,8 @@ stays registered, and its builds are answered with CONFIG_ERROR.
 unused: [{testTask, jobs, all}], faults}}; without it layout is null. A parameter-function of the layout may ask for a node label
 (ZUUL_NODE), which is not known here; noop is never sent.
 
-Without --namespace the TestTasks of all namespaces are read, which an operator's own account may not: in its pod, name
-the namespaces that it serves.
+Without --namespace the TestTasks of all namespaces are read, which an operator's own account may not unless it serves all:
+in its pod, name the namespaces that it serves.
 
 Exit codes: 0 answered, 1 requests wait for a function that no worker serves, or Zuul would say NOT_REGISTERED of a job of the layout, 2 no
 answer, or unusable arguments`;

@@ -58,7 +58,7 @@ function holdContract(target: ContractTarget): void {
   /** The next `count` events, without bookmarks and the ConfigMap that a controller puts into every namespace at some time. */
   async function collect(
     resource: Resource,
-    namespace: string,
+    namespace: string | undefined,
     options: { resourceVersion: string; labelSelector?: string },
     count: number,
   ): Promise<WatchEvent<StoredObject>[]> {
@@ -134,7 +134,7 @@ function holdContract(target: ContractTarget): void {
       const { signal } = new AbortController();
       assert.match((await own.user(signal)) ?? "", /./);
       const right = { group: "batch", resource: "jobs", verbs: ["create"], where: "each" } as const;
-      assert.equal(await own.isAllowed({ right, verb: "create", namespace: "default" }, signal), true);
+      for (const namespace of ["default", undefined]) assert.equal(await own.isAllowed({ right, verb: "create", namespace }, signal), true);
       let schema: { properties: { spec: object } } | undefined;
       await waitUntil("the widgets to be published", 30_000, async () => {
         const document = (await client.openApi(target.widgets).catch(() => ({}))) as { components?: { schemas?: Record<string, never> } };
@@ -540,6 +540,24 @@ function holdContract(target: ContractTarget): void {
         [...versions].sort((a, b) => (a < b ? -1 : 1)),
       );
       assert.deepEqual(render(await collect(CONFIG_MAPS, namespace, events[2]?.object.metadata ?? metadata, 1)), ["DELETED a"]);
+    });
+
+    it("tells of all namespaces over one watch, of those made after it as well, from the version of a list of all", async () => {
+      const [early, labels] = [await target.makeNamespace(), { contract: crypto.randomUUID() }];
+      const labelSelector = `contract=${labels.contract}`;
+      await create(CONFIG_MAPS, early, configMap("a", {}, labels));
+      await create(CONFIG_MAPS, early, configMap("unmeant"));
+      const { items, metadata } = await client.list<StoredObject>(CONFIG_MAPS, undefined, { labelSelector });
+      const place = ({ metadata: { namespace, name } }: StoredObject) => `${namespace}/${name}`;
+      assert.deepEqual(items.map(place), [`${early}/a`]);
+      const late = await target.makeNamespace();
+      await create(CONFIG_MAPS, late, configMap("a", {}, labels));
+      await client.delete(CONFIG_MAPS, early, "a", BACKGROUND);
+      const events = await collect(CONFIG_MAPS, undefined, { resourceVersion: metadata.resourceVersion, labelSelector }, 2);
+      assert.deepEqual(
+        events.map(({ type, object }) => `${type} ${place(object)}`),
+        [`ADDED ${late}/a`, `DELETED ${early}/a`],
+      );
     });
 
     it("tells an object that leaves the selector as deleted and one that comes back as added, with the change's version", async () => {

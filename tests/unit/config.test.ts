@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { loadConfig, parseConfig } from "../../src/config.ts";
+import { loadConfig, parseConfig, servedPlaces } from "../../src/config.ts";
 import { InputError } from "../../src/runtime/errors.ts";
 
 const LEAST = "gearman: {servers: [zuul.example.org]}\n";
@@ -28,6 +28,14 @@ describe("parseConfig", () => {
     );
     assert.deepEqual(config.http, { public: "0.0.0.0:8080", internal: "0.0.0.0:8081" });
     assert.deepEqual([config.checkout, config.podUser, config.publicUrl], [{ allowedUrls: [] }, "fixed", undefined]);
+  });
+
+  test("serves the namespaces that it names, or all, and keeps what is its own in one of them", () => {
+    const placesOf = (fields: string) => servedPlaces(parseConfig(`${LEAST}${fields}`, "config.yaml"));
+    assert.deepEqual(placesOf(""), { namespaces: ["default"], own: "default" });
+    assert.deepEqual(placesOf("namespaces: [one, two]"), { namespaces: ["one", "two"], own: "one" });
+    assert.deepEqual(placesOf("namespaces: [one]\nownNamespace: three"), { namespaces: ["one"], own: "three" });
+    assert.deepEqual(placesOf('namespaces: ["*"]\nownNamespace: operators'), { namespaces: undefined, own: "operators" });
   });
 
   test("keeps logs nowhere unless told to, and then for a month", () => {
@@ -70,6 +78,13 @@ describe("parseConfig", () => {
     ["a fraction", `${LEAST}maxBuilds: 1.5`, /\n {2}maxBuilds: /],
     ["null", `${LEAST}namespaces:`, /\n {2}namespaces: /],
     ["a namespace that can be none", `${LEAST}namespaces: [CI]`, /\n {2}namespaces\.0: must be lower-case/],
+    ["a pattern of namespaces", `${LEAST}namespaces: ["ci-*"]`, /\n {2}namespaces\.0: must be .* or "\*", which is every namespace/],
+    [
+      "every namespace beside another",
+      `${LEAST}namespaces: ["*", ci]\nownNamespace: ci`,
+      /\n {2}namespaces: has "\*".*beside others: leave/,
+    ],
+    ["no place for Leases", `${LEAST}namespaces: ["*"]`, /\n {2}ownNamespace: is missing; with namespaces \["\*"\] the Leases need/],
     ["an installation that is too long", `${LEAST}installation: ${"a".repeat(41)}`, /\n {2}installation: /],
     ["another style of results", `${LEAST}results: words`, /\n {2}results: .*text.*token/],
     ["a duration that is none", `${LEAST}keepJobs: 1 day`, /\n {2}keepJobs: must be a duration like 90s, 30m or 24h/],

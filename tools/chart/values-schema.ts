@@ -15,6 +15,7 @@ export interface JsonSchema {
 export const FILLED_IN: Readonly<Record<string, string>> = {
   "config.installation": "the release's name",
   "config.namespaces": "the release's namespace",
+  "config.ownNamespace": 'with `["*"]` the release\'s namespace',
   "config.image": "the image of the operator",
   "config.publicUrl": "the Ingress's address, if there is one",
   "config.internalUrl": "the Service of that port",

@@ -82,6 +82,7 @@ export const valuesSchema = z.strictObject({
     podRanges: ranges,
     builds: z.strictObject({
       enabled: z.boolean().optional(),
+      namespaces: z.array(name).optional(),
       closedPorts: z.array(z.int().min(1).max(65_535)),
       closedRanges: ranges,
       ownPolicyLabel: z.string().min(1),

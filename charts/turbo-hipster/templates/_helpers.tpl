@@ -74,6 +74,12 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- $_ := set $config "installation" .Release.Name }}
 {{- end }}
 {{- $_ := set $config "namespaces" (default (list .Release.Namespace) $config.namespaces) }}
+{{- if has "*" $config.namespaces }}
+{{- if gt (len $config.namespaces) 1 }}
+{{- fail "config.namespaces has \"*\", which is every namespace, beside others: leave \"*\" or the others out." }}
+{{- end }}
+{{- $_ := set $config "ownNamespace" (default .Release.Namespace $config.ownNamespace) }}
+{{- end }}
 {{- $_ := set $config "image" (default (include "turbo-hipster.image" .) $config.image) }}
 {{- with include "turbo-hipster.publicUrl" . }}
 {{- $_ := set $config "publicUrl" . }}
@@ -81,6 +87,12 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- $_ := set $config "internalUrl" (default (printf "http://%s-internal.%s.svc:%s" (include "turbo-hipster.fullname" .) .Release.Namespace (include "turbo-hipster.port" (list . "internal"))) $config.internalUrl) }}
 {{- $_ := set $config "logs" (include "turbo-hipster.logs" . | fromYaml) }}
 {{- toYaml $config }}
+{{- end }}
+
+{{- /* Where the Leases are, and the names of functions. */}}
+{{- define "turbo-hipster.ownNamespace" -}}
+{{- $config := include "turbo-hipster.config" . | fromYaml }}
+{{- default (first $config.namespaces) $config.ownNamespace }}
 {{- end }}
 
 {{- /* What reviewers get as link: as configured, or where the Ingress has the pages. A Gateway's listener tells nobody here whether it speaks TLS. */}}

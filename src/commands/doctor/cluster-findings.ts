@@ -8,7 +8,7 @@ import type { DefinitionDifference } from "../../core/test-task/definition-diffe
 import { readStoredTask } from "../../core/test-task/invalid-task.ts";
 import type { TestTaskConditionType } from "../../core/test-task/schema/status.ts";
 import { testTaskKey } from "../../core/test-task/test-task.ts";
-import { type Finding, failed, ok, unseen, warning } from "./finding.ts";
+import { type Finding, failed, ok, renderPlaces, unseen, warning } from "./finding.ts";
 
 /** What the API server said to one question; undefined: it did not say. */
 export interface RightAnswer {
@@ -81,9 +81,9 @@ export function renderHolder(lease: Lease | undefined, isRenewed: boolean, insta
 }
 
 /** A line for each TestTask that is not well, and one for those that are. */
-export function renderTasks(objects: readonly KubeObject[], namespaces: readonly string[]): Finding[] {
+export function renderTasks(objects: readonly KubeObject[], namespaces: readonly string[] | undefined): Finding[] {
   if (objects.length === 0) {
-    const says = `there are none in ${listed(namespaces)}`;
+    const says = `there are none in ${renderPlaces(namespaces)}`;
     return [warning("TestTasks", says, "apply one: docs/testtask.md; namespaces are those of the configuration")];
   }
   const findings = objects.map(renderTask);

@@ -1,11 +1,11 @@
-import type { Config } from "../../config.ts";
+import { type Config, servedPlaces } from "../../config.ts";
 import { neededRights } from "../../core/kubernetes/needed-rights.ts";
 import { listed } from "../../core/report/listed.ts";
 import type { KubeClient } from "../../kube/client/kube-client.ts";
 import type { TestTasksSeen } from "../status/server-report.ts";
 import { renderEventLine } from "../submit/submit-event.ts";
 import { renderNoCanary } from "./canary-findings.ts";
-import { type Finding, ok } from "./finding.ts";
+import { type Finding, ok, renderPlaces } from "./finding.ts";
 import { lookAtInternalUrl, lookAtPublicUrl, lookAtZuulUrl } from "./look-at-addresses.ts";
 import { lookAtCluster } from "./look-at-cluster.ts";
 import { lookAtServer } from "./look-at-gearman.ts";
@@ -32,9 +32,10 @@ interface Examination extends CanaryWorld {
 /** All looks, in the order in which a build comes by what they look at. Rejects when the signal aborts, or for arguments of no use. */
 export async function examineInstallation(installation: Installation, world: Examination): Promise<Finding[]> {
   const { config, configFile, client, project, zuulUrl } = installation;
-  const { namespaces, gearman, logs, publicUrl, internalUrl } = config;
+  const { gearman, logs, publicUrl, internalUrl } = config;
+  const places = servedPlaces(config);
   const rights = neededRights(config.installation, logs.store !== "none");
-  const cluster = lookAtCluster({ client, installation: config.installation, namespaces, rights }, world);
+  const cluster = lookAtCluster({ client, installation: config.installation, rights, ...places }, world);
   const store = lookAtStore(logs, world);
   const looks = Promise.all([
     cluster,
@@ -50,7 +51,7 @@ export async function examineInstallation(installation: Installation, world: Exa
   await Promise.allSettled([looks, store]);
   const [{ findings, seen }, servers, others] = await looks;
   return [
-    ok("configuration", `${configFile} is valid: TestTasks of ${listed(namespaces)}; Gearman at ${listed(gearman.servers)}`),
+    ok("configuration", `${configFile} is valid: TestTasks of ${renderPlaces(places.namespaces)}; Gearman at ${listed(gearman.servers)}`),
     ...findings,
     ...servers.flat(),
     ...others.flat(),

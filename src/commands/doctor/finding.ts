@@ -1,3 +1,4 @@
+import { listed } from "../../core/report/listed.ts";
 import { printable } from "../printable.ts";
 import type { Paint, Tone } from "../terminal-colour.ts";
 
@@ -69,4 +70,9 @@ function countFindings(findings: readonly Finding[]): Record<FindingState, numbe
 
 function short(text: string): string {
   return printable(text.length > MAX_LENGTH ? `${text.slice(0, MAX_LENGTH)}...` : text);
+}
+
+/** Which namespaces are served; undefined: all. */
+export function renderPlaces(namespaces: readonly string[] | undefined): string {
+  return namespaces === undefined ? "any namespace" : listed(namespaces);
 }

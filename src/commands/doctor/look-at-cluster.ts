@@ -1,3 +1,4 @@
+import type { ServedPlaces } from "../../config.ts";
 import { type NeededRight, rightQuestions } from "../../core/kubernetes/needed-rights.ts";
 import type { KubeObject } from "../../core/kubernetes/objects.ts";
 import { LEASE_MS, type Lease, versionOf } from "../../core/replicas/leadership.ts";
@@ -21,10 +22,9 @@ import { type DoctorWorld, look } from "./look.ts";
 /** Questions to the API server at once. */
 const MAX_QUESTIONS = 8;
 
-interface ClusterOptions {
+interface ClusterOptions extends ServedPlaces {
   readonly client: KubeClient;
   readonly installation: string;
-  readonly namespaces: readonly string[];
   readonly rights: readonly NeededRight[];
 }
 
@@ -85,7 +85,7 @@ async function lookAtRights(options: ClusterOptions, signal: AbortSignal): Promi
       return { question, isAllowed: undefined };
     }
   };
-  const questions = rightQuestions(options.rights, options.namespaces);
+  const questions = rightQuestions(options.rights, options);
   return renderRights(await Promise.all(questions.map((question) => limit.run(() => ask(question)))));
 }
 
@@ -101,7 +101,8 @@ function ownSchema(): unknown {
 
 async function readTestTasks({ client, namespaces }: ClusterOptions, signal: AbortSignal): Promise<KubeObject[]> {
   const objects: KubeObject[] = [];
-  for (const namespace of namespaces) objects.push(...(await listAll<KubeObject>(client, TEST_TASKS, namespace, { signal })).items);
+  for (const namespace of namespaces ?? [undefined])
+    objects.push(...(await listAll<KubeObject>(client, TEST_TASKS, namespace, { signal })).items);
   return objects.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
 }
 
@@ -119,9 +120,9 @@ async function lookAtHolder(options: ClusterOptions, clock: Clock, signal: Abort
   return [renderHolder(first, false, options.installation)];
 }
 
-async function readLease({ client, namespaces, installation }: ClusterOptions, signal: AbortSignal): Promise<Lease | undefined> {
+async function readLease({ client, own, installation }: ClusterOptions, signal: AbortSignal): Promise<Lease | undefined> {
   try {
-    return await client.get<Lease>(LEASES, namespaces[0], installation, { signal });
+    return await client.get<Lease>(LEASES, own, installation, { signal });
   } catch (error) {
     if (isNotFound(error)) return undefined;
     throw error;

@@ -4,8 +4,8 @@ export interface NeededRight {
   readonly resource: string;
   readonly subresource?: string;
   readonly verbs: readonly string[];
-  /** each: in every namespace that is served; first: in the first of them; cluster: of no namespace. */
-  readonly where: "each" | "first" | "cluster";
+  /** each: in every namespace that is served; own: in that of the Leases; cluster: of no namespace. */
+  readonly where: "each" | "own" | "cluster";
   /** Of the only object that it is needed for. */
   readonly name?: string;
   /** What is lost without it, where the operator does all else. */
@@ -26,9 +26,9 @@ export function neededRights(installation: string, storesLogs: boolean): NeededR
     { group: "", resource: "pods", subresource: "log", verbs: ["get"], where: "each" },
     { group: "", resource: "secrets", verbs: ["get"], where: "each", lost: "values of Secrets are not masked in logs" },
     { group: "", resource: "events", verbs: ["create", "list", "patch", "watch"], where: "each" },
-    { group: "", resource: "configmaps", verbs: ["get", "patch"], where: "first", name: `${installation}-functions` },
-    { group: "", resource: "configmaps", verbs: ["create"], where: "first" },
-    { group: "coordination.k8s.io", resource: "leases", verbs: ["create", "delete", "get", "list", "patch", "watch"], where: "first" },
+    { group: "", resource: "configmaps", verbs: ["get", "patch"], where: "own", name: `${installation}-functions` },
+    { group: "", resource: "configmaps", verbs: ["create"], where: "own" },
+    { group: "coordination.k8s.io", resource: "leases", verbs: ["create", "delete", "get", "list", "patch", "watch"], where: "own" },
     ...(storesLogs ? [tokens] : []),
   ];
 }
@@ -37,13 +37,16 @@ export function neededRights(installation: string, storesLogs: boolean): NeededR
 export interface RightQuestion {
   readonly right: NeededRight;
   readonly verb: string;
-  /** undefined: of no namespace. */
+  /** undefined: in all of them, or of none. */
   readonly namespace: string | undefined;
 }
 
-/** Each verb that the operator needs in each namespace. `namespaces` is not empty; its first holds what is the operator's own. */
-export function rightQuestions(rights: readonly NeededRight[], namespaces: readonly string[]): RightQuestion[] {
-  const placesOf = { each: namespaces, first: namespaces.slice(0, 1), cluster: [undefined] } as const;
+/** Each verb that the operator needs in each namespace, or in all together where `namespaces` is undefined; `own` is that of the Leases. */
+export function rightQuestions(
+  rights: readonly NeededRight[],
+  { namespaces, own }: { readonly namespaces: readonly string[] | undefined; readonly own: string },
+): RightQuestion[] {
+  const placesOf = { each: namespaces ?? [undefined], own: [own], cluster: [undefined] } as const;
   return rights.flatMap((right) => placesOf[right.where].flatMap((namespace) => right.verbs.map((verb) => ({ right, verb, namespace }))));
 }
 

@@ -22,7 +22,8 @@ const KILLS_PATIENCE_MS = 5000;
 
 interface BuildObjectsOptions {
   client: KubeClient;
-  namespaces: readonly string[];
+  /** undefined: all. */
+  namespaces: readonly string[] | undefined;
   installation: string;
   /** Shared with the other watches that must have listed a namespace before it is known. */
   served?: ServedNamespaces;
@@ -77,7 +78,10 @@ export class BuildObjects implements Service {
       },
     });
     this.#served?.onKnown((namespace) => {
-      for (const { metadata } of this.#jobs.values()) if (metadata.namespace === namespace) this.#tell(onChange, namespace, metadata.name);
+      for (const { metadata } of this.#jobs.values()) {
+        const { namespace: place = "", name } = metadata;
+        if (namespace === undefined || place === namespace) this.#tell(onChange, place, name);
+      }
     });
     this.#kills = new KillEvents({
       ...{ client, namespaces, clock, logger },

@@ -15,7 +15,8 @@ const TIMES = { watchSeconds: 120, idleMs: 240_000 };
 
 interface KillEventsOptions {
   client: KubeClient;
-  namespaces: readonly string[];
+  /** undefined: all. */
+  namespaces: readonly string[] | undefined;
   /** A kubelet has begun to end containers of this pod. */
   onKill(namespace: string, podName: string): void;
   clock: Clock;

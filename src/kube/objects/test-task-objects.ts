@@ -12,7 +12,8 @@ import type { ServedNamespaces } from "../watch/served-namespaces.ts";
 
 interface TestTaskObjectsOptions {
   client: KubeClient;
-  namespaces: readonly string[];
+  /** undefined: all. */
+  namespaces: readonly string[] | undefined;
   /** Shared with the other watches that must have listed a namespace before it is known. */
   served?: ServedNamespaces;
   onChange(): void;

@@ -2,9 +2,13 @@ import type { Logger } from "../../runtime/logger.ts";
 import { isNotToBeSeen } from "../client/kube-error.ts";
 
 interface ServedNamespacesOptions {
-  readonly namespaces: readonly string[];
+  /** undefined: every namespace, as one: what watches tell of, they tell of all. */
+  readonly namespaces: readonly string[] | undefined;
   readonly logger: Logger;
 }
+
+/** Stands for all namespaces, where they are followed by one watch. */
+const ALL = "";
 
 /** What one watch has come to in one namespace. */
 type Standing = { kind: "waiting" | "refused"; why: string } | { kind: "listed" };
@@ -20,11 +24,11 @@ export class ServedNamespaces {
   /** Resource -> namespace -> how it stands there. */
   readonly #standings = new Map<string, Map<string, Standing>>();
   readonly #known = new Set<string>();
-  readonly #listeners = new Set<(namespace: string) => void>();
+  readonly #listeners = new Set<(namespace: string | undefined) => void>();
   readonly #begun = Promise.withResolvers<void>();
 
   constructor({ namespaces, logger }: ServedNamespacesOptions) {
-    this.#namespaces = [...new Set(namespaces)];
+    this.#namespaces = [...new Set(namespaces ?? [ALL])];
     this.#logger = logger;
     this.#begun.promise.catch(() => {});
   }
@@ -34,11 +38,11 @@ export class ServedNamespaces {
     const standings = new Map<string, Standing>(this.#namespaces.map((name) => [name, { kind: "waiting", why: "no answer yet" }]));
     this.#standings.set(resource, standings);
     return {
-      onListed: (namespace = "") => {
+      onListed: (namespace = ALL) => {
         standings.set(namespace, { kind: "listed" });
         this.#look(namespace);
       },
-      onFailure: (namespace = "", error) => {
+      onFailure: (namespace = ALL, error) => {
         const before = standings.get(namespace);
         if (before?.kind === "listed") return;
         const isRefused = isNotToBeSeen(error);
@@ -50,15 +54,15 @@ export class ServedNamespaces {
   }
 
   isKnown(namespace: string): boolean {
-    return this.#known.has(namespace);
+    return this.#known.has(namespace) || this.#known.has(ALL);
   }
 
   get areAllKnown(): boolean {
     return this.#known.size === this.#namespaces.length;
   }
 
-  /** Told each namespace as it becomes known, once. */
-  onKnown(listener: (namespace: string) => void): void {
+  /** Told each namespace as it becomes known, once; undefined: all are. */
+  onKnown(listener: (namespace: string | undefined) => void): void {
     this.#listeners.add(listener);
   }
 
@@ -71,7 +75,7 @@ export class ServedNamespaces {
     this.#begun.reject(error);
   }
 
-  /** A line for each namespace that is not served yet, and why. */
+  /** A line for each namespace that is not served yet, or for all as one, and why. */
   report(): string[] {
     return this.#namespaces
       .filter((namespace) => !this.isKnown(namespace))
@@ -80,7 +84,7 @@ export class ServedNamespaces {
           const standing = standings.get(namespace);
           return standing === undefined || standing.kind === "listed" ? [] : [`${resource}: ${standing.why}`];
         });
-        return `namespace ${namespace} is not served yet - ${reasons.join("; ")}`;
+        return `${namespace === ALL ? "no namespace is" : `namespace ${namespace} is not`} served yet - ${reasons.join("; ")}`;
       });
   }
 
@@ -88,14 +92,20 @@ export class ServedNamespaces {
     const standings = [...this.#standings.values()];
     if (!this.isKnown(namespace) && standings.every((each) => each.get(namespace)?.kind === "listed")) {
       this.#known.add(namespace);
-      for (const listener of this.#listeners) listener(namespace);
+      for (const listener of this.#listeners) listener(namespace === ALL ? undefined : namespace);
     }
     const isSettled = (name: string) => this.isKnown(name) || standings.some((each) => each.get(name)?.kind === "refused");
     if (this.#known.size > 0 && this.#namespaces.every(isSettled)) this.#begun.resolve();
   }
 
   #warn(resource: string, namespace: string, error: Error): void {
-    const remedy = "grant the rights of the chart's Role there, or take the namespace out of the configuration";
-    this.#logger.error({ namespace, resource, error: error.message, remedy }, "serves nothing in a namespace that it may not read");
+    const fields = { namespace: namespace === ALL ? "*" : namespace, resource, error: error.message };
+    if (namespace === ALL) {
+      const remedy = "grant the rights of the chart's ClusterRole, or name namespaces in the configuration";
+      this.#logger.error({ ...fields, remedy }, "serves nothing, as it may not read all namespaces");
+    } else {
+      const remedy = "grant the rights of the chart's Role there, or take the namespace out of the configuration";
+      this.#logger.error({ ...fields, remedy }, "serves nothing in a namespace that it may not read");
+    }
   }
 }

@@ -32,10 +32,16 @@ const EVERYTHING = {
 };
 const BUCKET = { config: { ...LEAST_VALUES.config, namespaces: ["builds", "more"], logs: { store: "s3", bucket: "ci-logs" } } };
 
+const EVERYWHERE = {
+  config: { ...LEAST_VALUES.config, namespaces: ["*"] },
+  networkPolicy: { builds: { namespaces: ["builds", "more"] }, operator: { enabled: true } },
+};
+
 const RENDERED: Record<string, [values: object, options?: RenderOptions]> = {
   "the least values": [LEAST_VALUES, { hooks: true }],
   "everything that can be switched on": [EVERYTHING, { hooks: true }],
   "one replica, two namespaces of builds and logs in a bucket": [{ ...BUCKET, replicas: 1, crds: { keep: false } }],
+  "every namespace served": [EVERYWHERE, { hooks: true }],
   "the example values": [{}, { files: [join(EXAMPLES, "values.yaml")] }],
   "the example values behind TLS": [{}, { files: [join(EXAMPLES, "values.yaml"), join(EXAMPLES, "tls/values.yaml")] }],
   "the local cluster's values": [LEAST_VALUES, { files: [join(EXAMPLES, "values-local.yaml")] }],

@@ -166,6 +166,30 @@ describe("doctor", () => {
     assert.match(says("publicUrl"), /^warning: is not set/);
   });
 
+  test("with every namespace served asks for the rights of all together and for those of the Leases' own, and sees the tasks of any", async () => {
+    await using server = await startGearmand();
+    await using kube = await startFakeKube();
+    for (const namespace of ["one", "two"])
+      kube.create(TEST_TASKS, namespace, { metadata: { name: `in-${namespace}` }, spec: { image: "test:1" } });
+    kube.create(LEASES, "one", { metadata: { name: "turbo-hipster" }, spec: { holderIdentity: "stranger" } });
+    kube.forbid("patch testtasks/status");
+    kube.forbid("delete leases");
+    const places = { namespaces: ["*"], ownNamespace: "operators" };
+    const { exitCode, findings } = await doctor({ gearman: { servers: [server.address] }, ...places }, { kubeconfig: kube.kubeconfig });
+    assert.equal(exitCode, 1);
+    const says = (what: string) => `${of(findings, what)?.state}: ${of(findings, what)?.says}`;
+    assert.match(says("configuration"), /is valid: TestTasks of any namespace; /);
+    assert.equal(says("rights, cluster"), "failed: may not patch testtasks.turbo-hipster.io/status");
+    assert.equal(says("rights in operators"), "failed: may not delete leases.coordination.k8s.io");
+    assert.deepEqual(
+      findings.filter(({ what }) => what.startsWith("rights")).map(({ what }) => what),
+      ["rights, cluster", "rights in operators"],
+    );
+    for (const task of ["one/in-one", "two/in-two"]) assert.match(says(`TestTask ${task}`), /^warning: the operator has not looked at it/);
+    assert.match(says("replica that takes builds"), /^failed: nobody holds the Lease/, "one of that name elsewhere is another's");
+    assert.match(says(`${server.address} functions`), /^failed: not registered.*: build:in-one, build:in-two$/);
+  });
+
   test("is not held up by anything that is silent, endless, garbage or not there", async () => {
     await using kube = await startFakeKube();
     await using silent = await startScriptedServer({});

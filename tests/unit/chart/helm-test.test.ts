@@ -48,6 +48,8 @@ describe("helm test", () => {
     };
     const { metadata, spec } = await podOf({ config, commonLabels: { team: "ci" } });
     assert.equal(metadata.namespace, "builds");
+    const everywhere = { config: { ...config, namespaces: ["*"] }, networkPolicy: { builds: { enabled: false } } };
+    assert.equal((await podOf(everywhere)).metadata.namespace, "operators");
     const { team, "app.kubernetes.io/managed-by": manager, "turbo-hipster.io/installation": installation } = metadata.labels ?? {};
     assert.deepEqual([team, manager, installation], ["ci", "turbo-hipster", "turbo-hipster"]);
     // Or the Services would lead to it.

@@ -92,6 +92,18 @@ describe("the policy of builds' pods", () => {
     );
   });
 
+  test("is in the namespaces that are named where every one is served, and must be named or left out there", async () => {
+    const config = { ...LEAST_VALUES.config, namespaces: ["*"] };
+    const placesOf = async (networkPolicy: object, namespaces = ["*"]) =>
+      (await render({ config: { ...config, namespaces }, networkPolicy })).flatMap(({ kind, metadata }) =>
+        kind === "NetworkPolicy" ? [metadata.namespace] : [],
+      );
+    assert.deepEqual(await placesOf({ builds: { namespaces: ["one", "two"] } }), ["one", "two"]);
+    assert.deepEqual(await placesOf({ builds: { namespaces: ["two"] } }, ["one"]), ["one", "two"]);
+    assert.deepEqual(await placesOf({ builds: { enabled: false } }), []);
+    await assert.rejects(render({ config }), /config\.namespaces is \["\*"\].*networkPolicy\.builds\.namespaces.*enabled=false/);
+  });
+
   test("selects builds of the release, but for those that have policies of their own, as the example with databases does", async () => {
     const { podSelector } = (await policyOf(values())).spec;
     const task = parse(readFileSync(join(EXAMPLES, "db-migrations/testtask.yaml"), "utf8"));
@@ -165,6 +177,15 @@ describe("the operator's policy", () => {
     const others: End[] = [{ namespace: "builds", labels: {} }, { namespace: "a", labels: BUILD_LABELS }, { address: "203.0.113.7" }];
     for (const end of others) assert.ok(!mayBeReached(end, 8081), JSON.stringify(end));
     for (const end of [...others, prometheus]) assert.ok(mayBeReached(end, 8080), JSON.stringify(end));
+  });
+
+  test("leaves the internal port to builds of any namespace where every one is served", async () => {
+    const config = { ...values().config, namespaces: ["*"] };
+    const given = { config, networkPolicy: { builds: { enabled: false }, operator: { enabled: true } } };
+    const { spec } = find(await render(given), "NetworkPolicy", "turbo-hipster");
+    const mayBeReached = (end: End) => allows(spec.ingress, end, 8081, "TCP", "operators");
+    assert.deepEqual([build, { ...build, namespace: "a" }, OPERATOR].map(mayBeReached), [true, true, true]);
+    assert.ok(!mayBeReached({ namespace: "a", labels: {} }));
   });
 });
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
+import { parseConfig, servedPlaces } from "../../../src/config.ts";
 import { neededRights, rightQuestions } from "../../../src/core/kubernetes/needed-rights.ts";
 import type { Job } from "../../../src/core/kubernetes/objects.ts";
 import type { KubeClient } from "../../../src/kube/client/kube-client.ts";
@@ -18,9 +19,11 @@ import { TestTaskObjects } from "../../../src/kube/objects/test-task-objects.ts"
 import { systemClock } from "../../../src/runtime/clock.ts";
 import { grantedRights } from "../../support/cluster/audited-rights.ts";
 import { silentLogger } from "../../support/silent-logger.ts";
-import { CHART, type ChartObject, LEAST_VALUES, renderChart } from "./render-chart.ts";
+import { CHART, type ChartObject, configText, find, LEAST_VALUES, renderChart } from "./render-chart.ts";
 
 const NAMESPACE = "ci";
+/** With every namespace served, the chart wants to be told where policies are to be. */
+const NO_POLICY = { networkPolicy: { builds: { enabled: false } } };
 const JOB = { metadata: { name: "a-1", namespace: NAMESPACE }, spec: { template: { spec: { containers: [] } } } } as unknown as Job;
 
 /** A client that does nothing but note `verb group/resource`, and the first watch that was opened for each resource. */
@@ -175,18 +178,27 @@ describe("the operator's rights", () => {
     assert.deepEqual(grantedBy(role), await collectCalls());
   });
 
-  test("are those that doctor asks the API server for, in each namespace and in the cluster", async () => {
-    const values = { config: { ...LEAST_VALUES.config, installation: "here", namespaces: ["one", "two"] } };
+  for (const places of [
+    { namespaces: ["one", "two"] },
+    { namespaces: ["one", "two"], ownNamespace: "two" },
+    { namespaces: ["one", "two"], ownNamespace: "three" },
+    { namespaces: ["*"] },
+    { namespaces: ["*"], ownNamespace: "three" },
+  ]) {
+    test(`are those that doctor asks the API server for, with ${JSON.stringify(places)}`, async () => holdQuestions(places));
+  }
+
+  async function holdQuestions(places: { namespaces: string[]; ownNamespace?: string }): Promise<void> {
     for (const store of ["none", "files"]) {
       const logs = store === "files" ? { store, directory: "/logs" } : { store };
-      const objects = await renderChart({ config: { ...values.config, logs } });
-      const asked = rightQuestions(neededRights("here", store === "files"), ["one", "two"]).map(({ right, verb, namespace }) => {
+      const config = { ...LEAST_VALUES.config, ...places, installation: "here", logs };
+      const objects = await renderChart({ config, ...NO_POLICY, rbac: { aggregate: false } });
+      const { namespaces, own } = servedPlaces(parseConfig(configText(objects), "config.yaml"));
+      const asked = rightQuestions(neededRights("here", store === "files"), { namespaces, own }).map(({ right, verb, namespace }) => {
         const resource = right.subresource === undefined ? right.resource : `${right.resource}/${right.subresource}`;
         return `${namespace ?? ""}: ${verb} ${right.group}/${resource} ${right.name ?? ""}`;
       });
-      const roles = objects.filter(
-        ({ kind, metadata }) => kind === "Role" || (kind === "ClusterRole" && metadata.name === "ci-turbo-hipster"),
-      );
+      const roles = objects.filter(({ kind }) => kind === "Role" || kind === "ClusterRole");
       const granted = roles.flatMap(({ rules, metadata }) =>
         (rules as { apiGroups: string[]; resources: string[]; verbs: string[]; resourceNames?: string[] }[]).flatMap((rule) =>
           rule.verbs.map((verb) => `${metadata.namespace ?? ""}: ${verb} ${rule.apiGroups}/${rule.resources} ${rule.resourceNames ?? ""}`),
@@ -195,6 +207,34 @@ describe("the operator's rights", () => {
       assert.deepEqual(new Set(asked), new Set(granted), store);
       assert.equal(asked.length, granted.length, store);
     }
+  }
+
+  test("of every namespace are one ClusterRole's, of a name that no other release can have, and in the release's own a Role's", async () => {
+    const config = { ...LEAST_VALUES.config, namespaces: ["*"] };
+    const values = { config, ...NO_POLICY, serviceAccount: { name: "runner" }, rbac: { aggregate: false } };
+    for (const release of ["one", "two"]) {
+      const rbac = (await renderChart(values, { release, namespace: "operators" })).filter(({ apiVersion }) =>
+        apiVersion.startsWith("rbac."),
+      );
+      const name = `${release}-turbo-hipster`;
+      assert.deepEqual(
+        new Set(rbac.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`)),
+        new Set([
+          "ClusterRole /turbo-hipster-everywhere",
+          "ClusterRoleBinding /turbo-hipster-everywhere",
+          `Role operators/${name}`,
+          `RoleBinding operators/${name}`,
+        ]),
+      );
+      for (const { subjects } of rbac.filter(({ kind }) => kind.endsWith("Binding")))
+        assert.deepEqual(subjects, [{ kind: "ServiceAccount", name: "runner", namespace: "operators" }]);
+      const own = new Set(
+        rbac.filter(({ kind }) => kind === "Role").flatMap((role) => [...grantedBy(role)].map((right) => right.split(" ")[1])),
+      );
+      assert.deepEqual(own, new Set(["/configmaps", "coordination.k8s.io/leases"]));
+    }
+    const without = await renderChart({ ...values, rbac: { aggregate: false, secrets: false } });
+    assert.ok(!grantedBy(find(without, "ClusterRole")).has("get /secrets"));
   });
 
   test("reach the objects of its own, Leases and names of functions, in the first namespace alone", async () => {

@@ -88,6 +88,17 @@ describe("the configuration", () => {
     assert.deepEqual([config.installation, config.namespaces, config.image], ["one", ["two"], "r.example/th:7"]);
   });
 
+  test("with every namespace served the release's own has the Leases, or the one that is named", async () => {
+    const placesOf = async (config: object) => {
+      const values = { config: { ...LEAST_VALUES.config, ...config }, networkPolicy: { builds: { enabled: false } } };
+      const { namespaces, ownNamespace } = parseConfig(configText(await renderChart(values, { namespace: "operators" })), "config.yaml");
+      return [namespaces, ownNamespace];
+    };
+    assert.deepEqual(await placesOf({ namespaces: ["*"] }), [["*"], "operators"]);
+    assert.deepEqual(await placesOf({ namespaces: ["*"], ownNamespace: "a" }), [["*"], "a"]);
+    assert.deepEqual(await placesOf({ namespaces: ["a"] }), [["a"], undefined]);
+  });
+
   test("the block is handed on as it is", async () => {
     const config = {
       installation: "named",

@@ -64,6 +64,12 @@ describe("values of the chart", () => {
     ["a server with a scheme", { config: { gearman: { servers: ["tcp://a:1"] } } }, /at '\/config\/gearman\/servers\/0'/],
     ["no namespace at all", { config: { namespaces: [] } }, /at '\/config\/namespaces': minItems/],
     ["a namespace twice", { config: { namespaces: ["a", "a"] } }, /at '\/config\/namespaces'/],
+    [
+      "every namespace beside another",
+      { config: { ...LEAST_VALUES.config, namespaces: ["*", "a"] } },
+      /config\.namespaces has "\*", which is every namespace, beside others/,
+    ],
+    ["a pattern of namespaces", { config: { namespaces: ["ci-*"] } }, /at '\/config\/namespaces\/0'/],
     ["an installation that is no name", { config: { installation: "A b" } }, /at '\/config\/installation'/],
     ["too many builds", { config: { maxBuilds: 10_001 } }, /at '\/config\/maxBuilds': maximum/],
     ["no operator at all", { replicas: 0 }, /at '\/replicas': minimum/],

@@ -9,7 +9,7 @@ import { configText, find, renderChart } from "../chart/render-chart.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../../docs/install.md"), "utf8");
 const blocks = Array.from(page.matchAll(/```yaml\n([\s\S]*?)```/g), ([, text = ""]) => text);
-const [values = "", ofTrial = ""] = blocks.filter((text) => !text.includes("kind: TestTask"));
+const [ofAll = "", values = "", ofTrial = ""] = blocks.filter((text) => !text.includes("kind: TestTask"));
 
 /** Values that the table of the pages' address gives, a row each. */
 const rows = Array.from(page.matchAll(/^\| [^|]+ \| (`(?:ingress|httpRoute|service): .*) \|$/gm), ([, cell = ""]) =>
@@ -23,6 +23,14 @@ describe("docs/install.md", () => {
     assert.equal(find(objects, "Role").metadata.namespace, "ci");
     const tag = /^npm run image -- --tag (\S+)/m.exec(page)?.[1];
     assert.equal(find(objects, "Deployment").spec.template.spec.containers[0].image, tag);
+  });
+
+  test("has values for every namespace that the chart takes, laid over those, and a policy of builds where they say", async () => {
+    const [base, { config, ...rest }] = [parse(values), parse(ofAll)];
+    const objects = await renderChart({ ...base, ...rest, config: { ...base.config, ...config } }, { namespace: "turbo-hipster" });
+    assert.equal(find(objects, "ClusterRole", "turbo-hipster-everywhere").metadata.namespace, undefined);
+    const policies = objects.filter(({ kind }) => kind === "NetworkPolicy").map(({ metadata }) => metadata.namespace);
+    assert.deepEqual(policies, ["ci", "team-a"]);
   });
 
   test("has values for the pages' address that the chart takes, laid over those", async () => {

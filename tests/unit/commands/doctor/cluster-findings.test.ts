@@ -12,10 +12,10 @@ import type { Finding } from "../../../../src/commands/doctor/finding.ts";
 import { neededRights, rightQuestions } from "../../../../src/core/kubernetes/needed-rights.ts";
 import { taskObject } from "../../../support/objects/test-tasks.ts";
 
-const QUESTIONS = rightQuestions(neededRights("th", true), ["ci", "other"]);
+const QUESTIONS = rightQuestions(neededRights("th", true), { namespaces: ["ci", "other"], own: "ci" });
 
-function answers(judge: (right: string, namespace: string | undefined) => boolean | undefined): RightAnswer[] {
-  return QUESTIONS.map((question) => {
+function answers(judge: (right: string, namespace: string | undefined) => boolean | undefined, questions = QUESTIONS): RightAnswer[] {
+  return questions.map((question) => {
     const { resource, subresource } = question.right;
     return { question, isAllowed: judge(`${question.verb} ${resource}${subresource ? `/${subresource}` : ""}`, question.namespace) };
   });
@@ -29,6 +29,15 @@ describe("what the API server lets do", () => {
     assert.deepEqual(brief(findings), ["ok rights in ci", "ok rights in other", "ok rights, cluster"]);
     assert.match(findings[0]?.says ?? "", /^all that .*\(29\)$/);
     assert.match(findings[1]?.says ?? "", /^all that .*\(20\)$/);
+  });
+
+  test("is asked of all namespaces together where all are served, and of that of the Leases", () => {
+    const questions = rightQuestions(neededRights("th", true), { namespaces: undefined, own: "operators" });
+    const [ofCluster, own] = renderRights(answers((right, namespace) => !(namespace === undefined && right === "create jobs"), questions));
+    assert.deepEqual([ofCluster?.what, ofCluster?.says], ["rights, cluster", "may not create jobs.batch"]);
+    assert.match(ofCluster?.remedy ?? "", /ClusterRole/);
+    assert.deepEqual([own?.what, own?.state], ["rights in operators", "ok"]);
+    assert.match(own?.says ?? "", /^all that .*\(9\)$/);
   });
 
   test("names what is missing where it is missing, as kubectl auth can-i takes it", () => {

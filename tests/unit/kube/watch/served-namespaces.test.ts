@@ -90,6 +90,25 @@ describe("served namespaces", () => {
     assert.deepEqual([served.areAllKnown, served.report(), seen], [true, [], ["known one", "known two"]]);
   });
 
+  test("are known together where one watch follows all of them, those to come as well, or none is", async () => {
+    const seen: unknown[] = [];
+    const logger = { ...silentLogger, error: (fields: object, text: string) => seen.push([fields, text]) };
+    const served = new ServedNamespaces({ namespaces: undefined, logger });
+    const [tasks, jobs] = [served.expect("testtasks"), served.expect("jobs")];
+    served.onKnown((namespace) => seen.push(namespace));
+    tasks.onListed(undefined);
+    jobs.onFailure(undefined, FORBIDDEN);
+    const remedy = "grant the rights of the chart's ClusterRole, or name namespaces in the configuration";
+    const fields = { namespace: "*", resource: "jobs", error: FORBIDDEN.message, remedy };
+    assert.deepEqual(seen.splice(0), [[fields, "serves nothing, as it may not read all namespaces"]]);
+    assert.deepEqual([served.isKnown("one"), served.areAllKnown], [false, false]);
+    assert.deepEqual(served.report(), [`no namespace is served yet - jobs: ${FORBIDDEN.message}`]);
+    jobs.onListed(undefined);
+    assert.deepEqual([served.isKnown("one"), served.isKnown("later"), served.areAllKnown, served.report()], [true, true, true, []]);
+    assert.deepEqual(seen, [undefined]);
+    await served.begun();
+  });
+
   test("end the waiting when the operator stops", async () => {
     const { served, begun } = await makeServed();
     served.close(new Error("stopped"));
