@@ -24,24 +24,20 @@ const servedNamespace = z
     'must be lower-case letters, digits and dashes, as Kubernetes\' names are, or "*", which is every namespace',
   );
 
+const HOST = String.raw`(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)`;
+/** Said in a pattern, so that schemas made of it know it, too. */
+const PORT = "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])";
+
 const address = z
   .string()
-  .regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?$/, "must be HOST or HOST:PORT, for example gearman.example.org:4730")
-  .refine((text) => isPort(text, 1), "has a port that is none; ports go from 1 to 65535");
+  .regex(new RegExp(`^${HOST}(:${PORT})?$`), "must be HOST or HOST:PORT with a port from 1 to 65535, for example gearman.example.org:4730");
 
 const listen = z
   .string()
   .regex(
-    /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/,
-    "must be ADDRESS:PORT to listen on, for example 0.0.0.0:8081; port 0 takes any free one",
-  )
-  .refine((text) => isPort(text, 0), "has a port that is none; ports go up to 65535");
-
-/** The port of an address, if it has one, from `least` on. */
-function isPort(text: string, least: number): boolean {
-  const port = Number(/:(\d+)$/.exec(text)?.[1] ?? least);
-  return port >= least && port <= 65_535;
-}
+    new RegExp(`^${HOST}:(0|${PORT})$`),
+    "must be ADDRESS:PORT to listen on, for example 0.0.0.0:8081, with a port up to 65535; port 0 takes any free one",
+  );
 
 const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http or https URL" });
 

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { QUANTITY_PATTERN } from "../../src/core/kubernetes/quantity.ts";
 import { valuesSchema } from "./values.ts";
 import { describeValues } from "./values-comments.ts";
 
@@ -34,7 +35,7 @@ export function renderValuesSchema(valuesYaml: string): JsonSchema {
   const described: JsonSchema = { $schema, title: "Values of the turbo-hipster chart", ...rest };
   for (const [path, description] of describeValues(valuesYaml)) valueAt(described, path).description ??= description;
   for (const path of Object.keys(FILLED_IN)) delete valueAt(described, path).default;
-  // That there is one is checked in the templates, with a better message; that they differ is the operator's rule.
+  // That there is one is checked in the templates, with a better message, and that none is named twice where it has a port once.
   const servers = valueAt(described, "config.gearman.servers");
   delete servers.minItems;
   for (const list of [servers, valueAt(described, "config.namespaces")]) list.uniqueItems = true;
@@ -50,6 +51,8 @@ export function valueAt(schema: JsonSchema, path: string): JsonSchema {
 
 /** Takes away what zod says beyond what helm's validator, or a reader of its messages, can use. */
 function simplify(zodSchema: z.core.$ZodType, jsonSchema: JsonSchema): void {
+  // Said there by a rule of CEL, which helm's validator does not know.
+  if (jsonSchema["x-kubernetes-int-or-string"]) Object.assign(jsonSchema, { pattern: QUANTITY_PATTERN, minimum: 0 });
   for (const keyword of Object.keys(jsonSchema)) if (keyword.startsWith("x-kubernetes-")) delete jsonSchema[keyword];
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
@@ -57,5 +60,5 @@ function simplify(zodSchema: z.core.$ZodType, jsonSchema: JsonSchema): void {
   // Defaults of objects are those of their fields.
   if (typeof jsonSchema.default === "object" && !Array.isArray(jsonSchema.default)) delete jsonSchema.default;
   // A format is not looked at by every validator. All URLs of the configuration are of these two kinds.
-  if (zodSchema instanceof z.ZodURL) jsonSchema.pattern = "^https?://";
+  if (zodSchema instanceof z.ZodURL) jsonSchema.pattern = "^https?://[^/?#:\\s]";
 }

@@ -1,5 +1,5 @@
 import { DURATION_MAX_LENGTH } from "../../src/core/kubernetes/duration.ts";
-import { QUANTITY_MAX_LENGTH } from "../../src/core/kubernetes/quantity.ts";
+import { QUANTITY_MAX_LENGTH, QUANTITY_PATTERN } from "../../src/core/kubernetes/quantity.ts";
 
 /** What is used of a JSON Schema here; those that zod and the CRD are made to are of this kind. */
 export interface JsonSchema {
@@ -40,7 +40,7 @@ export function fieldRows(schema: JsonSchema, path: string, isWhole: (path: stri
 export function renderKind(schema: JsonSchema): string {
   const type = [schema.type].flat().find((each) => each !== "null" && each !== "string") ?? "string";
   if (schema.enum !== undefined) return schema.enum.map((value) => `\`${value}\``).join(", ");
-  if (schema.maxLength === QUANTITY_MAX_LENGTH && schema.pattern === undefined) return "a quantity";
+  if (schema.maxLength === QUANTITY_MAX_LENGTH && (schema.pattern ?? QUANTITY_PATTERN) === QUANTITY_PATTERN) return "a quantity";
   if (type === "array") return schema.minItems === undefined ? "a list" : "a list, not empty";
   if (type === "boolean") return "`true` or `false`";
   if (type === "integer" || type === "number") return renderRange(schema);

@@ -50,11 +50,25 @@ app.kubernetes.io/name: {{ include "turbo-hipster.name" . }}-gearmand
 app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
+{{- /* HOST:PORT of a server that may have none. */}}
+{{- define "turbo-hipster.gearmanAddress" -}}
+{{- ternary . (printf "%s:4730" .) (regexMatch ":[0-9]+$" .) }}
+{{- end }}
+
 {{- /* Gearman servers: those of the configuration, and the chart's own behind them. A YAML list. */}}
 {{- define "turbo-hipster.gearmanServers" -}}
 {{- $servers := dig "gearman" "servers" list (deepCopy .Values.config) }}
-{{- if .Values.gearmand.enabled }}
-{{- $servers = append $servers (printf "%s.%s.svc:4730" (include "turbo-hipster.gearmandName" .) .Release.Namespace) | uniq }}
+{{- $addresses := list }}
+{{- range $servers }}
+{{- $address := include "turbo-hipster.gearmanAddress" . }}
+{{- if has $address $addresses }}
+{{- fail (printf "config.gearman.servers names %s twice; the port is 4730 where none stands. Leave one of the two out." $address) }}
+{{- end }}
+{{- $addresses = append $addresses $address }}
+{{- end }}
+{{- $own := printf "%s.%s.svc:4730" (include "turbo-hipster.gearmandName" .) .Release.Namespace }}
+{{- if and .Values.gearmand.enabled (not (has $own $addresses)) }}
+{{- $servers = append $servers $own }}
 {{- end }}
 {{- toYaml $servers }}
 {{- end }}
@@ -86,6 +100,10 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 {{- $_ := set $config "internalUrl" (default (printf "http://%s-internal.%s.svc:%s" (include "turbo-hipster.fullname" .) .Release.Namespace (include "turbo-hipster.port" (list . "internal"))) $config.internalUrl) }}
 {{- $_ := set $config "logs" (include "turbo-hipster.logs" . | fromYaml) }}
+{{- $port := include "turbo-hipster.port" (list . "internal") }}
+{{- if eq $port (include "turbo-hipster.port" (list . "public")) }}
+{{- fail (printf "config.http.public and config.http.internal both have the port %s. Give one of them another, such as 8081 for the internal one." $port) }}
+{{- end }}
 {{- toYaml $config }}
 {{- end }}
 
@@ -229,7 +247,7 @@ closed by hand.
 {{- $closed = append $closed (printf "%05d" (int .)) }}
 {{- end }}
 {{- range include "turbo-hipster.gearmanServers" . | fromYamlArray }}
-{{- $closed = append $closed (printf "%05d" (regexFind "[0-9]+$" (ternary . (printf "%s:4730" .) (regexMatch ":[0-9]+$" .)) | atoi)) }}
+{{- $closed = append $closed (printf "%05d" (regexFind "[0-9]+$" (include "turbo-hipster.gearmanAddress" .) | atoi)) }}
 {{- end }}
 {{- $ranges := list }}
 {{- $from := 1 }}

@@ -2,8 +2,8 @@
  * Kubernetes quantities (`500m`, `2`, `1Gi`, `1e3`) as exact numbers, so that two of them can be compared. Syntax and suffixes as in
  * k8s.io/apimachinery/pkg/api/resource/quantity.go; signs are left out: no amount of a resource is negative.
  */
-const QUANTITY = /^([0-9]+)(?:[.]([0-9]*))?(?:([KMGTPE]i|[numkMGTPE])|[eE]([+-]?[0-9]{1,2}))?$/;
-const FRACTION_ONLY = /^[.][0-9]+/;
+export const QUANTITY_PATTERN = "^([0-9]+(?:[.][0-9]*)?|[.][0-9]+)(?:([KMGTPE]i|[numkMGTPE])|[eE]([+-]?[0-9]{1,2}))?$";
+const QUANTITY = new RegExp(QUANTITY_PATTERN);
 /** Longer texts are no sensible amount and would only cost time. */
 export const QUANTITY_MAX_LENGTH = 40;
 
@@ -14,11 +14,12 @@ const SCALE = 150;
 
 /** The amount in units of 10^-150, or undefined when `quantity` is none. */
 function parseQuantity(quantity: string | number): bigint | undefined {
-  const text = FRACTION_ONLY.test(String(quantity)) ? `0${quantity}` : String(quantity);
-  if (text.length > QUANTITY_MAX_LENGTH + 1) return undefined;
+  const text = String(quantity);
+  if (text.length > QUANTITY_MAX_LENGTH) return undefined;
   const match = QUANTITY.exec(text);
   if (!match) return undefined;
-  const [, whole = "", fraction = "", suffix = "", exponent = "0"] = match;
+  const [, digits = "", suffix = "", exponent = "0"] = match;
+  const [whole = "", fraction = ""] = digits.split(".");
   const decimal = Number(exponent) + (DECIMAL_EXPONENT[suffix] ?? 0) - fraction.length;
   return (BigInt(whole + fraction) << (BINARY_SHIFT[suffix] ?? 0n)) * 10n ** BigInt(SCALE + decimal);
 }

@@ -1,13 +1,16 @@
 import * as z from "zod";
 import { durationText } from "../kubernetes/duration-text.ts";
-import { isQuantity, QUANTITY_MAX_LENGTH } from "../kubernetes/quantity.ts";
+import { isQuantity, QUANTITY_MAX_LENGTH, QUANTITY_PATTERN } from "../kubernetes/quantity.ts";
 
 /** A bucket's name; https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html, and older ones of others. */
 const BUCKET = /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/;
 const PREFIX = /^[A-Za-z0-9_=-][A-Za-z0-9._=-]*(\/[A-Za-z0-9_=-][A-Za-z0-9._=-]*)*$/;
 
 const absolutePath = z.string().regex(/^\/[^\0]*$/, "must be an absolute path");
-const quantityText = z.string().refine(isQuantity, "must be a quantity like 50Gi").meta({ maxLength: QUANTITY_MAX_LENGTH });
+const quantityText = z
+  .string()
+  .refine(isQuantity, "must be a quantity like 50Gi")
+  .meta({ pattern: QUANTITY_PATTERN, maxLength: QUANTITY_MAX_LENGTH });
 const httpUrl = z.url({ protocol: /^https?$/, error: "must be an http or https URL" });
 
 /** The configuration's `logs`: where the logs of builds go. */

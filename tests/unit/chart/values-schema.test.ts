@@ -90,6 +90,23 @@ describe("values of the chart", () => {
     ],
     ["a duration that is too long to be one", { config: { drain: "1h".repeat(11) } }, /at '\/config\/drain': maxLength/],
     ["an amount that is none", { config: { checkout: { resources: { limits: { memory: true } } } } }, /at '\/config\/checkout\/resources/],
+    ["an amount that is no quantity", { config: { checkout: { resources: { requests: { memory: "much" } } } } }, /'much' does not match/],
+    ["less than nothing", { config: { checkout: { resources: { limits: { memory: -1 } } } } }, /\/limits\/memory': minimum/],
+    ["a size that is no quantity", { config: { logs: { retention: { size: "50GB" } } } }, /at '\/config\/logs\/retention\/size'/],
+    ["a public address without a host", { config: { publicUrl: "http://" } }, /at '\/config\/publicUrl'/],
+    ["a server's port that is none", { config: { gearman: { servers: ["zuul:99999"] } } }, /at '\/config\/gearman\/servers\/0'/],
+    ["a server's port 0", { config: { gearman: { servers: ["zuul:0"] } } }, /at '\/config\/gearman\/servers\/0'/],
+    [
+      "a server twice, with its port and without",
+      { config: { gearman: { servers: ["zuul", "other:4730", "zuul:4730"] } } },
+      /config\.gearman\.servers names zuul:4730 twice; .* Leave one of the two out/,
+    ],
+    ["public pages on a port that is none", { config: { http: { public: "0.0.0.0:65536" } } }, /at '\/config\/http\/public'/],
+    [
+      "both ports alike",
+      { config: { http: { public: "0.0.0.0:8081" } } },
+      /config\.http\.public and config\.http\.internal both have the port 8081\. Give one of them another/,
+    ],
     ["a range that is none", { networkPolicy: { podRanges: ["10.0.0.0"] } }, /at '\/networkPolicy\/podRanges\/0'/],
     [
       "every address",
