@@ -38,6 +38,7 @@ export async function main(args: string[]): Promise<void> {
   const loader = wanted !== undefined && Object.hasOwn(COMMANDS, wanted) ? COMMANDS[wanted] : undefined;
   const loaders = loader ? [loader] : isVersionWanted(args) ? [] : Object.values(COMMANDS);
   for (const load of loaders) program.addCommand(await load());
+  if (wanted !== undefined && loader === undefined) await suggestNearest(program);
   try {
     await program.parseAsync(args, { from: "user" });
   } catch (error) {
@@ -45,6 +46,15 @@ export async function main(args: string[]): Promise<void> {
     console.error(`turbo-hipster: ${error.message}`);
     process.exitCode = 1;
   }
+}
+
+/** The package's own suggestions go further: logs for bogus. */
+async function suggestNearest(program: Command): Promise<void> {
+  const { nearestName } = await import("./core/test-task/field-hints.ts");
+  program.on("command:*", ([name = ""]: string[]) => {
+    const nearest = nearestName(name, Object.keys(COMMANDS));
+    program.error(`error: unknown command '${name}'${nearest === undefined ? "" : `\n(Did you mean ${nearest}?)`}`);
+  });
 }
 
 function isVersionWanted([first]: string[]): boolean {

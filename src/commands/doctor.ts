@@ -97,15 +97,22 @@ async function examine(flags: DoctorFlags, world: DoctorCommandWorld): Promise<F
     import("./doctor/examine-installation.ts"),
   ]);
   const config = loadConfig(flags.config);
-  const client = await loadKubeClient({ kubeconfig: flags.kubeconfig, context: flags.context, clock: world.clock, deadlineMs: CALL_MS });
+  const { kubeconfig, context } = flags;
+  const client = await loadKubeClient({ kubeconfig, context, clock: world.clock, deadlineMs: CALL_MS }).catch(keepInputError);
   try {
     return await examineInstallation(
       { ...flags, config, configFile: flags.config, client, timeoutMs: flags.timeout ?? CANARY_MS },
       { ...world, onProgress: flags.json ? () => {} : world.printError },
     );
   } finally {
-    await client.close();
+    if (!(client instanceof InputError)) await client.close();
   }
+}
+
+/** A kubeconfig of no use is a finding like others. */
+function keepInputError(thrown: unknown): InputError {
+  if (thrown instanceof InputError) return thrown;
+  throw thrown;
 }
 
 /** Of one call to the API server; a look has many. */

@@ -1,6 +1,6 @@
 import { type Document, LineCounter, parseAllDocuments, type ScalarTag, type Tags } from "yaml";
 import { coerceError } from "../runtime/errors.ts";
-import { yamlErrorMessage } from "./yaml-errors.ts";
+import { withoutConsequences, yamlErrorMessage } from "./yaml-errors.ts";
 
 /** A document of a text, not looked into yet. */
 export interface YamlSource {
@@ -35,7 +35,9 @@ export function parseYaml(text: string): YamlSource[] {
 /** What a document says, or all that keeps it from being read. Two keys alike are such a fault, and more aliases than any file is worth. */
 export function readYaml({ text, document }: YamlSource, maxAliases = MAX_ALIASES): { value: unknown } | { faults: YamlFault[] } {
   if (document.errors.length > 0) {
-    return { faults: document.errors.map((error) => ({ message: yamlErrorMessage(error, text), offset: error.pos[0] })) };
+    return {
+      faults: withoutConsequences(document.errors).map((error) => ({ message: yamlErrorMessage(error, text), offset: error.pos[0] })),
+    };
   }
   try {
     return { value: document.toJS({ maxAliasCount: maxAliases }) };

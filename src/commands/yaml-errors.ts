@@ -7,6 +7,13 @@ export function yamlErrorMessage({ code, message, pos: [start] }: YAMLParseError
   return message;
 }
 
+/** All but those behind a tab that indents, which are as a rule of that line alone: it has neither depth nor key to the package then. */
+export function withoutConsequences(errors: readonly YAMLParseError[]): readonly YAMLParseError[] {
+  const isTab = ({ code }: YAMLParseError) => code === "TAB_AS_INDENT";
+  const firstTab = Math.min(...errors.filter(isTab).map(({ pos: [start] }) => start));
+  return errors.filter((error) => isTab(error) || error.pos[0] < firstTab);
+}
+
 /** As it is written, if it is short. */
 function keyAt(text: string, start: number): string {
   return /^(?:"[^"\n]{1,80}"|'[^'\n]{1,80}'|[^\s:,{}[\]][^:\n]{0,79}?)(?=\s*:)/.exec(text.slice(start, start + 100))?.[0] ?? "a key";

@@ -40,6 +40,7 @@ describe("turbo-hipster", () => {
 
   const wrong: [string, string[], RegExp][] = [
     ["a command that is none", ["operate"], /unknown command 'operate'\n\(Did you mean operator\?\)[\s\S]*--help/],
+    ["a command that is near none", ["bogus"], /unknown command 'bogus'\n\(turbo-hipster --help shows what there is\)/],
     ["a command by the name of something else's", ["constructor"], /unknown command 'constructor'/],
     ["an option that is none", ["render", "--fast", "x"], /unknown option '--fast'/],
     ["no argument", ["render"], /missing required argument 'file'/],

@@ -34,11 +34,13 @@ export function renderNoPublicUrl(): Finding {
 }
 
 const INTERNAL = "internalUrl";
+const DNS =
+  "a Service's name is known to the cluster's DNS alone, whose pods kubectl --namespace kube-system get pods --selector k8s-app=kube-dns shows";
 
 /** Of `<internalUrl>/healthz`. */
 export function renderInternalUrl(url: string, answer: PageAnswer): Finding {
   const remedy = "it must be the internal Service's, as builds' pods reach it: the chart sets it, helm test asks from such a pod";
-  if ("problem" in answer) return failed(INTERNAL, `${url} does not open from here: ${answer.problem}`, remedy);
+  if ("problem" in answer) return failed(INTERNAL, `${url} does not open from here: ${answer.problem}`, `${remedy}; ${DNS}`);
   if (answer.status === 200 && answer.text.startsWith("ok")) return ok(INTERNAL, `${url} opens from here`);
   return failed(INTERNAL, `${url} answers ${answer.status}: ${firstLine(answer.text)}`, remedy);
 }

@@ -2,12 +2,13 @@ import { type Config, servedPlaces } from "../../config.ts";
 import { neededRights } from "../../core/kubernetes/needed-rights.ts";
 import { listed } from "../../core/report/listed.ts";
 import type { KubeClient } from "../../kube/client/kube-client.ts";
+import { InputError } from "../../runtime/errors.ts";
 import type { TestTasksSeen } from "../status/server-report.ts";
 import { renderEventLine } from "../submit/submit-event.ts";
 import { renderNoCanary } from "./canary-findings.ts";
-import { type Finding, ok, renderPlaces } from "./finding.ts";
+import { type Finding, failed, ok, renderPlaces } from "./finding.ts";
 import { lookAtInternalUrl, lookAtPublicUrl, lookAtZuulUrl } from "./look-at-addresses.ts";
-import { lookAtCluster } from "./look-at-cluster.ts";
+import { lookAtCluster, withoutCluster } from "./look-at-cluster.ts";
 import { lookAtServer } from "./look-at-gearman.ts";
 import { lookAtStore } from "./look-at-store.ts";
 import { type CanaryWorld, playCanary } from "./play-canary.ts";
@@ -15,7 +16,8 @@ import { type CanaryWorld, playCanary } from "./play-canary.ts";
 interface Installation {
   readonly config: Config;
   readonly configFile: string;
-  readonly client: KubeClient;
+  /** Or why there is none: what needs no cluster is looked at without. */
+  readonly client: KubeClient | InputError;
   readonly canary?: string;
   readonly project: string;
   readonly zuulUrl?: string;
@@ -29,13 +31,18 @@ interface Examination extends CanaryWorld {
   onProgress(line: string): void;
 }
 
+const NO_CLIENT = "mend it, or name another with --kubeconfig and --context; in the operator's pod none is needed";
+
 /** All looks, in the order in which a build comes by what they look at. Rejects when the signal aborts, or for arguments of no use. */
 export async function examineInstallation(installation: Installation, world: Examination): Promise<Finding[]> {
   const { config, configFile, client, project, zuulUrl } = installation;
   const { gearman, logs, publicUrl, internalUrl } = config;
   const places = servedPlaces(config);
   const rights = neededRights(config.installation, logs.store !== "none");
-  const cluster = lookAtCluster({ client, installation: config.installation, rights, ...places }, world);
+  const cluster =
+    client instanceof InputError
+      ? Promise.resolve(withoutCluster(failed("API server", client.message, NO_CLIENT)))
+      : lookAtCluster({ client, installation: config.installation, rights, ...places }, world);
   const store = lookAtStore(logs, world);
   const looks = Promise.all([
     cluster,

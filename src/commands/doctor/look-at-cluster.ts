@@ -38,11 +38,7 @@ export async function lookAtCluster(options: ClusterOptions, world: DoctorWorld)
       failed("API server", why, "is it up, and reachable from here? --kubeconfig and --context name another; in a pod its ServiceAccount"),
     ],
   );
-  if (access[0]?.state === "failed") {
-    const why = "the API server was not reached";
-    const others = ["rights", "TestTask definition", "TestTasks", "replica that takes builds"].map((what) => unseen(what, why));
-    return { findings: [...access, ...others], seen: { isKnown: false, why } };
-  }
+  if (access[0]?.state === "failed") return withoutCluster(access[0]);
   let seen: TestTasksSeen = { isKnown: false, why: "they could not be read" };
   const found = await Promise.all([
     look(
@@ -71,6 +67,13 @@ export async function lookAtCluster(options: ClusterOptions, world: DoctorWorld)
     ),
   ]);
   return { findings: [...access, ...found.flat()], seen };
+}
+
+/** What is left to tell of a cluster whose API server was not reached; `access` tells why. */
+export function withoutCluster(access: Finding): { findings: Finding[]; seen: TestTasksSeen } {
+  const why = "the API server was not reached";
+  const others = ["rights", "TestTask definition", "TestTasks", "replica that takes builds"].map((what) => unseen(what, why));
+  return { findings: [access, ...others], seen: { isKnown: false, why } };
 }
 
 async function lookAtRights(options: ClusterOptions, signal: AbortSignal): Promise<Finding[]> {

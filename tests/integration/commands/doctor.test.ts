@@ -248,9 +248,25 @@ describe("doctor", () => {
     const missing = await doctor({}, { config: "/nowhere/config.yaml" });
     assert.equal(missing.exitCode, 2);
     assert.match(missing.errors, /--config/);
-    const noKubeconfig = await doctor({ gearman: { servers: [server.address] } }, { kubeconfig: "/nowhere/kubeconfig" });
-    assert.equal(noKubeconfig.exitCode, 2);
-    assert.match(noKubeconfig.errors, /\/nowhere\/kubeconfig/);
+  });
+
+  test("looks at what needs no cluster where no kubeconfig can be used", async () => {
+    await using server = await startGearmand();
+    await using kube = await startFakeKube();
+    const unusable: [Partial<DoctorFlags>, RegExp][] = [
+      [{ kubeconfig: "/nowhere/kubeconfig" }, /\/nowhere\/kubeconfig/],
+      [{ kubeconfig: kube.kubeconfig, context: "elsewhere" }, /no context "elsewhere"/],
+    ];
+    for (const [flags, why] of unusable) {
+      const { exitCode, findings } = await doctor({ gearman: { servers: [server.address] }, logs: { store: "files", directory } }, flags);
+      assert.equal(exitCode, 1);
+      const access = of(findings, "API server");
+      assert.equal(access?.state, "failed");
+      assert.match(access?.says ?? "", why);
+      assert.match(access?.remedy ?? "", /--kubeconfig/);
+      for (const what of [server.address, "log store"]) assert.equal(of(findings, what)?.state, "ok", what);
+      for (const what of ["rights", "TestTasks", `${server.address} functions`]) assert.equal(of(findings, what)?.state, "unseen", what);
+    }
   });
 
   test("is a command with help, exit codes of its own, and one object as its output", async () => {

@@ -183,6 +183,21 @@ for (const [what, text, place, message] of [
   });
 }
 
+for (const [what, text, places] of [
+  ["a tab", "spec:\n\timage: x\n  jobs: [a]\n", ["2:1"]],
+  ["a tab below what is well", "spec:\n  image: x\n\tjobs: [a]\n  script: c\n", ["3:1"]],
+  ["two tabs", "a:\n\tb: 1\nc:\n\td: 1\n", ["2:1", "4:1"]],
+  ["a fault before a tab", "a: [\nb:\n\tc: 1\n  d: 1\n", ["2:1", "3:1"]],
+] as const) {
+  test(`${what} is told alone, without what else it makes of the lines below`, async () => {
+    const { printed } = await validate(["-"], { stdin: text });
+    assert.deepEqual(
+      printed.slice(0, -1).map((line) => line.split(": ")[0]),
+      places.map((place) => `<stdin>:${place}`),
+    );
+  });
+}
+
 test("lines have the colour of what they say, the count has none", async () => {
   const painted: string[] = [];
   const world = {

@@ -41,6 +41,10 @@ const TABLES: Record<string, { render: (answer: PageAnswer) => { state: string; 
   },
 };
 
+test("an internalUrl that does not open may be a name that only the cluster's DNS knows", () => {
+  assert.match(renderInternalUrl("http://th.ci.svc:8081", { problem: "ENOTFOUND" }).remedy ?? "", /cluster's DNS/);
+});
+
 for (const [address, { render, rows }] of Object.entries(TABLES)) {
   describe(address, () => {
     for (const [name, answer, state] of rows) {
