@@ -7,7 +7,7 @@ import { DEFAULT_CLUSTER, downCluster, findCluster, type LocalCluster, loadImage
 
 const log = (line: string) => console.error(line);
 const program = new Command("npm run cluster --")
-  .description("A real Kubernetes cluster of one node on this machine: etcd, API server, controllers, scheduler, kubelet, containerd.")
+  .description("A real Kubernetes cluster of one node on this machine: etcd, API server, controllers, scheduler, kubelet, containerd, DNS.")
   .enablePositionalOptions();
 
 function command(usage: string, description: string): Command {

@@ -21,6 +21,7 @@ const PARTS = {
   "kube-scheduler": { package: "k8s.io/kubernetes/cmd/kube-scheduler", version: kubernetesVersion },
   kubelet: { package: "k8s.io/kubernetes/cmd/kubelet", version: kubernetesVersion },
   "kube-proxy": { package: "k8s.io/kubernetes/cmd/kube-proxy", version: kubernetesVersion },
+  coredns: { package: "./coredns" },
   kubectl: { package: "k8s.io/kubernetes/cmd/kubectl", version: kubernetesVersion },
   helm: { package: "helm.sh/helm/v3/cmd/helm", version: helmVersion },
   kwok: { package: "sigs.k8s.io/kwok/cmd/kwok" },
@@ -37,6 +38,7 @@ export const CLUSTER_PARTS: readonly PartName[] = [
   "kube-scheduler",
   "kubelet",
   "kube-proxy",
+  "coredns",
   "kubectl",
   "helm",
   "pause",
@@ -109,7 +111,7 @@ async function buildInto(directory: string, names: readonly PartName[], log: (li
 /** Where the parts are kept: one directory for each combination of sources, link flags, Go version and platform. */
 async function partsDirectory(): Promise<string> {
   const hash = createHash("sha256");
-  for (const file of ["go.mod", "go.sum", "pause/main.go"]) hash.update(readFileSync(join(SOURCES, file))).update("\0");
+  for (const file of ["go.mod", "go.sum", "pause/main.go", "coredns/main.go"]) hash.update(readFileSync(join(SOURCES, file))).update("\0");
   const platform = await go(["env", "GOVERSION", "GOOS", "GOARCH"]);
   const flags = (Object.keys(PARTS) as PartName[]).map(linkFlags).join("\n");
   return cacheDirectory("parts", hash.update(platform).update(flags).digest("hex").slice(0, 16));

@@ -1,3 +1,4 @@
+import { Resolver } from "node:dns/promises";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TurboHipsterError } from "../../src/runtime/errors.ts";
@@ -8,6 +9,7 @@ import { certificatePaths, makeCertificates } from "./certificates.ts";
 import { connectNode } from "./node/cluster-network.ts";
 import { type ClusterNode, findRunningPrograms, readLog, startNode, startProgram } from "./node/cluster-node.ts";
 import {
+  CLUSTER_DOMAIN,
   type ClusterPlan,
   certificateRequests,
   KUBECONFIG_USERS,
@@ -15,6 +17,7 @@ import {
   renderConfigFiles,
   renderKubeconfig,
   renderPrograms,
+  resolvConfPath,
 } from "./node/cluster-programs.ts";
 import { importImages, isContainerdListening } from "./node/containerd-images.ts";
 import { writePauseImage } from "./node/pause-image.ts";
@@ -42,6 +45,7 @@ export async function startCluster(plan: ClusterPlan, programs: string): Promise
   await Promise.all([
     waitForProgram(plan, node, "kubelet", isNodeReady),
     waitForProgram(plan, node, "kube-controller-manager", hasServiceAccount),
+    waitForProgram(plan, node, "coredns", isResolving),
   ]);
 }
 
@@ -50,7 +54,7 @@ export async function isClusterUp(plan: ClusterPlan, node: ClusterNode): Promise
   const { first, withApi } = renderPrograms(plan);
   const programs = [...first, ...withApi];
   if (findRunningPrograms(node, programs).size < programs.length) return false;
-  return (await isReady(plan)) && (await isNodeReady(plan));
+  return (await isReady(plan)) && (await isNodeReady(plan)) && (await isResolving(plan));
 }
 
 async function writeFiles(plan: ClusterPlan): Promise<void> {
@@ -66,7 +70,9 @@ async function writeFiles(plan: ClusterPlan): Promise<void> {
   }
   // The resolver on the host's loopback address does not exist in the node; what it asks does.
   const resolvers = ["/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"].find((file) => existsSync(file));
-  writeFileSync(join(paths.directory, "config", "resolv.conf"), resolvers === undefined ? "" : readFileSync(resolvers));
+  const text = resolvers === undefined ? "" : readFileSync(resolvers, "utf8");
+  // What its absence means (resolv.conf(5)); the cluster's DNS wants it written.
+  writeFileSync(resolvConfPath(paths), /^nameserver\s/m.test(text) ? text : `${text}\nnameserver 127.0.0.1\n`);
 }
 
 async function loadPauseImage(plan: ClusterPlan, node: ClusterNode, programs: string): Promise<void> {
@@ -116,6 +122,17 @@ async function isNodeReady({ paths, addresses }: ClusterPlan): Promise<boolean> 
   const ready = node.status?.conditions?.some((condition) => condition.type === "Ready" && condition.status === "True") ?? false;
   // The taint of a node that was not ready is taken off a moment after it became so.
   return ready && (node.spec?.taints ?? []).length === 0;
+}
+
+/** The DNS refuses all names until it has read the Services. */
+async function isResolving({ addresses }: ClusterPlan): Promise<boolean> {
+  const resolver = new Resolver({ timeout: 1000, tries: 1 });
+  resolver.setServers([addresses.node]);
+  try {
+    return (await resolver.resolve4(`kubernetes.default.svc.${CLUSTER_DOMAIN}`)).includes(addresses.apiService);
+  } catch {
+    return false;
+  }
 }
 
 /** No pod can be created in a namespace before it is there. */

@@ -75,12 +75,6 @@ describe("the chart's own Gearman server", () => {
     );
     address = `${await serviceIp(GEARMAND)}:4730`;
     server = `${GEARMAND}.${context.namespace}.svc:4730`;
-    // Where a cluster's DNS, of which this one has none, would lead the operator.
-    const services = [GEARMAND, "th-turbo-hipster-internal"];
-    const hostAliases = await Promise.all(
-      services.map(async (name) => ({ ip: await serviceIp(name), hostnames: [`${name}.${context.namespace}.svc`] })),
-    );
-    await kubectl("patch", OPERATOR, "--patch", JSON.stringify({ spec: { template: { spec: { hostAliases } } } }));
     for (const name of [OPERATOR, `deployment/${GEARMAND}`]) await kubectl("rollout", "status", name, "--timeout=2m");
   });
   after(async () => {

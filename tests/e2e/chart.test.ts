@@ -14,6 +14,7 @@ import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import { startGeard } from "../support/gearman/geard.ts";
 import { adminStatus, type GearmanServer } from "../support/gearman/gearman-server.ts";
 import { startGearmand } from "../support/gearman/gearmand.ts";
+import { startPrometheus } from "../support/prometheus/prometheus.ts";
 import { startZuulLauncher, type ZuulLauncher } from "../support/zuul/zuul-launcher.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -292,15 +293,8 @@ describe("the chart on a cluster", () => {
     await waitUntil(`${name}'s job`, LIMIT_MS, async () => ((await adminStatus(gearmand.address)).get(`build:${name}`)?.workers ?? 0) > 0);
   }
 
-  /** Where a cluster's DNS, of which this one has none, would lead collectors. */
-  async function hostAliases(): Promise<object[]> {
-    const [ip] = (await serviceAddress(`${DEPLOYMENT}-internal`)).split(":");
-    return [{ ip, hostnames: [`${DEPLOYMENT}-internal.${context.namespace}.svc`] }];
-  }
-
   test("what a test leaves comes to the claim by the internal Service, at the address that the chart gives collectors", async () => {
-    const template = { spec: { hostAliases: await hostAliases(), containers: [{ name: "test" }] } };
-    const task = testTask("leaves", "echo kept > left.txt", { template, artifacts: { paths: ["*.txt"] } });
+    const task = testTask("leaves", "echo kept > left.txt", { artifacts: { paths: ["*.txt"] } });
     await context.apply(task);
     await isServed("leaves");
     const { result, number } = await zuul.launch({ job: "leaves" }).completed;
@@ -312,7 +306,7 @@ describe("the chart on a cluster", () => {
     const secret = { apiVersion: "v1", kind: "Secret", metadata: { name: "db" }, stringData: { password: "correct-horse" } };
     const env = [{ name: "PASSWORD", valueFrom: { secretKeyRef: { name: "db", key: "password" } } }];
     const nowhere = { spec: { nodeSelector: { nowhere: "yes" }, containers: [{ name: "test" }] } };
-    const spec = { hostAliases: await hostAliases(), terminationGracePeriodSeconds: 3, containers: [{ name: "test" }] };
+    const spec = { terminationGracePeriodSeconds: 3, containers: [{ name: "test" }] };
     const unheeding = "trap '' TERM; echo so far > left.txt; echo begins; while :; do sleep 1; done";
     await context.apply(
       ...[secret, testTask("masked", 'echo "it is $PASSWORD"', { env }), testTask("nowhere", "exit 0", { template: nowhere })],
@@ -432,10 +426,7 @@ describe("the chart on a cluster", () => {
     const running = await startBuilds();
     const workers: number[] = [];
     let isOver = false;
-    // By its address: this cluster has no names.
-    const internalUrl = `config.internalUrl=http://${await serviceAddress(`${DEPLOYMENT}-internal`)}`;
-    const changes = ["--set", "config.drain=0s", "--set", internalUrl];
-    const upgrade = helm("upgrade", RELEASE, CHART, ...values, ...changes, "--wait", "--timeout", "2m").finally(() => {
+    const upgrade = helm("upgrade", RELEASE, CHART, ...values, "--set", "config.drain=0s", "--wait", "--timeout", "2m").finally(() => {
       isOver = true;
     });
     await waitUntil("the upgrade", 3 * LIMIT_MS, async () => {
@@ -488,6 +479,21 @@ describe("the chart on a cluster", () => {
     assert.match(says("internalUrl"), /opens from here$/);
     assert.match(says("canary build"), /: SUCCESS/);
     for (const { address } of [gearmand, geard]) assert.match(says(`${address} operator`), /^2 replicas are connected/);
+  });
+
+  test("a Prometheus that reads both replicas has data for every query of the dashboard, and finds no fault with the alerts", async () => {
+    const lasting = await startBuilds();
+    const { all } = await settledReplicas();
+    await using prometheus = await startPrometheus(all.map(({ address }) => `${address}:8081`));
+    await prometheus.untilDashboardHasData();
+    const { groups } = await prometheus.get("rules");
+    const rules: { name: string; health: string; state: string }[] = groups.flatMap((group: { rules: object[] }) => group.rules);
+    assert.ok(rules.length > 0);
+    assert.deepEqual(
+      rules.filter(({ health, state }) => health === "err" || state === "firing"),
+      [],
+    );
+    assert.deepEqual(await endBuilds(lasting), [1, 1]);
   });
 
   test("without a time to drain the next one goes on with the builds: geard makes Zuul launch them again, gearmand does not", async () => {

@@ -117,7 +117,7 @@ describe("the local cluster", { skip: obstacle, concurrency: false }, () => {
     assert.notEqual(clusters[0]?.nodeAddress, clusters[1]?.nodeAddress);
   });
 
-  test("a pod reaches the host and the API server's service address, and the host reaches the pod", async () => {
+  test("a pod reaches the host and the API server by its service's name, and the host reaches the pod", async () => {
     const [name] = NAMES;
     const cluster = (await findCluster(name, log)) as LocalCluster;
     const { tag } = await ensureImage({ log });
@@ -130,7 +130,7 @@ describe("the local cluster", { skip: obstacle, concurrency: false }, () => {
       tag,
       "caller",
       `const net = require("node:net");
-       net.connect(443, process.env.KUBERNETES_SERVICE_HOST, function () {
+       net.connect(443, "kubernetes.default.svc", function () {
          console.log("reached the API server");
          this.destroy();
          const server = net.createServer(() => process.exit(0)).listen(8080, () => net.connect(${port}, "${cluster.hostAddress}"));

@@ -8,6 +8,7 @@ import type { ClusterAddresses } from "./cluster-network.ts";
 /** The name under which the sandbox image is known to the cluster's containerd. */
 export const PAUSE_IMAGE = "localhost/turbo-hipster-pause:1";
 export const API_PORT = 6443;
+export const CLUSTER_DOMAIN = "cluster.local";
 
 /** What a cluster's programs are told; everything here is pure. */
 export interface ClusterPlan {
@@ -104,6 +105,7 @@ export function renderConfigFiles(plan: ClusterPlan): Record<string, string> {
       healthzBindAddress: "127.0.0.1:10256",
       metricsBindAddress: "127.0.0.1:10249",
     }),
+    [join(config, "Corefile")]: renderCorefile(plan),
     [auditPolicyPath(plan.paths)]: stringify({
       apiVersion: "audit.k8s.io/v1",
       kind: "Policy",
@@ -116,6 +118,11 @@ export function renderConfigFiles(plan: ClusterPlan): Record<string, string> {
       ],
     }),
   };
+}
+
+/** What the node's own programs and pods with `dnsPolicy: Default` ask. */
+export function resolvConfPath(paths: ClusterPaths): string {
+  return join(paths.directory, "config", "resolv.conf");
 }
 
 function auditPolicyPath(paths: ClusterPaths): string {
@@ -156,6 +163,21 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
 `;
 }
 
+/** The cluster's own names, and for all others the node's resolvers. */
+function renderCorefile({ paths, addresses }: ClusterPlan): string {
+  return `.:53 {
+  bind ${addresses.node}
+  errors
+  cache 30
+  kubernetes ${CLUSTER_DOMAIN} in-addr.arpa ip6.arpa {
+    kubeconfig ${paths.kubeconfig}
+    fallthrough in-addr.arpa ip6.arpa
+  }
+  forward . ${resolvConfPath(paths)}
+}
+`;
+}
+
 /**
  * Each pod hangs on a cable of its own and all is routed. On a bridge, what one pod answers to another behind a service address would bypass
  * the node's address translation unless the host's kernel hands bridged packets to it.
@@ -193,7 +215,9 @@ function kubeletConfig({ paths, addresses }: ClusterPlan): object {
     tlsPrivateKeyFile: serving.key,
     containerRuntimeEndpoint: `unix://${paths.containerdSocket}`,
     podLogsDir: join(paths.directory, "pod-logs"),
-    resolvConf: join(paths.directory, "config", "resolv.conf"),
+    resolvConf: resolvConfPath(paths),
+    clusterDNS: [addresses.node],
+    clusterDomain: CLUSTER_DOMAIN,
     volumePluginDir: join(paths.directory, "kubelet", "volume-plugins"),
     cgroupDriver: "cgroupfs",
     // A kubelet kills the pods it does not know below its root, so two must not share one.
@@ -262,6 +286,7 @@ export function renderPrograms(plan: ClusterPlan): { first: ClusterProgram[]; wi
         ...[`--root-dir=${join(paths.directory, "kubelet")}`, `--cert-dir=${join(paths.pki, "kubelet")}`],
       ]),
       program("kube-proxy", [`--config=${join(config, "proxy.yaml")}`]),
+      program("coredns", ["-conf", join(config, "Corefile")]),
     ],
   };
 }

@@ -1,53 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { dashboardQueries } from "../../../tools/chart/dashboard.ts";
 import { runCommand } from "../../../tools/machine/run-command.ts";
-import { waitUntil } from "../../../tools/machine/wait-until.ts";
-import { startChild } from "../../support/child-process.ts";
-import { findFreePort } from "../../support/free-port.ts";
 import { startGearmand } from "../../support/gearman/gearmand.ts";
+import { ALERTS, startPrometheus } from "../../support/prometheus/prometheus.ts";
 import { prometheusProgram } from "../../support/prometheus/prometheus-program.ts";
 import { numberOf, startStage } from "./stage.ts";
 
-const ROOT = join(import.meta.dirname, "../../..");
-const ALERTS = join(ROOT, "charts/turbo-hipster/files/alerts.yaml");
-const LIMIT_MS = 60_000;
-
-/** A Prometheus that reads one target every second, as one replica of an installation, and the chart's alerts. */
-async function startPrometheus(target: string) {
-  const directory = await mkdtemp(join(tmpdir(), "th-prometheus-"));
-  const labels = { namespace: "ops", pod: "a" };
-  const config = {
-    global: { scrape_interval: "1s", evaluation_interval: "1s" },
-    rule_files: [ALERTS],
-    scrape_configs: [{ job_name: "turbo-hipster", static_configs: [{ targets: [target], labels }] }],
-  };
-  await writeFile(join(directory, "prometheus.json"), JSON.stringify(config));
-  const address = `127.0.0.1:${await findFreePort()}`;
-  const child = await startChild({
-    command: await prometheusProgram("prometheus"),
-    args: [`--config.file=${directory}/prometheus.json`, `--storage.tsdb.path=${directory}/data`, `--web.listen-address=${address}`],
-    cwd: directory,
-  });
-  const get = async (path: string) => {
-    const { status, data, error } = (await (await fetch(`http://${address}/api/v1/${path}`)).json()) as Record<string, unknown>;
-    assert.equal(status, "success", String(error));
-    // biome-ignore lint/suspicious/noExplicitAny: what each path gives is of its own
-    return data as any;
-  };
-  return {
-    get,
-    query: async (query: string): Promise<unknown[]> => (await get(`query?query=${encodeURIComponent(query)}`)).result,
-    async [Symbol.asyncDispose]() {
-      await child.stop();
-      await rm(directory, { recursive: true, force: true });
-    },
-    ready: () => child.logged("Server is ready to receive web requests", LIMIT_MS),
-  };
-}
+const RULE_TESTS = join(import.meta.dirname, "../../fixtures/alerts/alerts-test.yaml");
 
 describe("the chart's alerts, as promtool sees them,", () => {
   test("are rules, without anything that it warns of", async () => {
@@ -56,7 +16,7 @@ describe("the chart's alerts, as promtool sees them,", () => {
   });
 
   test("fire when they should, and not otherwise", async () => {
-    await runCommand(await prometheusProgram("promtool"), ["test", "rules", join(ROOT, "tests/fixtures/alerts/alerts-test.yaml")]);
+    await runCommand(await prometheusProgram("promtool"), ["test", "rules", RULE_TESTS]);
   });
 });
 
@@ -72,12 +32,8 @@ test("the operator's metrics are as promtool wants them, and a real Prometheus h
   const metrics = await (await fetch(`http://${target}/metrics`)).text();
   await runCommand(await prometheusProgram("promtool"), ["check", "metrics"], { input: metrics });
 
-  await using prometheus = await startPrometheus(target);
-  await prometheus.ready();
-  for (const query of dashboardQueries()) {
-    const filled = query.replaceAll("$namespace", "ops").replaceAll("$job", "turbo-hipster").replaceAll("$__rate_interval", "10s");
-    await waitUntil(`data for ${filled}`, LIMIT_MS, async () => (await prometheus.query(filled)).length > 0);
-  }
+  await using prometheus = await startPrometheus([target]);
+  await prometheus.untilDashboardHasData();
   const { groups } = await prometheus.get("rules");
   const unhealthy = groups.flatMap(({ rules }: { rules: { health: string; name: string }[] }) =>
     rules.filter(({ health }) => health === "err"),
