@@ -1,11 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: they are the shell's
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { buildParts } from "../../../deploy/local/parts.ts";
 import { ensureDebianPackages } from "../../../tools/machine/debian-packages.ts";
 import { tellProgress } from "../../support/progress.ts";
 
@@ -18,7 +19,7 @@ describe("turbo-hipster completion", () => {
     await ensureDebianPackages(["zsh", "fish"], tellProgress);
     directory = mkdtempSync(join(tmpdir(), "th-completion-"));
     writeFileSync(join(directory, "tasks of nova.yaml"), "");
-    for (const shell of ["bash", "zsh", "fish"]) {
+    for (const shell of ["bash", "zsh", "fish", "kubectl"]) {
       writeFileSync(join(directory, shell), execFileSync(process.execPath, [MAIN, "completion", shell]));
     }
   });
@@ -64,6 +65,24 @@ describe("turbo-hipster completion", () => {
 
   const inFish = (line: string) =>
     run("fish", "--no-config", "-c", `source ./fish; complete -C ${quote(line)}`).map((offer) => offer.split("\t")[0]);
+
+  /** What kubectl itself offers behind `kubectl th`, and what its shell is to do besides: :0 files where nothing is offered, :4 nothing. */
+  async function inKubectl(...words: readonly string[]): Promise<string[]> {
+    const programs = await buildParts(["kubectl"], tellProgress);
+    const plugins = mkdtempSync(join(directory, "plugins-"));
+    copyFileSync(join(directory, "kubectl"), join(plugins, "kubectl_complete-th"));
+    writeFileSync(join(plugins, "kubectl-th"), "#!/bin/sh\nexit 1\n");
+    for (const file of readdirSync(plugins)) chmodSync(join(plugins, file), 0o755);
+    return run("env", `PATH=${plugins}:${process.env.PATH}`, join(programs, "kubectl"), "__complete", "th", ...words);
+  }
+
+  test("offers the same behind kubectl th, by kubectl's own way", async () => {
+    assert.deepEqual(await inKubectl("su"), ["submit", ":0"]);
+    assert.deepEqual(await inKubectl("check", "--lo"), ["--log", ":0"]);
+    assert.deepEqual(await inKubectl("import", "layout", "--jj"), ["--jjb", ":0"]);
+    assert.deepEqual(await inKubectl("check", "--log", "ta"), [":0"]);
+    assert.deepEqual(await inKubectl("submit", "--server", "ta"), [":4"]);
+  });
 
   test("offers commands", () => {
     assert.deepEqual(inBash(["turbo-hipster", "su"]), ["submit"]);
