@@ -94,6 +94,8 @@ export const valuesSchema = z.strictObject({
       enabled: z.boolean().optional(),
       labels: strings,
       interval: z.string().regex(/^([0-9]+(h|m|s|ms))+$/),
+      relabelings: listOfTheirs.optional(),
+      metricRelabelings: listOfTheirs.optional(),
     }),
     rules: z.strictObject({ enabled: z.boolean().optional(), labels: strings }),
     dashboard: z.strictObject({ enabled: z.boolean().optional(), labels: strings }),

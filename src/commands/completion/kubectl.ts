@@ -1,13 +1,14 @@
 import { renderBash } from "./bash.ts";
 import type { CommandWords } from "./command-words.ts";
 
-/** cobra's ShellCompDirectives: files where nothing is offered, and no files. https://github.com/spf13/cobra/blob/main/site/content/completions/_index.md */
+/** cobra's ShellCompDirectives Default, by which shells offer files where nothing is offered, and NoFileComp. */
 const FILES = 0;
 const NO_FILES = 4;
 
 /**
- * The program that kubectl asks for its plugin `th`, whatever the shell: kubectl_complete-th, which is given the words behind `th`, prints an
- * offer a line and the directive behind them (pkg/cmd/plugin/plugin_completion.go of k8s.io/kubectl). It asks bash's completion of `program`.
+ * The program that kubectl asks for its plugin `th`, whatever the shell: kubectl_complete-th, which is given the words behind `th` and
+ * prints a line for each offer, then the directive (pkg/cmd/plugin/plugin_completion.go of k8s.io/kubectl). It asks bash's completion of
+ * `program`.
  */
 export function renderKubectl(program: string, commands: readonly CommandWords[]): string {
   return `#!/usr/bin/env bash

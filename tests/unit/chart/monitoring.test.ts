@@ -82,6 +82,14 @@ describe("what the chart has for Prometheus and Grafana", () => {
     );
   });
 
+  test("a ServiceMonitor changes labels of targets and of what is read as it is told, whatever looks like a template", async () => {
+    const relabelings = [{ sourceLabels: ["__meta_kubernetes_pod_node_name"], targetLabel: "node", replacement: "$1{{x}}" }];
+    const metricRelabelings = [{ sourceLabels: ["__name__"], regex: "turbo_hipster_api_.*", action: "drop" }];
+    const serviceMonitor = { ...everything.monitoring.serviceMonitor, relabelings, metricRelabelings };
+    const { endpoints } = find(await renderChart({ ...LEAST_VALUES, monitoring: { serviceMonitor } }), "ServiceMonitor").spec;
+    assert.deepEqual(endpoints, [{ port: "internal", path: "/metrics", interval: "15s", relabelings, metricRelabelings }]);
+  });
+
   test("a PrometheusRule holds the file of alerts as it is, with the words that Prometheus fills in", async () => {
     const { spec, metadata } = find(await renderChart(everything), "PrometheusRule");
     assert.deepEqual(spec, file);
