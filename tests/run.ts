@@ -4,11 +4,14 @@ import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Command } from "commander";
-import { downCluster, loadImage, upCluster } from "../deploy/local/local-cluster.ts";
-import { coerceError } from "../src/runtime/errors.ts";
-import { ensureImage } from "../tools/image.ts";
+import { coerceError, InputError } from "../src/runtime/errors.ts";
+import { DEFAULT_TAG } from "../tools/image.ts";
 import { ensureDebianPackages } from "../tools/machine/debian-packages.ts";
+import { INSTEAD, requireClusterHost } from "../tools/machine/prerequisites.ts";
+import { type GivenClusterChoice, requireContext } from "./support/cluster/given-cluster.ts";
+import { startOwnClusters, type TakeDowns, useGivenCluster } from "./support/cluster/suite-clusters.ts";
 import { FILE_OUTCOMES_REPORTER, parsePassedFiles } from "./support/file-outcomes.ts";
+import { NEED_ROOT } from "./support/left-out-files.ts";
 import { type FileRun, tryTwice } from "./support/second-try.ts";
 import { takeAllDown } from "./support/take-down.ts";
 import { ensurePythonVenv } from "./support/zuul/python-venv.ts";
@@ -18,8 +21,10 @@ const ROOT = join(import.meta.dirname, "..");
 const LEAK_CHECK = join(ROOT, "tests/support/leak-check.ts");
 
 interface Suite {
-  /** Each of its files has a real cluster to itself, of as many as files run at a time. */
+  /** Each of its files has a real cluster to itself, of as many as files run at a time, or that of a context, one after another. */
   cluster: boolean;
+  /** Debian's, beside those that every suite but unit needs. */
+  packages: readonly string[];
   /** Files at a time. */
   concurrency: number;
   /** Of one test. */
@@ -30,12 +35,20 @@ interface Suite {
 
 /** In this order: what is quick and says most comes first. */
 const SUITES: Record<string, Suite> = {
-  unit: { cluster: false, concurrency: 2, timeoutMs: 60_000, limitMs: 300_000 },
-  integration: { cluster: false, concurrency: 3, timeoutMs: 180_000, limitMs: 1_200_000 },
-  browser: { cluster: false, concurrency: 1, timeoutMs: 120_000, limitMs: 600_000 },
-  contract: { cluster: true, concurrency: 1, timeoutMs: 300_000, limitMs: 600_000 },
-  e2e: { cluster: true, concurrency: 2, timeoutMs: 600_000, limitMs: 3_000_000 },
+  unit: { cluster: false, packages: [], concurrency: 2, timeoutMs: 60_000, limitMs: 300_000 },
+  integration: {
+    cluster: false,
+    packages: ["openssh-client", "openssh-server", "zsh", "fish"],
+    concurrency: 3,
+    timeoutMs: 180_000,
+    limitMs: 1_200_000,
+  },
+  browser: { cluster: false, packages: ["chromium"], concurrency: 1, timeoutMs: 120_000, limitMs: 600_000 },
+  contract: { cluster: true, packages: [], concurrency: 1, timeoutMs: 300_000, limitMs: 600_000 },
+  e2e: { cluster: true, packages: [], concurrency: 2, timeoutMs: 600_000, limitMs: 3_000_000 },
 };
+
+const PACKAGES = ["gearman-job-server", "gearman-tools", "git", "openssl", "stunnel4", "util-linux"];
 
 /** For a suite that is over its limit to say what it was at. */
 const END_GRACE_MS = 15_000;
@@ -67,10 +80,29 @@ function exec(command: string, args: readonly string[], env: Record<string, stri
   }).finally(() => timers.forEach(clearTimeout));
 }
 
-/** Runs the suites and returns those that failed. */
-async function runSuites(names: readonly string[], extra: readonly string[]): Promise<string[]> {
-  const count = Math.max(0, ...names.map((name) => (SUITES[name]?.cluster ? SUITES[name].concurrency : 0)));
-  const clusters = Array.from({ length: count }, (_, index) => `test-${process.pid}-${index + 1}`);
+interface Choice {
+  names: readonly string[];
+  /** Arguments for the test runner. */
+  extra: readonly string[];
+  /** Somebody else's cluster, instead of our own. */
+  given: GivenClusterChoice | undefined;
+}
+
+/** What the files of all suites are run with. */
+interface Ground {
+  env: Record<string, string>;
+  extra: readonly string[];
+  /** Whether all share one cluster. */
+  isGiven: boolean;
+  /** A directory for what is noted of a run. */
+  state: string;
+}
+
+/** Runs the suites and returns those that failed, and how many files were left out. */
+async function runSuites({ names, extra, given }: Choice): Promise<{ failed: string[]; leftOut: number }> {
+  const needsCluster = names.some((name) => SUITES[name]?.cluster);
+  // Throws where there can't be any, before minutes are spent on what comes first.
+  if (needsCluster) await (given ? requireContext(given.context, log) : requireLocalClusters());
   const failed: string[] = [];
   if (names.includes("unit") && extra.length === 0) {
     log("types and lint");
@@ -79,59 +111,103 @@ async function runSuites(names: readonly string[], extra: readonly string[]): Pr
   }
   if (names.some((name) => name !== "unit")) {
     log("preparing Gearman servers and Zuul's launcher");
-    await ensureDebianPackages(["gearman-job-server", "gearman-tools", "git", "openssl", "stunnel4", "util-linux"], log);
+    await ensureDebianPackages([...PACKAGES, ...names.flatMap((name) => SUITES[name]?.packages ?? [])], log);
     await ensurePythonVenv();
   }
-  const state = mkdtempSync(join(tmpdir(), "th-tests-"));
-  const env: Record<string, string> = {};
+  const ground: Ground = { env: {}, extra, isGiven: given !== undefined, state: mkdtempSync(join(tmpdir(), "th-tests-")) };
+  const takeDowns: TakeDowns = new Map();
+  // A CI that runs all that there is may not pass with less for want of root.
+  const reasons: Record<string, string> = process.getuid?.() === 0 || (process.env.CI && !given) ? {} : { ...NEED_ROOT };
+  let leftOut = 0;
   try {
-    if (clusters.length > 0) {
-      log("preparing the image of this program");
-      const { archive, tag } = await ensureImage({ log });
-      for (const name of clusters) {
-        const { kubeconfig } = await upCluster({ name, log });
-        await loadImage(name, archive);
-        env.TH_TEST_KUBECONFIG ??= kubeconfig;
-      }
-      Object.assign(env, { TH_TEST_CLUSTERS: clusters.join(","), TH_TEST_IMAGE: tag });
+    if (needsCluster) {
+      const clusters = given ? await useGivenCluster(given, takeDowns, log) : await startOwnClusters(clusterNames(names), takeDowns, log);
+      ground.env = clusters.env;
+      Object.assign(reasons, clusters.leftOut);
     }
     for (const name of names) {
-      const suite = SUITES[name];
-      const files = globSync(`tests/${name}/**/*.test.ts`, { cwd: ROOT }).sort();
-      if (!suite || files.length === 0) continue;
-      log(`${name} tests (${files.length} files)`);
-      const run = async (wanted: readonly string[], isSecond: boolean): Promise<FileRun> => {
-        const outcomes = join(state, `${name}-${isSecond ? 2 : 1}`);
-        const limits = [`--test-concurrency=${isSecond ? 1 : suite.concurrency}`, `--test-timeout=${suite.timeoutMs}`];
-        const reporters = Object.entries({ spec: "stdout", [FILE_OUTCOMES_REPORTER]: outcomes });
-        const reporting = reporters.flatMap(([reporter, to]) => [`--test-reporter=${reporter}`, `--test-reporter-destination=${to}`]);
-        const args = ["--test", "--import", LEAK_CHECK, ...limits, ...reporting, ...extra, ...wanted];
-        const exitCode = await exec(process.execPath, args, env, suite.limitMs);
-        const passed = existsSync(outcomes) ? parsePassedFiles(readFileSync(outcomes, "utf8")) : new Set<string>();
-        return { exitCode, passed: new Set(wanted.filter((file) => passed.has(join(ROOT, file)))) };
-      };
-      const isPassed = await tryTwice(files, run, (line) => !interrupted && log(line));
-      if (!isPassed) failed.push(name);
-      log(`${name} tests ${isPassed ? "passed" : "FAILED"}`);
+      const all = globSync(`tests/${name}/**/*.test.ts`, { cwd: ROOT }).sort();
+      const files = all.filter((file) => reasons[file] === undefined);
+      for (const file of all) if (reasons[file] !== undefined) log(`left out: ${file}, because ${reasons[file]}`);
+      leftOut += all.length - files.length;
+      if (files.length > 0 && !(await runSuite(name, files, ground))) failed.push(name);
     }
   } finally {
-    rmSync(state, { recursive: true, force: true });
-    const down = (name: string) => downCluster({ name, log });
-    if (!(await takeAllDown(clusters, down, log))) failed.push("taking down clusters (npm run cluster -- down --name NAME)");
+    rmSync(ground.state, { recursive: true, force: true });
+    const takeDown = async (name: string) => takeDowns.get(name)?.();
+    if (!(await takeAllDown([...takeDowns.keys()], takeDown, log))) failed.push("taking down what was started");
   }
-  return failed;
+  return { failed, leftOut };
+}
+
+/** Whether all files passed, if need be at the second try. */
+async function runSuite(name: string, files: readonly string[], { env, extra, isGiven, state }: Ground): Promise<boolean> {
+  const suite = SUITES[name];
+  if (!suite) return false;
+  log(`${name} tests (${files.length} files)`);
+  const run = async (wanted: readonly string[], isSecond: boolean): Promise<FileRun> => {
+    const outcomes = join(state, `${name}-${isSecond ? 2 : 1}`);
+    const concurrency = isSecond || (suite.cluster && isGiven) ? 1 : suite.concurrency;
+    const limits = [`--test-concurrency=${concurrency}`, `--test-timeout=${suite.timeoutMs}`];
+    const reporters = Object.entries({ spec: "stdout", [FILE_OUTCOMES_REPORTER]: outcomes });
+    const reporting = reporters.flatMap(([reporter, to]) => [`--test-reporter=${reporter}`, `--test-reporter-destination=${to}`]);
+    const args = ["--test", "--import", LEAK_CHECK, ...limits, ...reporting, ...extra, ...wanted];
+    const exitCode = await exec(process.execPath, args, env, suite.limitMs);
+    const passed = existsSync(outcomes) ? parsePassedFiles(readFileSync(outcomes, "utf8")) : new Set<string>();
+    return { exitCode, passed: new Set(wanted.filter((file) => passed.has(join(ROOT, file)))) };
+  };
+  const isPassed = await tryTwice(files, run, (line) => !interrupted && log(line));
+  log(`${name} tests ${isPassed ? "passed" : "FAILED"}`);
+  return isPassed;
+}
+
+/** Throws InputError. */
+function requireLocalClusters(): void {
+  try {
+    requireClusterHost();
+  } catch (error) {
+    throw new InputError(`${coerceError(error).message}\n${INSTEAD}`, { cause: error });
+  }
+}
+
+/** One for each file that runs at a time. */
+function clusterNames(names: readonly string[]): string[] {
+  const count = Math.max(...names.map((name) => (SUITES[name]?.cluster ? SUITES[name].concurrency : 0)));
+  return Array.from({ length: count }, (_, index) => `test-${process.pid}-${index + 1}`);
+}
+
+const HELP = `
+Contract and e2e tests run in clusters that are made for them, which needs root, or with --context in one that you have, as with kind:
+  docker build -f deploy/Dockerfile -t turbo-hipster:dev .
+  kind load docker-image turbo-hipster:dev
+  npm test -- contract e2e --context kind-kind
+What can't run there, or not without root, is left out, and named with the reason.`;
+
+interface RunOptions {
+  name?: string;
+  context?: string;
+  image?: string;
+  hostAddress?: string;
 }
 
 const program = new Command("npm test --")
-  .description("Sets up what the tests need and runs them: unit, integration, browser, contract, e2e. Needs root for those with a cluster.")
+  .description("Sets up what the tests need and runs them: unit, integration, browser, contract, e2e.")
   .argument("[suite...]", `which suites (default: all of ${Object.keys(SUITES).join(", ")})`)
   .option("--name <pattern>", "only tests whose name matches")
-  .action(async (wanted: string[], { name }: { name?: string }) => {
+  .option("--context <name>", "contract and e2e: use this cluster of the kubeconfig, which has no TestTasks, instead of local ones")
+  .option("--image <reference>", `with --context: the image of this program that the cluster has (default: ${DEFAULT_TAG})`)
+  .option("--host-address <address>", "with --context: address of this machine as the cluster's pods reach it (default: guessed)")
+  .addHelpText("after", HELP)
+  .action(async (wanted: string[], { name, context, image, hostAddress }: RunOptions) => {
     const unknown = wanted.filter((suite) => !SUITES[suite]);
     if (unknown.length > 0) program.error(`no such suite: ${unknown.join(", ")}; there are ${Object.keys(SUITES).join(", ")}`);
     const names = Object.keys(SUITES).filter((suite) => wanted.length === 0 || wanted.includes(suite));
-    const failed = await runSuites(names, name === undefined ? [] : [`--test-name-pattern=${name}`]);
-    log(failed.length === 0 ? "all passed" : `FAILED: ${failed.join(", ")}`);
+    if (context === undefined && (image !== undefined || hostAddress !== undefined))
+      program.error("--image and --host-address need --context");
+    const given = context === undefined ? undefined : { context, image: image ?? DEFAULT_TAG, hostAddress };
+    const { failed, leftOut } = await runSuites({ names, extra: name === undefined ? [] : [`--test-name-pattern=${name}`], given });
+    const rest = leftOut === 0 ? "" : `; ${leftOut} files were left out, as said above`;
+    log(`${failed.length === 0 ? "all passed" : `FAILED: ${failed.join(", ")}`}${rest}`);
     process.exitCode = failed.length === 0 ? 0 : 1;
   });
 

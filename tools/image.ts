@@ -14,7 +14,7 @@ import { cacheDirectory } from "./machine/cache-directory.ts";
 import { stageProgram } from "./stage-package.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const DEFAULT_TAG = "turbo-hipster:dev";
+export const DEFAULT_TAG = "turbo-hipster:dev";
 /** All that an image depends on; folders with everything below them. */
 const INPUTS = ["package.json", "package-lock.json", "tsconfig.json", "src", "bin", "crds", "LICENSE", "deploy/Dockerfile"];
 const RECIPES = ["stage-package", "build", "bundled-packages", "sbom", "image-archive", "image-base", "image-sbom", "image"].map(

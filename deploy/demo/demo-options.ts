@@ -36,7 +36,10 @@ export function parseDemoOptions(args: string[]): DemoOptions {
     .addOption(new Option("--examples <directory>", "TestTasks to apply").default(EXAMPLES, "deploy/examples"))
     .option("--context <name>", "use this cluster of the kubeconfig, in a namespace of the demo's own, instead of a local one")
     .option("--image <reference>", "with --context: the image of this program (npm run image) that the cluster has", "turbo-hipster:dev")
-    .option("--host-address <address>", "with --context: address of this machine as the cluster's pods reach it, for git")
+    .option(
+      "--host-address <address>",
+      "with --context: address of this machine as the cluster's pods reach it, for git (default: guessed)",
+    )
     .addHelpText("after", HELP)
     .showHelpAfterError("(npm run demo -- --help shows what there is)")
     .parse(args, { from: "user" })

@@ -5,6 +5,7 @@ import { type KubeClient, loadKubeClient } from "../../src/kube/client/kube-clie
 import type { Resource } from "../../src/kube/client/resource.ts";
 import { isRetryable } from "../../src/runtime/errors.ts";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
+import { MADE_BY_TESTS } from "../support/cluster/made-by-tests.ts";
 import { startFakeKube } from "../support/fake-kube/fake-kube.ts";
 import { type PodScript, playNode } from "../support/fake-kube/play-node.ts";
 import type { StoredObject } from "../support/fake-kube/resource-rules.ts";
@@ -87,7 +88,7 @@ export async function openRealTarget(kubeconfig: string): Promise<ContractTarget
     widgets,
     async makeNamespace() {
       const name = randomName("contract");
-      await client.create(NAMESPACES, undefined, { metadata: { name } });
+      await client.create(NAMESPACES, undefined, { metadata: { name, labels: MADE_BY_TESTS } });
       namespaces.push(name);
       await awaitObject(client, SERVICE_ACCOUNTS, name, "default", () => true);
       return name;
@@ -156,7 +157,7 @@ function renderWidgetDefinition(group: string): object {
   return {
     apiVersion: "apiextensions.k8s.io/v1",
     kind: "CustomResourceDefinition",
-    metadata: { name: `widgets.${group}` },
+    metadata: { name: `widgets.${group}`, labels: MADE_BY_TESTS },
     spec: {
       group,
       scope: "Namespaced",

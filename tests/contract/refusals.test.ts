@@ -10,6 +10,7 @@ import { KubeError } from "../../src/kube/client/kube-error.ts";
 import { isObjectRefused } from "../../src/kube/client/refusal.ts";
 import { CONFIG_MAPS, JOBS, type Resource } from "../../src/kube/client/resource.ts";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
+import { MADE_BY_TESTS } from "../support/cluster/made-by-tests.ts";
 import { type ContractTarget, findRealKubeconfig, makeToken, NO_REAL_SERVER, openRealTarget } from "./contract-target.ts";
 
 const QUOTAS: Resource = { group: "", version: "v1", plural: "resourcequotas" };
@@ -136,7 +137,7 @@ describe("what a real API server says of a Job that it does not take", { skip },
       const full = `${namespace}-${name}`;
       const rule = { apiGroups: ["batch"], apiVersions: ["v1"], operations: ["CREATE"], resources: ["jobs"] };
       await client.create(POLICIES, undefined, {
-        metadata: { name: full },
+        metadata: { name: full, labels: MADE_BY_TESTS },
         spec: {
           failurePolicy: "Fail",
           ...(params ? { paramKind: { apiVersion: "v1", kind: "ConfigMap" } } : {}),
@@ -148,7 +149,7 @@ describe("what a real API server says of a Job that it does not take", { skip },
         },
       });
       await client.create(BINDINGS, undefined, {
-        metadata: { name: full },
+        metadata: { name: full, labels: MADE_BY_TESTS },
         spec: {
           policyName: full,
           validationActions: ["Deny"],

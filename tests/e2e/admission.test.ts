@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
+import { MADE_BY_TESTS } from "../support/cluster/made-by-tests.ts";
 import { type OperatorProcess, startOperator } from "../support/cluster/operator-process.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import type { GearmanServer } from "../support/gearman/gearman-server.ts";
@@ -29,6 +30,7 @@ const namespaces = { quota: "", ranges: "", left: "" };
 
 function policies(): object[] {
   const name = `${context.namespace}-ranges`;
+  const metadata = { name, labels: MADE_BY_TESTS };
   const matchConstraints = {
     namespaceSelector: { matchLabels: { [RANGES_LABEL]: context.namespace } },
     resourceRules: [{ apiGroups: [""], apiVersions: ["v1"], operations: ["CREATE"], resources: ["pods"] }],
@@ -37,7 +39,7 @@ function policies(): object[] {
   return [
     // What OpenShift's restricted-v2 does to a pod that names no user, and what it says of one that names another.
     {
-      ...{ apiVersion: ADMISSION, kind: "MutatingAdmissionPolicy", metadata: { name } },
+      ...{ apiVersion: ADMISSION, kind: "MutatingAdmissionPolicy", metadata },
       spec: {
         ...{ failurePolicy: "Fail", reinvocationPolicy: "Never", matchConstraints },
         matchConditions: [{ name: "no-user", expression: "!has(object.spec.securityContext.runAsUser)" }],
@@ -51,9 +53,9 @@ function policies(): object[] {
         ],
       },
     },
-    { apiVersion: ADMISSION, kind: "MutatingAdmissionPolicyBinding", metadata: { name }, spec: { policyName: name } },
+    { apiVersion: ADMISSION, kind: "MutatingAdmissionPolicyBinding", metadata, spec: { policyName: name } },
     {
-      ...{ apiVersion: ADMISSION, kind: "ValidatingAdmissionPolicy", metadata: { name } },
+      ...{ apiVersion: ADMISSION, kind: "ValidatingAdmissionPolicy", metadata },
       spec: {
         ...{ failurePolicy: "Fail", matchConstraints },
         validations: [
@@ -65,7 +67,7 @@ function policies(): object[] {
       },
     },
     {
-      ...{ apiVersion: ADMISSION, kind: "ValidatingAdmissionPolicyBinding", metadata: { name } },
+      ...{ apiVersion: ADMISSION, kind: "ValidatingAdmissionPolicyBinding", metadata },
       spec: { policyName: name, validationActions: ["Deny"] },
     },
   ];
@@ -111,7 +113,7 @@ async function startOperators(): Promise<void> {
 async function setUp(): Promise<void> {
   for (const key of ["quota", "ranges", "left"] as const) {
     namespaces[key] = `${context.namespace}-${key}`;
-    await context.kubectl("create", "namespace", namespaces[key]);
+    await context.makeNamespace(namespaces[key]);
   }
   for (const name of [namespaces.ranges, namespaces.left]) {
     await context.kubectl("label", "namespace", name, `${RANGES_LABEL}=${context.namespace}`);

@@ -48,7 +48,7 @@ async function kill(name: string): Promise<void> {
 
 async function configure(name: string, logs: object): Promise<string> {
   const namespace = `${context.namespace}-${name}`;
-  await context.kubectl("create", "namespace", namespace);
+  await context.makeNamespace(namespace);
   const port = await findFreePort(context.cluster.hostAddress);
   const pages = `127.0.0.1:${await findFreePort("127.0.0.1")}`;
   configs.set(name, {

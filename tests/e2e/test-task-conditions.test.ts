@@ -24,7 +24,7 @@ describe("kubectl tells of a TestTask", () => {
   before(async () => {
     strict = `${context.namespace}-strict`;
     narrow = `${context.namespace}-narrow`;
-    for (const name of [strict, narrow]) await context.kubectl("create", "namespace", name);
+    for (const name of [strict, narrow]) await context.makeNamespace(name);
     await context.kubectl("label", "namespace", strict, "pod-security.kubernetes.io/enforce=restricted");
     const memory = { limits: { memory: "1Gi" } };
     await context.applyTo(

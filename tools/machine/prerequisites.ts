@@ -5,7 +5,7 @@ import { ensureDebianPackages } from "./debian-packages.ts";
 
 /** What to do where a local cluster can't be. */
 export const INSTEAD =
-  "The demo runs as well on any other cluster of your kubeconfig (kind, minikube, a real one): give it --context NAME.";
+  "Demo and tests run as well on any other cluster of your kubeconfig (kind, minikube, a real one): give them --context NAME.";
 
 /** Programs the cluster needs of this machine, with Debian's package for each. */
 const PROGRAMS = {

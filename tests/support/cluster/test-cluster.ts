@@ -5,19 +5,26 @@ import { after, before } from "node:test";
 import { downCluster, type LocalCluster, loadImage, upCluster } from "../../../deploy/local/local-cluster.ts";
 import { applyTestTaskDefinition } from "../../../deploy/local/test-task-definition.ts";
 import { runCommand } from "../../../tools/machine/run-command.ts";
+import type { GivenCluster } from "./given-cluster.ts";
+import { MADE_BY_TESTS_SELECTOR } from "./made-by-tests.ts";
 
 /** Set by `npm test`, which keeps a cluster up for each file that runs at a time and has loaded the image. */
 const SHARED = { cluster: clusterOfWorker(process.env), image: process.env.TH_TEST_IMAGE };
+/** Set by `npm test -- --context`: somebody else's, for all files. */
+const GIVEN: GivenCluster | undefined = process.env.TH_TEST_GIVEN_CLUSTER && JSON.parse(process.env.TH_TEST_GIVEN_CLUSTER);
 /** Used, and taken down again, by a test file that is run by itself. */
 const OWN_NAME = "test";
 
 interface TestCluster {
+  /** Of a cluster that somebody else made, only what GivenCluster has is there: files that use more are left out (left-out-files.ts). */
   cluster: LocalCluster;
   /** The image of this program, loaded into the cluster. */
   image: string;
   /** A namespace of this test file's own, with the CRD installed. */
   namespace: string;
   kubectl(...args: string[]): Promise<string>;
+  /** Another namespace, for the test to delete; it does not outlive the run in a cluster that somebody else made. */
+  makeNamespace(name: string): Promise<void>;
   /** `kubectl apply` of what is given. */
   apply(...objects: object[]): Promise<string>;
   /** The same in a namespace of the test's own making. */
@@ -34,8 +41,11 @@ export function useTestCluster(prefix: string): TestCluster {
   let directory: string | undefined;
 
   before(async () => {
-    context.cluster = await upCluster({ name: SHARED.cluster ?? OWN_NAME, log });
-    context.image = SHARED.image ?? (await loadOwnImage(context.cluster.name, log));
+    if (GIVEN) Object.assign(context, { cluster: GIVEN, image: GIVEN.image });
+    else {
+      context.cluster = await upCluster({ name: SHARED.cluster ?? OWN_NAME, log });
+      context.image = SHARED.image ?? (await loadOwnImage(context.cluster.name, log));
+    }
     directory = await mkdtemp(join(tmpdir(), "th-test-"));
     const applied = join(directory, "objects.json");
     context.namespace = `${prefix}-${process.pid.toString(36)}${Date.now().toString(36).slice(-4)}`;
@@ -44,15 +54,19 @@ export function useTestCluster(prefix: string): TestCluster {
       await writeFile(applied, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
       return context.kubectl("apply", "--namespace", namespace, "-f", applied);
     };
+    context.makeNamespace = async (name) => {
+      await context.kubectl("create", "namespace", name);
+      await context.kubectl("label", "namespace", name, MADE_BY_TESTS_SELECTOR);
+    };
     context.apply = (...objects) => context.applyTo(context.namespace, ...objects);
     await applyTestTaskDefinition(context.kubectl);
-    await context.kubectl("create", "namespace", context.namespace);
+    await context.makeNamespace(context.namespace);
   });
 
   after(async () => {
     if (directory) await rm(directory, { recursive: true, force: true });
     if (!context.namespace) return;
-    if (SHARED.cluster) await context.kubectl("delete", "namespace", context.namespace, "--wait=false");
+    if (GIVEN || SHARED.cluster) await context.kubectl("delete", "namespace", context.namespace, "--wait=false");
     else await downCluster({ name: OWN_NAME, log });
   });
   return context;

@@ -25,7 +25,8 @@ export interface GitSshServer {
 /** OpenSSH's own server, as the user of this process; whoever has the key may run what that user may, as git does. `files` is a directory of its own. */
 export async function startGitSshServer(root: string, files: string, host = "127.0.0.1"): Promise<GitSshServer> {
   await ensureDebianPackages(["openssh-server", "openssh-client"], tellProgress);
-  await mkdir("/run/sshd", { recursive: true }); // where sshd leaves its privileges, made by its service elsewhere
+  // Where root's sshd leaves its privileges, made by its service elsewhere.
+  if (process.getuid?.() === 0) await mkdir("/run/sshd", { recursive: true });
   const makeKey = async (name: string) => {
     await promisify(execFile)("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", join(files, name)]);
     return readFile(join(files, name), "utf8");
