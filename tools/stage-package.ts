@@ -10,7 +10,7 @@ const PUBLISHED: readonly string[] = JSON.parse(readFileSync(join(ROOT, "package
 /** What is published for people to read and copy. An image holds none of it: nobody reads there, and a changed page needs no new one. */
 const FOR_READERS: ReadonlySet<string> = new Set([
   ...["charts", "deploy/examples", "deploy/manifests", "deploy/schema", "docs", "README.md", "CONTRIBUTING.md"],
-  ...["CHANGELOG.md", "SECURITY.md"],
+  ...["CHANGELOG.md", "CODE_OF_CONDUCT.md", "SECURITY.md"],
 ]);
 
 /**
