@@ -1,8 +1,11 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { ensureImageNode } from "./image-node.ts";
 import { cacheDirectory } from "./machine/cache-directory.ts";
+import { ensureEmulation } from "./machine/emulation.ts";
 import { runCommand } from "./machine/run-command.ts";
+import { type Architecture, architectureOf } from "./platforms.ts";
 
 /** The name the Dockerfile builds on. */
 export const BASE_IMAGE = "docker.io/library/node:24.21.0-bookworm-slim";
@@ -41,27 +44,31 @@ export async function makeDebian(archive: string, packages: readonly string[], .
 /**
  * Makes, once, an image that stands in for Docker's `node` where no registry with it can be reached: Debian 12 and the Node this
  * checkout runs on, at the same place and with the same user `node`; git, ssh and certificates are there already. Gives a buildah that has it
- * under the real one's name. The caller holds the image lock.
+ * under the real one's name, and nothing for another processor. The caller holds the image lock.
  */
-export async function ensureBaseImage(log: (line: string) => void): Promise<Buildah> {
-  const directory = cacheDirectory("image", `base-${baseKey()}`);
+export async function ensureBaseImage(log: (line: string) => void, architecture: Architecture = architectureOf()): Promise<Buildah> {
+  const isOwn = architecture === architectureOf();
+  // What a Dockerfile runs is run in it each time.
+  if (!isOwn) await ensureEmulation(architecture, log);
+  const directory = cacheDirectory("image", `base-${baseKey(architecture)}`);
   const buildah = await openBuildah(directory);
   if (await hasImage(buildah, BASE_IMAGE)) return buildah;
-  log("making the image's base (Debian and Node), once; this takes about half a minute");
+  log(`making the image's base (Debian and Node), once; this takes ${isOwn ? "about half a minute" : "some minutes, as it is emulated"}`);
   const archive = join(directory, "debian.tar");
   const addUser = '--customize-hook=chroot "$1" useradd --uid 1000 --user-group --create-home --shell /bin/bash node';
-  await makeDebian(archive, ["git", "openssh-client", "ca-certificates"], addUser);
+  await makeDebian(archive, ["git", "openssh-client", "ca-certificates"], addUser, `--architectures=${architecture}`);
   const container = (await buildah("from", "scratch")).trim();
   await buildah("add", container, archive, "/");
   rmSync(archive);
-  await buildah("copy", "--chmod", "0755", container, process.execPath, "/usr/local/bin/node");
-  await buildah("config", "--cmd", "node", "--env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", container);
+  await buildah("copy", "--chmod", "0755", container, await ensureImageNode(architecture), "/usr/local/bin/node");
+  const path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  await buildah("config", "--arch", architecture, "--cmd", "node", "--env", path, container);
   await buildah("commit", "--rm", "--quiet", container, BASE_IMAGE);
   return buildah;
 }
 
 /** Changes with the recipe and with Node. */
-function baseKey(): string {
-  const recipe = [BASE_IMAGE, ...LEFT_OUT, process.version, process.arch, "2"];
+function baseKey(architecture: Architecture): string {
+  const recipe = [BASE_IMAGE, ...LEFT_OUT, process.version, architecture, "2"];
   return createHash("sha256").update(recipe.join("\0")).digest("hex").slice(0, 16);
 }

@@ -14,7 +14,7 @@ test("a new version in package.json is the chart's, its image's and the one that
   assert.deepEqual([version, appVersion], ["12.34.56-rc.7", "12.34.56-rc.7"]);
   for (const [path, count] of [
     ["README.md", 2],
-    ["docs/install.md", 4],
+    ["docs/install.md", 7],
     ["charts/turbo-hipster/values.yaml", 1],
     ["deploy/Dockerfile", 1],
     ["deploy/gearmand/Dockerfile", 1],
