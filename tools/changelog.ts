@@ -1,3 +1,7 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { VERSION } from "../src/version.ts";
+
 const UNRELEASED = "## [Unreleased]\n";
 
 /**
@@ -13,3 +17,15 @@ export function cutChangelog(text: string, version: string, date: string): strin
   if (text.slice(end, next === -1 ? text.length : next).trim() === "") throw new Error("CHANGELOG.md says nothing under Unreleased");
   return `${text.slice(0, end)}\n## [${version}] - ${date}\n${text.slice(end)}`;
 }
+
+/** What CHANGELOG.md says of a version that has a section of its own, without its heading. Throws where it has none. */
+export function readChanges(text: string, version: string): string {
+  const start = text.indexOf(`\n## [${version}]`);
+  if (start === -1) throw new Error(`CHANGELOG.md has no section ${version}`);
+  const body = text.indexOf("\n", start + 1) + 1;
+  const next = text.indexOf("\n## ", body);
+  return `${text.slice(body, next === -1 ? text.length : next).trim()}\n`;
+}
+
+// The notes of this version's release.
+if (import.meta.main) process.stdout.write(readChanges(readFileSync(join(import.meta.dirname, "../CHANGELOG.md"), "utf8"), VERSION));
