@@ -19,15 +19,19 @@ import { type FakeKube, startFakeKube } from "../../../support/fake-kube/fake-ku
 import { silentLogger } from "../../../support/silent-logger.ts";
 import { makeSkippingClock } from "../../../support/skipping-clock.ts";
 
-/** Jobs of the installation `test` in namespaces `one` and `two`; `told` has each change. */
-async function startBuildObjects(prepare: (kube: FakeKube) => void) {
+const TWO = ["one", "two"];
+
+/** Jobs of the installation `test` in these namespaces, undefined: in all; `told` has each change. */
+async function startBuildObjects(
+  prepare: (kube: FakeKube) => void,
+  { namespaces }: { namespaces: string[] | undefined } = { namespaces: TWO },
+) {
   const kube = await startFakeKube();
   prepare(kube);
   const clock = makeSkippingClock();
   const client = await loadKubeClient({ kubeconfig: kube.kubeconfig, clock });
   const told: string[] = [];
   let next = Promise.withResolvers<void>();
-  const namespaces = ["one", "two"];
   const served = new ServedNamespaces({ namespaces, logger: silentLogger });
   const objects = new BuildObjects({
     ...{ client, namespaces, served, installation: "test", clock, logger: silentLogger },
@@ -79,6 +83,24 @@ test("the Jobs of a namespace whose pods may not be read are not there until the
   await stage.until("two/c there");
   assert.deepEqual(stage.told.slice(-3), ["two/a there", "two/bad there", "two/c there"]);
   assert.deepEqual(new Set(names(stage.objects)), new Set(["a", "bad", "b", "c"]));
+});
+
+test("with every namespace served, the Jobs of all are told when the pods of all may be read", async () => {
+  let end = () => {};
+  await using stage = await startBuildObjects(
+    (kube) => {
+      for (const namespace of TWO) createJob(kube, namespace, "a");
+      const effect = { kind: "status", code: 403, reason: "Forbidden" } as const;
+      end = kube.misbehave({ verb: "list", resource: "pods" }, effect, Number.POSITIVE_INFINITY).stop;
+    },
+    { namespaces: undefined },
+  );
+  for (const namespace of TWO) await stage.until(`${namespace}/a hidden`);
+  assert.deepEqual(names(stage.objects), []);
+  end();
+  stage.clock.skip(31_000);
+  await stage.objects.synced();
+  assert.deepEqual(new Set(stage.told.slice(2)), new Set(TWO.map((namespace) => `${namespace}/a there`)));
 });
 
 test("a Job that names itself after another namespace's build says nothing, and that build's own says all", async () => {
