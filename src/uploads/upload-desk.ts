@@ -71,10 +71,13 @@ export class UploadDesk {
       return refuse(503, "the API server does not say whose the token is, come again");
     }
     if (!pod) return refuse(401, "the API server does not know the token, or it is for something else");
-    // A pod that has just been made may not be known here yet, but a collector comes when its test has run.
     const { namespace, uid } = pod;
-    const build = builds.find((each) => each.namespace === namespace && each.pods.includes(uid));
-    return build ? { build } : refuse(403, "the token is another pod's");
+    const here = builds.filter((each) => each.namespace === namespace);
+    const build = here.find(({ pods }) => pods.includes(uid));
+    if (build) return { build };
+    // Its Job may be seen before its pod: a watch of pods that lags, or has been away, must not cost a test its artifacts.
+    if (here.some(({ pods }) => pods.length === 0)) return refuse(404, "no pod of the build is known here yet, come again");
+    return refuse(403, "the token is another pod's");
   }
 
   /** Answers 200 when all is stored. */

@@ -33,6 +33,13 @@ async function applyTask(name: string, spec: object): Promise<void> {
   });
 }
 
+function lastLines({ lines }: OperatorProcess): string {
+  return lines
+    .slice(-200)
+    .map((line) => JSON.stringify(line))
+    .join("\n");
+}
+
 async function storedFile(folder: string) {
   let text = "";
   await waitUntil(`build.json of ${folder}`, WAIT_MS, async () => {
@@ -67,7 +74,8 @@ describe("checks on the real kubelet", () => {
   test("time steps by when the kubelet has read their lines, and say which took too long", async () => {
     await applyTask("slow", { script: [upgrade(204, 0), upgrade(205, 4)].join("\n"), checks: [STEPS] });
     const build = zuul.launch({ job: "slow", attempts: 1, params: { LOG_PATH: "slow" } });
-    assert.equal((await build.completed).result, "WARNING - Migration 205->206 took too long");
+    const { result } = await build.completed;
+    assert.ok(result === "WARNING - Migration 205->206 took too long", `${result}\n${lastLines(operator)}`);
     const steps = (await storedFile("slow"))?.checks?.[0]?.steps;
     const seconds = steps?.[1]?.seconds ?? 0;
     assert.deepEqual(
@@ -91,10 +99,12 @@ describe("checks on the real kubelet", () => {
     await waitUntil("its pod", WAIT_MS, async () =>
       (await context.kubectl("get", "pods", "--namespace", context.namespace, "--selector", `job-name=${number}`)).includes("Running"),
     );
-    operator.child.kill("SIGKILL");
-    await operator.child.exited;
+    const killed = operator;
+    killed.child.kill("SIGKILL");
+    await killed.child.exited;
     operator = await startOperator({ kubeconfig: context.cluster.kubeconfig, config });
-    assert.equal((await build.completed).result, "SUCCESS");
+    const { result } = await build.completed;
+    assert.ok(result === "SUCCESS", `${result}\n${lastLines(killed)}\n${lastLines(operator)}`);
     assert.deepEqual(
       (await storedFile("right"))?.checks?.map(({ name, outcome }) => [name, outcome]),
       [

@@ -71,3 +71,21 @@ test("of several Jobs of one number the one whose pod sends has what is sent, by
   const refused = await desk.admit("b", "Bearer other.uid-r1", signal);
   assert.equal("refusal" in refused && refused.refusal.status, 403);
 });
+
+test("a collector whose pod is not seen yet comes again, and is let in then", async () => {
+  const known = { number: "b", namespace: "ci", jobName: "b", pods: [] as string[], junit: [] };
+  const desk = new UploadDesk({
+    podOf: async () => ({ namespace: "ci", uid: "uid" }),
+    findBuilds: () => [known],
+    sinkOf: () => ({ put: async () => 0 }),
+    collected: async () => {},
+    logger: silentLogger,
+  });
+  const early = await desk.admit("b", "Bearer token", signal);
+  assert.equal("refusal" in early && early.refusal.status, 404);
+  known.pods = ["another"];
+  const foreign = await desk.admit("b", "Bearer token", signal);
+  assert.equal("refusal" in foreign && foreign.refusal.status, 403);
+  known.pods = ["another", "uid"];
+  assert.ok("build" in (await desk.admit("b", "Bearer token", signal)));
+});
