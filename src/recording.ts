@@ -27,6 +27,7 @@ import { Recorder } from "./logs/recording/recorder.ts";
 import type { RecordingCluster } from "./logs/recording/recording-cluster.ts";
 import { SpoolRoot } from "./logs/recording/spool-root.ts";
 import { SpoolViews } from "./logs/recording/spool-views.ts";
+import { userDirectory } from "./logs/recording/user-directory.ts";
 import type { LogStore } from "./logs/stores/log-store.ts";
 import { Retention } from "./logs/stores/retention.ts";
 import { StoredBuildSource } from "./logs/stores/stored-build-source.ts";
@@ -140,7 +141,7 @@ export function makeRecording(options: RecordingOptions): Recording {
 }
 
 function spoolDirectory({ installation, logs }: RecordingOptions["config"]): string {
-  return join(sharedDirectory(logs) ?? join(tmpdir(), "turbo-hipster-spool"), installation);
+  return join(sharedDirectory(logs) ?? userDirectory("turbo-hipster-spool"), installation);
 }
 
 /** Beside the store's files, so that other replicas find what is there; undefined: each has its own. */
