@@ -9,15 +9,16 @@ import { openBuildah } from "./image-base.ts";
  */
 export async function writeIndexArchive(archives: readonly string[], reference: string, file: string): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "th-index-"));
+  const unfinished = `${file}.unfinished`;
   try {
     const buildah = await openBuildah(directory);
     await buildah("manifest", "create", reference);
     for (const archive of archives) await buildah("manifest", "add", reference, `oci-archive:${archive}`);
-    const unfinished = `${file}.unfinished`;
     rmSync(unfinished, { force: true });
     await buildah("manifest", "push", "--all", "--format", "oci", "--quiet", reference, `oci-archive:${unfinished}:${reference}`);
     renameSync(unfinished, file);
   } finally {
+    rmSync(unfinished, { force: true });
     rmSync(directory, { recursive: true, force: true });
   }
 }

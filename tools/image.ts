@@ -139,7 +139,10 @@ async function main(): Promise<void> {
   const image = wanted.gearmand ? await ensureGearmandImage(options) : await ensureProgramImage({ ...options, architecture }, wanted.sbom);
   const archive = wanted.output === undefined ? image.archive : resolve(wanted.output);
   if (archive !== image.archive) copyFileSync(image.archive, archive);
-  const usage = architecture === architectureOf() ? `load it with\n  npm run cluster -- load ${archive}` : pushLine("", archive, image.tag);
+  const usage =
+    architecture === architectureOf()
+      ? `load it with\n  npm run cluster -- load ${archive}   (--name NAME for another cluster than the default one)`
+      : pushLine("", archive, image.tag);
   console.log(`${image.tag} is in ${archive}; ${usage}`);
 }
 

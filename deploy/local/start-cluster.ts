@@ -54,7 +54,7 @@ export async function isClusterUp(plan: ClusterPlan, node: ClusterNode): Promise
   const { first, withApi } = renderPrograms(plan);
   const programs = [...first, ...withApi];
   if (findRunningPrograms(node, programs).size < programs.length) return false;
-  return (await isReady(plan)) && (await isNodeReady(plan)) && (await isResolving(plan));
+  return (await isReady(plan)) && (await isNodeReady(plan));
 }
 
 async function writeFiles(plan: ClusterPlan): Promise<void> {

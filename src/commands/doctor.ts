@@ -73,7 +73,8 @@ store takes too long. Each look has a limit of time, 30 s at most. Ctrl-C stops 
 --json: {findings: [{what, state, says, remedy}], counts, exitCode}; state is ok, warning, failed or unseen (not looked at, says
 tells why).
 
-Exit codes: 0 nothing has failed, perhaps with warnings, 1 something has failed, 2 unusable arguments or configuration`;
+Exit codes: 0 nothing has failed, perhaps with warnings, 1 something has failed, also a kubeconfig that can't be
+used, 2 unusable arguments or configuration`;
 
 /** Does the command's work and returns its exit code. */
 export async function performDoctor(flags: DoctorFlags, world: DoctorCommandWorld): Promise<0 | 1 | 2> {

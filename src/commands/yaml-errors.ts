@@ -10,7 +10,7 @@ export function yamlErrorMessage({ code, message, pos: [start] }: YAMLParseError
 /** All but those behind a tab that indents, which are as a rule of that line alone: it has neither depth nor key to the package then. */
 export function withoutConsequences(errors: readonly YAMLParseError[]): readonly YAMLParseError[] {
   const isTab = ({ code }: YAMLParseError) => code === "TAB_AS_INDENT";
-  const firstTab = Math.min(...errors.filter(isTab).map(({ pos: [start] }) => start));
+  const firstTab = errors.filter(isTab).reduce((first, { pos: [start] }) => Math.min(first, start), Number.POSITIVE_INFINITY);
   return errors.filter((error) => isTab(error) || error.pos[0] < firstTab);
 }
 

@@ -74,9 +74,9 @@ describe("what is published, pulled from a registry that asks for a password,", 
     await zuul?.stop();
     await git?.stop();
     await gearmand?.stop();
-    await downCluster({ name: CLUSTER, log: tellProgress });
     await registry?.[Symbol.asyncDispose]();
-    await rm(root, { recursive: true, force: true });
+    if (root) await rm(root, { recursive: true, force: true });
+    await downCluster({ name: CLUSTER, log: tellProgress });
   });
 
   /** The authority of the registry's certificate, as whoever runs nodes would (https://github.com/containerd/containerd/blob/main/docs/hosts.md). */

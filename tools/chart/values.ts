@@ -11,6 +11,10 @@ const strings = z.record(z.string(), z.string());
 const theirs = z.looseObject({});
 const listOfTheirs = z.array(theirs);
 const name = z.string();
+const dnsLabel = z
+  .string()
+  .max(63)
+  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
 /** The API server takes 0.5 as well as "500m". */
 const amounts = z.record(z.string(), z.union([z.number(), z.string()]));
 const containers = z.array(z.looseObject({ name, image: z.string() }));
@@ -82,7 +86,7 @@ export const valuesSchema = z.strictObject({
     podRanges: ranges,
     builds: z.strictObject({
       enabled: z.boolean().optional(),
-      namespaces: z.array(name).optional(),
+      namespaces: z.array(dnsLabel).optional(),
       closedPorts: z.array(z.int().min(1).max(65_535)),
       closedRanges: ranges,
       ownPolicyLabel: z.string().min(1),

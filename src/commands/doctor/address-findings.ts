@@ -10,7 +10,11 @@ const TRY = `open it where reviewers are; if it does not, ${EXPOSE}`;
 
 /** Of `<publicUrl>/api/v1/builds?page=1`. */
 export function renderPublicUrl(url: string, answer: PageAnswer): Finding {
-  if ("problem" in answer) return failed(PUBLIC, `${url} does not open from here: ${answer.problem}`, TRY);
+  if ("problem" in answer) {
+    const says = `${url} does not open from here: ${answer.problem}`;
+    // As for a first look through kubectl port-forward; in a pod it is the pod.
+    return isLocal(url) ? warning(PUBLIC, says, `it leads to the reader's own machine; for others, ${EXPOSE}`) : failed(PUBLIC, says, TRY);
+  }
   const { status } = answer;
   if (status === 401 || status === 403 || (status >= 300 && status < 400)) {
     const says = `${url} answers ${status}: a login is before it, as it seems`;
@@ -21,6 +25,10 @@ export function renderPublicUrl(url: string, answer: PageAnswer): Finding {
     return failed(PUBLIC, `${url} answers ${status}: nothing ready is behind it`, "is the operator running? kubectl get pods,endpoints");
   }
   return failed(PUBLIC, `${url} answers ${status}, and not as this program's pages do`, EXPOSE);
+}
+
+function isLocal(url: string): boolean {
+  return /^(localhost|127(\.\d+){3}|\[::1\])$/.test(new URL(url).hostname);
 }
 
 /** `{"builds":[...],...}`, of which only the beginning may be there. */

@@ -61,13 +61,18 @@ export async function prepareGivenCluster(
 
 /** Also what an interrupted test has not removed itself. */
 async function removeWhatTestsMade(kubectl: Kubectl): Promise<void> {
+  // One that can't be removed leaves none of the others there.
+  const failures: Error[] = [];
   for (const kind of KINDS_MADE_BY_TESTS) {
     await kubectl(["delete", kind, "--selector", MADE_BY_TESTS_SELECTOR, "--wait=false"]).catch((error: Error) => {
-      if (!error.message.includes("doesn't have a resource type")) throw error;
+      if (!error.message.includes("doesn't have a resource type")) failures.push(error);
     });
   }
   // A request that waits may take as long as that.
-  await kubectl(["delete", "customresourcedefinition", DEFINITION, "--ignore-not-found", "--timeout=60s", "--request-timeout=0"]);
+  const definition = ["customresourcedefinition", DEFINITION, "--ignore-not-found", "--timeout=60s", "--request-timeout=0"];
+  await kubectl(["delete", ...definition]).catch((error: Error) => failures.push(error));
+  if (failures.length === 1) throw failures[0];
+  if (failures.length > 1) throw new AggregateError(failures, failures.map(({ message }) => message).join("\n"));
 }
 
 /** Throws InputError, with the names of those that the kubeconfig has, where this is none of them. */

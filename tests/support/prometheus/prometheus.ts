@@ -26,7 +26,10 @@ export interface Prometheus extends AsyncDisposable {
  * chart's alerts. Ready when it is given.
  */
 export async function startPrometheus(targets: readonly string[]): Promise<Prometheus> {
+  const command = await prometheusProgram("prometheus");
+  await using stack = new AsyncDisposableStack();
   const directory = await mkdtemp(join(tmpdir(), "th-prometheus-"));
+  stack.defer(() => rm(directory, { recursive: true, force: true }));
   const config = {
     global: { scrape_interval: "1s", evaluation_interval: "1s" },
     rule_files: [ALERTS],
@@ -40,26 +43,19 @@ export async function startPrometheus(targets: readonly string[]): Promise<Prome
   await writeFile(join(directory, "prometheus.json"), JSON.stringify(config));
   const address = `127.0.0.1:${await findFreePort()}`;
   const child = await startChild({
-    command: await prometheusProgram("prometheus"),
+    command,
     args: [`--config.file=${directory}/prometheus.json`, `--storage.tsdb.path=${directory}/data`, `--web.listen-address=${address}`],
     cwd: directory,
   });
+  stack.defer(async () => void (await child.stop()));
   const get = async (path: string) => {
     const { status, data, error } = (await (await fetch(`http://${address}/api/v1/${path}`)).json()) as Record<string, unknown>;
     assert.equal(status, "success", String(error));
     // biome-ignore lint/suspicious/noExplicitAny: as above
     return data as any;
   };
-  const dispose = async () => {
-    await child.stop();
-    await rm(directory, { recursive: true, force: true });
-  };
-  try {
-    await child.logged("Server is ready to receive web requests", LIMIT_MS);
-  } catch (error) {
-    await dispose();
-    throw error;
-  }
+  await child.logged("Server is ready to receive web requests", LIMIT_MS);
+  const started = stack.move();
   return {
     get,
     async untilDashboardHasData() {
@@ -69,6 +65,6 @@ export async function startPrometheus(targets: readonly string[]): Promise<Prome
         await waitUntil(`data for ${filled}`, LIMIT_MS, hasData);
       }
     },
-    [Symbol.asyncDispose]: dispose,
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
   };
 }

@@ -31,7 +31,9 @@ export async function startRegistry(host: string): Promise<Registry> {
     ...{ title: "a registry", name: "registry", package: "." },
     sources: join(import.meta.dirname, "distribution"),
   });
+  await using stack = new AsyncDisposableStack();
   const root = await mkdtemp(join(tmpdir(), "th-registry-"));
+  stack.defer(() => rm(root, { recursive: true, force: true }));
   const [pki, authority] = [join(root, "pki"), join(root, "authority")];
   for (const path of [pki, authority]) await mkdir(path);
   await makeCertificates(pki, [{ file: "registry", subject: "/CN=registry.example.org", alternativeNames: [`IP:${host}`] }]);
@@ -48,7 +50,9 @@ export async function startRegistry(host: string): Promise<Registry> {
   };
   await writeFile(join(root, "config.yaml"), stringify(configuration));
   const child = await startChild({ command: program, args: ["serve", join(root, "config.yaml")], env: { OTEL_TRACES_EXPORTER: "none" } });
+  stack.defer(async () => void (await child.stop()));
   await child.logged("listening on", READY_TIMEOUT_MS);
+  const started = stack.move();
   return {
     address,
     authority,
@@ -57,9 +61,6 @@ export async function startRegistry(host: string): Promise<Registry> {
         .log()
         .split("\n")
         .filter((line) => / "(GET|HEAD|PUT|POST|PATCH) \/v2\//.test(line)),
-    async [Symbol.asyncDispose]() {
-      await child.stop();
-      await rm(root, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
   };
 }

@@ -57,6 +57,11 @@ describe("values of the chart", () => {
     ["an unknown value", { replicaCount: 2 }, /additional properties 'replicaCount' not allowed/],
     ["an unknown field of the configuration", { config: { maxBuild: 2 } }, /at '\/config': additional properties 'maxBuild' not allowed/],
     [
+      "every namespace for the policy of builds, which is made in named ones",
+      { networkPolicy: { builds: { namespaces: ["ci", "*"] } } },
+      /at '\/networkPolicy\/builds\/namespaces\/1'/,
+    ],
+    [
       "one text instead of a list of servers",
       { config: { gearman: { servers: "a:1" } } },
       /at '\/config\/gearman\/servers': got string, want array/,

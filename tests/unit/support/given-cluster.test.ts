@@ -79,6 +79,7 @@ describe("a cluster that somebody else made", () => {
     const { leave } = await prepare();
     answer({ refusal: "Error from server (Forbidden)" });
     await assert.rejects(leave(), /Forbidden/);
+    assert.match(asked().at(-1) ?? "", / delete customresourcedefinition testtasks\./, "all else goes nevertheless");
   });
 
   test("whose pods don't reach this machine gets no files that need that", async () => {

@@ -45,6 +45,13 @@ test("an internalUrl that does not open may be a name that only the cluster's DN
   assert.match(renderInternalUrl("http://th.ci.svc:8081", { problem: "ENOTFOUND" }).remedy ?? "", /cluster's DNS/);
 });
 
+test("a publicUrl of one's own machine is only warned of where it does not open: a pod has none of it", () => {
+  for (const url of ["http://localhost:18080", "http://127.0.0.1:8080", "http://[::1]:8080"]) {
+    assert.equal(renderPublicUrl(url, { problem: "ECONNREFUSED" }).state, "warning", url);
+    assert.equal(renderPublicUrl(url, { status: 404, text: "" }).state, "failed", url);
+  }
+});
+
 for (const [address, { render, rows }] of Object.entries(TABLES)) {
   describe(address, () => {
     for (const [name, answer, state] of rows) {
