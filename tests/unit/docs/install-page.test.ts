@@ -9,7 +9,7 @@ import { configText, find, renderChart } from "../chart/render-chart.ts";
 
 const page = readFileSync(join(import.meta.dirname, "../../../docs/install.md"), "utf8");
 const blocks = Array.from(page.matchAll(/```yaml\n([\s\S]*?)```/g), ([, text = ""]) => text);
-const [ofAll = "", values = "", ofTrial = ""] = blocks.filter((text) => !text.includes("kind: TestTask"));
+const [ofAll = "", values = "", ofTrial = ""] = blocks.filter((text) => !/^kind: /m.test(text));
 
 /** Values that the table of the pages' address gives, a row each. */
 const rows = Array.from(page.matchAll(/^\| [^|]+ \| (`(?:ingress|httpRoute|service): .*) \|$/gm), ([, cell = ""]) =>
@@ -55,6 +55,13 @@ describe("docs/install.md", () => {
     assert.deepEqual(parseConfig(configText(objects), "config.yaml").gearman.servers, [server]);
     const tag = /^npm run image -- --gearmand --tag (\S+)/m.exec(page)?.[1];
     assert.equal(find(objects, "Deployment", "turbo-hipster-gearmand").spec.template.spec.containers[0].image, tag);
+  });
+
+  test("has a volume by hand that the claim of those values is bound to", async () => {
+    const { spec } = parse(blocks.find((text) => text.includes("kind: PersistentVolume")) ?? "");
+    const claim = find(await renderChart(parse(values), { namespace: "turbo-hipster" }), "PersistentVolumeClaim");
+    assert.deepEqual(spec.claimRef, { namespace: claim.metadata.namespace, name: claim.metadata.name });
+    assert.deepEqual([spec.capacity, spec.accessModes], [claim.spec.resources.requests, claim.spec.accessModes]);
   });
 
   test("has a TestTask that is valid", () => {
