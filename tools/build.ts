@@ -31,7 +31,7 @@ export async function buildProgram(directory: string, packages: "bundle" | "exte
     // Names stay, for stacks; comments of licences go into a file of their own, whole.
     ...{ minifySyntax: true, minifyWhitespace: true, legalComments: "none", logLevel: "silent" },
     banner: { js: COMMON_JS },
-    plugins: packages === "bundle" ? [leaveOutUnused, leaveOutLanguages] : [],
+    plugins: packages === "bundle" ? [leaveOutUnused, leaveOutLanguages, leaveOutOfUndici] : [],
   });
   // Beside the files that read them; what browsers get is served as it is.
   cpSync(join(ROOT, "src/web/assets"), join(directory, "assets"), { recursive: true });
@@ -63,6 +63,17 @@ const leaveOutLanguages: Plugin = {
       importer.includes("/node_modules/zod/") ? { path, namespace: "no-languages" } : undefined,
     );
     onLoad({ filter: /./, namespace: "no-languages" }, () => ({ contents: "export {};" }));
+  },
+};
+
+/** undici's one file of exports loads these, which neither client-node nor we ask for. What its other files need of them stays. */
+const leaveOutOfUndici: Plugin = {
+  name: "leave out what is not used of undici",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^\.\/lib\/(mock|interceptor|cache|web\/(websocket|eventsource|cookies))\// }, ({ importer, path }) =>
+      importer.endsWith("/node_modules/undici/index.js") ? { path, namespace: "not-of-undici" } : undefined,
+    );
+    onLoad({ filter: /./, namespace: "not-of-undici" }, () => ({ contents: "module.exports = {};" }));
   },
 };
 
