@@ -114,7 +114,7 @@ describe("turbo-hipster completion", () => {
   });
 
   test("offers the words that an argument may be", () => {
-    assert.deepEqual(inBash(["turbo-hipster", "completion", ""]), ["bash", "zsh", "fish"]);
+    assert.deepEqual(inBash(["turbo-hipster", "completion", ""]), ["bash", "zsh", "fish", "kubectl"]);
     assert.deepEqual(inFish("turbo-hipster completion z"), ["zsh"]);
     assert.match(inZsh("turbo-hipster completion f"), /^turbo-hipster completion fish @/);
   });
