@@ -10,7 +10,7 @@ import { waitUntil } from "../../../tools/machine/wait-until.ts";
 import { findNodeProgram } from "./node-program.ts";
 
 /** What lives on: as if these ran on another machine than the one that is reset. */
-const CONTROL_PLANE = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"];
+const CONTROL_PLANE = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "coredns"];
 const KUBELET_PORT = 10_250;
 /** A program that was just started may not be there to be seen yet. */
 const RESTART_AFTER_MS = 1000;
