@@ -9,9 +9,13 @@ import { InputError } from "./runtime/errors.ts";
 import { LOG_LEVELS } from "./runtime/logger.ts";
 import { VERSION } from "./version.ts";
 
-const DNS_LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+const DNS_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 
-const dnsLabel = z.string().max(63).regex(DNS_LABEL, "must be lower-case letters, digits and dashes, as Kubernetes' names are");
+/** https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names */
+export const dnsLabel = z
+  .string()
+  .max(63)
+  .regex(new RegExp(`^${DNS_LABEL}$`), "must be lower-case letters, digits and dashes, as Kubernetes' names are");
 
 /** In `namespaces`: all that there are, and those to come. */
 const EVERY_NAMESPACE = "*";
@@ -20,7 +24,7 @@ const servedNamespace = z
   .string()
   .max(63)
   .regex(
-    /^(\*|[a-z0-9]([-a-z0-9]*[a-z0-9])?)$/,
+    new RegExp(`^(\\*|${DNS_LABEL})$`),
     'must be lower-case letters, digits and dashes, as Kubernetes\' names are, or "*", which is every namespace',
   );
 

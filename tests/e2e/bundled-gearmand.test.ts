@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { loadImage } from "../../deploy/local/local-cluster.ts";
 import { ensureGearmandImage } from "../../tools/gearmand-image.ts";
-import { runCommand } from "../../tools/machine/run-command.ts";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
+import { imageValues } from "../support/chart/image-values.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import { adminStatus } from "../support/gearman/gearman-server.ts";
 import { tellProgress } from "../support/progress.ts";
@@ -20,26 +20,12 @@ const LIMIT_MS = 60_000;
 
 const context = useTestCluster("gearmand");
 
-function helm(...args: string[]): Promise<string> {
-  return runCommand(context.cluster.helm, [...args, "--namespace", context.namespace, "--kubeconfig", context.cluster.kubeconfig]);
-}
-
 function kubectl(...args: string[]): Promise<string> {
   return context.kubectl("--namespace", context.namespace, ...args);
 }
 
 function inOperator(...command: string[]): Promise<string> {
   return kubectl("exec", OPERATOR, "--container", "operator", "--", "turbo-hipster", ...command);
-}
-
-function splitImage(image: string): [repository: string, tag: string] {
-  const at = image.lastIndexOf(":");
-  return [image.slice(0, at), image.slice(at + 1)];
-}
-
-function testTask(name: string, script: string): object {
-  const spec = { image: context.image, script, timeouts: { run: "2m" } };
-  return { apiVersion: "turbo-hipster.io/v1alpha1", kind: "TestTask", metadata: { name }, spec };
 }
 
 async function serviceIp(name: string): Promise<string> {
@@ -63,22 +49,20 @@ describe("the chart's own Gearman server", () => {
     const gearmand = await ensureGearmandImage({ log: tellProgress });
     await loadImage(context.cluster.name, gearmand.archive);
     await context.apply(
-      testTask("hello", 'echo "this is $TH_JOB_NAME"'),
-      testTask("waits", "echo begins; until [ -e /tmp/go ]; do sleep 0.1; done; echo ends"),
+      context.testTask("hello", 'echo "this is $TH_JOB_NAME"'),
+      context.testTask("waits", "echo begins; until [ -e /tmp/go ]; do sleep 0.1; done; echo ends"),
     );
-    const [[repository, tag], [ownRepository, ownTag]] = [splitImage(context.image), splitImage(gearmand.tag)];
-    await helm(
+    const images = [...imageValues(context.image), ...imageValues(gearmand.tag, "gearmand.image")];
+    await context.helm(
       ...["install", RELEASE, CHART, "--take-ownership", "--values", join(ROOT, "deploy/examples/values-local.yaml")],
-      ...["--set", "replicas=1", "--set", `image.repository=${repository}`, "--set", `image.tag=${tag}`],
-      ...["--set", `gearmand.enabled=true,gearmand.image.repository=${ownRepository},gearmand.image.tag=${ownTag}`],
-      ...["--set", "gearmand.image.pullPolicy=Never"],
+      ...["replicas=1", "gearmand.enabled=true", ...images, "gearmand.image.pullPolicy=Never"].flatMap((value) => ["--set", value]),
     );
     address = `${await serviceIp(GEARMAND)}:4730`;
     server = `${GEARMAND}.${context.namespace}.svc:4730`;
     for (const name of [OPERATOR, `deployment/${GEARMAND}`]) await kubectl("rollout", "status", name, "--timeout=2m");
   });
   after(async () => {
-    await helm("uninstall", RELEASE, "--ignore-not-found", "--wait");
+    await context.helm("uninstall", RELEASE, "--ignore-not-found", "--wait");
   });
 
   async function isServed(name: string): Promise<void> {
@@ -123,7 +107,7 @@ describe("the chart's own Gearman server", () => {
   });
 
   test("helm uninstalls it with all that belongs to it", async () => {
-    await helm("uninstall", RELEASE, "--wait", "--cascade", "foreground");
+    await context.helm("uninstall", RELEASE, "--wait", "--cascade", "foreground");
     const kinds = "deployments,replicasets,pods,services,endpointslices,networkpolicies,configmaps,secrets";
     await waitUntil("its objects to be gone", LIMIT_MS, async () => {
       return !/gearmand/.test(await kubectl("get", kinds, "--output", "name"));

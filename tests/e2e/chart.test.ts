@@ -6,8 +6,9 @@ import { after, before, describe, test } from "node:test";
 import { parse, parseAllDocuments } from "yaml";
 import { clusterPaths } from "../../deploy/local/cluster-paths.ts";
 import { parseTestTask } from "../../src/core/test-task/test-task.ts";
-import { CommandError, runCommand } from "../../tools/machine/run-command.ts";
+import { CommandError } from "../../tools/machine/run-command.ts";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
+import { imageValues } from "../support/chart/image-values.ts";
 import { auditedRights, grantedRights } from "../support/cluster/audited-rights.ts";
 import { claimVolume } from "../support/cluster/claim-volume.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
@@ -27,10 +28,6 @@ const LIMIT_MS = 60_000;
 const DRAIN = "2m";
 
 const context = useTestCluster("chart");
-
-function helm(...args: string[]): Promise<string> {
-  return runCommand(context.cluster.helm, [...args, "--namespace", context.namespace, "--kubeconfig", context.cluster.kubeconfig]);
-}
 
 function kubectl(...args: string[]): Promise<string> {
   return context.kubectl("--namespace", context.namespace, ...args);
@@ -113,11 +110,6 @@ async function release(number: unknown): Promise<void> {
   }
 }
 
-function testTask(name: string, script: string, more: object = {}): object {
-  const spec = { image: context.image, script, timeouts: { run: "2m", collect: "1m" }, ...more };
-  return { apiVersion: "turbo-hipster.io/v1alpha1", kind: "TestTask", metadata: { name }, spec };
-}
-
 describe("the chart on a cluster", () => {
   /** Of the claim. */
   let files: string;
@@ -134,24 +126,23 @@ describe("the chart on a cluster", () => {
     // Whatever breaks the restricted standard is refused here, in the operator's pod as in builds'.
     await context.kubectl("label", "namespace", context.namespace, "pod-security.kubernetes.io/enforce=restricted");
     await context.apply(
-      testTask("hello", 'echo "this is $TH_JOB_NAME"'),
-      testTask("waits", "echo begins; until [ -e /tmp/go ]; do sleep 0.1; done; echo ends"),
+      context.testTask("hello", 'echo "this is $TH_JOB_NAME"'),
+      context.testTask("waits", "echo begins; until [ -e /tmp/go ]; do sleep 0.1; done; echo ends"),
     );
     files = await mkdtemp(join(tmpdir(), "th-chart-"));
     // A volume of this kind has no group of its own.
     await chmod(files, 0o777);
     await context.apply(claimVolume(context.namespace, CLAIM, files));
-    const [, repository, tag] = /^(.+):([^:/]+)$/.exec(context.image) ?? [];
     values = [
       ...["--values", join(ROOT, "deploy/examples/values-local.yaml"), "--set", "config.logs.store=files"],
       ...["--set", `config.gearman.servers={${gearmand.address},${geard.address}}`, "--set", `config.drain=${DRAIN}`],
-      ...["--set", `image.repository=${repository}`, "--set", `image.tag=${tag}`],
+      ...imageValues(context.image).flatMap((value) => ["--set", value]),
     ];
   });
   after(async () => {
     await zuul?.stop();
     await zuulOnGeard?.stop();
-    await helm("uninstall", RELEASE, "--ignore-not-found", "--wait");
+    await context.helm("uninstall", RELEASE, "--ignore-not-found", "--wait");
     await gearmand?.stop();
     await geard?.stop();
     await context.kubectl("delete", "persistentvolume", context.namespace, "--ignore-not-found", "--wait=false");
@@ -184,7 +175,7 @@ describe("the chart on a cluster", () => {
     };
     const given = ["--values", join(ROOT, "deploy/examples/tls/values.yaml"), "--values", join(files, "all.json")];
     await writeFile(join(files, "all.json"), JSON.stringify(all));
-    await writeFile(join(files, "all.yaml"), await helm("template", "all", CHART, ...given));
+    await writeFile(join(files, "all.yaml"), await context.helm("template", "all", CHART, ...given));
     const taken = await kubectl("apply", "--dry-run=server", "--validate=strict", "--filename", join(files, "all.yaml"));
     const manifests = await readFile(join(ROOT, "deploy/manifests/turbo-hipster.yaml"), "utf8");
     const objects = parseAllDocuments(manifests).map((document) => document.toJS());
@@ -202,7 +193,7 @@ describe("the chart on a cluster", () => {
 
   test("helm installs it, and says what to do next", async () => {
     // The definition is there already, as kubectl applied it.
-    const notes = await helm("install", RELEASE, CHART, ...values, "--take-ownership", "--wait", "--timeout", "2m");
+    const notes = await context.helm("install", RELEASE, CHART, ...values, "--take-ownership", "--wait", "--timeout", "2m");
     assert.match(notes, new RegExp(`takes builds from ${gearmand.address}, ${geard.address}`));
     const shown = /<<'END'\n(.*?)\n {2}END\n/s.exec(notes)?.[1]?.replace(/^ {2}/gm, "");
     const parsed = parseTestTask(parse(shown ?? ""), { strictMetadata: true });
@@ -217,7 +208,7 @@ describe("the chart on a cluster", () => {
 
   test("a second release that would install the definition too is refused", async () => {
     await assert.rejects(
-      helm("install", "second", CHART, ...values),
+      context.helm("install", "second", CHART, ...values),
       /testtasks\.turbo-hipster\.io.*cannot be imported into the current release/s,
     );
   });
@@ -294,7 +285,7 @@ describe("the chart on a cluster", () => {
   }
 
   test("what a test leaves comes to the claim by the internal Service, at the address that the chart gives collectors", async () => {
-    const task = testTask("leaves", "echo kept > left.txt", { artifacts: { paths: ["*.txt"] } });
+    const task = context.testTask("leaves", "echo kept > left.txt", { artifacts: { paths: ["*.txt"] } });
     await context.apply(task);
     await isServed("leaves");
     const { result, number } = await zuul.launch({ job: "leaves" }).completed;
@@ -309,8 +300,12 @@ describe("the chart on a cluster", () => {
     const spec = { terminationGracePeriodSeconds: 3, containers: [{ name: "test" }] };
     const unheeding = "trap '' TERM; echo so far > left.txt; echo begins; while :; do sleep 1; done";
     await context.apply(
-      ...[secret, testTask("masked", 'echo "it is $PASSWORD"', { env }), testTask("nowhere", "exit 0", { template: nowhere })],
-      testTask("unheeding", unheeding, { template: { spec }, artifacts: { paths: ["*.txt"] }, timeouts: { collect: "10m" } }),
+      ...[
+        secret,
+        context.testTask("masked", 'echo "it is $PASSWORD"', { env }),
+        context.testTask("nowhere", "exit 0", { template: nowhere }),
+      ],
+      context.testTask("unheeding", unheeding, { template: { spec }, artifacts: { paths: ["*.txt"] }, timeouts: { collect: "10m" } }),
     );
     for (const name of ["masked", "nowhere", "unheeding"]) await isServed(name);
     // Zuul remembers for five seconds what was not registered.
@@ -426,9 +421,11 @@ describe("the chart on a cluster", () => {
     const running = await startBuilds();
     const workers: number[] = [];
     let isOver = false;
-    const upgrade = helm("upgrade", RELEASE, CHART, ...values, "--set", "config.drain=0s", "--wait", "--timeout", "2m").finally(() => {
-      isOver = true;
-    });
+    const upgrade = context
+      .helm("upgrade", RELEASE, CHART, ...values, "--set", "config.drain=0s", "--wait", "--timeout", "2m")
+      .finally(() => {
+        isOver = true;
+      });
     await waitUntil("the upgrade", 3 * LIMIT_MS, async () => {
       workers.push((await adminStatus(geard.address)).get("build:hello")?.workers ?? 0);
       return isOver;
@@ -445,7 +442,7 @@ describe("the chart on a cluster", () => {
   });
 
   test("helm test says whether builds' pods reach the operator, and whether its jobs are registered", async () => {
-    const said = await helm("test", RELEASE, "--timeout", "2m");
+    const said = await context.helm("test", RELEASE, "--timeout", "2m");
     assert.match(said, /Phase: +Succeeded/);
     assert.match(await kubectl("get", "pods", "--output", "name"), /^(?!.*-test$)/m);
   });
@@ -538,7 +535,7 @@ describe("the chart on a cluster", () => {
     }
     assert.deepEqual(await replicas(), []);
     assert.deepEqual([await leases(), await holder()], [[`lease.coordination.k8s.io/${RELEASE}`], ""]);
-    await helm("uninstall", RELEASE, "--wait", "--cascade", "foreground");
+    await context.helm("uninstall", RELEASE, "--wait", "--cascade", "foreground");
     const list = async (kinds: string, ...flags: string[]) => {
       const names = (await context.kubectl("api-resources", "--verbs=list", "--output=name", kinds)).trim().split("\n");
       return (await context.kubectl("get", names.join(), "--ignore-not-found", "--output=name", ...flags)).split("\n").filter(Boolean);

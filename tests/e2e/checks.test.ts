@@ -75,7 +75,7 @@ describe("checks on the real kubelet", () => {
     await applyTask("slow", { script: [upgrade(204, 0), upgrade(205, 4)].join("\n"), checks: [STEPS] });
     const build = zuul.launch({ job: "slow", attempts: 1, params: { LOG_PATH: "slow" } });
     const { result } = await build.completed;
-    assert.ok(result === "WARNING - Migration 205->206 took too long", `${result}\n${lastLines(operator)}`);
+    assert.equal(result, "WARNING - Migration 205->206 took too long", `${result}\n${lastLines(operator)}`);
     const steps = (await storedFile("slow"))?.checks?.[0]?.steps;
     const seconds = steps?.[1]?.seconds ?? 0;
     assert.deepEqual(
@@ -104,7 +104,7 @@ describe("checks on the real kubelet", () => {
     await killed.child.exited;
     operator = await startOperator({ kubeconfig: context.cluster.kubeconfig, config });
     const { result } = await build.completed;
-    assert.ok(result === "SUCCESS", `${result}\n${lastLines(killed)}\n${lastLines(operator)}`);
+    assert.equal(result, "SUCCESS", `${result}\n${lastLines(killed)}\n${lastLines(operator)}`);
     assert.deepEqual(
       (await storedFile("right"))?.checks?.map(({ name, outcome }) => [name, outcome]),
       [

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { clusterPaths } from "../../deploy/local/cluster-paths.ts";
-import { runCommand } from "../../tools/machine/run-command.ts";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
+import { imageValues } from "../support/chart/image-values.ts";
 import { auditedRights, grantedRights } from "../support/cluster/audited-rights.ts";
 import { claimVolume } from "../support/cluster/claim-volume.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
@@ -22,16 +22,9 @@ const LIMIT_MS = 60_000;
 /** The release's namespace is the context's own. */
 const context = useTestCluster("every");
 
-const helm = (...args: string[]) =>
-  runCommand(context.cluster.helm, [...args, "--namespace", context.namespace, "--kubeconfig", context.cluster.kubeconfig]);
 const kubectl = (...args: string[]) => context.kubectl("--namespace", context.namespace, ...args);
 const set = (values: readonly string[]) => values.flatMap((value) => ["--set", value]);
 const lines = (text: string) => text.split("\n").filter((line) => line !== "");
-
-function testTask(name: string, script: string, more: object = {}): object {
-  const spec = { image: context.image, script, timeouts: { run: "2m", collect: "1m" }, ...more };
-  return { apiVersion: "turbo-hipster.io/v1alpha1", kind: "TestTask", metadata: { name }, spec };
-}
 
 describe("a release that serves every namespace", () => {
   /** Of builds: one is there before the release, one comes after it. */
@@ -49,20 +42,19 @@ describe("a release that serves every namespace", () => {
     gearmand = await startGearmand({ listen: context.cluster.hostAddress });
     zuul = await startZuulLauncher({ server: gearmand.address, patient: true });
     await context.kubectl("create", "namespace", early);
-    await context.applyTo(early, testTask("everywhere-early", "exit 0"));
+    await context.applyTo(early, context.testTask("everywhere-early", "exit 0"));
     files = await mkdtemp(join(tmpdir(), "th-every-"));
     // A volume of this kind has no group of its own.
     await chmod(files, 0o777);
     await context.apply(claimVolume(context.namespace, `${FULL_NAME}-logs`, files));
-    const [, repository, tag] = /^(.+):([^:/]+)$/.exec(context.image) ?? [];
     common = [
       ...[`config.gearman.servers={${gearmand.address}}`, "config.drain=2m", "crds.install=false", "replicas=1"],
-      ...[`image.repository=${repository}`, `image.tag=${tag}`, "image.pullPolicy=Never"],
+      ...[...imageValues(context.image), "image.pullPolicy=Never"],
     ];
   });
   after(async () => {
     await zuul?.stop();
-    for (const release of [RELEASE, "listed"]) await helm("uninstall", release, "--ignore-not-found", "--wait");
+    for (const release of [RELEASE, "listed"]) await context.helm("uninstall", release, "--ignore-not-found", "--wait");
     await gearmand?.stop();
     await context.kubectl("delete", "persistentvolume", context.namespace, "--ignore-not-found", "--wait=false");
     if (early) await context.kubectl("delete", "namespace", early, late, "--ignore-not-found", "--wait=false");
@@ -82,19 +74,19 @@ describe("a release that serves every namespace", () => {
   }
 
   test("is refused beside one that lists namespaces, which it names", async () => {
-    await helm("install", "listed", CHART, ...set([...common, "config.logs.store=none"]));
+    await context.helm("install", "listed", CHART, ...set([...common, "config.logs.store=none"]));
     const refusal = new RegExp(
       `config\\.namespaces is \\["\\*"\\], and the release listed of namespace ${context.namespace} serves namespaces`,
     );
-    await assert.rejects(helm("install", RELEASE, CHART, ...everywhere()), refusal);
-    await helm("uninstall", "listed", "--wait");
+    await assert.rejects(context.helm("install", RELEASE, CHART, ...everywhere()), refusal);
+    await context.helm("uninstall", "listed", "--wait");
   });
 
   test("builds in a namespace that was there, and in one that comes later", async () => {
-    const notes = await helm("install", RELEASE, CHART, ...everywhere(), "--wait", "--timeout", "2m");
+    const notes = await context.helm("install", RELEASE, CHART, ...everywhere(), "--wait", "--timeout", "2m");
     assert.match(notes, /for the TestTasks of every namespace\./);
     await context.kubectl("create", "namespace", late);
-    await context.applyTo(late, testTask("everywhere-late", "exit 0"));
+    await context.applyTo(late, context.testTask("everywhere-late", "exit 0"));
     for (const [job, namespace] of [
       ["everywhere-early", early],
       ["everywhere-late", late],
@@ -123,14 +115,23 @@ describe("a release that serves every namespace", () => {
   ] as const) {
     test(`has ${other} refused, by its own name`, async () => {
       await assert.rejects(
-        helm("install", "second", CHART, ...set([...common, ...values])),
+        context.helm("install", "second", CHART, ...set([...common, ...values])),
         new RegExp(`the release ${RELEASE} of namespace ${context.namespace} serves every namespace of this cluster`),
       );
     });
   }
 
   test("is upgraded: it is not in its own way", async () => {
-    const notes = await helm("upgrade", RELEASE, CHART, ...everywhere(), ...set(["config.log.level=debug"]), "--wait", "--timeout", "2m");
+    const notes = await context.helm(
+      "upgrade",
+      RELEASE,
+      CHART,
+      ...everywhere(),
+      ...set(["config.log.level=debug"]),
+      "--wait",
+      "--timeout",
+      "2m",
+    );
     assert.match(notes, /for the TestTasks of every namespace\./);
   });
 
@@ -142,9 +143,9 @@ describe("a release that serves every namespace", () => {
     await context.applyTo(
       late,
       { apiVersion: "v1", kind: "Secret", metadata: { name: "db" }, stringData: { password: "correct-horse" } },
-      testTask("everywhere-masked", 'echo "it is $PASSWORD" | tee left.txt', { env, artifacts }),
-      testTask("everywhere-nowhere", "exit 0", template({ nodeSelector: { nowhere: "yes" } })),
-      testTask("everywhere-unheeding", unheeding, {
+      context.testTask("everywhere-masked", 'echo "it is $PASSWORD" | tee left.txt', { env, artifacts }),
+      context.testTask("everywhere-nowhere", "exit 0", template({ nodeSelector: { nowhere: "yes" } })),
+      context.testTask("everywhere-unheeding", unheeding, {
         artifacts,
         timeouts: { collect: "10m" },
         ...template({ terminationGracePeriodSeconds: 3 }),
@@ -206,7 +207,7 @@ describe("a release that serves every namespace", () => {
   test("uninstalled, it leaves no rights in the cluster, and the TestTasks of others", async () => {
     await kubectl("scale", `deployment/${FULL_NAME}`, "--replicas", "0");
     await kubectl("wait", "--for=delete", "pod", "--selector", `app.kubernetes.io/instance=${RELEASE}`, "--timeout", "2m");
-    await helm("uninstall", RELEASE, "--wait", "--cascade", "foreground");
+    await context.helm("uninstall", RELEASE, "--wait", "--cascade", "foreground");
     const rights = ["clusterroles,clusterrolebindings,roles,rolebindings,networkpolicies", "--all-namespaces"];
     const left = () => context.kubectl("get", ...rights, "--selector", `app.kubernetes.io/instance=${RELEASE}`, "--output=name");
     assert.equal(await left(), "");

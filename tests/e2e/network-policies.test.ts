@@ -7,6 +7,7 @@ import { isDeepStrictEqual } from "node:util";
 import { parse, parseAllDocuments } from "yaml";
 import { runCommand } from "../../tools/machine/run-command.ts";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
+import { imageValues } from "../support/chart/image-values.ts";
 import { claimVolume } from "../support/cluster/claim-volume.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import { findTestKubelet } from "../support/cluster/test-kubelet.ts";
@@ -43,13 +44,8 @@ function kubectl(...args: string[]): Promise<string> {
   return context.kubectl("--namespace", context.namespace, ...args);
 }
 
-function helm(...args: string[]): Promise<string> {
-  return runCommand(context.cluster.helm, [...args, "--namespace", context.namespace, "--kubeconfig", context.cluster.kubeconfig]);
-}
-
 function testTask(name: string, script: string, more: object = {}): object {
-  const spec = { image: context.image, script, timeouts: { run: "5m", collect: "1m" }, ...more };
-  return { apiVersion: "turbo-hipster.io/v1alpha1", kind: "TestTask", metadata: { name }, spec };
+  return context.testTask(name, script, { timeouts: { run: "5m", collect: "1m" }, ...more });
 }
 
 /** A pod that listens on those ports. Gives its address. */
@@ -119,14 +115,13 @@ async function setUp(): Promise<void> {
 
   const holds = "until [ -e /tmp/go ]; do sleep 0.1; done";
   await context.apply(testTask("build", holds), testTask("own", holds, { labels: { network: "builds-only" } }));
-  const [, repository, tag] = /^(.+):([^:/]+)$/.exec(context.image) ?? [];
   values = [
     ...["--set", `config.gearman.servers={${gearmand.address}}`, "--set", "config.logs.store=files", "--set", "config.drain=10s"],
-    ...["--set", `image.repository=${repository}`, "--set", `image.tag=${tag}`, "--set", "image.pullPolicy=Never"],
+    ...[...imageValues(context.image), "image.pullPolicy=Never"].flatMap((value) => ["--set", value]),
   ];
-  stack.defer(async () => void (await helm("uninstall", RELEASE, "--ignore-not-found", "--wait", "--cascade", "foreground")));
+  stack.defer(async () => void (await context.helm("uninstall", RELEASE, "--ignore-not-found", "--wait", "--cascade", "foreground")));
   // The definition is there already, as kubectl applied it.
-  await helm("install", RELEASE, CHART, ...values, "--take-ownership", "--wait", "--timeout", "2m");
+  await context.helm("install", RELEASE, CHART, ...values, "--take-ownership", "--wait", "--timeout", "2m");
   zuul = stack.use(await startZuulLauncher({ server: gearmand.address, patient: true }));
   [pods.build, pods.own] = await Promise.all([hold("build"), hold("own")]);
   const selector = `app.kubernetes.io/instance=${RELEASE}`;
@@ -212,7 +207,7 @@ describe("the chart's NetworkPolicies where a network enforces them", () => {
   test("with the pods' range the operator's public port is closed to builds, and with its policy the internal one to all but builds", async () => {
     const { pods: podRange, services } = enterNode(context.cluster.name);
     const ranges = `networkPolicy.podRanges={${podRange},${services}}`;
-    await helm("upgrade", RELEASE, CHART, ...values, "--set", ranges, "--set", "networkPolicy.operator.enabled=true", "--wait");
+    await context.helm("upgrade", RELEASE, CHART, ...values, "--set", ranges, "--set", "networkPolicy.operator.enabled=true", "--wait");
     await assertClosed({ build: [...ALWAYS_CLOSED, ...PUBLIC], own: [], stranger: INTERNAL });
     await assertBuilds();
   });
@@ -232,7 +227,7 @@ describe("the chart's NetworkPolicies where a network enforces them", () => {
   test("the policy of the chart's own gearmand leaves its port to the operator and to the clients that the values name", async () => {
     const policy = async (clients: object[]) => {
       const given = ["--set", "gearmand.enabled=true", "--set-json", `gearmand.clients=${JSON.stringify(clients)}`];
-      const rendered = await helm("template", RELEASE, CHART, ...values, ...given, "--show-only", "templates/gearmand.yaml");
+      const rendered = await context.helm("template", RELEASE, CHART, ...values, ...given, "--show-only", "templates/gearmand.yaml");
       return parseAllDocuments(rendered)
         .map((document) => document.toJS())
         .find(({ kind }) => kind === "NetworkPolicy");

@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { installationSelector, RECORDED_LABEL } from "../../src/core/kubernetes/labels.ts";
-import { runCommand } from "../../tools/machine/run-command.ts";
 import { waitUntil } from "../../tools/machine/wait-until.ts";
+import { imageValues } from "../support/chart/image-values.ts";
 import { useTestCluster } from "../support/cluster/test-cluster.ts";
 import { type GatedTests, gatedParameters, makeGatedTests } from "../support/gated-tests.ts";
 import { startGeard } from "../support/gearman/geard.ts";
@@ -28,8 +28,6 @@ describe("a release under ten builds, half of them of each server,", () => {
   let gates: GatedTests;
   let launched = 0;
 
-  const helm = (...args: string[]) =>
-    runCommand(context.cluster.helm, [...args, "--namespace", context.namespace, "--kubeconfig", context.cluster.kubeconfig]);
   const kubectl = (...args: string[]) => context.kubectl("--namespace", context.namespace, ...args);
   const names = (text: string) => text.split("\n").filter((name) => name !== "");
 
@@ -39,12 +37,11 @@ describe("a release under ten builds, half of them of each server,", () => {
     servers.push(await startGearmand({ listen }), await startGeard({ listen }));
     const spec = { ...gates.taskSpec(context.image), checkout: { enabled: false } };
     await context.apply({ apiVersion: "turbo-hipster.io/v1alpha1", kind: "TestTask", metadata: { name: "gated" }, spec });
-    const [repository, tag] = context.image.split(":");
     const values = [
       ...[`config.gearman.servers={${servers.map(({ address }) => address).join()}}`, "config.logs.store=none", "config.drain=2m"],
-      ...["crds.install=false", `image.repository=${repository}`, `image.tag=${tag}`, "image.pullPolicy=Never"],
+      ...["crds.install=false", ...imageValues(context.image), "image.pullPolicy=Never"],
     ];
-    await helm("install", RELEASE, CHART, ...values.flatMap((value) => ["--set", value]));
+    await context.helm("install", RELEASE, CHART, ...values.flatMap((value) => ["--set", value]));
     for (const { address } of servers) {
       await waitUntil(`the job at ${address}`, LIMIT_MS, async () => ((await adminStatus(address)).get("build:gated")?.workers ?? 0) > 0);
       launchers.push(await startZuulLauncher({ server: address }));
@@ -52,7 +49,7 @@ describe("a release under ten builds, half of them of each server,", () => {
   });
   after(async () => {
     for (const launcher of launchers) await launcher.stop();
-    await helm("uninstall", RELEASE, "--ignore-not-found");
+    await context.helm("uninstall", RELEASE, "--ignore-not-found");
     for (const server of servers) await server.stop();
     await gates?.[Symbol.asyncDispose]();
   });
@@ -103,7 +100,7 @@ describe("a release under ten builds, half of them of each server,", () => {
   test("uninstalled without that answers for those that end soon, and leaves what the README tells how to remove", TEST, async () => {
     await kubectl("scale", "deployment/th-turbo-hipster", "--replicas=2");
     const builds = await launch("uninstalled");
-    await helm("uninstall", RELEASE);
+    await context.helm("uninstall", RELEASE);
     await gates.open("uninstalled");
     await expectAnswers(builds);
     // It would try to write them down for some minutes more.

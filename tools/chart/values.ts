@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { configSchema } from "../../src/config.ts";
+import { configSchema, dnsLabel } from "../../src/config.ts";
 
 /**
  * The chart's values, those of values.yaml together with the user's: what is required here is there unless somebody has set it to null. What
@@ -11,10 +11,6 @@ const strings = z.record(z.string(), z.string());
 const theirs = z.looseObject({});
 const listOfTheirs = z.array(theirs);
 const name = z.string();
-const dnsLabel = z
-  .string()
-  .max(63)
-  .regex(/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/);
 /** The API server takes 0.5 as well as "500m". */
 const amounts = z.record(z.string(), z.union([z.number(), z.string()]));
 const containers = z.array(z.looseObject({ name, image: z.string() }));

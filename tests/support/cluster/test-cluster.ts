@@ -23,6 +23,10 @@ interface TestCluster {
   /** A namespace of this test file's own, with the CRD installed. */
   namespace: string;
   kubectl(...args: string[]): Promise<string>;
+  /** Of releases in that namespace. */
+  helm(...args: string[]): Promise<string>;
+  /** A TestTask with this script, in that image; `more` is laid over its spec. */
+  testTask(name: string, script: string, more?: object): object;
   /** Another namespace, for the test to delete; it does not outlive the run in a cluster that somebody else made. */
   makeNamespace(name: string): Promise<void>;
   /** `kubectl apply` of what is given. */
@@ -50,6 +54,12 @@ export function useTestCluster(prefix: string): TestCluster {
     const applied = join(directory, "objects.json");
     context.namespace = `${prefix}-${process.pid.toString(36)}${Date.now().toString(36).slice(-4)}`;
     context.kubectl = (...args) => runCommand(context.cluster.kubectl, ["--kubeconfig", context.cluster.kubeconfig, ...args]);
+    context.helm = (...args) =>
+      runCommand(context.cluster.helm, [...args, "--namespace", context.namespace, "--kubeconfig", context.cluster.kubeconfig]);
+    context.testTask = (name, script, more = {}) => {
+      const spec = { image: context.image, script, timeouts: { run: "2m", collect: "1m" }, ...more };
+      return { apiVersion: "turbo-hipster.io/v1alpha1", kind: "TestTask", metadata: { name }, spec };
+    };
     context.applyTo = async (namespace, ...objects) => {
       await writeFile(applied, JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
       return context.kubectl("apply", "--namespace", namespace, "-f", applied);
